@@ -1,0 +1,1 @@
+"""What the components share: errors, logs, quantities, model cards, atomic files, served states, HTTP."""

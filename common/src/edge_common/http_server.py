@@ -1,0 +1,76 @@
+"""A small HTTP server in a thread of its own: health, metrics and status beside a program's real work."""
+
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from edge_common.errors import FatalError
+
+
+def metrics_route(registry: CollectorRegistry) -> Route:
+    """`GET /metrics` in the Prometheus text format."""
+
+    def metrics(_request: object) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Route("/metrics", metrics)
+
+
+class ThreadedHttpServer:
+    """Serves an ASGI app from entering the context until leaving it, within 3 seconds of drain.
+
+    `port` 0 takes a free one; `port` then tells which. Raises FatalError when the address is taken.
+    """
+
+    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+        """Bind nothing yet; `__enter__` does."""
+        self._config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            lifespan="off",
+            server_header=False,
+        )
+        self._server = uvicorn.Server(self._config)
+        self._host = host
+        self.port = port
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """Bind, start and wait until requests are answered."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host, self.port))
+        except OSError as error:
+            listener.close()
+            raise FatalError(
+                f"cannot listen on {self._host}:{self.port}: {error.strerror}; "
+                "end what holds it or choose another port"
+            ) from error
+        self.port = listener.getsockname()[1]
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
+        )
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop accepting, finish what is being answered, and end the thread."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(timeout=5)

@@ -1,0 +1,199 @@
+"""The model card, `model.yaml`: what a model takes, what it gives, and how it wants to be served.
+
+One schema for everybody: the sidecar checks it and turns `serving` into config.json, the client derives its
+preprocessing from it, `car-models` writes it. Unknown keys are errors that name the key, because a misspelt
+key that is silently ignored shows up weeks later as wrong answers.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
+
+from edge_common.errors import RejectedError
+
+FILE_NAME = "model.yaml"
+MAX_BYTES = 1024 * 1024
+"""A larger card is refused unread; the largest sensible one, with 20,000 inline labels, is below this."""
+
+
+class Section(BaseModel):
+    """A part of the card: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Layout(StrEnum):
+    """Order of the image tensor's dimensions."""
+
+    NCHW = "NCHW"
+    NHWC = "NHWC"
+
+
+class Color(StrEnum):
+    """Order of the channels the model was trained with."""
+
+    RGB = "RGB"
+    BGR = "BGR"
+
+
+class ResizeMode(StrEnum):
+    """How a picture of any shape becomes the model's size."""
+
+    STRETCH = "stretch"
+    CROP = "crop"
+    LETTERBOX = "letterbox"
+
+
+class Interpolation(StrEnum):
+    """Kernel of the resize."""
+
+    NEAREST = "nearest"
+    LINEAR = "linear"
+    CUBIC = "cubic"
+    AREA = "area"
+
+
+class Resize(Section):
+    """`crop` cuts the middle square of `fraction` of the shorter side; `letterbox` pads with `pad_value`."""
+
+    mode: ResizeMode = ResizeMode.STRETCH
+    fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    interpolation: Interpolation = Interpolation.LINEAR
+    pad_value: Annotated[float, Field(ge=0, le=255)] = 114.0
+
+
+Triple = tuple[float, float, float]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class ImageInput(Section):
+    """One image tensor. `mean` and `scale` are in 0...255 units, applied after the colour conversion."""
+
+    name: StrictStr | None = None
+    size: tuple[PositiveInt, PositiveInt] | None = None
+    """Height and width in pixels; None: taken from the model's shape."""
+    layout: Layout = Layout.NCHW
+    color: Color = Color.RGB
+    mean: Triple = (0.0, 0.0, 0.0)
+    scale: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
+    resize: Resize = Resize()
+
+
+class Activation(StrEnum):
+    """What the client still has to apply to the output to get probabilities."""
+
+    NONE = "none"
+    SOFTMAX = "softmax"
+
+
+class ClassOutput(Section):
+    """Class scores. `labels` is a list, or the name of a text file beside the model, one label a line."""
+
+    name: StrictStr | None = None
+    activation: Activation = Activation.NONE
+    labels: StrictStr | Annotated[tuple[StrictStr, ...], Field(min_length=1)] | None = None
+    top_k: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+class LatestVersions(Section):
+    """Serve the highest N versions."""
+
+    latest: PositiveInt = 1
+
+
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
+VersionPolicy = LatestVersions | Literal["all"] | Annotated[tuple[VersionNumber, ...], Field(min_length=1)]
+
+
+class Serving(Section):
+    """What goes into the model's entry of config.json; None means the server's own default."""
+
+    versions: VersionPolicy | None = None
+    target_device: StrictStr | None = None
+    nireq: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    batch_size: Annotated[int, Field(ge=0)] | Literal["auto"] | None = None
+    shape: StrictStr | dict[str, StrictStr] | None = None
+    layout: StrictStr | dict[str, StrictStr] | None = None
+    plugin_config: dict[str, str | bool | int | float] | None = None
+
+
+class Limits(Section):
+    """Where an answer is not worth believing."""
+
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """A top-1 below this is shown as "not sure"."""
+
+
+class ModelCard(Section):
+    """The whole card; `schema: 1` is required so that a later schema can be told apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    schema_version: Literal[1] = Field(alias="schema")
+    task: Literal["image-classification"] = "image-classification"
+    description: str = ""
+    input: ImageInput = ImageInput()
+    output: ClassOutput = ClassOutput()
+    serving: Serving = Serving()
+    limits: Limits = Limits()
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the card"
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place!r}; remove it or correct its spelling"
+    return f"{place}: {first['msg']}"
+
+
+def parse_card(content: bytes, where: str) -> ModelCard:
+    """The card in `content`; `where` names it in messages. Raises RejectedError naming the key at fault."""
+    if len(content) > MAX_BYTES:
+        raise RejectedError(f"{where} has {len(content)} bytes; a model card has at most {MAX_BYTES}")
+    try:
+        data = yaml.safe_load(content.decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        at = f" in line {line + 1}" if line is not None else ""
+        raise RejectedError(f"{where} is not valid YAML{at}; correct it and upload it again") from error
+    if not isinstance(data, dict):
+        raise RejectedError(f"{where} is not a model card: it must be a mapping that starts with 'schema: 1'")
+    return card_from_mapping(data, where)
+
+
+def card_from_mapping(data: dict[str, Any], where: str) -> ModelCard:
+    """The card in an already parsed mapping; raises RejectedError that names the key at fault."""
+    try:
+        return ModelCard.model_validate(data)
+    except ValidationError as error:
+        raise RejectedError(f"{where}: {_sentence(error)}") from error
+
+
+def card_as_mapping(card: ModelCard) -> dict[str, Any]:
+    """What `parse_card` would read back; only what differs from the defaults, so that cards stay short."""
+    return card.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {
+        "schema": card.schema_version
+    }
+
+
+def read_labels(content: bytes) -> Sequence[str]:
+    """Labels of a `labels.txt`: one a line, blank lines at the end ignored. Raises RejectedError."""
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise RejectedError(
+            "the labels file is not UTF-8 text; save it as UTF-8 and upload it again"
+        ) from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return [line.strip() for line in lines]
+
+
+def card_json_schema() -> dict[str, Any]:
+    """JSON Schema of `model.yaml`, for editors and for those who write cards from other languages."""
+    schema = ModelCard.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema

@@ -1,0 +1,1 @@
+"""Discovers the models of a KServe v2 server and classifies cars with them."""

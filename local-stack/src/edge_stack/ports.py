@@ -1,0 +1,53 @@
+"""Ports that stay ours between choosing them and the moment a program listens on them."""
+
+import socket
+import sys
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+"""The only address anything of the local stack listens on."""
+
+_HELD_PORT_CAN_BE_LISTENED_ON = sys.platform == "linux"
+
+
+class ReservedPort:
+    """A TCP port of 127.0.0.1, kept from others until `close`.
+
+    Linux lets a program that sets SO_REUSEADDR (as servers do) listen on a port that another socket, also
+    with SO_REUSEADDR, has bound without listening; no port 0 bind and no outgoing connection is given that
+    port meanwhile. So the number cannot be lost between choosing it and the program's start. Other systems
+    have no such rule: there `let_program_listen` gives it up just before the start.
+    """
+
+    def __init__(self, preferred: int = 0) -> None:
+        """Take `preferred` when it is free, else any free port."""
+        self._holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._holder.bind((HOST, preferred))
+        except OSError:
+            if preferred == 0:
+                self._holder.close()
+                raise
+            self._holder.bind((HOST, 0))
+        self.number: int = self._holder.getsockname()[1]
+
+    def let_program_listen(self) -> None:
+        """Call right before starting the program that will listen here."""
+        if not _HELD_PORT_CAN_BE_LISTENED_ON:
+            self.close()
+
+    def close(self) -> None:
+        """Give the port up; harmless when done twice."""
+        self._holder.close()
+
+    def __enter__(self) -> Self:
+        """The port itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the port up."""
+        self.close()

@@ -1,0 +1,97 @@
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from edge_common.errors import FatalError
+from edge_stack.ports import ReservedPort
+from edge_stack.processes import Processes
+from edge_stack.store import BUCKET, Store, StoreKind, find_minio, start_store
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def any_ports() -> Iterator[Callable[[int], ReservedPort]]:
+    with ExitStack() as reserved:
+        yield lambda _preferred: reserved.enter_context(ReservedPort())
+
+
+def start(processes: Processes, kind: StoreKind, folder: Path, ports: Callable[[int], ReservedPort]) -> Store:
+    return start_store(processes, kind, data=folder / "data", logs=folder / "logs", ports=ports)
+
+
+def upload_then_remove(store: Store) -> None:
+    client = store.client()
+    assert client.list_buckets() == []
+    client.make_bucket(BUCKET)
+    for name in ("car/1/model.onnx", "car/model.yaml", "carriage/1/model.onnx"):
+        client.put_object(BUCKET, name, io.BytesIO(b"weights"), 7)
+    assert store.remove_model("car") == 2
+    left = [entry.object_name for entry in client.list_objects(BUCKET, recursive=True)]
+    assert left == ["carriage/1/model.onnx"]
+
+
+def test_the_embedded_store_answers_s3_and_starts_empty(
+    processes: Processes, tmp_path: Path, any_ports: Callable[[int], ReservedPort]
+) -> None:
+    store = start(processes, StoreKind.EMBEDDED, tmp_path, any_ports)
+    assert not store.sends_events
+    assert "moto" in store.description
+    upload_then_remove(store)
+
+
+@pytest.mark.minio
+def test_minio_answers_s3_starts_empty_and_has_a_console(
+    processes: Processes,
+    tmp_path: Path,
+    any_ports: Callable[[int], ReservedPort],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    binary = find_minio(checkout=CHECKOUT)
+    assert binary is not None, "needs a real MinIO: run `make minio` or set MINIO_BIN"
+    monkeypatch.setenv("MINIO_BIN", str(binary))
+    store = start(processes, StoreKind.MINIO, tmp_path, any_ports)
+    assert store.sends_events
+    assert store.console is not None
+    assert "MinIO" in store.description
+    upload_then_remove(store)
+
+
+def test_minio_bin_that_is_no_program_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match=r"MINIO_BIN=.* is not a program"):
+        find_minio({"MINIO_BIN": str(tmp_path / "absent")}, checkout=tmp_path)
+    with pytest.raises(FatalError, match="is not a program"):
+        find_minio({"MINIO_BIN": str(tmp_path)}, checkout=tmp_path)
+
+
+def test_minio_is_looked_for_in_minio_bin_then_path_then_the_checkout(tmp_path: Path) -> None:
+    def program(path: Path) -> Path:
+        path.parent.mkdir(parents=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        return path
+
+    named, in_path = program(tmp_path / "named" / "any"), program(tmp_path / "bin" / "minio")
+    built = program(tmp_path / ".local" / "bin" / "minio")
+    path = {"PATH": str(in_path.parent)}
+    assert find_minio(path | {"MINIO_BIN": str(named)}, checkout=tmp_path) == named
+    assert find_minio(path, checkout=tmp_path) == in_path
+    assert find_minio({"PATH": ""}, checkout=tmp_path) == built
+    assert find_minio({"PATH": ""}, checkout=tmp_path / "bin") is None
+
+
+def test_asking_for_minio_without_one_says_how_to_get_it(
+    processes: Processes,
+    tmp_path: Path,
+    any_ports: Callable[[int], ReservedPort],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MINIO_BIN", raising=False)
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FatalError, match="make minio"):
+        start(processes, StoreKind.MINIO, tmp_path, any_ports)
+    assert start(processes, StoreKind.AUTO, tmp_path, any_ports).kind is StoreKind.EMBEDDED

@@ -1,0 +1,77 @@
+"""The command `car-models`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from edge_common.errors import EdgeError
+from edge_common.quantities import format_size
+
+from car_models.build import build_files
+from car_models.package import truncated, with_sums, write_version
+from car_models.recipes import RECIPES, Variant, recipe_named
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines for people.")]
+
+
+def main() -> None:
+    """Run the command; expected errors end with one sentence and their exit code."""
+    try:
+        app()
+    except EdgeError as error:
+        sys.stderr.write(f"car-models: {error}\n")
+        sys.exit(error.exit_code)
+    except OSError as error:
+        sys.stderr.write(
+            f"car-models: {error.filename or 'a file'}: {error.strerror}; free or permit it, and retry\n"
+        )
+        sys.exit(1)
+
+
+@app.callback()
+def _options_of_all_commands() -> None:
+    """Build, check and try car classification models."""
+
+
+@app.command(
+    epilog="""\b
+    Examples:
+      car-models build
+          both models, version 1, into ./models
+      car-models build --only effnet_lite0_car_onnx --version 2
+          a second version, which answers differently
+      car-models build --only effnet_lite0_car_onnx --version 3 --broken
+          one that no server can load"""
+)
+def build(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder that gets <model>/<version>/<files>.")] = Path("models"),
+    only: Annotated[str | None, typer.Option(metavar="NAME", help="Build this model only.")] = None,
+    version: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Version number to write.")] = 1,
+    variant: Annotated[
+        Variant | None, typer.Option(help="plain for version 1, sharp for others, unless given.")
+    ] = None,
+    broken: Annotated[
+        bool, typer.Option("--broken", help="Cut the model off half-way, for demonstrations.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the sample models from the installed weights; the same bytes each time."""
+    chosen = variant or (Variant.PLAIN if version == 1 else Variant.SHARP)
+    built = []
+    for recipe in [recipe_named(only)] if only else RECIPES:
+        files = build_files(recipe, chosen)
+        files = with_sums(truncated(files) if broken else files)
+        folder = write_version(out, recipe.model, version, files)
+        size = sum(map(len, files.values()))
+        built.append({"model": recipe.model, "version": version, "folder": str(folder), "bytes": size})
+        if not as_json:
+            typer.echo(f"{folder}: {chosen}{', broken' if broken else ''}, {format_size(size)}")
+    if as_json:
+        typer.echo(json.dumps({"built": built, "variant": chosen, "broken": broken}))

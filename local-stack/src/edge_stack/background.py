@@ -1,0 +1,71 @@
+"""A stack that keeps running after the command that started it: up, and down again."""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_stack.components import StackFolder, client_environment
+from edge_stack.stack import Stack, StackOptions
+from edge_stack.stack_record import ProcessRecord, StackRecord, end_recorded, read_record
+
+COMPONENTS = ("store", "sidecar", "server", "client")
+
+
+def bring_up(options: StackOptions) -> tuple[StackRecord, bool]:
+    """Have all components run in the background; returns the record and whether they were started now.
+
+    A complete stack is left as it is; the rest of an incomplete one is ended first. When starting fails,
+    nothing is left running.
+    """
+    folder = StackFolder(options.root.absolute())
+    with _one_at_a_time(folder.root):
+        known = read_record(folder.record)
+        if known is not None and len(known.running()) == len(COMPONENTS):
+            return known, False
+        _end(folder, known)
+        with Stack(options) as stack:
+            stack.start_all()
+            record = _record_of(stack)
+            record.write(folder.record)
+            stack.leave_running()
+        return record, True
+
+
+def take_down(root: Path) -> Sequence[str]:
+    """End the background stack of a state folder; returns the components that still ran. May be repeated."""
+    folder = StackFolder(root.absolute())
+    if not folder.record.exists():
+        return []
+    with _one_at_a_time(folder.root):
+        return _end(folder, read_record(folder.record))
+
+
+def _end(folder: StackFolder, record: StackRecord | None) -> Sequence[str]:
+    ended = end_recorded(record) if record else []
+    folder.record.unlink(missing_ok=True)
+    return ended
+
+
+def _record_of(stack: Stack) -> StackRecord:
+    addresses = {
+        "server": stack.ports.server_url,
+        "sidecar": stack.ports.sidecar_url,
+        "store": stack.store.endpoint,
+    }
+    if stack.store.console:
+        addresses["console"] = stack.store.console
+    return StackRecord(
+        store=stack.store.description,
+        addresses=addresses,
+        environment=stack.sidecar_environment() | client_environment(stack.ports),
+        processes=tuple(ProcessRecord.of(process) for process in stack.processes.running),
+    )
+
+
+@contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,130 @@
+"""How each component is started: pure functions from addresses and folders to commands."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_stack.ports import HOST, ReservedPort
+from edge_stack.processes import Command
+from edge_stack.store import ACCESS_KEY, BUCKET, SECRET_KEY
+
+
+@dataclass(frozen=True)
+class StackFolder:
+    """Where a stack keeps what it has; everything lies under `root`."""
+
+    root: Path
+
+    @property
+    def store_data(self) -> Path:
+        """The store's objects."""
+        return self.root / "data"
+
+    @property
+    def volume(self) -> Path:
+        """What sidecar and server share: the models and config.json."""
+        return self.root / "volume"
+
+    @property
+    def pictures(self) -> Path:
+        """What the client watches."""
+        return self.root / "pictures"
+
+    @property
+    def logs(self) -> Path:
+        """One log per component."""
+        return self.root / "logs"
+
+    @property
+    def record(self) -> Path:
+        """Addresses and process ids of a stack that runs in the background."""
+        return self.root / "stack.json"
+
+    def log(self, component: str) -> Path:
+        """Log of one component."""
+        return self.logs / f"{component}.log"
+
+
+@dataclass(frozen=True)
+class StackPorts:
+    """The ports of what this project itself provides."""
+
+    server: ReservedPort
+    sidecar: ReservedPort
+
+    @property
+    def server_url(self) -> str:
+        """REST address of the model server."""
+        return f"http://{HOST}:{self.server.number}"
+
+    @property
+    def sidecar_url(self) -> str:
+        """Health, status and cards of the sidecar."""
+        return f"http://{HOST}:{self.sidecar.number}"
+
+
+def program(name: str) -> str:
+    """The command `name` of this Python environment, else of PATH."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else name
+
+
+def sidecar_environment(
+    folder: StackFolder, ports: StackPorts, store_endpoint: str, settings: Mapping[str, str]
+) -> dict[str, str]:
+    """The sidecar's settings; `settings` are further ones, without `MODEL_SYNC_`, and win."""
+    values = {
+        "S3_ENDPOINT": store_endpoint,
+        "S3_ACCESS_KEY": ACCESS_KEY,
+        "S3_SECRET_KEY": SECRET_KEY,
+        "BUCKET": BUCKET,
+        "CREATE_BUCKET": "true",
+        "MODELS_DIR": str(folder.volume),
+        "OVMS_URL": ports.server_url,
+        "HTTP_PORT": str(ports.sidecar.number),
+        **settings,
+    }
+    return {f"MODEL_SYNC_{name}": value for name, value in values.items()}
+
+
+def sidecar_command(folder: StackFolder, ports: StackPorts, environment: Mapping[str, str]) -> Command:
+    """`model-sync run`."""
+    return Command(
+        name="sidecar",
+        argv=[program("model-sync"), "run"],
+        log=folder.log("sidecar"),
+        env=environment,
+        ports=(ports.sidecar,),
+    )
+
+
+def server_command(folder: StackFolder, ports: StackPorts, flags: Sequence[str] = ()) -> Command:
+    """`ovms-lite`, with the flags that the real server would get as well; `flags` are further ones."""
+    return Command(
+        name="server",
+        argv=[
+            program("ovms-lite"),
+            *("--config_path", str(folder.volume / "config.json")),
+            *("--rest_port", str(ports.server.number), "--rest_bind_address", HOST),
+            *("--file_system_poll_wait_seconds", "1"),
+            *flags,
+        ],
+        log=folder.log("server"),
+        ports=(ports.server,),
+    )
+
+
+def client_command(folder: StackFolder, ports: StackPorts) -> Command:
+    """`car-client watch` over the folder of pictures."""
+    return Command(
+        name="client",
+        argv=[program("car-client"), "watch", folder.pictures],
+        log=folder.log("client"),
+        env=client_environment(ports),
+    )
+
+
+def client_environment(ports: StackPorts) -> dict[str, str]:
+    """What every `car-client` command of this stack needs to know."""
+    return {"CAR_CLIENT_SERVER_URL": ports.server_url, "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url}

@@ -1,0 +1,156 @@
+"""Steady requests to one model, without naming a version, while it is exchanged under them.
+
+    with Load(server_url, "car", threads=4) as load:
+        ...  # publish version 2
+    assert summarize(load.answers()).failures == 0
+
+Each thread keeps one connection and asks again as soon as it has the answer. Every request counts: nothing
+is repeated, and whatever is not a 200 with a version is a failure.
+"""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from types import TracebackType
+from typing import Self
+
+import urllib3
+from edge_common.errors import RetryableError
+
+from edge_stack.infer_request import InferRequest, request_of_zeros
+
+MAX_ANSWERS_PER_THREAD = 200_000
+_TIMEOUT = urllib3.Timeout(connect=5, read=15)
+_MESSAGE_BYTES = 200
+_PAUSE_AFTER_FAILURE_SECONDS = 0.02  # a server that is away refuses thousands of connections a second
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one request."""
+
+    thread: int
+    at: float
+    """Unix seconds when the request was sent."""
+    seconds: float
+    """Until the whole answer was there."""
+    version: int | None
+    """Version that answered; None: a failure."""
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSummary:
+    """What came of many requests."""
+
+    requests: int
+    failures: int
+    first_error: str
+    versions: tuple[int, ...]
+    """Versions that answered, ascending."""
+    backward_steps: int
+    """How often a thread was answered by a lower version than the time before."""
+    p50: float
+    """Median of the seconds of good answers; 0 without any. `p99` likewise."""
+    p99: float
+    slowest: float
+
+
+class Load:
+    """Threads that ask `model` on the server at `url` from entering the context until leaving it."""
+
+    def __init__(self, url: str, model: str, *, threads: int = 4) -> None:
+        """Send nothing yet."""
+        self._url = url
+        self._path = f"/v2/models/{model}/infer"
+        self._metadata_path = f"/v2/models/{model}"
+        self._stopping = threading.Event()
+        self._answers: list[list[Answer]] = [[] for _ in range(threads)]
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        """Ask the server what the model takes, then start. Raises RetryableError when it does not say."""
+        with _connection(self._url) as connection:
+            try:
+                metadata = connection.request("GET", self._metadata_path)
+            except urllib3.exceptions.HTTPError as error:
+                raise RetryableError(
+                    f"{self._url}{self._metadata_path} cannot be reached: {error}"
+                ) from error
+        request = request_of_zeros(metadata.data)
+        self._threads = [
+            threading.Thread(target=self._ask_on_and_on, args=(number, request), name=f"load-{number}")
+            for number in range(len(self._answers))
+        ]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let every thread finish its request."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def answers(self) -> list[Answer]:
+        """All answers so far, in the order in which the requests were sent."""
+        return sorted((one for own in self._answers for one in own.copy()), key=lambda one: one.at)
+
+    def _ask_on_and_on(self, number: int, request: InferRequest) -> None:
+        own = self._answers[number]
+        with _connection(self._url) as connection:
+            while not self._stopping.is_set() and len(own) < MAX_ANSWERS_PER_THREAD:
+                own.append(_ask(connection, number, self._path, request))
+                if own[-1].version is None:
+                    self._stopping.wait(_PAUSE_AFTER_FAILURE_SECONDS)
+
+
+def summarize(answers: Sequence[Answer]) -> LoadSummary:
+    """Counts, versions and latencies of `answers`, which are in the order of sending."""
+    failed = [one for one in answers if one.version is None]
+    good = sorted(one.seconds for one in answers if one.version is not None)
+    versions = Counter(one.version for one in answers if one.version is not None)
+    by_thread: dict[int, list[int]] = {}
+    for one in answers:
+        if one.version is not None:
+            by_thread.setdefault(one.thread, []).append(one.version)
+    return LoadSummary(
+        requests=len(answers),
+        failures=len(failed),
+        first_error=failed[0].error if failed else "",
+        versions=tuple(sorted(versions)),
+        backward_steps=sum(new < old for seen in by_thread.values() for old, new in pairwise(seen)),
+        p50=_quantile(good, 0.5),
+        p99=_quantile(good, 0.99),
+        slowest=good[-1] if good else 0.0,
+    )
+
+
+def _quantile(ascending: Sequence[float], fraction: float) -> float:
+    return ascending[min(len(ascending) - 1, int(len(ascending) * fraction))] if ascending else 0.0
+
+
+def _connection(url: str) -> urllib3.HTTPConnectionPool:
+    return urllib3.connection_from_url(url, maxsize=1, block=True, retries=False, timeout=_TIMEOUT)
+
+
+def _ask(connection: urllib3.HTTPConnectionPool, thread: int, path: str, request: InferRequest) -> Answer:
+    at, begun = time.time(), time.perf_counter()
+    version, error = None, ""
+    try:
+        answer = connection.request("POST", path, body=request.body, headers=request.headers)
+        if answer.status == 200:  # noqa: PLR2004 - HTTP OK
+            version = int(json.loads(answer.data)["model_version"])
+        else:
+            error = f"{answer.status}: {answer.data[:_MESSAGE_BYTES].decode('utf-8', 'replace')}"
+    except urllib3.exceptions.HTTPError as failure:
+        error = f"{type(failure).__name__}: {failure}"
+    except (ValueError, KeyError) as failure:
+        error = f"an answer without a model version: {failure}"
+    return Answer(thread=thread, at=at, seconds=time.perf_counter() - begun, version=version, error=error)

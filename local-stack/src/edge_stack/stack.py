@@ -1,0 +1,218 @@
+"""The whole platform as processes of this machine: store, sidecar, server, client.
+
+    with Stack(StackOptions(root=folder)) as stack:
+        stack.start_all()
+        stack.push(models / "car" / "1", model="car", version=1)
+        stack.served()
+
+Every component may also be started, stopped and killed alone, which is what fault tests are made of.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+from edge_common.errors import FatalError, RetryableError
+from edge_common.served_state import ServedModels
+
+from edge_stack.components import (
+    StackFolder,
+    StackPorts,
+    client_command,
+    client_environment,
+    program,
+    server_command,
+    sidecar_command,
+    sidecar_environment,
+)
+from edge_stack.ports import ReservedPort
+from edge_stack.processes import Command, Processes, RunningProcess
+from edge_stack.served_timeline import direct_session, read_served
+from edge_stack.store import Store, StoreKind, start_store
+from edge_stack.waiting import http_answers, wait_until
+
+_READY_WITHIN_SECONDS = 60.0
+_SERVER_PORT, _SIDECAR_PORT = 8000, 8081
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOptions:
+    """What may differ between stacks."""
+
+    root: Path
+    """State folder; made when missing."""
+    store: StoreKind = StoreKind.AUTO
+    default_ports: bool = False
+    """Prefer the documented ports (8000, 8081, 9000, 9001) where they are free; else any free ones."""
+    sidecar_settings: Mapping[str, str] = field(default_factory=dict)
+    """Settings of model-sync without their prefix, such as `{"POLL_INTERVAL": "1s"}`."""
+    server_flags: tuple[str, ...] = ()
+    """Further flags of the model server."""
+
+
+class Stack:
+    """Starts the components in the order they need and knows their addresses.
+
+    Leaving the context ends everything, unless `leave_running` was called.
+    """
+
+    def __init__(self, options: StackOptions) -> None:
+        """Start nothing yet."""
+        self.options = options
+        self.folder = StackFolder(options.root.absolute())
+        self.processes = Processes()
+        self._open = ExitStack()
+        self._ports: StackPorts | None = None
+        self._store: Store | None = None
+
+    def __enter__(self) -> Self:
+        """Make the folders and reserve the ports; starts only the guard."""
+        for needed in (self.folder.logs, self.folder.volume, self.folder.pictures):
+            needed.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as opening:
+            opening.enter_context(self.processes)
+            self._ports = StackPorts(
+                server=opening.enter_context(self._port(_SERVER_PORT)),
+                sidecar=opening.enter_context(self._port(_SIDECAR_PORT)),
+            )
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End what runs, last started first."""
+        self._open.__exit__(kind, error, trace)
+
+    @property
+    def ports(self) -> StackPorts:
+        """Addresses of server and sidecar, fixed from entering the context on."""
+        if self._ports is None:
+            raise FatalError("the stack has no ports yet; use it as a context manager")
+        return self._ports
+
+    @property
+    def store(self) -> Store:
+        """The running store."""
+        if self._store is None:
+            raise FatalError("the store was not started; call start_store or start_all")
+        return self._store
+
+    def start_all(self) -> None:
+        """Start every component, each once the one it needs is ready."""
+        self.start_store()
+        self.start_sidecar()
+        self.start_server()
+        self.start_client()
+
+    def start_store(self) -> Store:
+        """Start the store and wait until it answers S3 requests."""
+        self._store = start_store(
+            self.processes,
+            self.options.store,
+            data=self.folder.store_data,
+            logs=self.folder.logs,
+            ports=lambda preferred: self._open.enter_context(self._port(preferred)),
+        )
+        return self._store
+
+    def start_sidecar(self, **settings: str) -> RunningProcess:
+        """Start model-sync and wait for /startupz: config.json is valid, one listing was tried.
+
+        `settings` are further ones for this start only, such as `EVENTS="off"`.
+        """
+        environment = self.sidecar_environment(**settings)
+        process = self.processes.start(sidecar_command(self.folder, self.ports, environment))
+        process.wait_ready(
+            http_answers(f"{self.ports.sidecar_url}/startupz"),
+            within=_READY_WITHIN_SECONDS,
+        )
+        return process
+
+    def start_server(self) -> RunningProcess:
+        """Start the model server and wait until it is ready; config.json must be there."""
+        process = self.processes.start(server_command(self.folder, self.ports, self.options.server_flags))
+        process.wait_ready(
+            http_answers(f"{self.ports.server_url}/v2/health/ready"), within=_READY_WITHIN_SECONDS
+        )
+        return process
+
+    def start_client(self) -> RunningProcess:
+        """Start the client that watches the folder of pictures."""
+        process = self.processes.start(client_command(self.folder, self.ports))
+        process.raise_if_ended()
+        return process
+
+    def component(self, name: str) -> RunningProcess:
+        """The running `store`, `sidecar`, `server` or `client`; raises FatalError when it does not run."""
+        for process in self.processes.running:
+            if process.name == name:
+                return process
+        raise FatalError(f"the component {name} does not run in {self.folder.root}")
+
+    def sidecar_environment(self, **settings: str) -> dict[str, str]:
+        """The variables that `model-sync` commands of this stack need."""
+        further = {**self.options.sidecar_settings, **settings}
+        return sidecar_environment(self.folder, self.ports, self.store.endpoint, further)
+
+    def push(self, source: Path, *, model: str, version: int) -> dict[str, Any]:
+        """Upload a version with `model-sync push`, SHA256SUMS last; returns what it reported.
+
+        Returns as soon as the last byte is in the store; raises RejectedError when the command fails.
+        """
+        target = ("--model", model, "--version", str(version))
+        argv: list[str | Path] = [program("model-sync"), "push", source, *target, "--json"]
+        return self.run_for_json("push", argv, self.sidecar_environment())
+
+    def classify(self, *arguments: str | Path) -> dict[str, Any]:
+        """Run `car-client classify --json` with this stack's server; returns what it reported."""
+        argv = [program("car-client"), "classify", "--json", *arguments]
+        return self.run_for_json("classify", argv, client_environment(self.ports))
+
+    def run_for_json(
+        self, name: str, argv: Sequence[str | Path], environment: Mapping[str, str], *, within: float = 120
+    ) -> dict[str, Any]:
+        """Run one command to its end and parse the JSON object it prints; its log is `<name>.log`."""
+        output = self.folder.logs / f"{name}.json"
+        command = Command(name=name, argv=argv, log=self.folder.log(name), env=environment, output=output)
+        answer: dict[str, Any] = json.loads(self.processes.run(command, within=within))
+        return answer
+
+    def served(self) -> ServedModels:
+        """What the model server says it serves; raises RetryableError when it does not answer."""
+        return read_served(self.ports.server_url)
+
+    def status(self) -> dict[str, Any]:
+        """The sidecar's `/v1/status`; raises RetryableError when it does not answer."""
+        url = f"{self.ports.sidecar_url}/v1/status"
+        try:
+            with direct_session() as session:
+                status: dict[str, Any] = session.get(url, timeout=5).json()
+        except requests.RequestException as error:
+            raise RetryableError(f"{url} does not answer ({type(error).__name__})") from error
+        return status
+
+    def wait_version(self, model: str, version: int, state: str, *, within: float) -> dict[str, Any]:
+        """Wait until the sidecar reports `version` of `model` in `state`; returns that version's entry."""
+        found: dict[str, Any] = {}
+
+        def look() -> str | None:
+            versions = self.status()["models"].get(model, {"versions": []})["versions"]
+            mine = [entry for entry in versions if entry["source"] == str(version)]
+            found.update(mine[0] if mine else {"state": "unknown", "reason": ""})
+            return None if found["state"] == state else f"it is {found['state']} ({found['reason']})"
+
+        wait_until(f"{model} version {version} {state}", look, within=within)
+        return found
+
+    def leave_running(self) -> None:
+        """Let the components outlive this process; leaving the context then ends nothing."""
+        self.processes.release()
+
+    def _port(self, preferred: int) -> ReservedPort:
+        return ReservedPort(preferred if self.options.default_ports else 0)

@@ -1,0 +1,99 @@
+"""What is known about a stack in the background, and how exactly its processes are found and ended again."""
+
+import signal
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+import psutil
+from edge_common.atomic_files import replace_file
+from edge_common.errors import FatalError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_stack.guard import GRACE_SECONDS, signal_group
+from edge_stack.processes import RunningProcess
+from edge_stack.waiting import LOOK_EVERY_SECONDS
+
+_SAME_START_SECONDS = 1.0
+"""Start times are compared with this tolerance: the system derives them from a clock that may be adjusted."""
+
+
+class ProcessRecord(BaseModel):
+    """A process and the proof that a pid still is that process."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    pid: int
+    started: float
+    """Unix seconds of its start."""
+    log: Path
+
+    @classmethod
+    def of(cls, process: RunningProcess) -> Self:
+        """The record of a running process."""
+        started = psutil.Process(process.pid).create_time()
+        return cls(name=process.name, pid=process.pid, started=started, log=process.command.log)
+
+    def runs(self) -> bool:
+        """Whether that very process still runs; False when it ended or its pid now is another's."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < _SAME_START_SECONDS
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+class StackRecord(BaseModel):
+    """The content of `stack.json`."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    started: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    store: str
+    """Which store it is, for people."""
+    addresses: dict[str, str]
+    """Name of an address (`server`, `sidecar`, `store`, `console`) -> URL."""
+    environment: dict[str, str]
+    """What `model-sync` and `car-client` commands for this stack need in their environment."""
+    processes: tuple[ProcessRecord, ...]
+
+    def write(self, path: Path) -> None:
+        """Replace the record, readable by its owner alone: it holds the store's keys."""
+        replace_file(path, self.model_dump_json(indent=2).encode(), mode=0o600)
+
+    def running(self) -> list[ProcessRecord]:
+        """The processes that still run."""
+        return [process for process in self.processes if process.runs()]
+
+
+def read_record(path: Path) -> StackRecord | None:
+    """The record at `path`; None without one. Raises FatalError when it is damaged."""
+    try:
+        return StackRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise FatalError(
+            f"{path} is not a record of a stack: end what still runs by hand (`ps`), then remove the file"
+        ) from error
+
+
+def end_recorded(record: StackRecord, *, grace: float = GRACE_SECONDS) -> Sequence[str]:
+    """End exactly the recorded processes and what they started; returns the names of those that still ran.
+
+    All get SIGTERM at once and SIGKILL after `grace` seconds. A pid that is another's now is left alone.
+    """
+    running = record.running()
+    for process in running:
+        signal_group(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while any(process.runs() for process in running) and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_SECONDS)
+    for process in running:
+        signal_group(process.pid, signal.SIGKILL)
+    return [process.name for process in running]

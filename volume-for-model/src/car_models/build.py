@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from edge_common.model_card import FILE_NAME as CARD_FILE
+from edge_common.model_card import Resize, ResizeMode
 
 from car_models import efficientnet
 from car_models.card import IMAGE, LABELS_FILE, PROBABILITIES, card_for, card_yaml
@@ -11,6 +12,13 @@ from car_models.openvino_ir import ir_from_onnx
 from car_models.recipes import TEMPERATURES, Format, Recipe, Variant, half_weights
 from car_models.vehicles import LABELS, add_probabilities
 from car_models.weights import load_weights
+
+_RESIZE_TYPES = {
+    ResizeMode.STRETCH: "standard",
+    ResizeMode.CROP: "crop",
+    ResizeMode.LETTERBOX: "fit_to_window_letterbox",
+}
+"""Mode in a card -> `resize_type` of Model API."""
 
 Files = Mapping[str, bytes]
 """Name of a file in a version folder -> its content."""
@@ -37,22 +45,25 @@ def build_files(recipe: Recipe, variant: Variant) -> Files:
     card = {CARD_FILE: card_yaml(card_for(recipe, variant))}
     if in_ir:
         xml, weights = ir_from_onnx(
-            model, image=IMAGE, mean=efficientnet.MEAN, scale=efficientnet.SCALE, model_info=_model_info()
+            model,
+            image=IMAGE,
+            mean=efficientnet.MEAN,
+            scale=efficientnet.SCALE,
+            model_info=_model_info(recipe.resize),
         )
         return card | {"model.xml": xml, "model.bin": weights}
     return card | {"model.onnx": onnx_bytes(model), LABELS_FILE: "".join(f"{s}\n" for s in LABELS).encode()}
 
 
-def _model_info() -> Mapping[str, str]:
+def _model_info(resize: Resize) -> Mapping[str, str]:
     """What is left for whoever prepares a picture, in the key names of Model API's `Classification`.
 
-    Mean, scale and the order of channels are inside the model, so they are absent. `crop` is Model API's
-    middle square; the card narrows it to 0.875 of that, which Model API cannot say.
+    Mean and scale are inside the model, so they are absent, and so is the reversal of channels.
     """
     return {
         "model_type": "Classification",
         "labels": " ".join(label.replace(" ", "_") for label in LABELS),
-        "resize_type": "crop",
+        "resize_type": _RESIZE_TYPES[resize.mode],
         "reverse_input_channels": "False",
         "output_raw_scores": "False",
         "topk": "5",

@@ -5,12 +5,9 @@ from edge_common.model_card import (
     ClassOutput,
     Color,
     ImageInput,
-    Interpolation,
     Layout,
     Limits,
     ModelCard,
-    Resize,
-    ResizeMode,
     card_as_mapping,
 )
 
@@ -21,8 +18,6 @@ from car_models.vehicles import LABELS
 IMAGE = "image"
 PROBABILITIES = "probabilities"
 LABELS_FILE = "labels.txt"
-RESIZE = Resize(mode=ResizeMode.CROP, fraction=0.875, interpolation=Interpolation.CUBIC)
-"""What the networks' makers evaluated with, and what is right more often on the photos in the README."""
 _MIN_PROBABILITY = 0.3
 
 
@@ -30,7 +25,7 @@ def card_for(recipe: Recipe, variant: Variant) -> ModelCard:
     """The card that goes beside the model; an IR has its labels inline, an ONNX file in `labels.txt`."""
     size = (recipe.architecture.size, recipe.architecture.size)
     if recipe.format is Format.IR:
-        image = ImageInput(name=IMAGE, size=size, layout=Layout.NHWC, color=Color.BGR, resize=RESIZE)
+        image = ImageInput(name=IMAGE, size=size, layout=Layout.NHWC, color=Color.BGR, resize=recipe.resize)
         labels: str | tuple[str, ...] = LABELS
     else:
         image = ImageInput(
@@ -40,7 +35,7 @@ def card_for(recipe: Recipe, variant: Variant) -> ModelCard:
             color=Color.RGB,
             mean=(MEAN, MEAN, MEAN),
             scale=(SCALE, SCALE, SCALE),
-            resize=RESIZE,
+            resize=recipe.resize,
         )
         labels = LABELS_FILE
     stored = "FP16" if half_weights(recipe, variant) else "FP32"

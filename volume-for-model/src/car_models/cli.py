@@ -2,22 +2,49 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 from edge_common.errors import EdgeError
 from edge_common.quantities import format_size
+from rich.box import MARKDOWN, ROUNDED
+from rich.console import Console
+from rich.table import Table
 
 from car_models.build import build_files
+from car_models.classifier import Classifier
+from car_models.evaluate import Evaluation, evaluate, version_folder
 from car_models.package import truncated, with_sums, write_version
-from car_models.recipes import RECIPES, Variant, recipe_named
+from car_models.pictures.collection import Entry, write_collection
+from car_models.pictures.stamps import default_cache, fetch_stamps, find_stamps
+from car_models.recipes import CROP, RECIPES, STRETCH, Variant, recipe_named
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines for people.")]
+
+
+class Photos(StrEnum):
+    """Whether photos join the drawings."""
+
+    AUTO = "auto"
+    REQUIRED = "required"
+    NONE = "none"
+
+
+class ResizeChoice(StrEnum):
+    """How pictures are brought to the model's size."""
+
+    CARD = "card"
+    CROP = "crop"
+    STRETCH = "stretch"
 
 
 def main() -> None:
@@ -29,7 +56,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         sys.stderr.write(
-            f"car-models: {error.filename or 'a file'}: {error.strerror}; free or permit it, and retry\n"
+            f"car-models: {error.filename or 'a file'}: {error.strerror}; correct that and retry\n"
         )
         sys.exit(1)
 
@@ -75,3 +102,113 @@ def build(
             typer.echo(f"{folder}: {chosen}{', broken' if broken else ''}, {format_size(size)}")
     if as_json:
         typer.echo(json.dumps({"built": built, "variant": chosen, "broken": broken}))
+
+
+@app.command(
+    epilog="""\b
+    Examples:
+      car-models pictures --out demo-pictures
+      car-models pictures --out demo-pictures --photos none"""
+)
+def pictures(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder that gets the JPEG files and pictures.json.")],
+    photos: Annotated[
+        Photos,
+        typer.Option(help="auto: photos where they can be had; required: fail without; none: drawings."),
+    ] = Photos.AUTO,
+    cache: Annotated[Path | None, typer.Option(help="Folder that keeps fetched photos.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write demonstration pictures, and which of the sample models recognise them.
+
+    Photos come from Debian's package tuxpaint-stamps-default: installed, or fetched once with apt (161 MB).
+    """
+    root = None if photos is Photos.NONE else _root_of_photos(cache or default_cache(), photos)
+    with TemporaryDirectory(prefix="car-models-") as folder:
+        models = [
+            Classifier(write_version(Path(folder), recipe.model, 1, build_files(recipe, Variant.PLAIN)))
+            for recipe in RECIPES
+        ]
+        entries = write_collection(out, root, models)
+    if as_json:
+        typer.echo(json.dumps({"pictures": [asdict(entry) for entry in entries]}))
+        return
+    table = _table("picture", "shows", "recognised by", "licence")
+    for entry in entries:
+        table.add_row(entry.file, entry.expected, ", ".join(entry.recognised_by) or "none", entry.licence)
+    _print(table)
+
+
+def _root_of_photos(cache: Path, photos: Photos) -> Path | None:
+    found = find_stamps(cache)
+    if found is not None:
+        return found
+    try:
+        return fetch_stamps(cache)
+    except EdgeError as error:
+        if photos is Photos.REQUIRED:
+            raise
+        typer.echo(f"car-models: drawings only: {error}", err=True)
+        return None
+
+
+@app.command(
+    name="evaluate",
+    epilog="""\b
+    Examples:
+      car-models evaluate models/effnet_lite0_car_onnx --pictures demo-pictures
+      car-models evaluate models/*/ --pictures demo-pictures --resize stretch""",
+)
+def evaluate_command(
+    models: Annotated[list[Path], typer.Argument(help="Model folders (highest version) or version folders.")],
+    *,
+    pictures: Annotated[Path, typer.Option(help="Folder made by car-models pictures.")],
+    resize: Annotated[
+        ResizeChoice, typer.Option(help="What the cards say, or one for all.")
+    ] = ResizeChoice.CARD,
+    as_json: AsJson = False,
+) -> None:
+    """Classify pictures on this machine and count what is right; a Markdown table unless on a terminal."""
+    replacement = {ResizeChoice.CARD: None, ResizeChoice.CROP: CROP, ResizeChoice.STRETCH: STRETCH}[resize]
+    loaded = [Classifier(version_folder(path)) for path in models]
+    entries, evaluations = evaluate(loaded, pictures, replacement)
+    if as_json:
+        typer.echo(json.dumps(_evaluations_as_json(entries, evaluations)))
+        return
+    table = _table("picture", "shows", *(result.model for result in evaluations))
+    for row, entry in enumerate(entries):
+        answers = (result.top[row] for result in evaluations)
+        marked = (
+            f"{best.label} {best.probability:.2f}{'' if best.label == entry.expected else ' (wrong)'}"
+            for best in answers
+        )
+        table.add_row(entry.file, entry.expected, *marked)
+    table.add_row("right", f"of {len(entries)}", *(str(result.right) for result in evaluations))
+    _print(table)
+
+
+def _evaluations_as_json(entries: Sequence[Entry], evaluations: Sequence[Evaluation]) -> dict[str, object]:
+    return {
+        "models": [
+            {
+                "model": result.model,
+                "right": result.right,
+                "of": len(entries),
+                "pictures": [
+                    {"file": entry.file, "expected": entry.expected, **asdict(best)}
+                    for entry, best in zip(entries, result.top, strict=True)
+                ],
+            }
+            for result in evaluations
+        ]
+    }
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=ROUNDED if sys.stdout.isatty() else MARKDOWN)
+
+
+def _print(table: Table) -> None:
+    # a pipe has no width; wide enough that no cell is folded
+    Console(width=None if sys.stdout.isatty() else 250).print(table)

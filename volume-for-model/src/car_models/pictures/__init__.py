@@ -1,0 +1,1 @@
+"""Demonstration pictures: photos that a Debian package ships, and drawings of our own."""

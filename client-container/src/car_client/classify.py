@@ -1,0 +1,180 @@
+"""Pictures and a model in, verdicts out: prepare, ask, read."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+
+from car_client.decode import Picture
+from car_client.discovery import Discovery
+from car_client.errors import ModelChangingError, RequestRefusedError, ServerFailedError
+from car_client.kserve.connection import Answer, Connection
+from car_client.kserve.inference_codec import (
+    HEADER_LENGTH,
+    InferenceAnswer,
+    RequestTensor,
+    decode_answer,
+    encode_request,
+)
+from car_client.postprocess import Verdict, read_scores
+from car_client.preprocess import preprocess
+from car_client.served_model import ServedModel
+from car_client.settings import Transport
+from car_client.transport import choose_transport
+
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What one model says of one picture.
+
+    Durations are in seconds. `decode` is that of the file;
+    `preprocess` and `request` are those of the whole batch the picture went in, since it waited for them.
+    """
+
+    picture: str
+    model: str
+    version: int
+    verdict: Verdict
+    transport: Transport
+    decode_seconds: float
+    preprocess_seconds: float
+    request_seconds: float
+
+    @property
+    def latency_seconds(self) -> float:
+        """From the file's bytes to the verdict."""
+        return self.decode_seconds + self.preprocess_seconds + self.request_seconds
+
+
+def is_retired(answer: Answer) -> bool:
+    """Whether the version went away between choosing it and running it, so that asking again helps."""
+    return answer.status == _NOT_FOUND and "is retired" in answer.error_text
+
+
+class Classifier:
+    """Classifies pictures over `server`; `discovery` tells what a model takes when its version changed."""
+
+    def __init__(
+        self, server: Connection, discovery: Discovery, *, transport: Transport, batch_size: int
+    ) -> None:
+        """At most `batch_size` pictures go in one request, fewer where the model's batch is fixed."""
+        self._server = server
+        self._discovery = discovery
+        self._transport = transport
+        self._batch_size = batch_size
+
+    def batches(self, model: ServedModel, pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
+        """`pictures` in the portions that go in one request each."""
+        size = model.batch or self._batch_size
+        return (pictures[start : start + size] for start in range(0, len(pictures), size))
+
+    def classify(
+        self, model: ServedModel, pictures: Sequence[Picture], *, top_k: int | None = None
+    ) -> Iterator[Classification]:
+        """One classification for each picture, in order, as the answers come.
+
+        Requests name no version, so a new version answers as soon as it can; if it needs other tensors
+        than `model` tells, the pictures are prepared and sent anew. Raises RequestRefusedError,
+        ServerUnreachableError, ServerFailedError, ModelChangingError, UnusableModelError, and
+        UnknownModelError when the model is gone.
+        """
+        for batch in self.batches(model, pictures):
+            yield from self._classify_batch(model, batch, top_k)
+
+    def _classify_batch(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> list[Classification]:
+        try:
+            asked = self._ask(model, pictures)
+        except RequestRefusedError:
+            current = self._discovery.describe(model.name)
+            if current.version == model.version:
+                raise
+            return self._classify_with_current(current, pictures, top_k)
+        if asked.answers_for(model):
+            return asked.read(model, pictures, top_k)
+        current = self._discovery.describe(model.name)
+        if asked.answers_for(current) and _same_request(current, model):
+            return asked.read(current, pictures, top_k)
+        return self._classify_with_current(current, pictures, top_k)
+
+    def _classify_with_current(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> list[Classification]:
+        asked = self._ask(model, pictures)
+        if not asked.answers_for(model):
+            raise ModelChangingError(
+                f"model {model.name} changed its version twice during one request; try again"
+            )
+        return asked.read(model, pictures, top_k)
+
+    def _ask(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked":
+        transport = choose_transport(self._transport, model, pictures)
+        start = time.perf_counter()
+        tensor = _as_jpeg(model, pictures) if transport is Transport.JPEG else _as_tensor(model, pictures)
+        request = encode_request(tensor, model.output.name)
+        prepared = time.perf_counter()
+        answer = self._server.request(
+            "POST",
+            f"/v2/models/{quote(model.name, safe='')}/infer",
+            body=request.body,
+            headers=request.headers,
+            again_if=is_retired,
+        ).checked(f"an inference with model {model.name}")
+        return _Asked(
+            answer=decode_answer(answer.body, answer.headers.get(HEADER_LENGTH)),
+            transport=transport,
+            preprocess_seconds=prepared - start,
+            request_seconds=time.perf_counter() - prepared,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    answer: InferenceAnswer
+    transport: Transport
+    preprocess_seconds: float
+    request_seconds: float
+
+    def answers_for(self, model: ServedModel) -> bool:
+        return self.answer.model_version in {"", str(model.version)}
+
+    def read(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> list[Classification]:
+        if model.output.name not in self.answer.outputs:
+            raise ServerFailedError(f"the server's answer lacks output {model.output.name!r} of {model.name}")
+        scores = self.answer.outputs[model.output.name]
+        verdicts = read_scores(scores, model, pictures=len(pictures), top_k=top_k)
+        return [
+            Classification(
+                picture=picture.name,
+                model=model.name,
+                version=model.version,
+                verdict=verdict,
+                transport=self.transport,
+                decode_seconds=picture.decode_seconds,
+                preprocess_seconds=self.preprocess_seconds,
+                request_seconds=self.request_seconds,
+            )
+            for picture, verdict in zip(pictures, verdicts, strict=True)
+        ]
+
+
+def _same_request(one: ServedModel, other: ServedModel) -> bool:
+    return (one.input, one.output, one.preprocessing) == (other.input, other.output, other.preprocessing)
+
+
+def _as_tensor(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
+    elements = [preprocess(picture.pixels, model.preprocessing) for picture in pictures]
+    # A fixed batch must be full; the answers to the repetitions are not read.
+    elements += [elements[-1]] * ((model.batch or len(elements)) - len(elements))
+    return RequestTensor.of_array(model.input.name, model.input.datatype, np.stack(elements))
+
+
+def _as_jpeg(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
+    return RequestTensor.of_blobs(model.input.name, [picture.content for picture in pictures])

@@ -1,0 +1,92 @@
+"""From the bytes of a picture file to 8-bit RGB pixels, refusing all that is not a whole picture.
+
+Pillow reads files, because unlike OpenCV it tells the size before decoding and reports a truncated file
+instead of filling the missing part with grey.
+"""
+
+import io
+import struct
+import time
+import warnings
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from car_client.errors import NotAPictureError
+
+# A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "BMP")
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_ORIENTATION_TAG: Final = 0x0112
+_WIDE_GREY_MODES: Final = frozenset({"I;16", "I;16B", "I;16L", "I"})
+_DAMAGE: Final = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, zlib.error)
+"""What Pillow's readers raise on damaged files; it promises no narrower set."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """What is refused before any work is spent on it."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture file and what is in it: upright RGB pixels [height,width,3].
+
+    `plain_jpeg`: every decoder gets these pixels from the file, being a colour JPEG that is not rotated.
+    """
+
+    name: str
+    content: bytes
+    pixels: NDArray[np.uint8]
+    plain_jpeg: bool
+    decode_seconds: float
+
+
+def decode_picture(name: str, content: bytes, limits: PictureLimits) -> Picture:
+    """Decode the whole file, after its kind and size were checked; `name` is for messages.
+
+    The higher byte is kept of 16-bit values; transparent parts become white. Raises NotAPictureError for what
+    is not a picture, is damaged or cut off, or exceeds `limits`.
+    """
+    start = time.perf_counter()
+    if len(content) > limits.max_bytes:
+        raise NotAPictureError(f"{name} has more than {limits.max_bytes} bytes; send a smaller picture")
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > limits.max_pixels:
+                raise NotAPictureError(
+                    f"{name} has {width}x{height} pixels; at most {limits.max_pixels} are accepted"
+                )
+            rotated = image.getexif().get(_ORIENTATION_TAG, 1) not in {0, 1}
+            plain_jpeg = image.format == "JPEG" and image.mode == "RGB" and not rotated
+            pixels = _as_rgb(ImageOps.exif_transpose(image) if rotated else image)
+    except UnidentifiedImageError as error:
+        raise NotAPictureError(
+            f"{name} is not a picture; JPEG, PNG, WebP and BMP files can be classified"
+        ) from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise NotAPictureError(f"{name} has too many pixels to be decoded: {error}") from error
+    except _DAMAGE as error:
+        raise NotAPictureError(f"{name} is incomplete or damaged ({error}); send the whole file") from error
+    return Picture(name, content, pixels, plain_jpeg, time.perf_counter() - start)
+
+
+def _as_rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode in _WIDE_GREY_MODES:
+        grey = (np.asarray(image, dtype=np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
+    if image.has_transparency_data:
+        solid = image.convert("RGBA")
+        white = Image.new("RGBA", solid.size, "white")
+        return np.asarray(Image.alpha_composite(white, solid).convert("RGB"))
+    return np.asarray(image.convert("RGB"))

@@ -1,0 +1,135 @@
+"""Which models the server has, and what each of them takes: nothing is configured, everything is asked."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from edge_common.errors import RejectedError, RetryableError
+from edge_common.served_state import ServedModels, VersionState, available_versions, parse_served_models
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from car_client.cards import CardAnswer, CardReader
+from car_client.describe import describe_model
+from car_client.errors import (
+    RequestRefusedError,
+    ServerFailedError,
+    UnknownModelError,
+    UnusableModelError,
+)
+from car_client.kserve.connection import Connection
+from car_client.kserve.metadata import parse_metadata
+from car_client.model_table import ModelTable
+from car_client.served_model import ServedModel
+
+_NOT_FOUND = 404
+
+
+class _IndexEntry(BaseModel):
+    name: str
+    version: str = ""
+    state: str = "READY"
+
+
+_INDEX = TypeAdapter(list[_IndexEntry])
+_INDEX_STATES = {
+    "READY": VersionState.AVAILABLE,
+    "LOADING": VersionState.LOADING,
+    "UNLOADING": VersionState.UNLOADING,
+    "UNAVAILABLE": VersionState.END,
+}
+
+
+class Discovery:
+    """Asks `server` for its models and `cards` for their cards; `only` restricts it to these names."""
+
+    def __init__(self, server: Connection, cards: CardReader | None, *, only: Sequence[str] = ()) -> None:
+        """Ask nothing yet."""
+        self._server = server
+        self._cards = cards
+        self._only = frozenset(only)
+        self._has_config_status = True
+
+    def refresh(self) -> ModelTable:
+        """Everything the server has now. Raises ServerUnreachableError or ServerFailedError.
+
+        A model that cannot be used, or that goes away meanwhile, harms no other one.
+        """
+        states = self._states()
+        usable: dict[str, ServedModel] = {}
+        unusable: dict[str, str] = {}
+        for name in states:
+            if not available_versions(states, name):
+                continue
+            try:
+                usable[name] = self._describe(name, states)
+            except UnknownModelError:
+                continue  # it went away between the two questions; the next refresh tells
+            except (RejectedError, ServerFailedError) as error:
+                unusable[name] = str(error)
+        return ModelTable(states, usable, unusable)
+
+    def describe(self, name: str) -> ServedModel:
+        """The model as it is now. Raises UnknownModelError, UnusableModelError, or what `refresh` raises."""
+        return self._describe(name, self._states())
+
+    def _describe(self, name: str, states: ServedModels) -> ServedModel:
+        available = available_versions(states, name)
+        if not available:
+            raise UnknownModelError(name, (known for known in states if available_versions(states, known)))
+        # Unversioned, because the answer is then about the version that unversioned requests reach, even if
+        # versions change between this question and the one before.
+        answer = self._server.get(f"/v2/models/{quote(name, safe='')}")
+        if answer.status == _NOT_FOUND:
+            raise UnknownModelError(name, states)
+        metadata = parse_metadata(answer.checked(f"the metadata of model {name}").body)
+        version = metadata.newest_version or available[-1]
+        card = self._cards.card_of(name, version) if self._cards is not None else CardAnswer(None)
+        try:
+            return describe_model(
+                metadata, version, card.card, warnings=(card.problem,) if card.problem else ()
+            )
+        except UnusableModelError as error:
+            raise UnusableModelError(f"model {name} version {version} cannot be used: {error}") from error
+
+    def _states(self) -> ServedModels:
+        states = self._config_status() if self._has_config_status else None
+        if states is None:
+            states = self._repository_index()
+        if not self._only:
+            return states
+        return {name: versions for name, versions in states.items() if name in self._only}
+
+    def _config_status(self) -> ServedModels | None:
+        answer = self._server.get("/v1/config")
+        try:
+            body = answer.checked("GET /v1/config").body
+        except RequestRefusedError:
+            return None
+        try:
+            return parse_served_models(body)
+        except RetryableError as error:
+            raise ServerFailedError(str(error)) from error
+
+    def _repository_index(self) -> ServedModels:
+        """The same from a server without `/v1/config`, such as Triton or MLServer."""
+        answer = self._server.request(
+            "POST",
+            "/v2/repository/index",
+            body=json.dumps({}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            entries = _INDEX.validate_json(answer.checked("the list of its models").body)
+        except (RequestRefusedError, ValidationError) as error:
+            raise ServerFailedError(
+                f"{self._server.base_url} has neither /v1/config nor /v2/repository/index; "
+                "check that the address is that of a model server"
+            ) from error
+        self._has_config_status = False
+        states: dict[str, dict[int, VersionState]] = {}
+        for entry in entries:
+            # MLServer leaves the version out when there is one only; names such as "v2" cannot be ordered.
+            version = int(entry.version) if entry.version.isdecimal() else 1
+            state = _INDEX_STATES.get(entry.state, VersionState.FAILED)
+            states.setdefault(entry.name, {})[version] = state
+        return states

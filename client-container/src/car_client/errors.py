@@ -1,0 +1,62 @@
+"""What can go wrong between a picture and its label.
+
+    RetryableError   ServerUnreachableError   nobody answers at the address, or not in time
+                     └ ConnectionLostError    it answered before, then the connection broke
+                     ServerFailedError        an answer with 5xx, or one that cannot be read
+                     ModelChangingError       versions changed faster than a request could be prepared
+    RejectedError    RequestRefusedError      an answer with 4xx; carries the status and the server's words
+                     UnknownModelError        the server has no such model
+                     UnusableModelError       the model is served, but this client cannot feed or read it
+                     NotAPictureError         the file is no picture, or not a whole one
+
+Each is one of the three kinds of `edge_common.errors`, which decide the exit code.
+"""
+
+from collections.abc import Iterable
+
+from edge_common.errors import RejectedError, RetryableError
+
+
+class ServerUnreachableError(RetryableError):
+    """No answer: nothing listens, the name does not resolve, or the time limit passed."""
+
+
+class ConnectionLostError(ServerUnreachableError):
+    """The connection was made and then broke before the whole answer arrived."""
+
+
+class ServerFailedError(RetryableError):
+    """The server answered that it failed, or answered something that is not the protocol."""
+
+
+class ModelChangingError(RetryableError):
+    """The version that answered was not the one the request was made for, twice in a row."""
+
+
+class RequestRefusedError(RejectedError):
+    """The server says the request is wrong: sending it again cannot help."""
+
+    def __init__(self, what: str, status: int, server_message: str) -> None:
+        """Build the sentence from the facts, which stay readable as attributes."""
+        super().__init__(
+            f"the server refused {what} with status {status}: {server_message or 'no reason given'}"
+        )
+        self.status = status
+        self.server_message = server_message
+
+
+class UnknownModelError(RejectedError):
+    """A model was named that the server does not serve."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        """List what could have been meant."""
+        names = ", ".join(sorted(known)) or "none at all"
+        super().__init__(f"the server serves no model {name!r}; it serves: {names}")
+
+
+class UnusableModelError(RejectedError):
+    """The model's tensors and its description do not make an image classifier this client can use."""
+
+
+class NotAPictureError(RejectedError):
+    """The bytes are not a complete picture of a kind and size that is accepted."""

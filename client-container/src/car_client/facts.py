@@ -1,0 +1,80 @@
+"""What one source says about a model, before it is held against the tensors the server really has."""
+
+from dataclasses import dataclass, field
+
+from edge_common.model_card import Activation, Color, Layout, ModelCard, Triple
+
+from car_client.served_model import NO_MEAN, NO_SCALE, FactSource, Resizing
+
+IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
+IMAGENET_SCALE: Triple = (58.395, 57.12, 57.375)
+"""The usual ImageNet normalisation in 0...255 units (torchvision's 0.485... and 0.229... times 255)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a source can say; None where it says nothing."""
+
+    source: FactSource
+    input_name: str | None = None
+    size: tuple[int, int] | None = None
+    """Height and width in pixels."""
+    layout: Layout | None = None
+    color: Color = Color.RGB
+    mean: Triple = NO_MEAN
+    scale: Triple = NO_SCALE
+    resizing: Resizing = field(default_factory=Resizing)
+    output_name: str | None = None
+    activation: Activation | None = None
+    labels: tuple[str, ...] | None = None
+    top_k: int = 5
+    min_probability: float = 0.0
+    server_resizes: bool = False
+    description: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def facts_of_card(card: ModelCard) -> Facts:
+    """The card's facts; its labels are used when they are inline, as the sidecar sends them."""
+    image, output = card.input, card.output
+    resize = image.resize
+    return Facts(
+        source=FactSource.CARD,
+        input_name=image.name,
+        size=image.size,
+        layout=image.layout if "layout" in image.model_fields_set else None,
+        color=image.color,
+        mean=image.mean,
+        scale=image.scale,
+        resizing=Resizing(
+            mode=resize.mode,
+            fraction=resize.fraction,
+            interpolation=resize.interpolation,
+            pad_value=resize.pad_value,
+        ),
+        output_name=output.name,
+        activation=output.activation,
+        labels=output.labels if isinstance(output.labels, tuple) else None,
+        top_k=output.top_k,
+        min_probability=card.limits.min_probability,
+        server_resizes="NHWC" in str(card.serving.layout),
+        description=card.description,
+        warnings=(
+            (f"the labels are in {output.labels!r}, which did not come with the card; classes have numbers",)
+            if isinstance(output.labels, str)
+            else ()
+        ),
+    )
+
+
+def facts_assumed(*, whole_numbers: bool) -> Facts:
+    """The guess for a model that comes with shapes only; `whole_numbers`: its input has an integer type."""
+    mean, scale = (NO_MEAN, NO_SCALE) if whole_numbers else (IMAGENET_MEAN, IMAGENET_SCALE)
+    values = "0...255" if whole_numbers else f"less mean {mean} over scale {scale}"
+    assumed = f"neither a card nor rt_info: assumed RGB, stretched to size, values {values}, no labels"
+    return Facts(
+        source=FactSource.SHAPES,
+        mean=mean,
+        scale=scale,
+        warnings=(f"{assumed}; upload a model.yaml to make it certain",),
+    )

@@ -1,0 +1,169 @@
+"""One model server, or sidecar, over kept-alive HTTP connections, with every wait and size bounded.
+
+urllib3 alone, not tritonclient: its pool is thread-safe, tells a lost connection from one that was never
+made, and lets one deadline span connecting, reading and the retry. tritonclient's HTTP client is bound to
+gevent, must not be shared between threads, and has no bound on the size of an answer.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+
+from car_client.errors import (
+    ConnectionLostError,
+    RequestRefusedError,
+    ServerFailedError,
+    ServerUnreachableError,
+)
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""A class vector has kilobytes; an answer beyond this is not one."""
+_CHUNK = 256 * 1024
+_CONNECT_SECONDS = 3.0
+_TEXT_LIMIT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers and the whole body of an answer, whatever the status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def error_text(self) -> str:
+        """The server's `error` sentence, else the start of the body; at most 300 characters."""
+        try:
+            document = json.loads(self.body)
+        except ValueError:
+            document = None
+        text = document.get("error") if isinstance(document, dict) else None
+        return str(text or self.body[:_TEXT_LIMIT].decode("utf-8", "replace")).strip()[:_TEXT_LIMIT]
+
+    def checked(self, what: str) -> "Answer":
+        """Itself when the status is 2xx; raises RequestRefusedError on 4xx, ServerFailedError otherwise."""
+        if 200 <= self.status < 300:  # noqa: PLR2004 - the range of success in HTTP
+            return self
+        if 400 <= self.status < 500:  # noqa: PLR2004 - the range of client errors in HTTP
+            raise RequestRefusedError(what, self.status, self.error_text)
+        raise ServerFailedError(
+            f"the server failed on {what} with status {self.status}: {self.error_text or 'no reason given'}"
+        )
+
+
+def _never(_answer: Answer) -> bool:
+    return False
+
+
+class Connection:
+    """Requests to one base address; safe to share between threads."""
+
+    def __init__(
+        self, base_url: str, *, timeout: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Every request has `timeout` seconds in all, its retry included. Connects on the first one."""
+        self.base_url = base_url
+        self._timeout = timeout
+        self._monotonic = monotonic
+        self._pool = urllib3.PoolManager(maxsize=4, retries=False, headers={"Accept-Encoding": "gzip"})
+
+    def get(self, path: str) -> Answer:
+        """`GET` of `path`, sent again once when the connection is lost. Raises ServerUnreachableError."""
+        return self.request("GET", path)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        again_if: Callable[[Answer], bool] = _never,
+    ) -> Answer:
+        """Send a request that may safely arrive twice; at most two are sent, within one time limit.
+
+        The second is sent when the connection was lost, or when `again_if` says so of the first answer.
+        Raises ServerUnreachableError when there is no answer and ServerFailedError when it is too large.
+        """
+        deadline = self._monotonic() + self._timeout
+        try:
+            answer = self._send(method, path, body, headers, deadline)
+            if not again_if(answer):
+                return answer
+        except ConnectionLostError:
+            if self._monotonic() >= deadline:
+                raise
+        return self._send(method, path, body, headers, deadline)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.clear()
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None, deadline: float
+    ) -> Answer:
+        remaining = max(deadline - self._monotonic(), 0.001)
+        try:
+            response = self._pool.request(
+                method,
+                self.base_url + path,
+                body=body,
+                headers={**self._pool.headers, **(headers or {})},
+                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, remaining), read=remaining),
+                preload_content=False,
+                redirect=False,
+            )
+            return self._read(response, deadline)
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            raise ServerUnreachableError(
+                f"nothing answers at {self.base_url}; check that the server runs and the address is right"
+            ) from error
+        except ReadTimeoutError as error:
+            raise self._too_slow() from error
+        except ProtocolError as error:
+            raise ConnectionLostError(
+                f"the connection to {self.base_url} was lost before the answer to {method} {path}; "
+                "the server may be restarting"
+            ) from error
+        except HTTPError as error:
+            raise ServerUnreachableError(f"cannot talk to {self.base_url}: {error}") from error
+
+    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> Answer:
+        chunks: list[bytes] = []
+        size = 0
+        complete = False
+        try:
+            for chunk in response.stream(_CHUNK, decode_content=True):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_ANSWER_BYTES:
+                    raise ServerFailedError(
+                        f"{self.base_url} answers with more than {MAX_ANSWER_BYTES} bytes; "
+                        "check that the address is that of a model server"
+                    )
+                if self._monotonic() > deadline:
+                    raise self._too_slow()
+            complete = True
+        finally:
+            if complete:
+                response.release_conn()
+            else:
+                response.close()
+        return Answer(response.status, response.headers, b"".join(chunks))
+
+    def _too_slow(self) -> ServerUnreachableError:
+        return ServerUnreachableError(
+            f"{self.base_url} did not answer within {self._timeout:g} s; it may be overloaded, "
+            f"or the time limit is too short"
+        )

@@ -1,0 +1,66 @@
+"""All models of the server at one moment, and what changed from one moment to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edge_common.served_state import ServedModels
+
+from car_client.served_model import ServedModel
+
+EventName = Literal[
+    "model_available", "model_version_changed", "model_description_changed", "model_gone", "model_unusable"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """States of all versions, the models that can be used, and for the others the reason why not."""
+
+    states: ServedModels = field(default_factory=dict)
+    usable: Mapping[str, ServedModel] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """One line of log: an event about one model, with its details."""
+
+    event: EventName
+    model: str
+    details: Mapping[str, object]
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether a person should look at it."""
+        return self.event == "model_unusable"
+
+
+def changes(before: ModelTable, after: ModelTable) -> list[ModelChange]:
+    """What is different in `after`, by model name."""
+    names = before.usable.keys() | before.unusable.keys() | after.usable.keys() | after.unusable.keys()
+    found = (_change(name, before, after) for name in sorted(names))
+    return [change for change in found if change is not None]
+
+
+def _change(name: str, before: ModelTable, after: ModelTable) -> ModelChange | None:
+    old, new = before.usable.get(name), after.usable.get(name)
+    if new is None:
+        if name in after.unusable:
+            if after.unusable[name] == before.unusable.get(name):
+                return None
+            return ModelChange("model_unusable", name, {"reason": after.unusable[name]})
+        return ModelChange("model_gone", name, {"version": old.version} if old else {})
+    if old is None:
+        return ModelChange("model_available", name, {"version": new.version, **_description(new)})
+    if old.version != new.version:
+        details = {"version": new.version, "previous_version": old.version, **_description(new)}
+        return ModelChange("model_version_changed", name, details)
+    if old != new:
+        return ModelChange("model_description_changed", name, {"version": new.version, **_description(new)})
+    return None
+
+
+def _description(model: ServedModel) -> dict[str, object]:
+    details: dict[str, object] = {"input": str(model.input), "preprocessing": str(model.source)}
+    return details | ({"warnings": list(model.warnings)} if model.warnings else {})

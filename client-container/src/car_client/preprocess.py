@@ -1,0 +1,84 @@
+"""From 8-bit RGB pixels to the elements of a model's input tensor."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
+from numpy.typing import NDArray
+
+from car_client.kserve.tensors import NUMPY_TYPES
+from car_client.served_model import PadAnchor, Preprocessing, Resizing
+
+_KERNELS: Final[Mapping[Interpolation, int]] = {
+    Interpolation.NEAREST: cv2.INTER_NEAREST,
+    Interpolation.LINEAR: cv2.INTER_LINEAR,
+    Interpolation.CUBIC: cv2.INTER_CUBIC,
+    Interpolation.AREA: cv2.INTER_AREA,
+}
+
+
+def preprocess(pixels: NDArray[np.uint8], steps: Preprocessing) -> NDArray[Any]:
+    """One element of the batch: [3,H,W] or [H,W,3] in the tensor's datatype, from RGB `pixels` [h,w,3]."""
+    resized = resize(pixels, (steps.height, steps.width), steps.resizing)
+    ordered = resized if steps.color is Color.RGB else resized[..., ::-1]
+    dtype = NUMPY_TYPES[steps.datatype]
+    if steps.keeps_pixel_values and dtype.kind in "fu":
+        values = ordered.astype(dtype)
+    else:
+        values = _normalised(ordered, steps, dtype)
+    return np.ascontiguousarray(values.transpose(2, 0, 1) if steps.layout is Layout.NCHW else values)
+
+
+def _normalised(ordered: NDArray[np.uint8], steps: Preprocessing, dtype: np.dtype[Any]) -> NDArray[Any]:
+    mean = np.asarray(steps.mean, dtype=np.float32)
+    scale = np.asarray(steps.scale, dtype=np.float32)
+    values: NDArray[np.float32] = (ordered.astype(np.float32) - mean) / scale
+    if dtype.kind != "f":
+        bounds = np.iinfo(dtype)
+        values = np.rint(values).clip(bounds.min, bounds.max)
+    converted: NDArray[Any] = values.astype(dtype)
+    return converted
+
+
+def resize(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> NDArray[np.uint8]:
+    """`pixels` [h,w,3] as [size,3], where `size` is height and width.
+
+    `crop` takes the largest centred part with the aspect ratio of `size` (a square for square models), shrunk
+    by `fraction`; `letterbox` keeps everything and fills the rest with `pad_value`.
+    """
+    if how.mode is ResizeMode.CROP:
+        return _scaled(_centre(pixels, size, how.fraction), size, how)
+    if how.mode is ResizeMode.LETTERBOX:
+        return _letterboxed(pixels, size, how)
+    return _scaled(pixels, size, how)
+
+
+def _scaled(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == size:
+        return pixels
+    scaled = cv2.resize(pixels, (size[1], size[0]), interpolation=_KERNELS[how.interpolation])
+    return np.asarray(scaled, dtype=np.uint8)
+
+
+def _centre(pixels: NDArray[np.uint8], size: tuple[int, int], fraction: float) -> NDArray[np.uint8]:
+    have_height, have_width = pixels.shape[:2]
+    unit = min(have_height / size[0], have_width / size[1]) * fraction
+    height = min(max(round(size[0] * unit), 1), have_height)
+    width = min(max(round(size[1] * unit), 1), have_width)
+    top, left = (have_height - height) // 2, (have_width - width) // 2
+    return pixels[top : top + height, left : left + width]
+
+
+def _letterboxed(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> NDArray[np.uint8]:
+    have_height, have_width = pixels.shape[:2]
+    factor = min(size[0] / have_height, size[1] / have_width)
+    height = min(max(round(have_height * factor), 1), size[0])
+    width = min(max(round(have_width * factor), 1), size[1])
+    framed = np.full((*size, 3), round(how.pad_value), dtype=np.uint8)
+    centred = how.anchor is PadAnchor.CENTER
+    top = (size[0] - height) // 2 if centred else 0
+    left = (size[1] - width) // 2 if centred else 0
+    framed[top : top + height, left : left + width] = _scaled(pixels, (height, width), how)
+    return framed

@@ -1,0 +1,29 @@
+"""The parts of the client, put together from the settings."""
+
+from car_client.cards import CardReader
+from car_client.classify import Classifier
+from car_client.decode import PictureLimits
+from car_client.discovery import Discovery
+from car_client.kserve.connection import Connection
+from car_client.settings import Settings
+
+_SIDECAR_SECONDS = 3.0
+"""A card is a few kilobytes from next door; a sidecar slower than this counts as absent."""
+
+
+class Session:
+    """One server, its models, and the means to classify with them; nothing is asked before it is used."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Build every part; connections are made on first use and kept."""
+        self.settings = settings
+        server = Connection(settings.server_url, timeout=settings.timeout)
+        cards = None
+        if settings.sidecar_url is not None:
+            within = min(settings.timeout, _SIDECAR_SECONDS)
+            cards = CardReader(Connection(settings.sidecar_url, timeout=within))
+        self.discovery = Discovery(server, cards, only=settings.models)
+        self.classifier = Classifier(
+            server, self.discovery, transport=settings.transport, batch_size=settings.batch_size
+        )
+        self.limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)

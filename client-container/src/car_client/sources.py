@@ -1,0 +1,117 @@
+"""Where pictures come from. Today a folder; a bucket prefix or a camera will be further implementations."""
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_common.errors import FatalError, RetryableError
+
+from car_client.decode import SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture as it arrived: a name for people, and the bytes of the file."""
+
+    name: str
+    content: bytes
+
+
+class Source(Protocol):
+    """Something pictures arrive in. A frame is offered again until it is acknowledged."""
+
+    def poll(self, at_most: int) -> Sequence[Frame]:
+        """Complete frames that are not acknowledged yet, oldest first. Raises RetryableError when cut off."""
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Do not offer this frame again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    inode: int
+    size: int
+    modified_ns: int
+
+
+class FolderSource:
+    """Picture files of one folder, without its subfolders and hidden files.
+
+    A file is complete when two polls in a row found it unchanged: the bytes read are those of a file whose
+    size and time did not change from one poll to after the reading. This works on every file system, network
+    ones included, where notifications do not. A file that changes after it was classified is offered again.
+    """
+
+    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+        """Read at most `max_bytes` and one more of a file. Raises FatalError when there is no such folder."""
+        if not folder.is_dir():
+            raise FatalError(f"there is no folder {folder}; create it or name another one")
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._seen: dict[str, _Signature] = {}
+        self._done: dict[str, _Signature] = {}
+        self._offered: dict[str, _Signature] = {}
+
+    def poll(self, at_most: int) -> Sequence[Frame]:
+        """Files that are complete and new, oldest first."""
+        found = self._scan()
+        complete = [
+            name
+            for name, signature in found.items()
+            if self._seen.get(name) == signature and self._done.get(name) != signature
+        ]
+        self._seen = found
+        self._done = {name: signature for name, signature in self._done.items() if name in found}
+        complete.sort(key=lambda name: (found[name].modified_ns, name))
+        frames = [self._read(name, found[name]) for name in complete[:at_most]]
+        return [frame for frame in frames if frame is not None]
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Remember the file as it was when it was read."""
+        signature = self._offered.pop(frame.name, None)
+        if signature is not None:
+            self._done[frame.name] = signature
+
+    def _scan(self) -> dict[str, _Signature]:
+        found: dict[str, _Signature] = {}
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or Path(entry.name).suffix.lower() not in SUFFIXES:
+                        continue
+                    signature = _signature_of(entry)
+                    if signature is not None:
+                        found[entry.name] = signature
+        except OSError as error:
+            raise RetryableError(
+                f"the folder {self._folder} cannot be read: {error.strerror}; bring it back or end the watch"
+            ) from error
+        return found
+
+    def _read(self, name: str, expected: _Signature) -> Frame | None:
+        try:
+            with (self._folder / name).open("rb") as file:
+                content = file.read(self._max_bytes + 1)
+                unchanged = _signature(os.fstat(file.fileno())) == expected
+        except OSError:
+            return None  # it went away or may not be read now; the next poll sees how it is then
+        if not unchanged:
+            return None
+        self._offered[name] = expected
+        return Frame(name, content)
+
+
+def _signature_of(entry: os.DirEntry[str]) -> _Signature | None:
+    """The signature of a non-empty regular file; None for all else, and for what is gone already."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return None
+    return _signature(status) if stat.S_ISREG(status.st_mode) and status.st_size else None
+
+
+def _signature(status: os.stat_result) -> _Signature:
+    return _Signature(status.st_ino, status.st_size, status.st_mtime_ns)

@@ -1,0 +1,48 @@
+"""Ending on SIGTERM and SIGINT: finish what is in flight, but within a few seconds in any case."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+GRACE_SECONDS = 3.5
+"""Less than the 5 seconds after which every process of the platform has to be gone."""
+
+
+class GracePeriodOverError(BaseException):
+    """Unwinds what outlasts the grace period; not an Exception, so that nothing on the way stops it."""
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that the first SIGTERM or SIGINT sets; the block ends quietly if it outlasts the grace period.
+
+    For the main thread only, as signal handlers are.
+    """
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        if not stop.is_set():
+            stop.set()
+            signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        raise GracePeriodOverError
+
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in (
+            (signal.SIGTERM, ask_to_stop),
+            (signal.SIGINT, ask_to_stop),
+            (signal.SIGALRM, give_up),
+        )
+    }
+    try:
+        yield stop
+    except GracePeriodOverError:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

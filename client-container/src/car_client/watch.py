@@ -1,0 +1,152 @@
+"""The endless part: follow the server's models, and classify every picture that arrives with all of them."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from edge_common.errors import EdgeError, RejectedError, RetryableError
+from edge_common.logs import get_logger
+
+from car_client.classify import Classification, Classifier
+from car_client.decode import Picture, PictureLimits, decode_picture
+from car_client.discovery import Discovery
+from car_client.errors import NotAPictureError, ServerFailedError, ServerUnreachableError
+from car_client.model_table import ModelTable, changes
+from car_client.reports import log_change, log_inference
+from car_client.served_model import ServedModel
+from car_client.sources import Frame, Source
+
+_log = get_logger()
+_FRAMES_A_ROUND = 32
+
+
+class Watch:
+    """One round after another: refresh the model table, take what arrived, classify it, acknowledge it.
+
+    A picture stays in its source while the server cannot be reached or has no model, so an outage loses none.
+    A picture that is damaged, or that a model refuses, is told once and not tried again until it changes.
+    """
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        classifier: Classifier,
+        source: Source,
+        *,
+        limits: PictureLimits,
+        interval: float,
+        show: Callable[[Classification], None],
+    ) -> None:
+        """Pause `interval` seconds between rounds; hand each result to `show` besides logging it."""
+        self._discovery = discovery
+        self._classifier = classifier
+        self._source = source
+        self._limits = limits
+        self._interval = interval
+        self._show = show
+        self._table = ModelTable()
+        self._server_trouble: str | None = None
+        self._source_trouble: str | None = None
+        self._answered: dict[str, set[str]] = {}
+        self.rejected = 0
+        """Pictures that could not be classified, with some model or at all."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Rounds until `stop` is set; a server or source that is away is waited for."""
+        while not stop.is_set():
+            if self._follow_models():
+                self._take_pictures(stop)
+            stop.wait(self._interval)
+
+    def run_once(self, stop: threading.Event) -> None:
+        """Classify what is complete now, and return. Raises RetryableError when no model can do it."""
+        self._source.poll(0)
+        stop.wait(self._interval)
+        self._update(self._discovery.refresh())
+        if not self._table.usable:
+            reasons = "; ".join(self._table.unusable.values()) or "none is available"
+            raise RetryableError(f"no model can be used: {reasons}")
+        while not stop.is_set():
+            frames = self._source.poll(_FRAMES_A_ROUND)
+            if not frames:
+                return
+            self._classify(frames, stop)
+
+    def _follow_models(self) -> bool:
+        """Refresh the model table; tell when the server is lost and when it is back."""
+        try:
+            table = self._discovery.refresh()
+        except (ServerUnreachableError, ServerFailedError) as error:
+            self._lost(error)
+            return False
+        if self._server_trouble is not None:
+            _log.info("server_back")
+            self._server_trouble = None
+        self._update(table)
+        return bool(table.usable)
+
+    def _update(self, table: ModelTable) -> None:
+        for change in changes(self._table, table):
+            log_change(change)
+        self._table = table
+
+    def _lost(self, error: EdgeError) -> None:
+        if self._server_trouble is None:
+            _log.warning("server_lost", error=str(error))
+        self._server_trouble = str(error)
+
+    def _take_pictures(self, stop: threading.Event) -> None:
+        try:
+            frames = self._source.poll(_FRAMES_A_ROUND)
+        except RetryableError as error:
+            if self._source_trouble is None:
+                _log.warning("source_lost", error=str(error))
+            self._source_trouble = str(error)
+            return
+        if self._source_trouble is not None:
+            _log.info("source_back")
+            self._source_trouble = None
+        try:
+            self._classify(frames, stop)
+        except ServerUnreachableError as error:
+            self._lost(error)
+
+    def _classify(self, frames: Sequence[Frame], stop: threading.Event) -> None:
+        """Classify `frames` with every model; acknowledge each when all models have answered for it.
+
+        Raises ServerUnreachableError; then nothing is acknowledged, and who has answered is remembered.
+        """
+        pictures = {frame.name: picture for frame in frames if (picture := self._decode(frame)) is not None}
+        for model in self._table.usable.values():
+            waiting = [p for p in pictures.values() if model.name not in self._answered.get(p.name, ())]
+            for batch in self._classifier.batches(model, waiting):
+                if stop.is_set():
+                    return
+                self._classify_batch(model, batch)
+        for frame in frames:
+            self._answered.pop(frame.name, None)
+            self._source.acknowledge(frame)
+
+    def _decode(self, frame: Frame) -> Picture | None:
+        try:
+            return decode_picture(frame.name, frame.content, self._limits)
+        except NotAPictureError as error:
+            _log.warning("picture_rejected", image=frame.name, error=str(error))
+            self.rejected += 1
+            self._source.acknowledge(frame)
+            return None
+
+    def _classify_batch(self, model: ServedModel, pictures: Sequence[Picture]) -> None:
+        try:
+            results = list(self._classifier.classify(model, pictures))
+        except ServerUnreachableError:
+            raise
+        except (RejectedError, RetryableError) as error:
+            for picture in pictures:
+                _log.warning("inference_failed", model=model.name, image=picture.name, error=str(error))
+            self.rejected += len(pictures)
+        else:
+            for result in results:
+                log_inference(result)
+                self._show(result)
+        for picture in pictures:
+            self._answered.setdefault(picture.name, set()).add(model.name)

@@ -1,10 +1,13 @@
-"""Small real programs that the tests start, and what is shared between test modules."""
+"""What tests share: small real programs to start, and reports as small as possible."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from edge_stack.demo.facts import DemoReport, LoadFact, RequestFact, StepFact
 from edge_stack.ports import ReservedPort
 from edge_stack.processes import Command, Processes
 
@@ -33,3 +36,42 @@ def python_program(tmp_path: Path) -> Callable[..., Command]:
 def port() -> Iterator[ReservedPort]:
     with ReservedPort() as reserved:
         yield reserved
+
+
+def make_report(**facts: Any) -> DemoReport:
+    values: dict[str, Any] = {
+        "started": datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
+        "seconds": 42.0,
+        "store": "MinIO",
+        "machine": "2 cores",
+        "software": {"openvino": "2026.4"},
+        "steps": (StepFact(claim="the store answers", result="in 1 s", held=True, seconds=1.0),),
+    }
+    return DemoReport(**(values | facts))
+
+
+def make_load(points: Sequence[RequestFact], **facts: Any) -> LoadFact:
+    values: dict[str, Any] = {
+        "model": "car",
+        "threads": 3,
+        "requests": len(points),
+        "failures": sum(point.version is None for point in points),
+        "first_error": "",
+        "versions": (1, 2),
+        "backward_steps": 0,
+        "p50_ms": 5.0,
+        "p99_ms": 9.0,
+        "slowest_ms": 12.0,
+        "points": tuple(points),
+    }
+    return LoadFact(**(values | facts))
+
+
+@pytest.fixture(scope="session")
+def report_of() -> Callable[..., DemoReport]:
+    return make_report
+
+
+@pytest.fixture(scope="session")
+def load_of() -> Callable[..., LoadFact]:
+    return make_load

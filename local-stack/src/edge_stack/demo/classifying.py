@@ -1,0 +1,126 @@
+"""The steps around pictures: what the models say, and that the running client says it too."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_common.errors import RejectedError
+from pydantic import BaseModel, ValidationError
+
+from edge_stack.demo.facts import PictureAnswer, PictureFact, Prediction
+from edge_stack.demo.findings import Findings
+from edge_stack.demo.verdicts import NotHeldError
+from edge_stack.report.page import picture_as_data_uri
+from edge_stack.waiting import wait_until
+
+_WITHIN_SECONDS = 60.0
+_SHOWN_CLASSES = 5
+
+
+class _Picture(BaseModel):
+    file: str
+    expected: str
+    source: str
+    licence: str
+    recognised_by: tuple[str, ...]
+
+
+class _Pictures(BaseModel):
+    pictures: tuple[_Picture, ...]
+
+
+class _Result(BaseModel):
+    image: str
+    model: str
+    version: int
+    predictions: tuple[Prediction, ...]
+    latency_ms: float
+
+
+class _Results(BaseModel):
+    results: tuple[_Result, ...]
+
+
+def classify_pictures(findings: Findings, models: int) -> str:
+    """Classify every picture with every model; what a model recognises outside the platform, it must here."""
+    pictures = _read_list(findings.pictures_from / "pictures.json")
+    paths = [findings.pictures_from / picture.file for picture in pictures]
+    try:
+        answer = findings.stack.classify("--top-k", str(_SHOWN_CLASSES), *paths)
+        results = _Results.model_validate(answer).results
+    except ValidationError as error:
+        raise RejectedError(f"car-client classify --json answered something else: {error}") from error
+    for picture, path in zip(pictures, paths, strict=True):
+        answers = [result for result in results if result.image == str(path)]
+        if len(answers) != models:
+            raise NotHeldError(f"{len(answers)} models answered for {picture.file}, not {models}")
+        findings.pictures.append(_fact(picture, path, answers))
+    wrong = [
+        f"{answer.model} says {answer.top[0].label} to {picture.file}"
+        for picture, fact in zip(pictures, findings.pictures, strict=True)
+        for answer in fact.answers
+        if answer.model in picture.recognised_by and not answer.agrees
+    ]
+    if wrong:
+        raise NotHeldError("; ".join(wrong))
+    right = sum(answer.agrees for fact in findings.pictures for answer in fact.answers)
+    return f"{len(pictures)} pictures, {len(results)} answers, {right} of them the expected label"
+
+
+def client_uses_every_model(findings: Findings, models: int) -> str:
+    """Pictures that arrive in the watched folder are classified with every model by the running client."""
+    names = []
+    for path in sorted(findings.pictures_from.glob("*.jpg")):
+        arriving = findings.stack.folder.pictures / f".{path.name}.part"
+        shutil.copyfile(path, arriving)
+        arriving.rename(arriving.with_name(path.name))
+        names.append(path.name)
+    log = findings.stack.component("client").command.log
+
+    def look() -> str | None:
+        findings.stack.component("client").raise_if_ended()
+        seen = {(Path(str(line.get("image"))).name, line.get("model")) for line in _inferences(log)}
+        done = sum(name in names for name, _ in seen)
+        return None if done == len(names) * models else f"{done} of {len(names) * models} are in its log"
+
+    seconds = wait_until("the client's inferences", look, within=_WITHIN_SECONDS)
+    return f"{len(names)} pictures by {models} models in {seconds:.1f} s, as its log shows"
+
+
+def _read_list(path: Path) -> tuple[_Picture, ...]:
+    try:
+        return _Pictures.model_validate_json(path.read_bytes()).pictures
+    except (OSError, ValidationError) as error:
+        raise RejectedError(f"{path} is not a list of pictures as car-models writes it: {error}") from error
+
+
+def _fact(picture: _Picture, path: Path, answers: list[_Result]) -> PictureFact:
+    return PictureFact(
+        file=picture.file,
+        expected=picture.expected,
+        source=picture.source,
+        licence=picture.licence,
+        data_uri=picture_as_data_uri(path),
+        answers=tuple(
+            PictureAnswer(
+                model=answer.model,
+                version=answer.version,
+                latency_ms=answer.latency_ms,
+                top=answer.predictions,
+                agrees=bool(answer.predictions) and answer.predictions[0].label == picture.expected,
+            )
+            for answer in answers
+        ),
+    )
+
+
+def _inferences(log: Path) -> Iterator[dict[str, object]]:
+    """The `inference` events of a client's log, a line at a time; a line still being written is left out."""
+    for text in log.read_text(errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and line.get("event") == "inference":
+            yield line

@@ -1,0 +1,184 @@
+"""What the demonstration found out: the content of demo-report.json, and all that its page is made from.
+
+Times named `at` are seconds since the demonstration began.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from edge_common.served_state import VersionState
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_stack.load import Answer, LoadSummary
+
+MAX_POINTS = 3000
+"""Requests kept one by one; a page with more is slow to draw and shows nothing more."""
+
+
+class Fact(BaseModel):
+    """Base of all facts: they do not change once found."""
+
+    model_config = ConfigDict(frozen=True, serialize_by_alias=True)
+
+
+class StepFact(Fact):
+    """One claim and what came of it."""
+
+    claim: str
+    result: str
+    held: bool
+    seconds: float
+
+
+class UploadFact(Fact):
+    """How long a finished upload took to be served."""
+
+    model: str
+    version: int
+    size: int
+    """Bytes."""
+    noticed_by: Literal["event", "poll"]
+    seconds: float
+    """From the last byte of the upload to AVAILABLE."""
+    limit: float
+    """What is promised."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the promise was kept."""
+        return self.seconds <= self.limit
+
+
+class Prediction(Fact):
+    """One line of a model's answer."""
+
+    label: str
+    probability: float
+
+
+class PictureAnswer(Fact):
+    """What one model says about a picture, best first."""
+
+    model: str
+    version: int
+    latency_ms: float
+    top: tuple[Prediction, ...]
+    agrees: bool
+    """Whether the first label is the expected one."""
+
+
+class PictureFact(Fact):
+    """A picture, where it is from, and what the models say."""
+
+    file: str
+    expected: str
+    source: str
+    licence: str
+    data_uri: str = Field(default="", exclude=True, repr=False)
+    """The picture itself, for the page only."""
+    answers: tuple[PictureAnswer, ...]
+
+
+class TransitionFact(Fact):
+    """A version came into a state, as the model server itself says."""
+
+    at: float
+    model: str
+    version: int
+    state: VersionState
+
+
+class MomentFact(Fact):
+    """Something was done from outside, such as an upload."""
+
+    at: float
+    what: str
+
+
+class RequestFact(Fact):
+    """One request of the load; `version` None: it failed."""
+
+    at: float
+    milliseconds: float
+    version: int | None
+
+
+class LoadFact(Fact):
+    """The load during the exchange of versions."""
+
+    model: str
+    threads: int
+    requests: int
+    failures: int
+    first_error: str
+    versions: tuple[int, ...]
+    backward_steps: int
+    p50_ms: float
+    p99_ms: float
+    slowest_ms: float
+    points: tuple[RequestFact, ...]
+    """At most MAX_POINTS: a quarter of them failures and then the slowest, the rest an even choice."""
+
+
+class DemoReport(Fact):
+    """Everything."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    started: datetime
+    seconds: float
+    store: str
+    machine: str
+    software: dict[str, str]
+    """Name of a part -> its version."""
+    steps: tuple[StepFact, ...]
+    uploads: tuple[UploadFact, ...] = ()
+    pictures: tuple[PictureFact, ...] = ()
+    transitions: tuple[TransitionFact, ...] = ()
+    moments: tuple[MomentFact, ...] = ()
+    load: LoadFact | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether every claim held; a demonstration without a step shows nothing."""
+        return bool(self.steps) and all(step.held for step in self.steps)
+
+
+def load_fact(
+    model: str, threads: int, answers: Sequence[Answer], summary: LoadSummary, begun: float
+) -> LoadFact:
+    """The fact of a load whose summary is `summary`; `begun` is the Unix second the demonstration began."""
+    points = [
+        RequestFact(
+            at=round(answer.at - begun, 4),
+            milliseconds=round(answer.seconds * 1000, 3),
+            version=answer.version,
+        )
+        for answer in _chosen(answers, MAX_POINTS)
+    ]
+    return LoadFact(
+        model=model,
+        threads=threads,
+        requests=summary.requests,
+        failures=summary.failures,
+        first_error=summary.first_error,
+        versions=summary.versions,
+        backward_steps=summary.backward_steps,
+        p50_ms=summary.p50 * 1000,
+        p99_ms=summary.p99 * 1000,
+        slowest_ms=summary.slowest * 1000,
+        points=tuple(points),
+    )
+
+
+def _chosen(answers: Sequence[Answer], most: int) -> list[Answer]:
+    """At most `most` of `answers`, in order: a quarter failures, then slowest; the rest evenly spread."""
+    if len(answers) <= most:
+        return list(answers)
+    failed_then_slowest = sorted(
+        range(len(answers)), key=lambda i: (answers[i].version is not None, -answers[i].seconds)
+    )
+    interesting = set(failed_then_slowest[: most // 4])
+    step = len(answers) / (most - len(interesting))
+    evenly = {int(place * step) for place in range(most - len(interesting))}
+    return [answers[i] for i in sorted(interesting | evenly)]

@@ -1,0 +1,77 @@
+"""What the steps of one demonstration share: the running stack, the watchers, and what was found so far."""
+
+import platform
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import psutil
+
+from edge_stack.demo.facts import (
+    DemoReport,
+    LoadFact,
+    MomentFact,
+    PictureFact,
+    StepFact,
+    TransitionFact,
+    UploadFact,
+)
+from edge_stack.served_timeline import ServedTimeline, Transition
+from edge_stack.stack import Stack
+
+_SOFTWARE = ("openvino", "minio", "moto", "edge-stack", "model-sync", "ovms-lite", "car-client", "car-models")
+
+
+@dataclass
+class Findings:
+    """Filled by the steps in their order."""
+
+    stack: Stack
+    timeline: ServedTimeline
+    models: Path
+    """Where the models to upload are built."""
+    pictures_from: Path
+    """Where the pictures are made."""
+    begun: float = field(default_factory=time.time)
+    """Unix second."""
+    uploads: list[UploadFact] = field(default_factory=list)
+    pictures: list[PictureFact] = field(default_factory=list)
+    moments: list[MomentFact] = field(default_factory=list)
+    load: LoadFact | None = None
+    store: str = "none was started"
+    """Which store it is, for people."""
+    events: bool = False
+    """Whether the sidecar hears of uploads at once."""
+
+    def note(self, what: str) -> None:
+        """Something is being done from outside now."""
+        self.moments.append(MomentFact(at=round(time.time() - self.begun, 3), what=what))
+
+    def report(self, steps: list[StepFact]) -> DemoReport:
+        """Everything found, as facts."""
+        return DemoReport(
+            started=datetime.fromtimestamp(self.begun, UTC),
+            seconds=round(time.time() - self.begun, 3),
+            store=self.store,
+            machine=_machine(),
+            software={name: installed_version(name) for name in _SOFTWARE},
+            steps=tuple(steps),
+            uploads=tuple(self.uploads),
+            pictures=tuple(self.pictures),
+            transitions=tuple(map(self._transition_fact, self.timeline.transitions())),
+            moments=tuple(self.moments),
+            load=self.load,
+        )
+
+    def _transition_fact(self, seen: Transition) -> TransitionFact:
+        at = round(seen.at - self.begun, 3)
+        return TransitionFact(at=at, model=seen.model, version=seen.version, state=seen.state)
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    cores = psutil.cpu_count() or 1
+    python = platform.python_version()
+    return f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {python}"

@@ -1,0 +1,161 @@
+"""The steps around models: uploads, an exchange under load, a broken version, a removal."""
+
+import time
+from contextlib import ExitStack
+from typing import Literal
+
+from edge_common.errors import RetryableError
+from edge_common.served_state import VersionState, available_versions
+
+from edge_stack.demo.facts import UploadFact, load_fact
+from edge_stack.demo.findings import Findings
+from edge_stack.demo.starting import POLL_ALONE_SECONDS
+from edge_stack.demo.verdicts import NotHeldError
+from edge_stack.load import Load, LoadSummary, summarize
+from edge_stack.store import BUCKET
+from edge_stack.waiting import wait_until
+
+_ALLOWANCE_SECONDS = 2.0
+"""What is promised on top of noticing an upload."""
+_WITHIN_SECONDS = 60.0
+LOAD_THREADS = 3
+_STEADY_SECONDS = 1.5
+"""Load before and after a change, to compare."""
+
+
+def upload(findings: Findings, model: str, version: int) -> str:
+    """Upload a version, SHA256SUMS last, and measure until the server says AVAILABLE."""
+    stack = findings.stack
+    folder = findings.models / model / str(version)
+    findings.note(f"upload of {model} v{version} begins")
+    stack.push(folder, model=model, version=version)
+    complete = _completed_at(findings, model, version)
+
+    def look() -> str | None:
+        seen = findings.timeline.last(model, version, VersionState.AVAILABLE)
+        return (
+            None if seen is not None else f"the server's versions are {dict(stack.served().get(model, {}))}"
+        )
+
+    wait_until(f"{model} version {version} served", look, within=_WITHIN_SECONDS)
+    served = findings.timeline.last(model, version, VersionState.AVAILABLE) or 0.0
+    noticed_by: Literal["event", "poll"] = "event" if findings.events else "poll"
+    noticing = 0.0 if findings.events else POLL_ALONE_SECONDS
+    fact = UploadFact(
+        model=model,
+        version=version,
+        size=sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
+        noticed_by=noticed_by,
+        seconds=round(served - complete, 3),
+        limit=noticing + _ALLOWANCE_SECONDS,
+    )
+    findings.uploads.append(fact)
+    words = f"{fact.seconds:.2f} s from the last byte to AVAILABLE, noticed by {noticed_by}"
+    if not fact.held:
+        raise NotHeldError(f"{words}; promised: under {fact.limit:g} s")
+    return words
+
+
+def begin_load(findings: Findings, load: Load, loading: ExitStack) -> str:
+    """Start the threads that ask on and on."""
+    findings.note("the load begins")
+    loading.enter_context(load)
+    time.sleep(_STEADY_SECONDS)
+    return f"{_undisturbed(summarize(load.answers()))}, {LOAD_THREADS} threads"
+
+
+def end_load(findings: Findings, model: str, load: Load, loading: ExitStack) -> str:
+    """Stop the threads and keep what they saw; none of their requests may have failed."""
+    loading.close()
+    answers = load.answers()
+    summary = summarize(answers)
+    findings.load = load_fact(model, LOAD_THREADS, answers, summary, findings.begun)
+    latency = f"median {summary.p50 * 1000:.1f} ms, 99 % within {summary.p99 * 1000:.1f} ms"
+    return f"{_undisturbed(summary)}; {latency}"
+
+
+def exchange_under_load(findings: Findings, model: str, load: Load) -> str:
+    """Version 2 replaces version 1 while threads ask; afterwards 1 is retired."""
+    words = upload(findings, model, 2)
+    findings.stack.wait_version(model, 2, "serving", within=_WITHIN_SECONDS)
+    _wait_only_available(findings, model, 2)
+    time.sleep(_STEADY_SECONDS)
+    summary = summarize(load.answers())
+    if summary.versions != (1, 2):
+        raise NotHeldError(f"the load was answered by the versions {summary.versions}, not by 1 and then 2")
+    return f"{_undisturbed(summary)}; {words}"
+
+
+def refuse_broken(findings: Findings, model: str, load: Load) -> str:
+    """A version that cannot be loaded is rejected with a reason; version 2 keeps serving."""
+    before = len(load.answers())
+    findings.note(f"upload of the broken {model} v3 begins")
+    findings.stack.push(findings.models / model / "3", model=model, version=3)
+    entry = findings.stack.wait_version(model, 3, "rejected", within=_WITHIN_SECONDS)
+    time.sleep(_STEADY_SECONDS)
+    if not entry["reason"]:
+        raise NotHeldError("version 3 was rejected without a reason")
+    if available_versions(findings.stack.served(), model) != [2]:
+        raise NotHeldError(f"version 2 does not serve alone: {findings.stack.served().get(model)}")
+    words = _undisturbed(summarize(load.answers()[before:]))
+    return f"rejected: {entry['reason']}; {words}, all by version 2"
+
+
+def restart_sidecar_without_events(findings: Findings, load: Load) -> str:
+    """The sidecar is stopped and started with polling only; nobody who asks the server notices."""
+    before = len(load.answers())
+    findings.note("the sidecar is stopped")
+    stack = findings.stack
+    stack.processes.stop(stack.component("sidecar"))
+    stack.start_sidecar(EVENTS="off", POLL_INTERVAL=f"{POLL_ALONE_SECONDS:g}s")
+    findings.events = False
+    findings.note("the sidecar is back")
+    time.sleep(_STEADY_SECONDS)
+    return _undisturbed(summarize(load.answers()[before:]))
+
+
+def retire_removed(findings: Findings, model: str, other: str) -> str:
+    """The model's objects are removed from the bucket: END, files gone; the other model serves on."""
+    stack = findings.stack
+    findings.note(f"{model} is removed from the bucket")
+    begun = time.time()
+    removed = stack.store.remove_model(model)
+    folder = stack.folder.volume / model
+
+    def look() -> str | None:
+        if versions := available_versions(stack.served(), model):
+            return f"the server still serves {versions}"
+        left = sum(file.is_file() for file in folder.rglob("*"))
+        return f"{left} files are still on the volume" if left else None
+
+    wait_until(f"{model} retired", look, within=_WITHIN_SECONDS)
+    seconds = time.time() - begun
+    if not available_versions(stack.served(), other):
+        raise NotHeldError(f"{other} does not serve any more either")
+    return f"{removed} objects removed; retired after {seconds:.1f} s, {other} serves on"
+
+
+def _undisturbed(summary: LoadSummary) -> str:
+    words = f"{summary.failures} of {summary.requests} requests failed"
+    if summary.failures or summary.backward_steps or not summary.requests:
+        first = f", first: {summary.first_error}" if summary.failures else ""
+        raise NotHeldError(f"{words}{first}; {summary.backward_steps} steps back to an older version")
+    return words
+
+
+def _wait_only_available(findings: Findings, model: str, version: int) -> None:
+    def look() -> str | None:
+        versions = available_versions(findings.stack.served(), model)
+        return None if versions == [version] else f"the server has {versions} available"
+
+    wait_until(f"{model} version {version} alone", look, within=_WITHIN_SECONDS)
+
+
+def _completed_at(findings: Findings, model: str, version: int) -> float:
+    """Unix second at which the store had the last object of a version, by the store's own record."""
+    client = findings.stack.store.client()
+    found = client.list_objects(BUCKET, prefix=f"{model}/{version}/", recursive=True)
+    times: list[float] = [entry.last_modified.timestamp() for entry in found if entry.last_modified]
+    if not times:
+        raise RetryableError(f"the store lists no objects of {model} version {version} after their upload")
+    return max(times)

@@ -1,0 +1,81 @@
+import io
+from collections.abc import Callable
+
+import pytest
+from edge_common.errors import RetryableError
+from edge_stack.demo.screen import Screen
+from edge_stack.demo.verdicts import NotHeldError, Step, run_steps
+from rich.console import Console
+
+
+def raises(error: Exception) -> Callable[[], str]:
+    def check() -> str:
+        raise error
+
+    return check
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def screen(output: io.StringIO) -> Screen:
+    return Screen(Console(file=output, width=200))
+
+
+def test_each_claim_gets_what_was_measured_and_its_time(screen: Screen) -> None:
+    ticks = iter([0.0, 1.5])
+    facts = run_steps([Step("v1 is served", lambda: "0.8 s")], screen, clock=lambda: next(ticks))
+    assert [(f.claim, f.result, f.held, f.seconds) for f in facts] == [("v1 is served", "0.8 s", True, 1.5)]
+
+
+def test_a_claim_that_fails_does_not_stop_the_others(screen: Screen) -> None:
+    steps = [
+        Step("no request fails", raises(NotHeldError("3 of 10 failed"))),
+        Step("v2 is served", raises(RetryableError("not so after 60 s"))),
+        Step("nothing is left", lambda: "none"),
+    ]
+    facts = run_steps(steps, screen)
+    assert [(fact.result, fact.held) for fact in facts] == [
+        ("3 of 10 failed", False),
+        ("not so after 60 s", False),
+        ("none", True),
+    ]
+
+
+def test_what_everything_needs_makes_the_rest_fail_untried(screen: Screen) -> None:
+    steps = [
+        Step("the store is up", raises(RetryableError("no answer")), needed_by_all=True),
+        Step("v1 is served", raises(AssertionError("tried without a store"))),
+    ]
+    facts = run_steps(steps, screen)
+    assert [fact.held for fact in facts] == [False, False]
+    assert "the store is up" in facts[1].result
+
+
+def test_an_error_of_our_own_is_not_a_verdict(screen: Screen) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_steps([Step("a claim", raises(ZeroDivisionError()))], screen)
+
+
+def test_without_a_terminal_each_step_is_two_plain_lines(screen: Screen, output: io.StringIO) -> None:
+    steps = [Step("[1] is served", lambda: "[ok]"), Step("2 is served", raises(NotHeldError("it is not")))]
+    with screen.shown():
+        run_steps(steps, screen, clock=lambda: 0.0)
+    assert output.getvalue().splitlines() == [
+        "....  [1] is served",
+        "held  [1] is served: [ok] (0 ms)",
+        "....  2 is served",
+        "FAIL  2 is served: it is not (0 ms)",
+    ]
+
+
+def test_on_a_terminal_the_verdicts_are_shown_live() -> None:
+    output = io.StringIO()
+    screen = Screen(Console(file=output, width=100, force_terminal=True))
+    with screen.shown():
+        run_steps([Step("[1] is served", lambda: "0.8 s")], screen)
+    assert "[1] is served" in output.getvalue()
+    assert "held" in output.getvalue()

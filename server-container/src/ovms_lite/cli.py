@@ -1,0 +1,173 @@
+"""The command `ovms-lite`: OVMS's flags for classic models, and its exit codes."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import openvino
+import typer
+from edge_common.errors import EdgeError
+from edge_common.logs import LogFormat, LogLevel, configure_logging
+
+from ovms_lite.errors import UsageError
+from ovms_lite.options import Cors, ServerOptions, single_model
+from ovms_lite.server import run_server
+
+_EXAMPLES = """Serve models with the REST interface of OpenVINO Model Server 2026.2.1.
+
+Examples:
+
+    ovms-lite --config_path /models/config.json --rest_port 8000
+
+    ovms-lite --model_name resnet --model_path /models/resnet --rest_port 8000 --target_device CPU
+
+Exit codes: 0 after SIGTERM or SIGINT, 1 when the start failed, 64 when a flag is wrong."""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+_Text = Annotated[str | None, typer.Option()]
+_LEVELS = {"TRACE": LogLevel.DEBUG} | {level.value: level for level in LogLevel}
+_ONE_MODEL = "One model"
+_WITHOUT_EFFECT = "Taken for compatibility, without effect"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ovms-lite {version('ovms-lite')}, OpenVINO {openvino.__version__}")
+        raise typer.Exit
+
+
+@app.command(help=_EXAMPLES, context_settings={"help_option_names": ["--help", "-h"]})
+def serve(  # noqa: D103 - its text is _EXAMPLES
+    *,
+    config_path: Annotated[
+        Path | None, typer.Option("--config_path", help="config.json with the models.")
+    ] = None,
+    rest_port: Annotated[int, typer.Option("--rest_port", help="Port of the REST interface.")] = 0,
+    rest_bind_address: Annotated[
+        str, typer.Option("--rest_bind_address", help="Addresses to listen on, separated by commas.")
+    ] = "0.0.0.0",  # noqa: S104 - OVMS's default: reachable in a pod
+    file_system_poll_wait_seconds: Annotated[
+        int,
+        typer.Option(
+            "--file_system_poll_wait_seconds",
+            help="Seconds between looks at config.json and versions; 0: never.",
+        ),
+    ] = 1,
+    log_level: Annotated[
+        str, typer.Option("--log_level", help="TRACE, DEBUG, INFO, WARNING or ERROR.")
+    ] = "INFO",
+    metrics_enable: Annotated[bool, typer.Option("--metrics_enable", help="Answer /metrics.")] = False,
+    metrics_list: Annotated[
+        str, typer.Option("--metrics_list", help="Metric families to show, separated by commas.")
+    ] = "",
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option("--cache_dir", help="Folder for compiled models; makes later starts faster."),
+    ] = None,
+    cpu_extension: Annotated[
+        Path | None, typer.Option("--cpu_extension", help="Library with custom CPU operations.")
+    ] = None,
+    allowed_origins: Annotated[
+        str, typer.Option("--allowed_origins", help="Access-Control-Allow-Origin of every answer.")
+    ] = "*",
+    allowed_methods: Annotated[
+        str, typer.Option("--allowed_methods", help="Access-Control-Allow-Methods of every answer.")
+    ] = "*",
+    allowed_headers: Annotated[
+        str, typer.Option("--allowed_headers", help="Access-Control-Allow-Headers of every answer.")
+    ] = "*",
+    allow_credentials: Annotated[
+        bool, typer.Option("--allow_credentials", help="Send Access-Control-Allow-Credentials.")
+    ] = False,
+    model_name: Annotated[str | None, typer.Option("--model_name", help=f"{_ONE_MODEL}: its name.")] = None,
+    model_path: Annotated[
+        str | None, typer.Option("--model_path", help=f"{_ONE_MODEL}: folder with its versions.")
+    ] = None,
+    batch_size: Annotated[
+        str | None, typer.Option("--batch_size", help=f"{_ONE_MODEL}: batch size, range or auto.")
+    ] = None,
+    shape: Annotated[
+        str | None, typer.Option("--shape", help=f"{_ONE_MODEL}: shape, or JSON object of shapes.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help=f"{_ONE_MODEL}: layout, or JSON object of layouts.")
+    ] = None,
+    nireq: Annotated[
+        int | None, typer.Option("--nireq", help=f"{_ONE_MODEL}: parallel infer requests; 0: automatic.")
+    ] = None,
+    target_device: Annotated[
+        str | None, typer.Option("--target_device", help=f"{_ONE_MODEL}: OpenVINO device.")
+    ] = None,
+    plugin_config: Annotated[
+        str | None, typer.Option("--plugin_config", help=f"{_ONE_MODEL}: JSON object of device properties.")
+    ] = None,
+    model_version_policy: Annotated[
+        str | None, typer.Option("--model_version_policy", help=f"{_ONE_MODEL}: JSON of the version policy.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", help="gRPC is not part of this server yet; anything but 0 is refused.")
+    ] = 0,
+    rest_workers: Annotated[int | None, typer.Option("--rest_workers", help=_WITHOUT_EFFECT)] = None,
+    grpc_workers: Annotated[int | None, typer.Option("--grpc_workers", help=_WITHOUT_EFFECT)] = None,
+    grpc_bind_address: Annotated[
+        str | None, typer.Option("--grpc_bind_address", help=_WITHOUT_EFFECT)
+    ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    if port:
+        raise UsageError("--port asks for gRPC, which ovms-lite does not have; leave it out and use REST")
+    if log_level not in _LEVELS:
+        raise UsageError(f"--log_level {log_level!r} is unknown; use one of {', '.join(_LEVELS)}")
+    of_one_model = {
+        "base_path": model_path,
+        "batch_size": batch_size,
+        "shape": shape,
+        "layout": layout,
+        "nireq": nireq,
+        "target_device": target_device,
+        "plugin_config": plugin_config,
+        "model_version_policy": model_version_policy,
+    }
+    options = ServerOptions(
+        rest_port=rest_port,
+        config_path=config_path,
+        single_model=single_model(model_name, of_one_model),
+        rest_bind_addresses=tuple(address.strip() for address in rest_bind_address.split(",")),
+        poll_seconds=file_system_poll_wait_seconds,
+        metrics_enable=metrics_enable,
+        metrics_families=tuple(name.strip() for name in metrics_list.split(",") if name.strip()),
+        cors=Cors(allowed_origins, allowed_methods, allowed_headers, allow_credentials),
+        cache_dir=cache_dir,
+        cpu_extension=cpu_extension,
+    )
+    configure_logging(LogFormat.AUTO, _LEVELS[log_level])
+    for flag, value in (
+        ("--rest_workers", rest_workers),
+        ("--grpc_workers", grpc_workers),
+        ("--grpc_bind_address", grpc_bind_address),
+    ):
+        if value is not None:
+            typer.echo(f"{flag} has no effect: one event loop answers REST, and there is no gRPC", err=True)
+    run_server(options)
+
+
+def main() -> None:
+    """Run the command and end the process with OVMS's exit code."""
+    arguments = sys.argv[1:] or ["--help"]
+    try:
+        app(arguments, prog_name="ovms-lite", standalone_mode=False)
+    except EdgeError as error:
+        typer.echo(f"ovms-lite: {error}", err=True)
+        sys.exit(error.exit_code)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except typer.Abort:
+        sys.exit(1)
+    except typer.TyperException as error:  # an unknown flag, or a value of the wrong type
+        typer.echo(f"ovms-lite: {error.format_message()}", err=True)
+        sys.exit(UsageError.exit_code)

@@ -73,7 +73,11 @@ class Stack:
     def __enter__(self) -> Self:
         """Make the folders and reserve the ports; starts only the guard."""
         for needed in (self.folder.logs, self.folder.volume, self.folder.pictures):
-            needed.mkdir(parents=True, exist_ok=True)
+            try:
+                needed.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                message = f"the folder {needed} cannot be made: {error.strerror}; use another with --dir"
+                raise FatalError(message) from error
         with ExitStack() as opening:
             opening.enter_context(self.processes)
             self._ports = StackPorts(

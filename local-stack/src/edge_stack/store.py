@@ -128,7 +128,7 @@ def _start_minio(
     )
     return Store(
         kind=StoreKind.MINIO,
-        description=f"MinIO, {_minio_version(binary)} ({binary})",
+        description=f"MinIO {_minio_version(binary)} ({binary})",
         endpoint=f"http://{address}",
         console=f"http://{console_address}",
         process=process,
@@ -176,4 +176,4 @@ def _lists_buckets(client: Minio) -> Probe:
 def _minio_version(binary: Path) -> str:
     answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False)
     words = answer.stdout.splitlines()[0].split() if answer.stdout else []
-    return " ".join(words[2:4]) or "version unknown"
+    return words[2] if len(words) > 2 else "of unknown version"  # noqa: PLR2004 - "minio version RELEASE..."

@@ -1,0 +1,118 @@
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from edge_stack.components import program
+from edge_stack.stack_record import read_record
+
+FOUR = {"store", "sidecar", "server", "client"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A folder to run the command in; whatever a failed test leaves running is ended."""
+    yield tmp_path
+    edge_stack(tmp_path, "down")
+
+
+def edge_stack(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "MINIO_BIN"}
+    return subprocess.run(
+        [program("edge-stack"), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_without_a_stack_each_command_says_so_in_one_line(home: Path) -> None:
+    down = edge_stack(home, "down")
+    assert (down.returncode, down.stdout) == (0, "nothing was running\n")
+    status = edge_stack(home, "status")
+    assert status.returncode == 78
+    assert status.stderr == "edge-stack: no stack runs in .local/stack; start one with `edge-stack up`\n"
+    logs = edge_stack(home, "logs", "server")
+    assert logs.returncode == 78
+    assert "server has no log" in logs.stderr
+    assert not (home / ".local").exists()
+
+
+def test_an_unknown_component_is_answered_with_the_known_ones(home: Path) -> None:
+    logs = edge_stack(home, "logs", "broker")
+    assert logs.returncode == 65
+    assert "choose one of store, sidecar, server, client" in logs.stderr
+
+
+def test_help_shows_an_example_for_every_command(home: Path) -> None:
+    for command in ("up", "down", "status", "logs", "demo"):
+        shown = edge_stack(home, command, "--help")
+        assert shown.returncode == 0
+        assert f"Example: edge-stack {command}" in shown.stdout
+
+
+def test_a_damaged_record_is_not_guessed_at(home: Path) -> None:
+    record = home / ".local" / "stack" / "stack.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    assert edge_stack(home, "up").returncode == 78
+    assert edge_stack(home, "down").returncode == 78
+    record.unlink()
+
+
+def test_up_status_logs_down_can_each_be_repeated_and_leave_nothing(home: Path) -> None:
+    first = edge_stack(home, "up", "--store", "embedded", "--json")
+    assert first.returncode == 0, first.stderr
+    started = json.loads(first.stdout)
+    assert started["started"]
+    assert {process["name"] for process in started["processes"]} == FOUR
+
+    again = json.loads(edge_stack(home, "up", "--json").stdout)
+    assert not again["started"]
+    assert again["processes"] == started["processes"]
+
+    status = edge_stack(home, "status")
+    assert status.returncode == 0
+    assert started["addresses"]["server"] in status.stdout
+    assert edge_stack(home, "logs", "sidecar").stdout.strip()
+
+    record = read_record(home / ".local" / "stack" / "stack.json")
+    assert record is not None
+    down = edge_stack(home, "down")
+    assert set(down.stdout.removeprefix("ended: ").strip().split(", ")) == FOUR
+    assert record.running() == []
+    assert edge_stack(home, "down").stdout == "nothing was running\n"
+
+
+def test_up_replaces_a_stack_of_which_a_part_has_died(home: Path) -> None:
+    started = json.loads(edge_stack(home, "up", "--store", "embedded", "--json").stdout)
+    pids = {process["name"]: process["pid"] for process in started["processes"]}
+    os.kill(pids["sidecar"], 9)
+    assert edge_stack(home, "status").returncode == 75
+    again = json.loads(edge_stack(home, "up", "--store", "embedded", "--json").stdout)
+    assert again["started"]
+    assert not set(pids.values()) & {process["pid"] for process in again["processes"]}
+
+
+def test_when_a_component_cannot_start_nothing_is_left(home: Path) -> None:
+    volume = home / ".local" / "stack" / "volume"
+    volume.parent.mkdir(parents=True)
+    volume.write_text("a file where the folder of models should be")
+    up = edge_stack(home, "up", "--store", "embedded")
+    assert up.returncode != 0
+    assert "volume" in up.stderr
+    assert "Traceback" not in up.stderr
+    assert read_record(home / ".local" / "stack" / "stack.json") is None
+    assert processes_of(home) == []
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines that mention the folder."""
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]

@@ -35,6 +35,12 @@ class Classifier:
         self.card = _read_card(version_folder)
         self.labels = _read_labels(self.card, version_folder)
         self._compiled = _compile(version_folder)
+        classes = int(self._compiled.output(0).shape[-1])
+        if classes != len(self.labels):
+            raise RejectedError(
+                f"the card of {version_folder} has {len(self.labels)} labels, but the model has "
+                f"{classes} classes; list one label for each class, in the model's order"
+            )
         shape = [int(n) for n in self._compiled.input(0).shape]
         self._size = (shape[1], shape[2]) if self.card.input.layout == "NHWC" else (shape[2], shape[3])
         self._dtype = self._compiled.input(0).element_type.to_dtype()

@@ -1,12 +1,14 @@
 """Reading torch's legacy checkpoint files, those before torch 1.6, without torch and without trust.
 
 Such a file is five pickles in a row (magic number, protocol, machine facts, the state dict, the storage keys)
-followed by the raw storages. A pickle can name any function of the machine and have it called, so the
-unpickler here resolves the four names that a state dict of tensors needs, to inert records of its own, and
-refuses all others. The layout was read from `torch.serialization._legacy_save` and from the files themselves.
+followed by the raw storages. A pickle is a program that can name any function of the machine and have it
+called. So each one is first screened without running it: only the opcodes that torch writes pass. Then the
+unpickler resolves the four names that a state dict of tensors needs, to inert records of its own, and refuses
+all others. The layout was read from `torch.serialization._legacy_save` and from the files themselves.
 """
 
 import pickle
+import pickletools
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,6 +26,15 @@ PROTOCOL = 1001
 MAX_BYTES = 512 * 1024 * 1024
 """A larger file is refused unread; EfficientNet-Lite4, the largest of its family, has 52 MB."""
 
+_OPCODE_NAMES = """
+    PROTO STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG1 BINUNICODE SHORT_BINSTRING
+    EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 EMPTY_LIST APPEND APPENDS EMPTY_DICT SETITEM SETITEMS
+    GLOBAL REDUCE BUILD BINPERSID BINPUT LONG_BINPUT BINGET LONG_BINGET
+"""
+_OPCODES = frozenset(_OPCODE_NAMES.split())
+"""What torch's protocol 2 pickles consist of; without the other ways to look up names or make objects."""
+_MAX_MEMO = 1_000_000
+"""The unpickler sets aside memory up to the highest index at once; real files stay below 10,000."""
 _STORAGE_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 _UNPICKLING_FAILURES = (
     pickle.UnpicklingError,
@@ -141,11 +152,11 @@ def read_checkpoint(path: Path) -> Tensors:
 
 
 def _read(file: BinaryIO) -> Tensors:
-    magic, protocol, _machine = (_StateDictUnpickler(file).load() for _ in range(3))
+    magic, protocol, _machine = (_unpickled(file) for _ in range(3))
     if magic != MAGIC or protocol != PROTOCOL:
         raise pickle.UnpicklingError("it begins with another magic number or protocol")
-    state = _StateDictUnpickler(file).load()
-    keys = _StateDictUnpickler(file).load()
+    state = _unpickled(file)
+    keys = _unpickled(file)
     if not isinstance(state, dict) or not all(isinstance(entry, _StridedTensor) for entry in state.values()):
         raise pickle.UnpicklingError("it holds something else than a flat dict of tensors")
     described = {tensor.storage.key: tensor.storage for tensor in state.values()}
@@ -153,6 +164,20 @@ def _read(file: BinaryIO) -> Tensors:
         raise pickle.UnpicklingError("its list of storages does not match its tensors")
     elements = {key: _read_storage(file, described[key]) for key in keys}
     return {str(name): tensor.values(elements[tensor.storage.key]) for name, tensor in state.items()}
+
+
+def _unpickled(file: BinaryIO) -> Any:
+    start = file.tell()
+    for opcode, argument, _position in pickletools.genops(file):
+        if opcode.name not in _OPCODES:
+            raise RejectedError(
+                f"the checkpoint uses the pickle opcode {opcode.name}, which torch does not write; "
+                "it was not run. Do not use this file"
+            )
+        if opcode.name == "LONG_BINPUT" and int(argument or 0) > _MAX_MEMO:
+            raise pickle.UnpicklingError(f"memo index {argument} is absurd")
+    file.seek(start)
+    return _StateDictUnpickler(file).load()
 
 
 def _read_storage(file: BinaryIO, storage: _Storage) -> NDArray[Any]:

@@ -44,13 +44,13 @@ class Canvas:
     def polygon(self, points: Sequence[Point], color: Color, *, shade: float = 0.25) -> None:
         """Fill a polygon, lit from above: `shade` is how much darker its lower edge is."""
         corners = (np.array(points, np.float64) * _OVERSAMPLING).round().astype(np.int32)
-        inside = np.zeros(self._pixels.shape[:2], np.uint8)
-        cv2.fillPoly(inside, [corners], 1)
-        top, bottom = int(corners[:, 1].min()), int(corners[:, 1].max()) + 1
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0) + 1
+        area = self._pixels[top:bottom, left:right]
+        inside = np.zeros(area.shape[:2], np.uint8)
+        cv2.fillPoly(inside, [corners - (left, top)], 1)
         light = np.linspace(1 + shade / 2, 1 - shade / 2, bottom - top, dtype=np.float32)
         lit = light[:, None, None] * np.array(color, np.float32)
-        rows = self._pixels[top:bottom]
-        np.copyto(rows, np.broadcast_to(lit, rows.shape), where=inside[top:bottom, :, None] > 0)
+        np.copyto(area, np.broadcast_to(lit, area.shape), where=inside[..., None] > 0)
 
     def box(
         self,

@@ -65,10 +65,11 @@ def default_cache() -> Path:
 
 def find_stamps(cache: Path) -> Path | None:
     """The root below which the photos are: the system's, or that of an earlier fetch; None when nowhere."""
-    for root in (INSTALLED_ROOT, cache):
-        if all((root / stamp.path).is_file() for stamp in STAMPS) and (root / _COPYRIGHT).is_file():
-            return root
-    return None
+    return next((root for root in (INSTALLED_ROOT, cache) if _is_complete(root)), None)
+
+
+def _is_complete(root: Path) -> bool:
+    return all((root / path).is_file() for path in (_COPYRIGHT, *(stamp.path for stamp in STAMPS)))
 
 
 def fetch_stamps(cache: Path) -> Path:
@@ -94,6 +95,8 @@ def fetch_stamps(cache: Path) -> Path:
             raise RetryableError(f"{PACKAGE} did not arrive in {_FETCH_SECONDS} s; {by_hand}") from error
         (archive,) = Path(folder).glob("*.deb")
         _unpack(archive, Path(folder, "root"))
+        if not _is_complete(Path(folder, "root")):
+            raise FatalError(f"{archive.name} does not hold all the photos that are known of it; {by_hand}")
         shutil.rmtree(cache, ignore_errors=True)
         Path(folder, "root").rename(cache)
     return cache
@@ -101,13 +104,15 @@ def fetch_stamps(cache: Path) -> Path:
 
 def _unpack(archive: Path, root: Path) -> None:
     wanted = {str(path) for path in (_COPYRIGHT, *(stamp.path for stamp in STAMPS))}
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as dpkg:
-        with tarfile.open(fileobj=dpkg.stdout, mode="r|") as files:
-            for member in files:
-                if str(PurePosixPath(member.name)) in wanted and member.isfile():
-                    files.extract(member, root, filter="data")
-        if dpkg.wait(_FETCH_SECONDS) != 0:
-            raise RetryableError(f"dpkg-deb cannot read the fetched {archive.name}; try again")
+    command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as dpkg:
+        try:
+            with tarfile.open(fileobj=dpkg.stdout, mode="r|") as files:
+                for member in files:
+                    if str(PurePosixPath(member.name)) in wanted and member.isfile():
+                        files.extract(member, root, filter="data")
+        except tarfile.TarError as error:
+            raise RetryableError(f"the fetched {archive.name} is damaged ({error}); try again") from error
 
 
 def licence_of_stamps(root: Path) -> str:

@@ -21,7 +21,11 @@ class ReservedPort:
     """
 
     def __init__(self, preferred: int = 0) -> None:
-        """Take `preferred` when it is free, else any free port."""
+        """Take `preferred` when nobody listens on it, else any free port.
+
+        Only the free choice is exclusive: a `preferred` number that another process has reserved in this same
+        way, but does not listen on yet, is taken all the same, and the later program finds it busy.
+        """
         self._holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

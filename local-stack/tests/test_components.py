@@ -1,0 +1,61 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from edge_stack.components import (
+    StackFolder,
+    StackPorts,
+    client_environment,
+    program,
+    server_command,
+    sidecar_command,
+    sidecar_environment,
+)
+from edge_stack.ports import ReservedPort
+
+FOLDER = StackFolder(Path("/stack"))
+
+
+@pytest.fixture
+def ports() -> Iterator[StackPorts]:
+    with ReservedPort() as server, ReservedPort() as sidecar:
+        yield StackPorts(server=server, sidecar=sidecar)
+
+
+def test_the_sidecar_learns_the_store_the_volume_and_the_server(ports: StackPorts) -> None:
+    environment = sidecar_environment(FOLDER, ports, "http://127.0.0.1:9000", {})
+    assert environment["MODEL_SYNC_S3_ENDPOINT"] == "http://127.0.0.1:9000"
+    assert environment["MODEL_SYNC_MODELS_DIR"] == "/stack/volume"
+    assert environment["MODEL_SYNC_OVMS_URL"] == ports.server_url
+    assert environment["MODEL_SYNC_HTTP_PORT"] == str(ports.sidecar.number)
+    command = sidecar_command(FOLDER, ports, environment)
+    assert command.argv[1:] == ["run"]
+    assert command.log == Path("/stack/logs/sidecar.log")
+    assert command.ports == (ports.sidecar,)
+
+
+def test_further_settings_of_the_sidecar_win(ports: StackPorts) -> None:
+    environment = sidecar_environment(FOLDER, ports, "http://store", {"BUCKET": "other", "EVENTS": "off"})
+    assert environment["MODEL_SYNC_BUCKET"] == "other"
+    assert environment["MODEL_SYNC_EVENTS"] == "off"
+
+
+def test_the_server_reads_what_the_sidecar_writes_and_listens_on_this_machine_only(ports: StackPorts) -> None:
+    command = server_command(FOLDER, ports, ("--log_level", "DEBUG"))
+    arguments = [str(argument) for argument in command.argv]
+    assert arguments[arguments.index("--config_path") + 1] == "/stack/volume/config.json"
+    assert arguments[arguments.index("--rest_bind_address") + 1] == "127.0.0.1"
+    assert arguments[arguments.index("--rest_port") + 1] == str(ports.server.number)
+    assert arguments[-2:] == ["--log_level", "DEBUG"]
+
+
+def test_the_client_is_told_server_and_sidecar(ports: StackPorts) -> None:
+    assert client_environment(ports) == {
+        "CAR_CLIENT_SERVER_URL": ports.server_url,
+        "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url,
+    }
+
+
+def test_commands_of_this_environment_come_before_those_of_path() -> None:
+    assert Path(program("edge-stack")).is_absolute()
+    assert program("no-such-command") == "no-such-command"

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.input_checks import check_batch, check_shape
+from ovms_lite.input_checks import check_batch
 from ovms_lite.tensors import Array, Dimension, TensorInfo
 
 _IMAGE_RANK = 4
@@ -48,7 +48,8 @@ def decode_images(info: TensorInfo, pictures: Sequence[bytes | memoryview]) -> A
             raise RequestError(Fault.IMAGE_SIZES_DIFFER)
         images.append(image)
     tensor: Array = images[0][np.newaxis] if len(images) == 1 else np.stack(images)
-    check_shape(info, tensor.shape)
+    if not all(d.admits(size) for d, size in zip(info.shape, tensor.shape, strict=True)):
+        raise RequestError(Fault.INPUT_SHAPE)
     return np.ascontiguousarray(tensor)
 
 

@@ -141,9 +141,9 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """A whole request is there."""
         if self._large is not None:
-            body: bytes | memoryview = self._large.content()
+            body: bytearray | memoryview = self._large.content()
         else:
-            body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+            body = bytearray().join(self._pieces)  # OpenVINO takes writable memory only
         keep_alive = self._keep_alive
         request = Request(self._method, self._path(), self._headers, body)
         self._begin()

@@ -162,7 +162,7 @@ def _as_tensor(array: Array, info: TensorInfo) -> ov.Tensor:
     """A tensor over the array's own memory, without a copy; strings are copied, they have no flat memory."""
     if info.element.is_string:
         tensor = ov.Tensor(ov.Type.string, ov.Shape(array.shape))
-        tensor.bytes_data = array
+        tensor.bytes_data = array.tolist()  # the binding takes no object array
         return tensor
     if info.element.openvino == "bf16":
         return ov.Tensor(array, ov.Shape(array.shape), ov.Type.bf16)

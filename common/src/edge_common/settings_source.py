@@ -1,0 +1,123 @@
+"""Where settings come from: environment variables, files that hold a secret, a YAML file.
+
+Precedence, highest first: `PREFIX_NAME`, the content of the file named by `PREFIX_NAME_FILE`, the YAML file,
+the default. Names nobody knows are errors: a misspelt setting that is silently ignored is found months later.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from edge_common.errors import FatalError
+
+_FILE_SUFFIX = "_FILE"
+
+SettingsT = TypeVar("SettingsT", bound=BaseModel)
+
+
+def load_settings(
+    kind: type[SettingsT],
+    *,
+    prefix: str,
+    environ: Mapping[str, str],
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    reserved: Collection[str] = (),
+) -> SettingsT:
+    """Settings of the model `kind` from all sources; `overrides` (command-line flags) come before all.
+
+    Args:
+        kind: pydantic model whose lower-case field names are the settings.
+        prefix: of the environment variables, such as `MODEL_SYNC_`.
+        environ: usually `os.environ`.
+        file: YAML file with the same names in lower or upper case; None or a missing file is an empty one.
+        overrides: values by field name; None means "not given".
+        reserved: names (without prefix) that are allowed in the environment but are not settings.
+
+    Raises:
+        FatalError: an unknown name, an unreadable file, or a value that does not fit; names the setting.
+    """
+    names = set(kind.model_fields)
+    values: dict[str, Any] = {}
+    values |= _from_yaml(file, names)
+    values |= _from_environment(prefix, environ, names, reserved)
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = (
+            prefix + "_".join(str(part) for part in first["loc"]).upper() if first["loc"] else "the settings"
+        )
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise FatalError(f"{name}: {message}") from error
+
+
+def redacted(settings: BaseModel) -> dict[str, Any]:
+    """The effective settings for a log line; secrets show only whether they are set."""
+    shown: dict[str, Any] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            shown[name] = "set" if value.get_secret_value() else "not set"
+        else:
+            shown[name] = value if isinstance(value, int | float | bool | type(None)) else str(value)
+    return shown
+
+
+def _from_environment(
+    prefix: str, environ: Mapping[str, str], names: Collection[str], reserved: Collection[str]
+) -> dict[str, Any]:
+    direct: dict[str, Any] = {}
+    from_files: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(prefix):
+            continue
+        name = variable.removeprefix(prefix)
+        if name in reserved:
+            continue
+        if name.lower() in names:
+            direct[name.lower()] = value
+        elif name.endswith(_FILE_SUFFIX) and name.removesuffix(_FILE_SUFFIX).lower() in names:
+            from_files[name.removesuffix(_FILE_SUFFIX).lower()] = _content(variable, Path(value))
+        else:
+            raise FatalError(f"unknown setting {variable}{_suggestion(name.lower(), names, prefix)}")
+    return from_files | direct
+
+
+def _content(variable: str, path: Path) -> str:
+    try:
+        return path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FatalError(f"{variable} names {path}, which cannot be read: {error}") from error
+
+
+def _from_yaml(file: Path | None, names: Collection[str]) -> dict[str, Any]:
+    if file is None or not file.exists():
+        return {}
+    try:
+        data = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FatalError(f"the settings file {file} cannot be read: {error}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise FatalError(f"the settings file {file} must hold 'name: value' lines")
+    values = {}
+    for key, value in data.items():
+        name = str(key).lower()
+        if name not in names:
+            raise FatalError(f"unknown setting {key!r} in {file}{_suggestion(name, names, '')}")
+        values[name] = value
+    return values
+
+
+def _suggestion(name: str, names: Collection[str], prefix: str) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"; did you mean {prefix}{close[0].upper() if prefix else close[0]}?"
+    return "; remove it, or see the README for the names"

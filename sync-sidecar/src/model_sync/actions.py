@@ -1,0 +1,100 @@
+"""What a plan asks to be done; each is one small, repeatable effect. Data only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model_sync.state import Rejection
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Start bringing the upload of `source` into staging."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class CancelFetch:
+    """Stop fetching `source`; what has arrived is kept."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Rename the staged upload of `source` into place as version `number`."""
+
+    source: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Renumber:
+    """Publish the content of version `number` also under the free number `to`."""
+
+    number: int
+    to: int
+
+
+@dataclass(frozen=True)
+class Configure:
+    """List these numbers, with these settings, in the model's entry of config.json."""
+
+    numbers: tuple[int, ...]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """Record that the server has everything AVAILABLE that is wished."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Record why the upload of `source` is not served; None clears an earlier verdict."""
+
+    source: str
+    rejection: Rejection | None
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """Take the folder of a version the server could not load back into staging."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete the folder of a version that the server has let go of."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class DropStaging:
+    """Delete what was fetched for a source that is gone."""
+
+    source: str
+
+
+Action = (
+    Fetch | CancelFetch | Publish | Renumber | Configure | Confirm | Reject | Withdraw | Delete | DropStaging
+)
+
+
+def describe(action: Action) -> str:
+    """The action as a line for people."""
+    match action:
+        case Configure(numbers):
+            return f"serve {', '.join(map(str, numbers))}" if numbers else "serve nothing"
+        case Reject(source, rejection):
+            return f"reject {source}: {rejection.reason}" if rejection else f"clear the verdict on {source}"
+        case Publish(source, number) if str(number) != source:
+            return f"publish {source} as {number}"
+        case _:
+            words = [type(action).__name__.lower(), *(str(value) for value in vars(action).values())]
+            return " ".join(words)

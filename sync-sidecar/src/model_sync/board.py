@@ -1,0 +1,138 @@
+"""What the reconcile loop last found, for everybody who asks: HTTP, metrics, the log, the bucket.
+
+The loop posts, other threads read; what is posted is never changed afterwards.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_common.logs import get_logger
+from edge_common.served_state import available_versions
+
+from model_sync.clock import Clock
+from model_sync.judge import Phase
+from model_sync.metrics import Metrics
+from model_sync.reconcile import Reconciler
+from model_sync.state import State
+from model_sync.status import VersionReport, iso_time, report_model, status_document
+
+_log = get_logger()
+
+_TOLD_AT_INFO = frozenset(
+    {Phase.WAITING, Phase.SERVING, Phase.REJECTED, Phase.HELD, Phase.RETIRING, Phase.PREVIOUS}
+)
+"""Phases worth a line of their own; the ones in between are passed through and told at DEBUG."""
+
+
+@dataclass
+class Board:
+    """The latest status document, and whether this pod is ready."""
+
+    instance: str
+    endpoint: str
+    bucket: str
+    metrics: Metrics
+    clock: Clock
+    state: State = field(default_factory=State)
+    document: Mapping[str, Any] = field(default_factory=dict)
+    ready: bool = False
+    started: bool = False
+    heartbeat: float = 0.0
+    _told: dict[tuple[str, str], tuple[Phase, str]] = field(default_factory=dict)
+    _since: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def beat(self) -> None:
+        """The loop is alive."""
+        self.heartbeat = self.clock.monotonic()
+
+    def post(self, reconciler: Reconciler) -> None:
+        """Take in what `reconciler` found in its last step."""
+        rows = [
+            row
+            for name, view in reconciler.views.items()
+            for row in report_model(view, reconciler.plans[name], reconciler.obstacles.get(name))
+        ]
+        self._tell_changes(rows, reconciler)
+        served = reconciler.served or {}
+        self.state = reconciler.performer.state
+        names = {row.model for row in rows}
+        serving = {name: available_versions(served, name) for name in names}
+        cycle = reconciler.cycle
+        self.document = status_document(
+            instance=self.instance,
+            now=self.clock.now(),
+            cycle={
+                "last_attempt": iso_time(cycle.last_attempt),
+                "last_success": iso_time(cycle.last_success),
+                "result": "none" if cycle.last_attempt is None else "error" if cycle.error else "success",
+                "error": str(cycle.error) if cycle.error else None,
+                "consecutive_failures": cycle.failures,
+            },
+            server={"url": reconciler.server.url, "reachable": reconciler.served is not None},
+            store={
+                "endpoint": self.endpoint,
+                "bucket": self.bucket,
+                "reachable": cycle.last_attempt is not None and cycle.error is None,
+            },
+            rows=rows,
+            serving=serving,
+            since=self._since,
+            notices=[*(reconciler.catalog.notices if reconciler.catalog else ()), *_doubts(reconciler)],
+        )
+        self.started = cycle.last_attempt is not None
+        self.ready = reconciler.served is not None and all(
+            number in serving.get(name, ())
+            for name, model in self.state.models.items()
+            for number in model.confirmed
+        )
+        self._measure(rows, serving, reconciler)
+
+    def _tell_changes(self, rows: list[VersionReport], reconciler: Reconciler) -> None:
+        now = self.clock.now()
+        current = {}
+        for row in rows:
+            key = (row.model, row.source)
+            current[key] = (row.phase, row.reason)
+            before = self._told.get(key)
+            if before == current[key]:
+                continue
+            if before is None or before[0] is not row.phase:
+                self._since[key] = now
+            level = _log.info if row.phase in _TOLD_AT_INFO else _log.debug
+            facts = {"model": row.model, "source": row.source, "local_version": row.local_version}
+            level(f"version_{row.phase.value}", **facts, reason=row.reason)
+            if row.phase is Phase.SERVING and before is not None and before[0] is not Phase.SERVING:
+                upload = reconciler.views[row.model].upload(row.source)
+                if upload is not None and before[0] is Phase.ACTIVATING:
+                    self.metrics.activation_seconds.observe(max(0.0, now - upload.modified))
+        for key in self._told.keys() - current.keys():
+            _log.info("version_gone", model=key[0], source=key[1])
+            self._since.pop(key, None)
+        self._told = current
+
+    def _measure(
+        self, rows: list[VersionReport], serving: Mapping[str, list[int]], reconciler: Reconciler
+    ) -> None:
+        metrics = self.metrics
+        metrics.last_attempt.set(reconciler.cycle.last_attempt or 0)
+        metrics.last_success.set(reconciler.cycle.last_success or 0)
+        metrics.failures.set(reconciler.cycle.failures)
+        for phase in Phase:
+            metrics.models.labels(state=phase.value).set(sum(row.phase is phase for row in rows))
+        metrics.served.clear()
+        for name, numbers in serving.items():
+            for number in numbers:
+                metrics.served.labels(model=name, version=str(number)).set(1)
+        metrics.server_up.set(reconciler.served is not None)
+        metrics.disk_free.set(reconciler.performer.volume.free_bytes())
+        stored = (v for model in self.state.models.values() for v in model.stored.values())
+        metrics.disk_used.set(sum(version.size for version in stored))
+
+
+def _doubts(reconciler: Reconciler) -> list[str]:
+    doubts = [reconciler.doubt] if reconciler.doubt else []
+    for name, view in reconciler.views.items():
+        if view.card_problem:
+            doubts.append(f"{name}: {view.card_problem}")
+    return doubts

@@ -1,0 +1,159 @@
+"""The command `model-sync`."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import requests
+import typer
+from edge_common.errors import EdgeError, FatalError, RetryableError
+from edge_common.logs import configure_logging, get_logger
+from edge_common.settings_source import redacted
+
+from model_sync import screens
+from model_sync.object_store import S3Bucket
+from model_sync.push import prepare_upload, send, wait_until_served
+from model_sync.service import Sidecar
+from model_sync.settings import Settings, read_settings
+from model_sync.triggers import Wakeup
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Mirrors a bucket of models onto a volume and tells OpenVINO Model Server what to serve. "
+    "Settings are MODEL_SYNC_* variables; the README lists them.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+StatusUrl = Annotated[str, typer.Option(help="Address of the sidecar.", envvar="MODEL_SYNC_STATUS_URL")]
+
+
+def main() -> None:
+    """Run a command; an expected error becomes one sentence and its exit code."""
+    try:
+        app()
+    except EdgeError as error:
+        sys.stderr.write(f"model-sync: {error}\n")
+        sys.exit(error.exit_code)
+
+
+def _settings(overrides: dict[str, Any] | None = None) -> Settings:
+    settings = read_settings(os.environ, overrides)
+    configure_logging(settings.log_format, settings.log_level)
+    return settings
+
+
+def _stop_on_signals(wakeup: Wakeup) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: wakeup.stop())
+
+
+@app.command()
+def run() -> None:
+    """Keep the volume and the model server in step with the bucket until SIGTERM.
+
+    Example: MODEL_SYNC_S3_ENDPOINT=http://minio:9000 MODEL_SYNC_MODELS_DIR=/models model-sync run
+    """
+    settings = _settings()
+    get_logger().info("starting", settings=redacted(settings))
+    sidecar = Sidecar.build(settings)
+    _stop_on_signals(sidecar.wakeup)
+    try:
+        sidecar.run()
+    finally:
+        sidecar.close()
+    get_logger().info("stopped")
+
+
+@app.command()
+def once(
+    as_json: Json = False,
+    timeout: Annotated[float, typer.Option(help="Seconds after which to give up.")] = 600.0,
+) -> None:
+    """Bring everything in step once, then end; for cron jobs and pipelines.
+
+    Exit code 0: all that can be served is; 65: something was rejected; 75: the store or the server is away.
+    """
+    sidecar = Sidecar.build(_settings())
+    _stop_on_signals(sidecar.wakeup)
+    try:
+        sidecar.open_volume()
+        sidecar.prepare_bucket()
+        sidecar.converge(timeout)
+    finally:
+        sidecar.close()
+    document = sidecar.board.document
+    screens.show_status(document, as_json=as_json)
+    states = [v["state"] for model in document["models"].values() for v in model["versions"]]
+    if not document["server"]["reachable"]:
+        raise RetryableError("the volume is up to date, but the model server does not answer")
+    if "rejected" in states:
+        sys.exit(65)
+
+
+@app.command()
+def plan(as_json: Json = False) -> None:
+    """Show what would be done now; changes nothing.
+
+    Uploads without SHA256SUMS count as quiet, because one look cannot tell how long they have been.
+    """
+    sidecar = Sidecar.build(_settings({"settle": 0}))
+    try:
+        screens.show_plans(sidecar.preview(), as_json=as_json)
+    finally:
+        sidecar.close()
+
+
+@app.command()
+def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
+    """Show every model and version, its state, and the reason for it."""
+    try:
+        answer = requests.get(f"{status_url.rstrip('/')}/v1/status", timeout=5)
+        document = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise FatalError(
+            f"the sidecar does not answer at {status_url} ({type(error).__name__}); "
+            "is it running, and is that its address?"
+        ) from error
+    screens.show_status(document, as_json=as_json)
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="Folder with the files of one version.")],
+    *,
+    model: Annotated[str, typer.Option(help="The model's name.")],
+    version: Annotated[str, typer.Option(help="A whole number, or latest.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is served, or rejected.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 300.0,
+    status_url: StatusUrl = "http://localhost:8081",
+    as_json: Json = False,
+) -> None:
+    """Upload a version so that it is taken up whole: the files, then SHA256SUMS.
+
+    Example: model-sync push build/my_model --model my_model --version 2 --wait
+    """
+    settings = _settings()
+    upload = prepare_upload(folder, model, version)
+    bucket = S3Bucket(settings)
+    bucket.ensure_exists(create=settings.create_bucket)
+    with screens.upload_progress(upload.size) as sent:
+        uploaded_at = send(upload, bucket, settings.prefix, sent)
+    result = {
+        "model": model,
+        "version": version,
+        "files": len(upload.files),
+        "bytes": upload.size,
+        "digest": upload.digest,
+        "uploaded_at": uploaded_at,
+    }
+    if wait:
+        with screens.waiting_for(f"{model} version {version}") as show:
+            for entry in wait_until_served(upload, status_url, uploaded_at, timeout):
+                show(entry)
+        result["served_after_s"] = round(screens.now() - uploaded_at, 3)
+    sys.stdout.write(json.dumps(result) + "\n" if as_json else screens.pushed(result))

@@ -1,0 +1,196 @@
+"""One upload from the bucket to a checked folder beside the published ones.
+
+gate (what SHA256SUMS names) -> transfer -> verify -> card -> preflight -> staged. Nothing here touches what
+is published. It ends in exactly one outcome, and what was fetched stays for the next try.
+"""
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from edge_common.errors import RejectedError
+from edge_common.model_card import FILE_NAME as CARD_NAME
+
+from model_sync.cards import MAX_LABELS_BYTES, EffectiveCard, label_problem, read_card
+from model_sync.catalog import RemoteFile, RemoteModel, RemoteVersion
+from model_sync.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
+from model_sync.checksums import parse_checksums
+from model_sync.object_names import CHECKSUMS_NAME
+from model_sync.object_store import ObjectStore
+from model_sync.ovms_config import serving_settings
+from model_sync.preflight import Preflight
+from model_sync.staging import Staging
+from model_sync.state import StoredFile
+from model_sync.transfer import CorruptTransferError, digest_file, download
+from model_sync.upload_gate import named_files_missing, partner_missing
+
+
+class IncompleteError(RejectedError):
+    """The upload lacks something; it is looked at again when it changes."""
+
+
+@dataclass(frozen=True)
+class StagedVersion:
+    """A checked upload, ready to be renamed into place from the tree of its staging folder."""
+
+    upload: RemoteVersion
+    files: tuple[StoredFile, ...]
+    card: EffectiveCard | None
+    """The card the version itself brings; None when the model's card holds."""
+
+
+class Progress:
+    """How far a fetch is; written by its threads, read by the status."""
+
+    def __init__(self) -> None:
+        """Nothing done yet."""
+        self._lock = threading.Lock()
+        self.phase = "downloading"
+        self.total = 0
+        self.done = 0
+
+    def add(self, count: int) -> None:
+        """`count` more bytes are there."""
+        with self._lock:
+            self.done += count
+
+    @property
+    def fraction(self) -> float:
+        """Of the bytes, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 1.0
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """What every fetch needs; `transfers` runs single downloads, shared by all fetches."""
+
+    store: ObjectStore
+    transfers: Executor
+    preflight: bool
+    preflight_timeout: float
+    preflight_memory: int
+
+    def fetch(
+        self,
+        remote: RemoteModel,
+        upload: RemoteVersion,
+        staging: Staging,
+        model_card: EffectiveCard | None,
+        *,
+        progress: Progress,
+        cancelled: threading.Event,
+    ) -> StagedVersion:
+        """Bring `upload` into `staging` and check it.
+
+        Raises:
+            IncompleteError: something is still missing; the sentence names it.
+            RejectedError: it is not fit to serve; the sentence says why.
+            RetryableError: the store or this machine was in the way.
+        """
+        with self._early_child() as child:
+            digests = self._digests(upload)
+            files = [file for file in upload.files if digests is None or file.path in digests]
+            progress.total = sum(file.size for file in files)
+            stored = self._transfer(files, staging, progress, cancelled)
+            progress.phase = "verifying"
+            self._verify(stored, digests, staging, files)
+            card = self._own_card(remote, upload, staging)
+            staging.seal()
+            if child is not None:
+                progress.phase = "preflight"
+                effective = card or model_card
+                settings = serving_settings(effective.card.serving) if effective else {}
+                facts = child.check(staging.tree, settings, cancelled=cancelled)
+                problem = label_problem(effective, facts.classes) if effective else None
+                if problem is not None:
+                    raise RejectedError(problem)
+            return StagedVersion(upload, tuple(stored), card)
+
+    def _early_child(self) -> AbstractContextManager[Preflight | None]:
+        if not self.preflight:
+            return nullcontext()
+        return Preflight(timeout=self.preflight_timeout, memory=self.preflight_memory)
+
+    def _digests(self, upload: RemoteVersion) -> Mapping[str, str] | None:
+        if upload.checksums is None:
+            return None
+        content = self.store.read_small(
+            upload.checksums.key, etag=upload.checksums.etag, limit=MAX_CHECKSUMS_BYTES
+        )
+        digests = parse_checksums(content)
+        missing = named_files_missing(upload, digests) or partner_missing(digests)
+        if missing is not None:
+            raise IncompleteError(missing)
+        return digests
+
+    def _transfer(
+        self, files: list[RemoteFile], staging: Staging, progress: Progress, cancelled: threading.Event
+    ) -> list[StoredFile]:
+        to_fetch = {file.path for file in staging.prepare(files)}
+
+        def fetch_one(file: RemoteFile) -> StoredFile:
+            if file.path not in to_fetch:
+                progress.add(file.size)
+                return StoredFile(file.path, file.size, digest_file(staging.tree / file.path))
+            digest = self._download(file, staging, progress, cancelled)
+            staging.accept(file)
+            return StoredFile(file.path, file.size, digest)
+
+        running: list[Future[StoredFile]] = [self.transfers.submit(fetch_one, file) for file in files]
+        try:
+            return [future.result() for future in running]
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _download(
+        self, file: RemoteFile, staging: Staging, progress: Progress, cancelled: threading.Event
+    ) -> str:
+        part = staging.part_path(file)
+        try:
+            return download(self.store, file, part, cancelled=cancelled, progress=progress.add)
+        except CorruptTransferError as error:
+            first = error
+        staging.drop(file)
+        progress.add(-file.size)
+        try:
+            return download(self.store, file, part, cancelled=cancelled, progress=progress.add)
+        except CorruptTransferError as second:
+            # A store that encrypts gives ETags that look like MD5 and are not. Two transfers that agree
+            # with each other were not damaged on the way; two that differ were.
+            if second.sha256 == first.sha256:
+                return second.sha256
+            staging.drop(file)
+            raise
+
+    @staticmethod
+    def _verify(
+        stored: list[StoredFile], digests: Mapping[str, str] | None, staging: Staging, files: list[RemoteFile]
+    ) -> None:
+        if digests is None:
+            return
+        for entry, file in zip(stored, files, strict=True):
+            if entry.sha256 != digests[entry.path]:
+                staging.drop(file)
+                raise IncompleteError(
+                    f"{entry.path} does not have the digest that {CHECKSUMS_NAME} lists; "
+                    f"upload the file again, or {CHECKSUMS_NAME} last"
+                )
+
+    def _own_card(self, remote: RemoteModel, upload: RemoteVersion, staging: Staging) -> EffectiveCard | None:
+        path = staging.tree / CARD_NAME
+        if not path.exists():
+            return None
+
+        def read_beside(name: str) -> bytes | None:
+            beside = staging.tree / name
+            if beside.is_file():
+                return beside.read_bytes() if beside.stat().st_size <= MAX_LABELS_BYTES else None
+            loose = remote.loose.get(name)
+            if loose is None:
+                return None
+            return self.store.read_small(loose.key, etag=loose.etag, limit=MAX_LABELS_BYTES)
+
+        return read_card(path.read_bytes(), f"{upload.source}/{CARD_NAME}", read_beside)

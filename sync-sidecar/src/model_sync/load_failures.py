@@ -1,0 +1,56 @@
+"""Versions that the server was asked to load and could not. Pure.
+
+A failed load shows as FAILED, as LOADING that does not end, or as a server that dies of it again and again.
+The server being away is no failure of the version: its clock stands still meanwhile.
+"""
+
+from collections.abc import Mapping
+
+from edge_common.quantities import format_duration
+from edge_common.served_state import VersionState
+
+from model_sync.judge import RejectedAt
+from model_sync.model_view import ModelView
+from model_sync.state import Rejection, StoredVersion
+
+_LOSSES_THAT_BLAME = 3
+
+
+def load_failures(view: ModelView) -> Mapping[int, Rejection]:
+    """Number -> verdict, for the configured versions that never became AVAILABLE and will not by waiting.
+
+    A version that answered before is not among them: when the server cannot load it any more, the server
+    itself tries again, and something older answers meanwhile.
+    """
+    failures = {}
+    for number in view.state.configured:
+        version = view.state.stored.get(number)
+        reason = _failure(view, number)
+        if version is not None and reason is not None and number not in view.state.confirmed:
+            failures[number] = _verdict(view, version, reason)
+    return failures
+
+
+def _failure(view: ModelView, number: int) -> str | None:
+    if view.served is not None and view.served.get(number) is VersionState.FAILED:
+        return "the model server could not load it; its log says why. Export the model again and upload it"
+    waited = view.loading_for.get(number, 0.0)
+    if waited > view.rules.activation_timeout:
+        return (
+            f"the model server did not have it available within {format_duration(waited)}; "
+            "make the model smaller or raise MODEL_SYNC_ACTIVATION_TIMEOUT"
+        )
+    losses = view.server_losses.get(number, 0)
+    if losses >= _LOSSES_THAT_BLAME:
+        return f"the model server went away {losses} times while loading it; it is taken to be the cause"
+    return None
+
+
+def _verdict(view: ModelView, version: StoredVersion, reason: str) -> Rejection:
+    upload = view.upload(version.source)
+    listed = upload is not None and upload.fingerprint == version.fingerprint
+    mark = upload.upload_mark if upload is not None and listed else version.fingerprint
+    before = view.state.rejections.get(version.source)
+    attempts = before.attempts + 1 if before is not None and before.upload_mark == mark else 1
+    pause = min(view.rules.first_retry * 2 ** (attempts - 1), view.rules.longest_retry)
+    return Rejection(mark, reason, RejectedAt.SERVER, view.now, attempts, retry_at=view.now + pause)

@@ -1,0 +1,178 @@
+"""From one view of one model to the actions that bring it nearer to what the bucket asks for. Pure.
+
+A plan is made anew from what is true at the moment, never from what was intended earlier. So it does not
+matter after which of its actions the process was killed: the next view shows how far it came, and the next
+plan goes on from there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_common.served_state import VersionState
+
+from model_sync.actions import (
+    Action,
+    CancelFetch,
+    Configure,
+    Confirm,
+    Delete,
+    DropStaging,
+    Fetch,
+    Publish,
+    Reject,
+    Renumber,
+    Withdraw,
+)
+from model_sync.activation import Wish, has_ended, next_configured
+from model_sync.judge import Judgement, RejectedAt, judge_upload
+from model_sync.load_failures import load_failures
+from model_sync.model_view import ModelView
+from model_sync.replacement import must_step_aside, number_for, number_to_take
+from model_sync.retention import superfluous_numbers
+from model_sync.state import StoredVersion
+from model_sync.version_policy import wanted_sources
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """What to do for one model, and the findings it rests on."""
+
+    actions: tuple[Action, ...]
+    judgements: Mapping[str, Judgement]
+    wanted: Sequence[str]
+    """Sources that the policy asks for, highest first."""
+    wish: Wish
+
+
+def plan_model(view: ModelView) -> ModelPlan:
+    """The plan for the model in `view`. Never raises."""
+    uploads = view.remote.versions if view.remote is not None else {}
+    judgements = {source: judge_upload(view, upload) for source, upload in uploads.items()}
+    failures = load_failures(view)
+    wanted = _wanted(view, judgements, failures)
+    wish = _wish(view, wanted, failures)
+    configured = next_configured(view.state.configured, wish, view.served, failures)
+    actions: list[Action] = [
+        Reject(view.state.stored[number].source, verdict) for number, verdict in failures.items()
+    ]
+    actions += _fetching(view, wanted)
+    actions += _publishing(view, wanted, judgements)
+    actions += _configuring(view, wish, configured)
+    actions += _clearing(view, wish, configured)
+    return ModelPlan(tuple(actions), judgements, wanted, wish)
+
+
+def _wanted(view: ModelView, judgements: Mapping[str, Judgement], dead: Mapping[int, object]) -> list[str]:
+    """Sources that the policy asks for, of those that can be served as far as anybody knows."""
+    candidates = {source for source, judgement in judgements.items() if judgement.fetchable}
+    for number, version in view.state.stored.items():
+        if view.listed:
+            eligible = version.source not in view.gone
+        else:  # without a listing nothing new is taken up, only what was chosen before
+            eligible = number in (view.state.configured or view.state.stored)
+        if eligible and number not in dead and not _refused(view, version):
+            candidates.add(version.source)
+    return wanted_sources(view.policy, candidates)
+
+
+def _wish(view: ModelView, wanted: list[str], dead: Mapping[int, object]) -> Wish:
+    numbers: set[int] = set()
+    complete = True
+    for source in wanted:
+        upload, stored = view.upload(source), view.stored_for(source)
+        current = upload is None or view.is_stored(upload)
+        if stored is None or stored.number in dead:
+            complete = False
+        elif current or upload is None or not must_step_aside(view, upload):
+            numbers.add(stored.number)
+            complete = complete and current
+    listed = view.remote is not None and bool(view.remote.versions)
+    if view.listed and not listed and all(v.source in view.gone for v in view.state.stored.values()):
+        return Wish(frozenset(), complete=True, remove=True)
+    if any(_state(view, number) is VersionState.FAILED for number in numbers):
+        return Wish(frozenset(numbers | _fallback(view, numbers | dead.keys())), complete=False)
+    return Wish(frozenset(numbers), complete)
+
+
+def _fallback(view: ModelView, excluded: set[int]) -> set[int]:
+    """The best other version on the volume, to answer while the server cannot load the right one."""
+    others = [
+        number
+        for number, version in view.state.stored.items()
+        if number not in excluded
+        and version.source not in view.gone
+        and not _refused(view, version)
+        and _state(view, number) is not VersionState.FAILED
+    ]
+    return {max(others)} if others else set()
+
+
+def _fetching(view: ModelView, wanted: list[str]) -> Iterator[Action]:
+    for source, running in view.fetching.items():
+        upload = view.upload(source)
+        if source not in wanted or upload is None or upload.upload_mark != running.upload_mark:
+            yield CancelFetch(source)
+
+
+def _publishing(view: ModelView, wanted: list[str], judgements: Mapping[str, Judgement]) -> Iterator[Action]:
+    for source in wanted:
+        upload = view.upload(source)
+        if upload is None or view.is_stored(upload) or not judgements[source].fetchable:
+            continue
+        if view.staged.get(source) == upload.upload_mark:
+            number = number_for(view, upload)
+            if number is not None:
+                yield Publish(source, number)
+        elif source not in view.fetching and source not in view.troubles:
+            yield Fetch(source)
+
+
+def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
+    before = view.state.configured
+    if configured != before:
+        settings = view.state.settings if before else view.settings
+        yield Configure(configured, settings if configured else {})
+        return
+    reached = wish.complete and wish.numbers == set(configured)
+    if reached and all(_state(view, number) is VersionState.AVAILABLE for number in configured):
+        if configured != view.state.confirmed:
+            yield Confirm(configured)
+        for number in configured:
+            source = view.state.stored[number].source
+            if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):
+                yield Reject(source, None)
+
+
+def _clearing(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
+    """Folders that are no longer listed go, but never while the server holds them."""
+    in_use = {*configured, *view.state.configured, *wish.numbers}
+    superfluous = superfluous_numbers(view, in_use)
+    for number, version in sorted(view.state.stored.items()):
+        if number in configured and configured == view.state.configured:
+            to = number_to_take(view, number)
+            if to is not None:
+                yield Renumber(number, to)
+        elif number not in in_use and _refused(view, version, ever=True):
+            yield Withdraw(number)
+        elif number in superfluous and has_ended(number, view.served):
+            yield Delete(number)
+    stored = {version.source for version in view.state.stored.values()}
+    if view.listed:
+        for source in sorted((view.staged.keys() | view.state.rejections.keys()) - stored):
+            if view.upload(source) is None:
+                yield DropStaging(source)
+                yield Reject(source, None)
+
+
+def _refused(view: ModelView, version: StoredVersion, *, ever: bool = False) -> bool:
+    """Whether the server could not load this content, and is not to be asked again yet (`ever`: or is)."""
+    verdict = view.state.rejections.get(version.source) if ever else view.active_rejection(version.source)
+    return (
+        verdict is not None
+        and verdict.stage == RejectedAt.SERVER
+        and verdict.upload_mark.partition("+")[0] == version.fingerprint
+    )
+
+
+def _state(view: ModelView, number: int) -> VersionState | None:
+    return None if view.served is None else view.served.get(number)

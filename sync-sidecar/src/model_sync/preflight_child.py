@@ -1,0 +1,120 @@
+"""The child of `preflight`: reads one JSON line, loads that model, runs it on zeros, prints one JSON line.
+
+It protects its parent from itself: limits on memory and time, first in line for the kernel's out-of-memory
+killer, gone when the parent is gone.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_MAX_PROBLEM = 300
+_PROBE_DIMENSION = 1
+_MAX_PROBE_BYTES = 256 * 1024 * 1024
+
+
+def main() -> None:
+    """Entry point; imports OpenVINO before it reads, so that the import overlaps with the download."""
+    answer_to = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries that print must not spoil the answer
+    _die_with_parent()
+    import openvino as ov  # noqa: PLC0415 - after the protections above
+
+    request = json.loads(sys.stdin.readline())
+    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
+    try:
+        answer = _inspect(ov, Path(request["folder"]), request["settings"])
+    except MemoryError:
+        answer = {"problem": "loading it needs more memory than preflight allows; make the model smaller"}
+    except RuntimeError as error:
+        answer = {"problem": f"OpenVINO cannot load it: {_essence(str(error))}"}
+    os.write(answer_to, json.dumps(answer).encode())
+    os._exit(0)  # no destructor of a half-broken model may change the verdict
+
+
+def _inspect(ov: Any, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    from model_sync.model_files import model_file  # noqa: PLC0415 - light, but only needed here
+
+    name = model_file(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    if name is None:
+        return {"problem": "it holds no model file that the server can read"}
+    core = ov.Core()
+    device = settings.get("target_device") or "CPU"
+    if device not in core.available_devices:
+        device = "CPU"  # the server may see devices that this container does not
+    supported = set(core.get_property(device, "SUPPORTED_PROPERTIES")) | {"ENABLE_MMAP"}
+    for key in settings.get("plugin_config", {}):
+        if key not in supported:
+            return {"problem": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"}
+    model = core.read_model(folder / name)
+    compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
+    request = compiled.create_infer_request()
+    for port in compiled.inputs:
+        tensor = _zeros(ov, port)
+        if tensor is None:
+            break
+        request.set_tensor(port, tensor)
+    else:
+        request.infer()
+    return {
+        "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
+        "outputs": {_name(port): _shape(port) for port in compiled.outputs},
+    }
+
+
+def _zeros(ov: Any, port: Any) -> Any:
+    """A tensor to try an input with; None when no sensible one is known, then only loading is checked."""
+    if port.element_type == ov.Type.string or port.partial_shape.rank.is_dynamic:
+        return None
+    shape = []
+    for position, dimension in enumerate(port.partial_shape):
+        if not dimension.is_dynamic:
+            shape.append(dimension.get_length())
+        elif position == 0 or dimension.min_length > 0:
+            shape.append(max(_PROBE_DIMENSION, dimension.min_length))
+        else:
+            return None  # a free height or width: one pixel would fail where real pictures do not
+    tensor = ov.Tensor(port.element_type, ov.Shape(shape))
+    if tensor.byte_size > _MAX_PROBE_BYTES:
+        return None
+    tensor.data[...] = 0
+    return tensor
+
+
+def _shape(port: Any) -> list[int]:
+    if port.partial_shape.rank.is_dynamic:
+        return [-1]
+    return [-1 if size.is_dynamic else size.get_length() for size in port.partial_shape]
+
+
+def _name(port: Any) -> str:
+    names = port.get_names()
+    return min(names) if names else f"out_{port.get_index()}"
+
+
+def _essence(text: str) -> str:
+    """The sentence inside OpenVINO's multi-line message; the rest is source positions of its own."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [
+        line for line in lines if not line.startswith(("Exception from", "Check '")) and ".cpp:" not in line
+    ]
+    return (telling or lines or ["no reason given"])[0][:_MAX_PROBLEM]
+
+
+def _die_with_parent() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError):  # not allowed in some sandboxes; the limits still hold
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Uploading a version so that it can never be taken up half: the files, then SHA256SUMS.
+
+Waiting until it is served asks the sidecar's status, so it tells what the sidecar tells.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from edge_common.errors import FatalError, RejectedError, RetryableError
+from edge_common.quantities import format_duration
+
+from model_sync.checksums import format_checksums
+from model_sync.judge import Phase
+from model_sync.object_names import (
+    CHECKSUMS_NAME,
+    Misplaced,
+    VersionFile,
+    interpret_key,
+    is_version_name,
+    quoted,
+    version_name_advice,
+)
+from model_sync.object_store import S3Bucket
+from model_sync.state import StoredFile, StoredVersion
+from model_sync.transfer import digest_file
+from model_sync.upload_gate import partner_missing
+
+_POLL = 0.05
+_UPLOADS_AT_A_TIME = 4
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A version folder on this machine, looked through and ready to be sent."""
+
+    folder: Path
+    model: str
+    version: str
+    files: tuple[StoredFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """As the sidecar's status shows it once the version is on its volume."""
+        return StoredVersion(0, self.version, "", self.files, 0.0).digest
+
+
+def prepare_upload(folder: Path, model: str, version: str) -> Upload:
+    """Look through `folder`; raises RejectedError when it cannot become a served version."""
+    if not folder.is_dir():
+        raise RejectedError(f"{folder} is not a folder; name the folder that holds the version's files")
+    if not is_version_name(version):
+        raise RejectedError(version_name_advice(version))
+    files = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            continue
+        name = path.relative_to(folder).as_posix()
+        meaning = interpret_key(f"{model}/{version}/{name}")
+        if isinstance(meaning, Misplaced):
+            raise RejectedError(meaning.advice)
+        if not isinstance(meaning, VersionFile) or meaning.problem is not None or path.is_symlink():
+            reason = meaning.problem if isinstance(meaning, VersionFile) else None
+            raise RejectedError(reason or f"{quoted(name)} is not a plain file; copy the file itself there")
+        if name != CHECKSUMS_NAME:
+            files.append(StoredFile(name, path.stat().st_size, digest_file(path)))
+    missing = partner_missing(file.path for file in files)
+    if missing is not None:
+        raise RejectedError(f"{folder} is not a complete model: {missing}")
+    return Upload(folder, model, version, tuple(files))
+
+
+def send(upload: Upload, bucket: S3Bucket, prefix: str, sent: Callable[[StoredFile], None]) -> float:
+    """Upload everything, SHA256SUMS last; `sent` is called for each file. Returns the Unix time of the end.
+
+    Raises RetryableError or FatalError when the store refuses; then SHA256SUMS is not there, and no sidecar
+    takes up what is.
+    """
+    base = f"{prefix}{upload.model}/{upload.version}/"
+
+    def send_one(file: StoredFile) -> StoredFile:
+        bucket.put_file(base + file.path, str(upload.folder / file.path))
+        return file
+
+    with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
+        for file in pool.map(send_one, upload.files):
+            sent(file)
+    digests = {file.path: file.sha256 for file in upload.files}
+    bucket.put_small(base + CHECKSUMS_NAME, format_checksums(digests), "text/plain")
+    return time.time()
+
+
+def wait_until_served(
+    upload: Upload, status_url: str, uploaded_at: float, timeout: float
+) -> Iterator[Mapping[str, Any] | None]:
+    """Yield the version's status entry whenever it was asked for, until it is served.
+
+    Raises:
+        RejectedError: the sidecar rejected the upload; the sentence is the sidecar's.
+        RetryableError: it was not served in `timeout` seconds.
+        FatalError: the sidecar does not answer at `status_url`.
+    """
+    deadline = time.monotonic() + timeout
+    entry: Mapping[str, Any] | None = None
+    while time.monotonic() < deadline:
+        status = _ask(status_url)
+        entry = _entry(status, upload)
+        yield entry
+        if entry is not None:
+            if entry["state"] == Phase.SERVING and entry["digest"] == upload.digest:
+                return
+            listed_since = _unix(status["cycle"]["last_success"]) > uploaded_at
+            if entry["state"] == Phase.REJECTED and listed_since:
+                raise RejectedError(f"{upload.model} version {upload.version} is rejected: {entry['reason']}")
+        time.sleep(_POLL)
+    last = f"{entry['state']}: {entry['reason']}" if entry is not None else "not seen in the bucket"
+    raise RetryableError(
+        f"{upload.model} version {upload.version} is not served after {format_duration(timeout)}; "
+        f"last: {last}"
+    )
+
+
+def _ask(status_url: str) -> Mapping[str, Any]:
+    try:
+        answer = requests.get(f"{status_url.rstrip('/')}/v1/status", timeout=5)
+        answer.raise_for_status()
+        document = answer.json()
+    except requests.RequestException as error:
+        raise FatalError(
+            f"the sidecar does not answer at {status_url} ({type(error).__name__}); "
+            "give its address with --status-url"
+        ) from error
+    if not isinstance(document, dict):
+        raise FatalError(
+            f"{status_url} does not answer as a sidecar does; give its address with --status-url"
+        )
+    return document
+
+
+def _entry(status: Mapping[str, Any], upload: Upload) -> Mapping[str, Any] | None:
+    versions = status.get("models", {}).get(upload.model, {}).get("versions", [])
+    return next((entry for entry in versions if entry["source"] == upload.version), None)
+
+
+def _unix(iso: str | None) -> float:
+    return datetime.fromisoformat(iso).timestamp() if iso else 0.0

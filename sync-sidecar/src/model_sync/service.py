@@ -1,0 +1,202 @@
+"""Puts the parts together and runs them: the loop, the HTTP interface, the event listener."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+from edge_common.errors import FatalError, RetryableError
+from edge_common.http_server import ThreadedHttpServer
+from edge_common.logs import get_logger
+
+from model_sync.actions import describe
+from model_sync.board import Board
+from model_sync.bucket_status import FOLDER, BucketStatus
+from model_sync.clock import Clock, SystemClock
+from model_sync.fetch import Fetcher
+from model_sync.fetch_jobs import FetchJobs
+from model_sync.http_api import HttpApi
+from model_sync.metrics import Metrics
+from model_sync.model_cards import ModelCards
+from model_sync.model_view import Rules
+from model_sync.object_store import S3Bucket
+from model_sync.ovms_client import ModelServer
+from model_sync.perform import Performer
+from model_sync.reconcile import Reconciler
+from model_sync.recovery import recover_state
+from model_sync.settings import Settings
+from model_sync.state import State
+from model_sync.triggers import EventListener, Wakeup
+from model_sync.volume import Volume
+from model_sync.volume_lock import VolumeLock
+
+_log = get_logger()
+
+_LOCK_RETRY = 1.0
+
+
+@dataclass
+class Sidecar:
+    """One sidecar on one volume; a context that ends its threads when left."""
+
+    settings: Settings
+    wakeup: Wakeup
+    store: S3Bucket
+    volume: Volume
+    lock: VolumeLock
+    board: Board
+    reconciler: Reconciler
+    transfers: ThreadPoolExecutor
+
+    @classmethod
+    def build(cls, settings: Settings, clock: Clock | None = None) -> Self:
+        """All parts, connected; nothing is asked or written yet. Raises FatalError for unusable settings."""
+        clock = clock or SystemClock()
+        wakeup, metrics = Wakeup(), Metrics()
+        store, volume = S3Bucket(settings), Volume(settings.models_dir)
+        transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
+        fetcher = Fetcher(
+            store=store,
+            transfers=transfers,
+            preflight=settings.preflight == "on",
+            preflight_timeout=settings.preflight_timeout,
+            preflight_memory=settings.preflight_memory,
+        )
+        jobs, cards = FetchJobs(fetcher, wakeup.work_done), ModelCards(store)
+        rules = Rules(
+            settle=settings.settle,
+            keep_previous=settings.keep_previous,
+            activation_timeout=settings.activation_timeout,
+        )
+        performer = Performer(volume, State(), jobs, cards, clock, rules.first_retry, rules.longest_retry)
+        reconciler = Reconciler(
+            store=store,
+            prefix=settings.prefix,
+            server=ModelServer(settings.ovms_url),
+            performer=performer,
+            jobs=jobs,
+            cards=cards,
+            clock=clock,
+            metrics=metrics,
+            rules=rules,
+            default_policy=settings.versions,
+            poll_interval=settings.poll_interval,
+            delete_grace=settings.delete_grace,
+            hold=settings.hold,
+        )
+        board = Board(settings.instance, store.endpoint, store.name, metrics, clock)
+        return cls(
+            settings, wakeup, store, volume, VolumeLock(volume.lock_path), board, reconciler, transfers
+        )
+
+    def open_volume(self) -> None:
+        """Take over what is on the volume, and make config.json say so, before anybody else is asked.
+
+        Raises:
+            FatalError: the volume cannot be used.
+            RetryableError: another sidecar writes to it.
+        """
+        try:
+            self.volume.prepare()
+            if not self.lock.try_acquire():
+                raise RetryableError(
+                    f"another model-sync writes to {self.volume.root}; this one waits for it"
+                )
+            self.reconciler.performer.state = recover_state(self.volume)
+            self.reconciler.performer.write_config()
+        except OSError as error:
+            raise FatalError(f"the volume {self.volume.root} cannot be used: {error}") from error
+
+    def prepare_bucket(self) -> None:
+        """Create the bucket where that is asked for; raises what stands in the way."""
+        if self.settings.create_bucket:
+            self.store.ensure_exists(create=True)
+
+    def step(self, *, look: bool = False) -> None:
+        """One step of the loop, and its findings posted."""
+        self.board.beat()
+        self.reconciler.step(look=look)
+        self.board.post(self.reconciler)
+
+    def run(self) -> None:
+        """Serve until `wakeup.stop`; raises FatalError when the volume cannot be used."""
+        token = self.settings.sync_token.get_secret_value()
+        app = HttpApi(self.board, self.volume, self.wakeup.look, token).app()
+        self.board.beat()
+        with ThreadedHttpServer(app, host=self.settings.http_host, port=self.settings.http_port) as server:
+            _log.info("listening", host=self.settings.http_host, port=server.port)
+            if not self._wait_for_lock():
+                return
+            bucket_status = None
+            if self.settings.status_to_bucket == "on":
+                bucket_status = BucketStatus(
+                    self.store, prefix=self.settings.prefix, instance=self.settings.instance
+                )
+            if self.settings.events == "auto":
+                EventListener(self.settings, self.wakeup, self.settings.prefix + FOLDER).start()
+            look = True
+            bucket_ready = False
+            while not self.wakeup.stopped:
+                bucket_ready = bucket_ready or self._try_bucket()
+                self.step(look=look)
+                if bucket_status is not None and self.board.document["store"]["reachable"]:
+                    bucket_status.offer(self.board.document)
+                look = self.wakeup.wait(self.reconciler.next_step_in())
+            if bucket_status is not None:
+                bucket_status.close()
+
+    def converge(self, timeout: float) -> None:
+        """Step until nothing is left to do without new uploads; for `once`.
+
+        Raises RetryableError when the store fails or `timeout` seconds are not enough.
+        """
+        clock = self.reconciler.clock
+        deadline = clock.monotonic() + timeout
+        self.step(look=True)
+        while not self.wakeup.stopped and clock.monotonic() < deadline:
+            if self.reconciler.cycle.error is not None:
+                raise self.reconciler.cycle.error
+            if not self.reconciler.busy and not self.reconciler.settling:
+                return
+            self.step(look=self.wakeup.wait(self.reconciler.next_step_in()))
+        raise RetryableError("not everything was done in time; what was done stays, run it again")
+
+    def preview(self) -> dict[str, list[str]]:
+        """Model -> what would be done now, without doing it. Raises what stands in the way."""
+        if self.volume.lock_path.parent.is_dir():
+            self.reconciler.performer.state = self.volume.load_state() or State()
+        self.reconciler.look()
+        if self.reconciler.cycle.error is not None:
+            raise self.reconciler.cycle.error
+        return {
+            name: [describe(action) for action in plan.actions] or ["nothing to do"]
+            for name, plan in self.reconciler.plans.items()
+        }
+
+    def close(self) -> None:
+        """End every thread and let others write to the volume."""
+        self.reconciler.jobs.close()
+        self.transfers.shutdown(wait=True, cancel_futures=True)
+        self.lock.release()
+
+    def _try_bucket(self) -> bool:
+        try:
+            self.prepare_bucket()
+        except (RetryableError, FatalError) as error:
+            _log.debug("bucket_not_ready", reason=str(error))  # the listing that follows says it aloud
+            return False
+        return True
+
+    def _wait_for_lock(self) -> bool:
+        told = False
+        while not self.wakeup.stopped:
+            try:
+                self.open_volume()
+            except RetryableError as error:
+                if not told:
+                    _log.warning("waiting_for_volume", reason=str(error))
+                    told = True
+                self.board.beat()
+                self.wakeup.wait(_LOCK_RETRY)
+                continue
+            return True
+        return False

@@ -1,0 +1,135 @@
+"""The sidecar's settings: `MODEL_SYNC_*` variables, `/config/sync-config.yaml`, secrets from files."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from edge_common.logs import LogFormat, LogLevel
+from edge_common.model_card import LatestVersions, VersionPolicy
+from edge_common.quantities import Duration, Size
+from edge_common.settings_source import load_settings
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+PREFIX = "MODEL_SYNC_"
+CONFIG_FILE = Path("/config/sync-config.yaml")
+_CONFIG_FILE_VARIABLE = "CONFIG_FILE"
+_OF_OTHER_COMMANDS = "STATUS_URL"
+"""An option of `status` and `push`, not a setting of the sidecar."""
+
+
+class Addressing(StrEnum):
+    """How the bucket appears in the address: `auto` lets the SDK decide by the endpoint."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
+
+
+def _on_or_off(value: Any) -> Any:
+    # YAML 1.1 reads a bare `on` or `off` as a boolean before we see it
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _version_policy(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("latest"):
+        number = value.removeprefix("latest").strip(" :=")
+        return {"latest": int(number) if number.isdigit() else number or 1}
+    if isinstance(value, str) and value != "all":
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Switch = Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)]
+
+
+class Settings(BaseModel):
+    """Every setting with its default; durations are in seconds, sizes in bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    s3_endpoint: str = "http://localhost:9000"
+    """Address of the store, with http:// or https://."""
+    s3_region: str = ""
+    """Region; empty: asked of the store where needed."""
+    s3_access_key: SecretStr = SecretStr("")
+    """Access key; empty: the default chain (environment, web identity, instance, credentials file)."""
+    s3_secret_key: SecretStr = SecretStr("")
+    """Secret key that belongs to the access key."""
+    s3_session_token: SecretStr = SecretStr("")
+    """Session token of temporary credentials."""
+    s3_ca_file: Path | None = None
+    """PEM file of the authority that signed the store's certificate."""
+    s3_addressing: Addressing = Addressing.AUTO
+    """`path`, `virtual` or `auto`."""
+    bucket: Annotated[str, Field(min_length=3, max_length=63)] = "ml-models"
+    """Bucket that holds the models."""
+    prefix: str = ""
+    """Only keys that begin with this are looked at; it is not part of a model's name."""
+    create_bucket: bool = False
+    """Create the bucket when it is missing."""
+    models_dir: Path = Path("/models")
+    """Shared volume that the model server reads."""
+    ovms_url: str = "http://localhost:8000"
+    """REST address of this pod's model server."""
+    http_host: str = "127.0.0.1"
+    """Address to listen on for health, metrics and status; 0.0.0.0 in a pod."""
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    """Port for the same; 0 takes a free one."""
+    sync_token: SecretStr = SecretStr("")
+    """Bearer token that allows POST /v1/sync from elsewhere; empty: only from this host."""
+    instance: Annotated[str, Field(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")] = "model-sync"
+    """Name of this sidecar in logs and in the bucket's status object."""
+    poll_interval: Annotated[Duration, Field(gt=0)] = 30.0
+    """Time between two listings of the bucket."""
+    settle: Duration = 10.0
+    """How long an upload without SHA256SUMS must be unchanged before it is taken up."""
+    events: Literal["auto", "off"] = "auto"
+    """`auto`: listen for the store's notifications, which only shorten the wait."""
+    versions: Annotated[VersionPolicy, BeforeValidator(_version_policy)] = LatestVersions()
+    """Versions to serve where the card does not say: `latest`, `latest:2`, `all` or `1,3`."""
+    preflight: Switch = "on"
+    """Load every version in a child process before the server sees it."""
+    preflight_timeout: Annotated[Duration, Field(gt=0)] = 300.0
+    """Time the child may take."""
+    preflight_memory: Size = 8 * 1024**3
+    """Address space the child may use."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    """Requests to the store at the same time."""
+    delete_grace: Duration = 60.0
+    """How long a removal must last before it is carried out."""
+    hold: Duration = 600.0
+    """How long an empty or much smaller listing is doubted."""
+    keep_previous: Annotated[int, Field(ge=0, le=100)] = 1
+    """Retired versions kept on the volume for rollback, per model."""
+    activation_timeout: Annotated[Duration, Field(gt=0)] = 300.0
+    """Time the model server may take to load a version."""
+    status_to_bucket: Switch = "on"
+    """Write `_status/<instance>.json` into the bucket."""
+    log_format: LogFormat = LogFormat.AUTO
+    """`json`, `console`, or `auto`: console on a terminal."""
+    log_level: LogLevel = LogLevel.INFO
+    """DEBUG, INFO, WARNING or ERROR."""
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if not self.s3_endpoint.startswith(("http://", "https://")):
+            raise ValueError(f"s3_endpoint {self.s3_endpoint!r} needs http:// or https:// in front")
+        if bool(self.s3_access_key.get_secret_value()) != bool(self.s3_secret_key.get_secret_value()):
+            raise ValueError("s3_access_key and s3_secret_key go together; set both or none")
+        if self.prefix and not self.prefix.endswith("/"):
+            raise ValueError(f"prefix {self.prefix!r} must end with '/'")
+        return self
+
+
+def read_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The effective settings; raises FatalError that names the setting at fault."""
+    named = environ.get(PREFIX + _CONFIG_FILE_VARIABLE)
+    return load_settings(
+        Settings,
+        prefix=PREFIX,
+        environ=environ,
+        file=Path(named) if named else CONFIG_FILE,
+        overrides=overrides,
+        reserved={_CONFIG_FILE_VARIABLE, _OF_OTHER_COMMANDS},
+    )

@@ -1,0 +1,152 @@
+"""What the sidecar remembers across restarts: `state.json`.
+
+It records intentions before they are carried out: a version is entered before its folder is renamed into
+place, a configuration before config.json is written. So after a kill at any point the next start can finish
+or drop what was begun, and nothing on the volume is there without a record.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from edge_common.errors import FatalError
+
+from model_sync.checksums import format_checksums
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file of a published version; `path` is relative to the version's folder."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version on the volume. `number` is its folder's name, `source` the bucket folder it came from."""
+
+    number: int
+    source: str
+    fingerprint: str
+    files: tuple[StoredFile, ...]
+    published_at: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """One digest for the content, `sha256:` and that of the version's SHA256SUMS text."""
+        digests = {file.path: file.sha256 for file in self.files}
+        return "sha256:" + hashlib.sha256(format_checksums(digests)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why an upload is not served. It holds until the upload changes, or for a retry after a pause."""
+
+    upload_mark: str
+    reason: str
+    stage: str
+    since: float
+    attempts: int = 1
+    retry_at: float | None = None
+    """Unix time of the next try; None: only when the upload changes."""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One model on the volume."""
+
+    stored: Mapping[int, StoredVersion] = field(default_factory=dict)
+    configured: tuple[int, ...] = ()
+    """Numbers in the model's entry of config.json, ascending; empty: the model has no entry."""
+    confirmed: tuple[int, ...] = ()
+    """Numbers that the server had AVAILABLE when the last change was completed."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Serving settings in the model's entry of config.json."""
+    last_number: int = 0
+    """Highest number ever used, so that none is used twice for different content."""
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
+    """By source."""
+
+    def with_stored(self, version: StoredVersion) -> "ModelState":
+        """The same with `version` entered, replacing what had its number."""
+        return replace(
+            self,
+            stored={**self.stored, version.number: version},
+            last_number=max(self.last_number, version.number),
+        )
+
+    def without_stored(self, number: int) -> "ModelState":
+        """The same without the version `number`."""
+        return replace(self, stored={n: v for n, v in self.stored.items() if n != number})
+
+    def with_rejection(self, source: str, rejection: Rejection | None) -> "ModelState":
+        """The same with the verdict on `source` replaced, or cleared by None."""
+        others = {name: verdict for name, verdict in self.rejections.items() if name != source}
+        return replace(self, rejections=others if rejection is None else {**others, source: rejection})
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing left to remember."""
+        return not (self.stored or self.configured or self.rejections)
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that outlives the process."""
+
+    models: Mapping[str, ModelState] = field(default_factory=dict)
+
+    def model(self, name: str) -> ModelState:
+        """The state of one model; an empty one when nothing is known."""
+        return self.models.get(name, ModelState())
+
+    def with_model(self, name: str, model: ModelState) -> "State":
+        """The same with one model replaced, or forgotten when nothing is left of it."""
+        others = {other: state for other, state in self.models.items() if other != name}
+        return State(others if model.empty else {**others, name: model})
+
+
+def state_to_json(state: State) -> bytes:
+    """The text of state.json."""
+    models = {
+        name: asdict(model) | {"stored": [asdict(version) for version in model.stored.values()]}
+        for name, model in sorted(state.models.items())
+    }
+    return json.dumps({"schema": SCHEMA, "models": models}, indent=1).encode()
+
+
+def state_from_json(content: bytes) -> State:
+    """The state in a state.json; raises FatalError when it is not one (then it is rebuilt)."""
+    try:
+        data = json.loads(content)
+        if data["schema"] != SCHEMA:
+            raise FatalError(f"state.json has schema {data['schema']}; this program reads schema {SCHEMA}")
+        return State({name: _model(entry) for name, entry in data["models"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FatalError(f"state.json cannot be understood: {error!r}") from error
+
+
+def _model(entry: dict[str, Any]) -> ModelState:
+    stored = {}
+    for version in entry["stored"]:
+        files = tuple(StoredFile(**file) for file in version["files"])
+        stored[int(version["number"])] = StoredVersion(**{**version, "files": files})
+    return ModelState(
+        stored=stored,
+        configured=tuple(entry["configured"]),
+        confirmed=tuple(entry["confirmed"]),
+        settings=entry["settings"],
+        last_number=entry["last_number"],
+        rejections={source: Rejection(**verdict) for source, verdict in entry["rejections"].items()},
+    )

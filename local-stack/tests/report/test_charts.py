@@ -79,3 +79,18 @@ def test_without_load_there_is_no_chart(
 ) -> None:
     assert swap_chart(report_of()) is None
     assert swap_chart(report_of(load=load_of([]))) is None
+
+
+def test_texts_grow_away_from_the_edges(
+    report_of: Callable[..., DemoReport], load_of: Callable[..., LoadFact]
+) -> None:
+    points = [RequestFact(at=at, milliseconds=1, version=1) for at in (0.0, 10.0)]
+    moments = (
+        MomentFact(at=0.1, what="early"),
+        MomentFact(at=9.9, what="late"),
+        MomentFact(at=99, what="after"),
+    )
+    chart = swap_chart(report_of(load=load_of(points), moments=moments))
+    assert chart is not None
+    assert [marker.anchor for marker in chart.markers] == ["start", "end"]
+    assert chart.markers[0].y < chart.markers[1].y

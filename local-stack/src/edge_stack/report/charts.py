@@ -6,6 +6,7 @@ Pure arithmetic from facts to the coordinates of an SVG; the template only draws
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from edge_common.served_state import VersionState
 
@@ -42,7 +43,8 @@ class Lane:
 
     y: float
     name: str
-    colour: int
+    colour: int | None
+    """None: of a model that the load does not ask."""
     bars: tuple[Bar, ...]
 
 
@@ -70,6 +72,9 @@ class Marker:
     x: float
     y: float
     text: str
+    text_x: float
+    anchor: Literal["start", "end"]
+    """Which end of the text is at `text_x`; texts in the right half grow to the left."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,8 @@ def _lanes(
         bars = _bars(own, axis)
         if bars:
             y = top + LANE * len(lanes)
-            lanes.append(Lane(y=y, name=f"{name} v{version}", colour=version % _PALETTE, bars=bars))
+            colour = version % _PALETTE if name == model else None
+            lanes.append(Lane(y=y, name=f"{name} v{version}", colour=colour, bars=bars))
     return tuple(lanes)
 
 
@@ -177,10 +183,15 @@ def _bars(own: Sequence[TransitionFact], axis: _TimeAxis) -> tuple[Bar, ...]:
 
 
 def _markers(moments: Sequence[MomentFact], axis: _TimeAxis) -> tuple[Marker, ...]:
-    return tuple(
-        Marker(axis.x(moment.at), TOP + _MARKER_TEXT * row, f"{moment.what} ({moment.at:.1f} s)")
-        for row, moment in enumerate(moments)
-    )
+    markers = []
+    for row, moment in enumerate(moments):
+        x, text = axis.x(moment.at), f"{moment.what} ({moment.at:.1f} s)"
+        y = TOP + _MARKER_TEXT * row
+        if x < (LEFT + WIDTH - RIGHT) / 2:
+            markers.append(Marker(x, y, text, text_x=x + 4, anchor="start"))
+        else:
+            markers.append(Marker(x, y, text, text_x=x - 4, anchor="end"))
+    return tuple(markers)
 
 
 def _time_ticks(axis: _TimeAxis) -> tuple[Tick, ...]:

@@ -21,7 +21,7 @@ from car_client.errors import NotAPictureError
 # A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-FORMATS: Final = ("JPEG", "MPO", "PNG", "WEBP", "BMP")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP")
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 _ORIENTATION_TAG: Final = 0x0112
 _WIDE_GREY_MODES: Final = frozenset({"I;16", "I;16B", "I;16L", "I"})

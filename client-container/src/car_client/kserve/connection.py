@@ -72,7 +72,10 @@ class Connection:
     def __init__(
         self, base_url: str, *, timeout: float, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """Every request has `timeout` seconds in all, its retry included. Connects on the first one."""
+        """Every request has `timeout` seconds in all, its retry included. Connects on the first one.
+
+        Only an answer that stalls halfway may take as long again.
+        """
         self.base_url = base_url
         self._timeout = timeout
         self._monotonic = monotonic
@@ -144,7 +147,8 @@ class Connection:
         size = 0
         complete = False
         try:
-            for chunk in response.stream(_CHUNK, decode_content=True):
+            # read1 hands over what has arrived, so that an answer that drips cannot outlast the time limit
+            while chunk := response.read1(_CHUNK, decode_content=True):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_ANSWER_BYTES:

@@ -1,0 +1,39 @@
+"""What the test modules share: a clean environment, a fake server, and the client's parts against it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# The helpers beside this file are plain modules; pytest's importlib mode adds no folder to the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from car_client.kserve.connection import Connection
+from fake_kserve import FakeKServe
+from hypothesis import settings
+
+# How long one example takes says more about the other users of the machine than about the code.
+settings.register_profile("client", deadline=None)
+settings.load_profile("client")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own CAR_CLIENT_* variables must not decide about a test."""
+    for name in [name for name in os.environ if name.startswith("CAR_CLIENT_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def server() -> Iterator[FakeKServe]:
+    with FakeKServe() as fake:
+        yield fake
+
+
+@pytest.fixture
+def connection(server: FakeKServe) -> Iterator[Connection]:
+    made = Connection(server.url, timeout=5)
+    yield made
+    made.close()

@@ -1,0 +1,134 @@
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from car_client.decode import PictureLimits, decode_picture
+from car_client.errors import NotAPictureError
+from hypothesis import given
+from hypothesis import strategies as st
+from made_pictures import encoded, plain
+from PIL import Image
+
+LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=100_000)
+
+
+def gradient(height: int = 12, width: int = 16) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP"])
+def test_lossless_files_give_back_their_rgb_pixels(kind: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {}
+    picture = decode_picture("p", encoded(gradient(), kind, **options), LIMITS)
+    np.testing.assert_array_equal(picture.pixels, gradient())
+    assert not picture.plain_jpeg
+
+
+def test_a_jpeg_comes_close_and_is_known_as_plain() -> None:
+    picture = decode_picture("p", encoded(plain("red"), "JPEG", quality=95), LIMITS)
+    assert abs(picture.pixels.astype(int) - plain("red")).max() <= 3
+    assert picture.plain_jpeg
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turned"),
+    [
+        (1, lambda p: p),
+        (2, lambda p: p[:, ::-1]),
+        (3, lambda p: p[::-1, ::-1]),
+        (4, lambda p: p[::-1]),
+        (5, lambda p: p.transpose(1, 0, 2)),
+        (6, lambda p: np.rot90(p, -1)),
+        (7, lambda p: p[::-1, ::-1].transpose(1, 0, 2)),
+        (8, np.rot90),
+    ],
+)
+def test_pictures_are_turned_upright_by_their_exif_orientation(orientation: int, turned: object) -> None:
+    assert callable(turned)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = decode_picture("p", encoded(gradient(), "PNG", exif=exif), LIMITS)
+    np.testing.assert_array_equal(picture.pixels, turned(gradient()))
+
+
+def test_a_rotated_jpeg_is_not_plain_because_the_server_would_not_turn_it() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = decode_picture("p", encoded(gradient(), "JPEG", exif=exif), LIMITS)
+    assert (picture.plain_jpeg, picture.pixels.shape) == (False, (16, 12, 3))
+
+
+def test_grey_pictures_get_three_equal_channels() -> None:
+    grey = gradient()[..., 0]
+    picture = decode_picture("p", encoded(grey), LIMITS)
+    np.testing.assert_array_equal(picture.pixels, np.stack([grey] * 3, axis=2))
+    assert not decode_picture("p", encoded(grey, "JPEG"), LIMITS).plain_jpeg
+
+
+def test_sixteen_bit_greys_keep_their_higher_byte() -> None:
+    grey = np.arange(12 * 16, dtype=np.uint16).reshape(12, 16) * 300
+    picture = decode_picture("p", encoded(grey), LIMITS)
+    np.testing.assert_array_equal(picture.pixels[..., 1], (grey >> 8).astype(np.uint8))
+
+
+def test_transparent_parts_become_white() -> None:
+    pixels = np.dstack([gradient(), np.full((12, 16), 255, np.uint8)])
+    pixels[0, 0] = (10, 20, 30, 0)
+    picture = decode_picture("p", encoded(pixels), LIMITS)
+    assert picture.pixels[0, 0].tolist() == [255, 255, 255]
+    np.testing.assert_array_equal(picture.pixels[1:], gradient()[1:])
+
+
+def test_cmyk_jpegs_become_rgb_and_are_not_plain() -> None:
+    file = io.BytesIO()
+    Image.new("CMYK", (16, 12), (0, 255, 255, 0)).save(file, "JPEG")
+    picture = decode_picture("p", file.getvalue(), LIMITS)
+    red, green, _ = picture.pixels[5, 5].tolist()
+    assert red > 200
+    assert green < 60
+    assert not picture.plain_jpeg
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+@pytest.mark.parametrize("part", [0.3, 0.7, 0.95])
+def test_a_file_that_is_cut_off_is_refused(kind: str, part: float) -> None:
+    content = encoded(gradient(60, 80), kind)
+    with pytest.raises(NotAPictureError, match=r"photo\.x"):
+        decode_picture("photo.x", content[: int(len(content) * part)], LIMITS)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff", b"GIF89a" + b"\0" * 50])
+def test_other_files_are_refused_by_name(content: bytes) -> None:
+    with pytest.raises(NotAPictureError, match=r"notes\.txt is not a picture; JPEG, PNG, WebP and BMP"):
+        decode_picture("notes.txt", content, LIMITS)
+
+
+def test_too_many_bytes_or_pixels_are_refused() -> None:
+    with pytest.raises(NotAPictureError, match="more than 10 bytes"):
+        decode_picture("p", encoded(plain("red")), PictureLimits(10, 100))
+    with pytest.raises(NotAPictureError, match="16x12 pixels; at most 191"):
+        decode_picture("p", encoded(plain("red")), PictureLimits(10_000, 191))
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded() -> None:
+    bomb = encoded(np.zeros((10_000, 10_000), np.bool_))
+    with pytest.raises(NotAPictureError, match=r"too many pixels|10000x10000 pixels"):
+        decode_picture("p", bomb, PictureLimits(1_000_000, 80_000_000))
+
+
+VALID = [encoded(gradient(), kind) for kind in ("JPEG", "PNG", "WEBP", "BMP")]
+
+
+@given(
+    content=st.sampled_from(VALID),
+    damage=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=8),
+)
+def test_damaged_files_are_decoded_or_refused_and_nothing_else(
+    content: bytes, damage: list[tuple[int, int]]
+) -> None:
+    damaged = bytearray(content)
+    for place, value in damage:
+        damaged[place % len(damaged)] = value
+    with contextlib.suppress(NotAPictureError):
+        assert decode_picture("p", bytes(damaged), LIMITS).pixels.dtype == np.uint8

@@ -1,0 +1,162 @@
+from typing import Any
+
+import pytest
+from car_client.describe import describe_model
+from car_client.errors import UnusableModelError
+from car_client.kserve.metadata import Metadata
+from car_client.kserve.tensors import TensorSpec
+from car_client.served_model import FactSource, ServedModel
+from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode
+
+
+def metadata(
+    shape: tuple[int, ...] = (1, 3, 8, 10),
+    datatype: str = "FP32",
+    *,
+    outputs: tuple[TensorSpec, ...] = (TensorSpec("prob", "FP32", (1, 3)),),
+    info: dict[str, Any] | None = None,
+) -> Metadata:
+    return Metadata("m", ("2",), (TensorSpec("image", datatype, shape),), outputs, info or {})
+
+
+def card(**sections: dict[str, Any]) -> ModelCard:
+    return ModelCard.model_validate({"schema": 1, **sections})
+
+
+def described(meta: Metadata, given_card: ModelCard | None = None) -> ServedModel:
+    return describe_model(meta, 2, given_card)
+
+
+FULL_CARD = card(
+    input={
+        "name": "image",
+        "size": [8, 10],
+        "layout": "NCHW",
+        "color": "BGR",
+        "mean": [1, 2, 3],
+        "scale": [4, 5, 6],
+        "resize": {"mode": "crop", "fraction": 0.875, "interpolation": "cubic"},
+    },
+    output={"name": "prob", "activation": "softmax", "labels": ["a", "b", "c"], "top_k": 2},
+    limits={"min_probability": 0.25},
+)
+INFO = {"labels": "x y z", "reverse_input_channels": "YES", "mean_values": "9 9 9"}
+
+
+def test_everything_on_the_card_is_used() -> None:
+    model = described(metadata(), FULL_CARD)
+    steps = model.preprocessing
+    assert model.source is FactSource.CARD
+    assert (steps.height, steps.width, steps.layout, steps.color) == (8, 10, Layout.NCHW, Color.BGR)
+    assert steps.mean == (1.0, 2.0, 3.0)
+    assert steps.scale == (4.0, 5.0, 6.0)
+    assert (steps.resizing.mode, steps.resizing.fraction) == (ResizeMode.CROP, 0.875)
+    assert (model.labels, model.activation, model.top_k) == (("a", "b", "c"), Activation.SOFTMAX, 2)
+    assert model.min_probability == 0.25
+
+
+def test_the_card_goes_before_rt_info_and_rt_info_before_shapes() -> None:
+    assert described(metadata(info=INFO), FULL_CARD).preprocessing.mean == (1.0, 2.0, 3.0)
+    from_info = described(metadata(info=INFO))
+    assert (from_info.source, from_info.labels) == (FactSource.RT_INFO, ("x", "y", "z"))
+    assert from_info.preprocessing.mean == (9.0, 9.0, 9.0)
+    assumed = described(metadata())
+    assert (assumed.source, assumed.labels) == (FactSource.SHAPES, None)
+
+
+def test_what_is_assumed_is_said() -> None:
+    [warning] = described(metadata()).warnings
+    for fact in ("assumed RGB", "stretched", "123.675", "58.395", "no labels", "model.yaml"):
+        assert fact in warning
+    [warning] = described(metadata((1, 8, 10, 3), "UINT8")).warnings
+    assert "values 0...255" in warning
+
+
+def test_a_card_without_labels_takes_those_of_rt_info() -> None:
+    model = described(metadata(info=INFO), card(input={"color": "BGR"}))
+    assert (model.source, model.labels) == (FactSource.CARD, ("x", "y", "z"))
+    assert model.preprocessing.color is Color.BGR
+
+
+def test_rt_info_that_cannot_be_understood_does_not_matter_beside_a_card() -> None:
+    assert described(metadata(info={"mean_values": "?"}), FULL_CARD).source is FactSource.CARD
+
+
+def test_an_ir_with_embedded_preprocessing_gets_plain_bgr_pixels() -> None:
+    info = {"labels": "a b c", "reverse_input_channels": "NO", "resize_type": "standard"}
+    model = described(metadata((1, 260, 260, 3), "UINT8", info=info))
+    steps = model.preprocessing
+    assert (steps.height, steps.width, steps.layout, steps.color) == (260, 260, Layout.NHWC, Color.BGR)
+    assert steps.keeps_pixel_values
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "size"),
+    [
+        ((1, 3, 8, 10), Layout.NCHW, (8, 10)),
+        ((-1, 8, 10, 3), Layout.NHWC, (8, 10)),
+        ((1, 3, 8, 3), Layout.NCHW, (8, 3)),
+    ],
+)
+def test_layout_and_size_are_read_from_the_shape(
+    shape: tuple[int, ...], layout: Layout, size: tuple[int, int]
+) -> None:
+    steps = described(metadata(shape)).preprocessing
+    assert (steps.layout, (steps.height, steps.width)) == (layout, size)
+
+
+def test_a_card_gives_the_size_of_a_model_of_any_size() -> None:
+    steps = described(metadata((1, 3, -1, -1)), card(input={"size": [32, 48]})).preprocessing
+    assert (steps.height, steps.width) == (32, 48)
+
+
+def test_the_output_with_as_many_classes_as_labels_is_chosen() -> None:
+    outputs = (TensorSpec("features", "FP32", (1, 1280)), TensorSpec("prob", "FP32", (1, 3)))
+    assert (
+        described(metadata(outputs=outputs), card(output={"labels": ["a", "b", "c"]})).output.name == "prob"
+    )
+    assert described(metadata(outputs=outputs), card(output={"name": "features"})).output.name == "features"
+
+
+CONTRADICTIONS = {
+    "input name": (metadata(), card(input={"name": "data"}), "names the input 'data'.*image FP32"),
+    "output name": (metadata(), card(output={"name": "y"}), "names the output 'y'.*prob FP32"),
+    "layout": (metadata(), card(input={"layout": "NHWC"}), r"card says layout NHWC.*\[1,3,8,10\]"),
+    "size": (metadata(), card(input={"size": [224, 224]}), r"card says size 224x224.*\[1,3,8,10\]"),
+    "labels": (metadata(), card(output={"labels": ["a", "b"]}), r"2 labels.*prob FP32 \[1,3\]"),
+    "mean for whole numbers": (
+        metadata((1, 8, 10, 3), "UINT8"),
+        card(input={"layout": "NHWC", "mean": [127, 127, 127]}),
+        "mean .*cannot hold the result",
+    ),
+    "rt_info labels": (metadata(info={"labels": "a b"}), None, "2 labels"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_a_contradiction_names_both_sides(case: str) -> None:
+    meta, given_card, message = CONTRADICTIONS[case]
+    with pytest.raises(UnusableModelError, match=message):
+        described(meta, given_card)
+
+
+UNUSABLE = {
+    "no channels": (metadata((1, 1, 28, 28)), "no dimension has the 3 channels"),
+    "no picture": (metadata((1, 10)), "a picture needs 4 dimensions"),
+    "any size": (metadata((1, 3, -1, -1)), "input.size"),
+    "text": (metadata((1, 3, 8, 8), "BYTES"), "cannot be sent in that datatype"),
+    "bf16": (metadata((1, 3, 8, 8), "INVALID"), "cannot be sent in that datatype"),
+    "boxes": (metadata(outputs=(TensorSpec("boxes", "FP32", (1, 100, 7)),)), "vector of class scores"),
+    "two outputs": (
+        metadata(outputs=(TensorSpec("a", "FP32", (1, 3)), TensorSpec("b", "FP32", (1, 3)))),
+        "name it in model.yaml",
+    ),
+    "nothing": (Metadata("m", ("1",), (), (), {}), "inputs are none"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_a_model_that_is_no_picture_classifier_says_why(case: str) -> None:
+    meta, message = UNUSABLE[case]
+    with pytest.raises(UnusableModelError, match=message):
+        described(meta)

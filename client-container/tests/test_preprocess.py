@@ -1,0 +1,145 @@
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from car_client.kserve.tensors import NUMPY_TYPES
+from car_client.preprocess import preprocess, resize
+from car_client.served_model import PadAnchor, Preprocessing, Resizing
+from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def photo(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(7).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def steps(**changes: Any) -> Preprocessing:
+    plain: dict[str, Any] = {
+        "height": 8,
+        "width": 8,
+        "datatype": "FP32",
+        "layout": Layout.NHWC,
+        "color": Color.RGB,
+    }
+    return Preprocessing(**plain | changes)
+
+
+def test_a_normalised_nchw_crop_follows_the_formula() -> None:
+    pixels = photo(100, 60)
+    square = pixels[24:76, 4:56]  # round(0.875 * 60) = 52 pixels from the middle
+    small = cv2.resize(square, (8, 8), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    expected = (small - np.float32(127)) / np.float32(128)
+    made = preprocess(
+        pixels,
+        steps(
+            layout=Layout.NCHW,
+            mean=(127, 127, 127),
+            scale=(128, 128, 128),
+            resizing=Resizing(ResizeMode.CROP, 0.875, Interpolation.CUBIC),
+        ),
+    )
+    np.testing.assert_array_equal(made, expected.transpose(2, 0, 1))
+    assert made.dtype == np.float32
+    assert made.flags.c_contiguous
+
+
+def test_mean_and_scale_go_with_the_channels_in_the_models_order() -> None:
+    pixels = np.full((8, 8, 3), (10, 20, 30), np.uint8)
+    made = preprocess(pixels, steps(color=Color.BGR, mean=(30, 20, 10), scale=(1, 2, 4)))
+    np.testing.assert_array_equal(made, np.zeros((8, 8, 3)))
+    made = preprocess(pixels, steps(mean=(0, 0, 0), scale=(10, 10, 10)))
+    np.testing.assert_allclose(made[0, 0], [1, 2, 3])
+
+
+def test_bgr_bytes_are_the_stretched_pixels_in_reverse_order() -> None:
+    pixels = photo(30, 50)
+    made = preprocess(pixels, steps(datatype="UINT8", color=Color.BGR))
+    np.testing.assert_array_equal(made, cv2.resize(pixels, (8, 8))[..., ::-1])
+
+
+def test_a_picture_of_the_right_size_is_not_touched() -> None:
+    pixels = photo(8, 8)
+    for interpolation in Interpolation:
+        how = Resizing(interpolation=interpolation)
+        np.testing.assert_array_equal(resize(pixels, (8, 8), how), pixels)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "rows"), [(PadAnchor.CENTER, slice(4, 8)), (PadAnchor.TOP_LEFT, slice(0, 4))]
+)
+def test_a_letterboxed_picture_keeps_its_proportions(anchor: PadAnchor, rows: slice) -> None:
+    pixels = photo(20, 60)
+    made = resize(pixels, (12, 12), Resizing(ResizeMode.LETTERBOX, pad_value=114, anchor=anchor))
+    np.testing.assert_array_equal(made[rows], cv2.resize(pixels, (12, 4)))
+    rest = np.delete(made, np.r_[rows], axis=0)
+    assert (rest == 114).all()
+
+
+def test_a_crop_has_the_models_proportions() -> None:
+    pixels = np.zeros((40, 100, 3), np.uint8)
+    pixels[10:30, 30:70] = 200  # the middle half of the largest 40x80 part
+    made = resize(pixels, (20, 40), Resizing(ResizeMode.CROP, 0.5))
+    assert (made == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("datatype", "value"), [("FP16", -127.0), ("FP64", -127.0), ("INT8", -127), ("INT32", -127)]
+)
+def test_normalised_values_are_converted_to_the_tensors_datatype(datatype: str, value: float) -> None:
+    made = preprocess(np.zeros((8, 8, 3), np.uint8), steps(datatype=datatype, mean=(127, 127, 127)))
+    assert made.dtype == NUMPY_TYPES[datatype]
+    assert (made == value).all()
+
+
+def test_whole_numbers_are_rounded_and_kept_in_range() -> None:
+    pixels = np.full((8, 8, 3), (0, 3, 255), np.uint8)
+    made = preprocess(pixels, steps(datatype="INT8", mean=(200, 0, 0), scale=(1, 2, 1)))
+    assert made[0, 0].tolist() == [-128, 2, 127]
+    assert preprocess(pixels, steps(datatype="INT8"))[0, 0].tolist() == [0, 3, 127]
+
+
+@given(
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    mode=st.sampled_from(ResizeMode),
+    fraction=st.floats(0.01, 1),
+    interpolation=st.sampled_from(Interpolation),
+    anchor=st.sampled_from(PadAnchor),
+    layout=st.sampled_from(Layout),
+    color=st.sampled_from(Color),
+    datatype=st.sampled_from(sorted(NUMPY_TYPES.keys() - {"BOOL"})),
+    mean=st.floats(0, 255),
+)
+def test_any_picture_gets_the_models_shape_type_and_range(  # noqa: PLR0917 - hypothesis passes by name
+    height: int,
+    width: int,
+    size: tuple[int, int],
+    mode: ResizeMode,
+    fraction: float,
+    interpolation: Interpolation,
+    anchor: PadAnchor,
+    layout: Layout,
+    color: Color,
+    datatype: str,
+    mean: float,
+) -> None:
+    made = preprocess(
+        photo(height, width),
+        Preprocessing(
+            height=size[0],
+            width=size[1],
+            datatype=datatype,
+            layout=layout,
+            color=color,
+            mean=(mean, mean, mean),
+            resizing=Resizing(mode, fraction, interpolation, 114.0, anchor),
+        ),
+    )
+    assert made.shape == ((3, *size) if layout is Layout.NCHW else (*size, 3))
+    assert made.dtype == NUMPY_TYPES[datatype]
+    assert np.isfinite(made.astype(np.float64)).all()
+    assert made.astype(np.float64).min() >= -255.5
+    assert made.astype(np.float64).max() <= 255.5

@@ -1,0 +1,80 @@
+import pytest
+from car_client.settings import Settings, Transport, load_settings
+from edge_common.errors import FatalError
+from edge_common.logs import LogFormat, LogLevel
+
+
+def test_the_defaults_are_those_promised() -> None:
+    assert load_settings().model_dump() == {
+        "server_url": "http://localhost:8000",
+        "sidecar_url": "http://localhost:8081",
+        "models": (),
+        "transport": Transport.AUTO,
+        "timeout": 10.0,
+        "interval": 1.0,
+        "batch_size": 8,
+        "max_picture_bytes": 32 * 1024 * 1024,
+        "max_picture_pixels": 50_000_000,
+        "log_format": LogFormat.AUTO,
+        "log_level": None,
+    }
+
+
+def test_variables_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "SERVER_URL": "http://edge-1:8000/",
+        "MODELS": "effnet, resnet,",
+        "TRANSPORT": "jpeg",
+        "TIMEOUT": "500ms",
+        "MAX_PICTURE_BYTES": "10MiB",
+        "LOG_LEVEL": "DEBUG",
+    }.items():
+        monkeypatch.setenv(f"CAR_CLIENT_{name}", value)
+    settings = load_settings()
+    assert settings.server_url == "http://edge-1:8000"
+    assert settings.models == ("effnet", "resnet")
+    assert settings.transport is Transport.JPEG
+    assert settings.timeout == 0.5
+    assert settings.max_picture_bytes == 10 * 1024 * 1024
+    assert settings.log_level is LogLevel.DEBUG
+
+
+@pytest.mark.parametrize("value", ["none", "NONE", ""])
+def test_the_sidecar_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("CAR_CLIENT_SIDECAR_URL", value)
+    assert load_settings().sidecar_url is None
+
+
+def test_flags_override_variables_and_absent_flags_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAR_CLIENT_TIMEOUT", "3")
+    assert load_settings(timeout="7s", server_url=None).timeout == 7
+    assert load_settings(timeout=None).timeout == 3
+
+
+def test_an_unknown_variable_is_an_error_that_lists_the_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAR_CLIENT_SERVER_ULR", "http://x")
+    with pytest.raises(FatalError, match=r"CAR_CLIENT_SERVER_ULR is not a setting.*CAR_CLIENT_SERVER_URL"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVER_URL", "localhost:8000"),
+        ("SERVER_URL", "ftp://x"),
+        ("SERVER_URL", "none"),
+        ("TIMEOUT", "0"),
+        ("TIMEOUT", "soon"),
+        ("TRANSPORT", "pigeon"),
+        ("BATCH_SIZE", "0"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CAR_CLIENT_{name}", value)
+    with pytest.raises(FatalError, match=f"CAR_CLIENT_{name}"):
+        load_settings()
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())

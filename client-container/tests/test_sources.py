@@ -1,0 +1,120 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from car_client.sources import FolderSource
+from edge_common.errors import FatalError, RetryableError
+from made_pictures import jpeg
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> FolderSource:
+    return FolderSource(tmp_path, max_bytes=10_000)
+
+
+def names(source: FolderSource, at_most: int = 10) -> list[str]:
+    return [frame.name for frame in source.poll(at_most)]
+
+
+def put(path: Path, content: bytes, *, at: int) -> None:
+    path.write_bytes(content)
+    os.utime(path, (at, at))
+
+
+def test_a_file_is_offered_when_two_polls_found_it_unchanged(source: FolderSource, tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", jpeg("red"), at=1)
+    assert names(source) == []
+    [frame] = source.poll(10)
+    assert (frame.name, frame.content) == ("a.jpg", jpeg("red"))
+
+
+def test_a_file_that_grows_from_poll_to_poll_is_never_offered(source: FolderSource, tmp_path: Path) -> None:
+    whole = jpeg("red", size=(60, 60))
+    for end in range(100, len(whole) + 1, 100):
+        (tmp_path / "a.jpg").write_bytes(whole[:end])
+        assert names(source) == []
+    (tmp_path / "a.jpg").write_bytes(whole)
+    assert names(source) == []
+    assert [frame.content for frame in source.poll(10)] == [whole]
+
+
+def test_a_frame_is_offered_until_it_is_acknowledged(source: FolderSource, tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", b"x", at=1)
+    source.poll(0)
+    [frame] = source.poll(10)
+    assert names(source) == ["a.jpg"]
+    source.acknowledge(frame)
+    assert names(source) == []
+
+
+def test_a_file_that_changes_is_offered_again(source: FolderSource, tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", b"x", at=1)
+    source.poll(0)
+    source.acknowledge(source.poll(10)[0])
+    put(tmp_path / "a.jpg", b"y", at=2)
+    assert names(source) == []
+    assert [frame.content for frame in source.poll(10)] == [b"y"]
+
+
+def test_a_file_that_changes_after_it_was_read_is_offered_again(source: FolderSource, tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", b"x", at=1)
+    source.poll(0)
+    [frame] = source.poll(10)
+    put(tmp_path / "a.jpg", b"y", at=2)
+    source.acknowledge(frame)
+    source.poll(0)
+    assert [frame.content for frame in source.poll(10)] == [b"y"]
+
+
+def test_the_oldest_come_first_and_not_too_many(source: FolderSource, tmp_path: Path) -> None:
+    for name, at in (("c.png", 1), ("a.png", 3), ("b.png", 2)):
+        put(tmp_path / name, b"x", at=at)
+    source.poll(0)
+    assert names(source, 2) == ["c.png", "b.png"]
+
+
+def test_hidden_files_folders_empty_files_and_other_kinds_are_left_alone(
+    source: FolderSource, tmp_path: Path
+) -> None:
+    for name in (".a.jpg", "a.jpg.part", "notes.txt", "a.gif"):
+        put(tmp_path / name, b"x", at=1)
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    put(tmp_path / "UPPER.JPG", b"x", at=1)
+    source.poll(0)
+    assert names(source) == ["UPPER.JPG"]
+
+
+def test_no_more_of_a_file_is_read_than_tells_that_it_is_too_large(
+    source: FolderSource, tmp_path: Path
+) -> None:
+    put(tmp_path / "a.jpg", b"x" * 20_000, at=1)
+    source.poll(0)
+    assert len(source.poll(10)[0].content) == 10_001
+
+
+def test_files_that_are_gone_are_forgotten(source: FolderSource, tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", b"x", at=1)
+    source.poll(0)
+    source.acknowledge(source.poll(10)[0])
+    (tmp_path / "a.jpg").unlink()
+    assert names(source) == []
+    assert source._done == {}
+
+
+def test_a_folder_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match="there is no folder"):
+        FolderSource(tmp_path / "none", max_bytes=1)
+
+
+def test_a_folder_that_goes_away_may_come_back(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    source = FolderSource(folder, max_bytes=100)
+    shutil.rmtree(folder)
+    with pytest.raises(RetryableError, match="cannot be read"):
+        source.poll(1)
+    folder.mkdir()
+    assert names(source) == []

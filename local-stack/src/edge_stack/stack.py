@@ -147,7 +147,10 @@ class Stack:
         return process
 
     def start_client(self) -> RunningProcess:
-        """Start the client that watches the folder of pictures."""
+        """Start the client that watches the folder of pictures.
+
+        It offers nothing to ask: that it works shows in its log, once there are models and pictures.
+        """
         process = self.processes.start(client_command(self.folder, self.ports))
         process.raise_if_ended()
         return process

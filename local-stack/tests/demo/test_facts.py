@@ -35,9 +35,16 @@ def test_few_requests_are_all_kept() -> None:
 
 
 def test_an_upload_in_time_keeps_its_promise() -> None:
-    in_time = UploadFact(model="car", version=1, size=1, noticed_by="event", seconds=1.9, limit=2)
+    in_time = UploadFact(model="car", version=1, size=1, found_by="events", seconds=1.9, limit=2)
     assert in_time.held
+    assert in_time.promise == "under 2 s"
     assert not in_time.model_copy(update={"seconds": 2.1}).held
+
+
+def test_under_load_nothing_is_promised() -> None:
+    under_load = UploadFact(model="car", version=1, size=1, found_by="events", seconds=9, limit=None)
+    assert under_load.held
+    assert under_load.promise == "nothing, under load"
 
 
 def test_a_report_holds_only_when_all_its_steps_do_and_there_are_some() -> None:

@@ -35,8 +35,8 @@ def full_report(report_of: ReportMaker, load_of: LoadMaker) -> DemoReport:
             StepFact(claim="v2 replaces v1", result="0 of 10", held=True, seconds=2.0),
         ),
         uploads=(
-            UploadFact(model=EVIL, version=1, size=2**20, noticed_by="event", seconds=0.9, limit=2),
-            UploadFact(model="car", version=2, size=10, noticed_by="poll", seconds=9.9, limit=5),
+            UploadFact(model=EVIL, version=1, size=2**20, found_by="events", seconds=0.9, limit=2),
+            UploadFact(model="car", version=2, size=10, found_by="polling", seconds=9.9, limit=5),
         ),
         pictures=(
             PictureFact(

@@ -38,16 +38,22 @@ class UploadFact(Fact):
     version: int
     size: int
     """Bytes."""
-    noticed_by: Literal["event", "poll"]
+    found_by: Literal["events", "polling"]
+    """What the sidecar was set to use."""
     seconds: float
     """From the last byte of the upload to AVAILABLE."""
-    limit: float
-    """What is promised."""
+    limit: float | None
+    """What is promised; None: nothing, because the machine was under load."""
 
     @property
     def held(self) -> bool:
         """Whether the promise was kept."""
-        return self.seconds <= self.limit
+        return self.limit is None or self.seconds <= self.limit
+
+    @property
+    def promise(self) -> str:
+        """The limit in words."""
+        return "nothing, under load" if self.limit is None else f"under {self.limit:g} s"
 
 
 class Prediction(Fact):

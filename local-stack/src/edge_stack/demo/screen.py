@@ -73,14 +73,14 @@ def steps_table(steps: Sequence[StepFact]) -> RenderableType:
 
 def uploads_table(uploads: Sequence[UploadFact]) -> RenderableType:
     """From the last byte of each upload to AVAILABLE."""
-    table = Table("upload", "noticed by", "last byte to AVAILABLE", "promised")
+    table = Table("upload", "found by", "last byte to AVAILABLE", "promised")
     for upload in uploads:
         colour = "green" if upload.held else "bold red"
         table.add_row(
             escape(f"{upload.model} v{upload.version}"),
-            upload.noticed_by,
+            upload.found_by,
             f"[{colour}]{upload.seconds:.2f} s[/]",
-            f"under {upload.limit:g} s",
+            upload.promise,
         )
     return table
 

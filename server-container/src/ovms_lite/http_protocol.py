@@ -15,6 +15,8 @@ from ovms_lite.http_message import REASONS, Request, Response, json_response
 from ovms_lite.request_reader import SCRATCH_BYTES, ReceivedRequest, RequestReader, UnreadableRequestError
 
 _MAX_PIPELINED = 16
+_JOINED_BYTES = 16 * 1024
+"""Smaller answers are joined: one short copy is cheaper than a vector of writes."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 log = get_logger()
@@ -111,7 +113,10 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _answer_queued(self) -> None:
         while self._queue and self._answering is None and self._may_write and self._transport is not None:
             received = self._queue.popleft()
-            answer = self._settings.app(received.request)
+            try:
+                answer = self._settings.app(received.request)
+            except Exception as error:  # noqa: BLE001 - see _unexpected
+                answer = _unexpected(received, error)
             if isinstance(answer, Response):
                 self._finish(received, answer)
             else:
@@ -121,10 +126,8 @@ class HttpConnection(asyncio.BufferedProtocol):
     async def _answer_later(self, received: ReceivedRequest, answer: Awaitable[Response]) -> None:
         try:
             response = await answer
-        except Exception:
-            # A defect of ours must not leave the client without an answer; the log line asks for a report.
-            log.exception("unexpected error, please report", target=received.request.target)
-            response = json_response({"error": "Internal server error"}, 500)
+        except Exception as error:  # noqa: BLE001 - see _unexpected
+            response = _unexpected(received, error)
         self._answering = None
         self._finish(received, response)
         self._answer_queued()
@@ -151,7 +154,17 @@ class HttpConnection(asyncio.BufferedProtocol):
         ]
         head += (b"%s: %s\r\n" % header for header in response.headers)
         head.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-        self._transport.writelines(head if head_only else (*head, *response.body))
+        parts = head if head_only else [*head, *response.body]
+        if sum(map(len, parts)) <= _JOINED_BYTES:
+            self._transport.write(b"".join(parts))
+        else:
+            self._transport.writelines(parts)
         if not keep_alive:
             self._queue.clear()
             self._transport.close()
+
+
+def _unexpected(received: ReceivedRequest, error: Exception) -> Response:
+    """The answer to a defect of ours: the client is not left waiting, and the log asks for a report."""
+    log.error("unexpected error, please report", target=received.request.target, exc_info=error)
+    return json_response({"error": "Internal server error"}, 500)

@@ -1,8 +1,7 @@
 """The body of a KServe v2 inference request: JSON, optionally followed by a tail of raw tensors. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.json_values import Body, array_of_values, parse_json
@@ -12,8 +11,7 @@ _MAX_INT32 = 2**31 - 1
 _BINARY_SIZE = "binary_data_size"
 
 
-@dataclass(frozen=True, slots=True)
-class InputTensor:
+class InputTensor(NamedTuple):
     """One input as sent: `values` from JSON, or `raw` bytes from the tail; never both."""
 
     name: str
@@ -23,8 +21,7 @@ class InputTensor:
     raw: memoryview | None
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """A parsed request. `binary_outputs` names outputs to send as raw bytes; None: all of them."""
 
     id: str

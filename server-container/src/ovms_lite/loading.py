@@ -9,6 +9,7 @@ import openvino as ov
 from openvino.preprocess import PrePostProcessor
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ovms_lite.brief_models import is_brief
 from ovms_lite.errors import ConfigError, LoadError
 from ovms_lite.layouts import (
     DEFAULT_LAYOUT,
@@ -24,6 +25,8 @@ from ovms_lite.tensors import BY_OPENVINO_NAME, Dimension, TensorInfo
 
 MAX_NIREQ = 100_000
 _DEFAULT_DEVICE = "CPU"
+_OPENVINO_ERRORS = (RuntimeError, ValueError, TypeError)
+"""The last two come from its Python binding, for instance for a property of a type it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class LoadedModel:
     outputs: tuple[TensorInfo, ...]
     model_info: Mapping[str, object]
     request_count: int
+    is_brief: bool
+    """Whether a run takes less time than handing it to another thread."""
 
 
 class _Mapping(BaseModel):
@@ -67,16 +72,21 @@ class ModelLoader:
             # Without a memory map a file that is truncated later cannot kill the process with SIGBUS.
             mapped = bool(plugin.pop("ENABLE_MMAP", False))
             model = self._core.read_model(str(file), config={"ENABLE_MMAP": mapped})
-        except RuntimeError as error:
+        except _OPENVINO_ERRORS as error:
             raise LoadError(f"{file} cannot be read: {_first_line(error)}; replace the file") from error
         try:
             layouts = _apply_layouts(model, config)
             model = layouts.model
             _reshape(model, config, layouts.inputs)
-            if "PERFORMANCE_HINT" not in plugin and "NUM_STREAMS" not in plugin:
+            device = config.target_device or _DEFAULT_DEVICE
+            is_ours_to_tune = not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys()
+            if is_ours_to_tune:
                 plugin["PERFORMANCE_HINT"] = "THROUGHPUT"  # what OVMS does when neither is given
-            compiled = self._core.compile_model(model, config.target_device or _DEFAULT_DEVICE, plugin)
-        except (RuntimeError, ConfigError) as error:
+            compiled = self._core.compile_model(model, device, plugin)
+            brief = is_ours_to_tune and not config.nireq and is_brief(model, compiled)
+            if brief:
+                compiled = self._core.compile_model(model, device, plugin | {"PERFORMANCE_HINT": "LATENCY"})
+        except (*_OPENVINO_ERRORS, ConfigError) as error:
             raise LoadError(
                 f"{config.name} version {version} cannot be compiled: {_first_line(error)}; "
                 "check its shape, layout, plugin_config and target_device",
@@ -88,6 +98,7 @@ class ModelLoader:
             _describe(compiled.outputs, mapping.outputs, {}),
             _model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
+            brief,
         )
 
 

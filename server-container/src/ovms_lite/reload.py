@@ -99,7 +99,10 @@ class Reloader:
             try:
                 await asyncio.wait_for(stop.wait(), seconds)
             except TimeoutError:
-                await self.run_cycle()
+                try:
+                    await self.run_cycle()
+                except Exception:
+                    log.exception("unexpected error, please report", during="reload cycle")
 
     async def _update(self, config: ModelConfig) -> list[int]:
         """Bring one model to its wanted versions; the reload statuses of what failed, first failure first."""

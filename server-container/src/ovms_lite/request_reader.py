@@ -1,7 +1,6 @@
 """From received bytes to requests: httptools parses the heads, large bodies bypass it."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httptools
@@ -26,8 +25,7 @@ class UnreadableRequestError(Exception):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedRequest:
+class ReceivedRequest(NamedTuple):
     """A complete request, and whether the connection may be used for another one."""
 
     request: Request

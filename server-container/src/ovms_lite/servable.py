@@ -22,10 +22,15 @@ _ERROR_CHECK_SECONDS = 0.05
 class _Slot:
     """One infer request and the future of whoever is using it."""
 
-    def __init__(self, request: ov.InferRequest, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("done", "request")
+
+    def __init__(self, request: ov.InferRequest) -> None:
         self.request = request
         self.done: asyncio.Future[None] | None = None
-        request.set_callback(lambda _userdata: loop.call_soon_threadsafe(self._finish), None)
+
+    def tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let a run that ends in OpenVINO's threads resolve `done` on the loop."""
+        self.request.set_callback(lambda _userdata: loop.call_soon_threadsafe(self._finish), None)
 
     def _finish(self) -> None:
         if self.done is not None and not self.done.done():
@@ -46,9 +51,11 @@ class Servable:
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
         self.stream_count = _stream_count(loaded.compiled)
-        self._free = deque(
-            _Slot(loaded.compiled.create_infer_request(), loop) for _ in range(loaded.request_count)
-        )
+        self._runs_inline = loaded.is_brief
+        self._free = deque(_Slot(loaded.compiled.create_infer_request()) for _ in range(loaded.request_count))
+        if not self._runs_inline:
+            for slot in self._free:
+                slot.tell(loop)
         self._waiting: deque[asyncio.Future[_Slot]] = deque()
         self._users = 0
         self._unused = asyncio.Event()
@@ -97,7 +104,10 @@ class Servable:
         try:
             for index, array in enumerate(arrays):
                 slot.request.set_input_tensor(index, _as_tensor(array, self.inputs[index]))
-            await self._run(slot)
+            if self._runs_inline:
+                slot.request.infer(share_outputs=True)
+            else:
+                await self._run(slot)
             times.finished = time.perf_counter()
             return answer([_as_array(slot.request, index, info) for index, info in enumerate(self.outputs)])
         except RuntimeError as error:

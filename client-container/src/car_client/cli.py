@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from edge_common.errors import EdgeError
+from edge_common.errors import EdgeError, RejectedError
 from edge_common.logs import LogLevel, configure_logging
 from rich.console import Console
 
 from car_client.classify import Classification
-from car_client.decode import Picture, decode_picture
-from car_client.display import show_classifications, show_models
-from car_client.errors import NotAPictureError, UnknownModelError, UnusableModelError
-from car_client.model_table import ModelTable
-from car_client.reports import classification_document, log_inference, table_document
-from car_client.served_model import ServedModel
+from car_client.classify_files import classify_files
+from car_client.display import show_classification, show_models
+from car_client.reports import classification_document, log_inference, outcome_document, table_document
 from car_client.session import Session
 from car_client.settings import Settings, Transport, load_settings
 from car_client.sources import FolderSource
@@ -81,24 +78,18 @@ def classify(
     settings = load_settings(
         server_url=server_url, sidecar_url=sidecar_url, timeout=timeout, transport=transport
     )
-    _configure_logging(settings, answers_on_terminal=not as_json)
-    session = Session(settings)
-    pictures, rejected = _decode_all(images, session)
-    chosen = _chosen_models(session.discovery.refresh(), model or ())
+    _configure_logging(settings, answers_on_terminal=True)
     console = Console()
-    results: list[Classification] = []
-    for served in chosen if pictures else ():
-        for result in session.classifier.classify(served, pictures, top_k=top_k):
-            log_inference(result)
-            results.append(result)
-            if not as_json:
-                show_classifications(console, [result])
+
+    def show(result: Classification) -> None:
+        log_inference(result)
+        if not as_json:
+            show_classification(console, result)
+
+    outcome = classify_files(Session(settings), images, models=model or (), top_k=top_k, show=show)
     if as_json:
-        _print_json(
-            {"results": [classification_document(result) for result in results], "rejected": rejected}
-        )
-    if rejected:
-        raise NotAPictureError("; ".join(entry["error"] for entry in rejected))
+        _print_json(outcome_document(outcome))
+    outcome.check()
 
 
 @app.command(epilog="Examples: car-client watch /pictures / car-client watch inbox --once --json")
@@ -143,7 +134,7 @@ def watch(
             return
         watching.run_once(stop)
     if watching.rejected:
-        raise NotAPictureError(f"{watching.rejected} of the pictures could not be classified; see the log")
+        raise RejectedError(f"{watching.rejected} of the pictures could not be classified; see the log")
 
 
 def main() -> None:
@@ -159,38 +150,6 @@ def _configure_logging(settings: Settings, *, answers_on_terminal: bool) -> None
     quiet = answers_on_terminal and sys.stderr.isatty()
     level = settings.log_level or (LogLevel.WARNING if quiet else LogLevel.INFO)
     configure_logging(settings.log_format, level)
-
-
-def _decode_all(images: list[Path], session: Session) -> tuple[list[Picture], list[dict[str, str]]]:
-    pictures: list[Picture] = []
-    rejected: list[dict[str, str]] = []
-    for path in images:
-        try:
-            pictures.append(decode_picture(str(path), _read(path, session), session.limits))
-        except NotAPictureError as error:
-            rejected.append({"image": str(path), "error": str(error)})
-    return pictures, rejected
-
-
-def _read(path: Path, session: Session) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(session.limits.max_bytes + 1)
-    except OSError as error:
-        raise NotAPictureError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _chosen_models(table: ModelTable, names: list[str] | tuple[()]) -> list[ServedModel]:
-    """The models named, or all that can be used. Raises when one named is unknown, or when there is none."""
-    for name in names:
-        if name in table.unusable:
-            raise UnusableModelError(table.unusable[name])
-        if name not in table.usable:
-            raise UnknownModelError(name, [*table.usable, *table.unusable])
-    if not names and not table.usable:
-        reasons = "; ".join(table.unusable.values()) or "none is available"
-        raise UnusableModelError(f"the server has no model to classify with: {reasons}")
-    return [model for name, model in table.usable.items() if not names or name in names]
 
 
 def _print_json(document: dict[str, Any]) -> None:

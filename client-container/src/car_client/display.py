@@ -15,15 +15,14 @@ from car_client.postprocess import NOT_SURE
 _BAR_CELLS = 30
 
 
-def show_classifications(console: Console, results: Iterable[Classification]) -> None:
-    """Bars for each result on a terminal; elsewhere lines of `image, model/version, label, probability`."""
-    for result in results:
-        if console.is_terminal:
-            _show_bars(console, result)
-        else:
-            best = result.verdict.predictions[0]
-            fields = (result.picture, f"{result.model}/{result.version}", result.verdict.top1)
-            console.out("\t".join((*fields, f"{best.probability:.4f}")), highlight=False)
+def show_classification(console: Console, result: Classification) -> None:
+    """Bars on a terminal; elsewhere one line of `image, model/version, label, probability`."""
+    if console.is_terminal:
+        _show_bars(console, result)
+    else:
+        best = result.verdict.predictions[0]
+        fields = (result.picture, f"{result.model}/{result.version}", result.verdict.top1)
+        _write_fields(console, (*fields, f"{best.probability:.4f}"))
 
 
 def _show_bars(console: Console, result: Classification) -> None:
@@ -48,19 +47,24 @@ def _show_bars(console: Console, result: Classification) -> None:
 def show_models(console: Console, server_url: str, table: ModelTable) -> None:
     """A row for each version the server knows, then what is to be known about the models."""
     if not table.states:
-        console.print(f"The server at {escape(server_url)} has no models.", highlight=False)
+        console.print(f"The server at {escape(server_url)} has no models.", highlight=False, soft_wrap=True)
         return
     rows = [row for name in sorted(table.states) for row in _rows(name, table.states[name], table)]
     if console.is_terminal:
         _show_rows(console, rows)
     else:
         for row in rows:
-            console.out("\t".join(row), highlight=False)
+            _write_fields(console, row)
     for name, reason in sorted(table.unusable.items()):
         console.print(f"[red]{escape(name)}[/]: {escape(reason)}", highlight=False, soft_wrap=True)
     for name, model in sorted(table.usable.items()):
         for warning in model.warnings:
             console.print(f"[yellow]{escape(name)}[/]: {escape(warning)}", highlight=False, soft_wrap=True)
+
+
+def _write_fields(console: Console, fields: Iterable[str]) -> None:
+    """One line for scripts; past rich, which would turn the tabs into blanks."""
+    console.file.write("\t".join(fields) + "\n")
 
 
 def _show_rows(console: Console, rows: Iterable[tuple[str, ...]]) -> None:

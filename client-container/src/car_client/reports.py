@@ -6,6 +6,7 @@ from typing import Any
 from edge_common.logs import get_logger
 
 from car_client.classify import Classification
+from car_client.classify_files import Outcome
 from car_client.model_table import ModelChange, ModelTable
 from car_client.served_model import ServedModel
 from car_client.transport import why_no_jpeg
@@ -55,6 +56,15 @@ def classification_document(result: Classification) -> dict[str, Any]:
             "preprocess": _milliseconds(result.preprocess_seconds),
             "request": _milliseconds(result.request_seconds),
         },
+    }
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """What came of classifying files, for scripts."""
+    return {
+        "results": [classification_document(result) for result in outcome.results],
+        "rejected": [{"image": name, "error": str(error)} for name, error in outcome.rejected.items()],
+        "failed": [{"model": name, "error": str(error)} for name, error in outcome.failed.items()],
     }
 
 

@@ -1,0 +1,246 @@
+"""The client against a real server in a process of its own, with real models."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pytest
+from car_client.classify import Classification
+from car_client.classify_files import classify_files
+from car_client.decode import decode_picture
+from car_client.session import Session
+from car_client.settings import Transport, load_settings
+from fake_kserve import FakeKServe, FakeModel, wait_until
+from made_pictures import COLOURS, encoded, jpeg, plain
+from tiny_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
+
+PROGRAMS = Path(sys.executable).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ModelServer:
+    """`ovms-lite` over a repository; may be ended and started again on the same port."""
+
+    def __init__(self, repository: Path) -> None:
+        self.repository = repository
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with (self.repository / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    PROGRAMS / "ovms-lite",
+                    *("--config_path", self.repository / "config.json", "--rest_port", str(self.port)),
+                    *("--rest_bind_address", "127.0.0.1", "--file_system_poll_wait_seconds", "0"),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self.is_ready, within=60)
+        return self
+
+    def is_ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"the server ended: {(self.repository / 'server.log').read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=2) as answer:  # noqa: S310 - our own address
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def serve(self, **versions: list[int]) -> None:
+        """Serve exactly these versions, and return when the server does."""
+        write_config(self.repository, versions)
+        request = urllib.request.Request(f"{self.url}/v1/config/reload", method="POST", data=b"")  # noqa: S310 - our own address
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
+            assert answer.status == 200
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    repository = tmp_path / "models"
+    put_version(repository, "pixels", 1, whole_number_model())
+    put_version(repository, "floats", 1, float_model())
+    write_config(repository, {"pixels": [1], "floats": [1]})
+    return repository
+
+
+@pytest.fixture
+def real(models: Path) -> Iterator[ModelServer]:
+    started = ModelServer(models)
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def session(real: ModelServer, server: FakeKServe) -> Session:
+    """The fake server stands in for the sidecar: it answers cards."""
+    server.cards["floats?version=1"] = server.cards["floats?version=2"] = FLOAT_CARD
+    return Session(load_settings(server_url=real.url, sidecar_url=server.url))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    files = []
+    for colour in COLOURS:
+        for suffix, content in (("jpg", jpeg(colour, size=(40, 60))), ("png", encoded(plain(colour)))):
+            files.append(folder / f"{colour}.{suffix}")
+            files[-1].write_bytes(content)
+    return files
+
+
+def classify(session: Session, pictures: list[Path]) -> list[Classification]:
+    outcome = classify_files(session, pictures, models=(), top_k=None, show=lambda _result: None)
+    outcome.check()
+    return outcome.results
+
+
+def test_real_models_tell_colours_apart(session: Session, pictures: list[Path]) -> None:
+    results = classify(session, pictures)
+    assert len(results) == 12
+    for result in results:
+        assert result.verdict.top1 == Path(result.picture).stem
+    assert {(r.model, Path(r.picture).suffix): r.transport for r in results} == {
+        ("pixels", ".jpg"): Transport.JPEG,
+        ("pixels", ".png"): Transport.TENSOR,
+        ("floats", ".jpg"): Transport.TENSOR,
+        ("floats", ".png"): Transport.TENSOR,
+    }
+
+
+def test_a_jpeg_means_the_same_as_its_pixels(real: ModelServer, pictures: list[Path], tmp_path: Path) -> None:
+    photo = tmp_path / "gradient.jpg"
+    steps = [[(x * 4, y * 3, 255 - x * 4) for x in range(60)] for y in range(80)]
+    photo.write_bytes(encoded(np.array(steps, np.uint8), "JPEG", quality=95))
+    answers = {}
+    for transport in (Transport.JPEG, Transport.TENSOR):
+        settings = load_settings(
+            server_url=real.url, sidecar_url="none", transport=transport, models="pixels"
+        )
+        results = classify(Session(settings), [photo, *pictures])
+        answers[transport] = [[p.probability for p in r.verdict.predictions] for r in results]
+        assert results[0].transport is transport
+    for sent_as_file, sent_as_pixels in zip(*answers.values(), strict=True):
+        assert sent_as_file == pytest.approx(sent_as_pixels, abs=0.01)
+
+
+def test_a_swap_to_a_model_with_another_input_fails_no_request(
+    real: ModelServer, session: Session, pictures: list[Path]
+) -> None:
+    put_version(real.repository, "floats", 2, float_model(batch=1, size=20))
+    put_version(real.repository, "floats", 3, whole_number_model())
+    stop = threading.Event()
+    versions: list[int] = []
+    failures: list[str] = []
+
+    def keep_asking() -> None:
+        described = session.discovery.describe("floats")
+        while not stop.is_set():
+            picture = decode_picture("red.jpg", pictures[0].read_bytes(), session.limits)
+            for result in session.classifier.classify(described, [picture]):
+                versions.append(result.version)
+                if result.verdict.top1 != "red":
+                    failures.append(f"{result.version}: {result.verdict.top1}")
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        for number in (2, 3):
+            asked = len(versions)
+            wait_until(lambda asked=asked: len(versions) > asked + 3)
+            real.serve(pixels=[1], floats=[number - 1, number])
+            real.serve(pixels=[1], floats=[number])
+        asked = len(versions)
+        wait_until(lambda: len(versions) > asked + 3)
+    finally:
+        stop.set()
+        asking.join(timeout=10)
+    assert failures == []
+    assert versions == sorted(versions)
+    assert set(versions) == {1, 2, 3}
+
+
+class WatchProcess:
+    """`car-client watch` as the pod runs it, and the lines it logged so far."""
+
+    def __init__(self, folder: Path, log: Path, *arguments: str) -> None:
+        self._log = log
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [PROGRAMS / "car-client", "watch", folder, "--interval", "50ms", *arguments], stderr=errors
+            )
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = self._log.read_text().splitlines(keepends=True)
+        whole = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [line for line in whole if line["event"] == name]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanly(
+    real: ModelServer, inbox: Path, tmp_path: Path
+) -> None:
+    put_version(real.repository, "pixels", 2, whole_number_model(size=20))
+    watching = WatchProcess(
+        inbox, tmp_path / "watch.log", "--server-url", real.url, "--sidecar-url", "none", "--model", "pixels"
+    )
+    (inbox / "one.jpg").write_bytes(jpeg("red"))
+    wait_until(lambda: watching.events("inference"))
+    real.serve(pixels=[1, 2], floats=[1])
+    wait_until(lambda: watching.events("model_version_changed"))
+    real.stop()
+    wait_until(lambda: watching.events("server_lost"))
+    (inbox / "two.jpg").write_bytes(jpeg("blue"))
+    real.start()
+    wait_until(lambda: len(watching.events("inference")) == 2)
+    watching.process.send_signal(signal.SIGTERM)
+    assert watching.process.wait(timeout=10) == 0
+    first, second = watching.events("inference")
+    assert (first["image"], first["top1"], first["version"]) == ("one.jpg", "red", 1)
+    assert (second["image"], second["top1"], second["version"]) == ("two.jpg", "blue", 2)
+    assert len(watching.events("server_lost")) == len(watching.events("server_back")) == 1
+
+
+def test_sigterm_ends_a_watch_that_waits_for_an_answer(
+    server: FakeKServe, inbox: Path, tmp_path: Path
+) -> None:
+    server.models["m"] = FakeModel()
+    server.faults.append("slow")
+    (inbox / "one.jpg").write_bytes(jpeg("red"))
+    watching = WatchProcess(inbox, tmp_path / "watch.log", "--server-url", server.url)
+    wait_until(lambda: server.sent("/infer"))
+    watching.process.send_signal(signal.SIGTERM)
+    assert watching.process.wait(timeout=10) == 0
+    assert watching.events("inference") == []

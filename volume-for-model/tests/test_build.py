@@ -77,6 +77,9 @@ def test_the_ir_carries_the_same_facts_in_model_apis_names(models: Path) -> None
     assert [label.replace("_", " ") for label in info["labels"].split()] == list(card.output.labels or ())
     assert (info["resize_type"], card.input.resize.mode) == ("standard", ResizeMode.STRETCH)
     assert info["reverse_input_channels"] == "False"
+    assert info["layout"] == card.input.layout
+    assert float(info["confidence_threshold"]) == card.limits.min_probability
+    assert int(info["topk"]) == card.output.top_k
     assert not {"mean_values", "scale_values"} & info.keys(), "both are inside the model already"
 
 

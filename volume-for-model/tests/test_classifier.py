@@ -47,16 +47,16 @@ def test_the_card_and_its_labels_may_lie_beside_the_versions(tmp_path: Path) -> 
     (folder.parent / "model.yaml").write_text("{schema: 1, output: {labels: names.txt}}")
     (folder.parent / "names.txt").write_text("bleu\nrouge\n")
     model = Classifier(folder)
-    assert (model.model, model.labels) == ("colours", ["bleu", "rouge"])
+    assert (model.model, model.labels) == ("colours", ("bleu", "rouge"))
 
 
 @pytest.mark.parametrize(
     ("card", "sentence"),
     [
         ("{schema: 1}", "names no labels"),
-        ("{schema: 1, output: {labels: absent.txt}}", r"absent\.txt, named by the card"),
+        ("{schema: 1, output: {labels: absent.txt}}", r"labels file 'absent\.txt', which is not there"),
         ("{schema: 1, outptu: {}}", "unknown key 'outptu'"),
-        ("{schema: 1, output: {labels: [one, two, three]}}", "3 labels, but the model has 2 classes"),
+        ("{schema: 1, output: {labels: [one, two, three]}}", "3 labels, but the model gives 2 values"),
     ],
 )
 def test_a_card_that_does_not_fit_is_rejected_by_name(tmp_path: Path, card: str, sentence: str) -> None:
@@ -68,7 +68,7 @@ def test_a_folder_without_card_or_model_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(RejectedError, match=r"no model\.yaml"):
         Classifier(tmp_path)
     (tmp_path / "model.yaml").write_text(CARD)
-    with pytest.raises(RejectedError, match=r"holds none of model\.xml, model\.onnx"):
+    with pytest.raises(RejectedError, match="holds no model"):
         Classifier(tmp_path)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from edge_common.model_card import FILE_NAME as CARD_FILE
-from edge_common.model_card import Resize, ResizeMode
+from edge_common.model_card import ModelCard, ResizeMode
 
 from car_models import efficientnet
 from car_models.card import IMAGE, LABELS_FILE, PROBABILITIES, card_for, card_yaml
@@ -42,20 +42,21 @@ def build_files(recipe: Recipe, variant: Variant) -> Files:
         output=probabilities,
         output_shape=[1, len(LABELS)],
     )
-    card = {CARD_FILE: card_yaml(card_for(recipe, variant))}
+    card = card_for(recipe, variant)
+    files = {CARD_FILE: card_yaml(card)}
     if in_ir:
         xml, weights = ir_from_onnx(
             model,
             image=IMAGE,
             mean=efficientnet.MEAN,
             scale=efficientnet.SCALE,
-            model_info=_model_info(recipe.resize),
+            model_info=_model_info(card),
         )
-        return card | {"model.xml": xml, "model.bin": weights}
-    return card | {"model.onnx": onnx_bytes(model), LABELS_FILE: "".join(f"{s}\n" for s in LABELS).encode()}
+        return files | {"model.xml": xml, "model.bin": weights}
+    return files | {"model.onnx": onnx_bytes(model), LABELS_FILE: "".join(f"{s}\n" for s in LABELS).encode()}
 
 
-def _model_info(resize: Resize) -> Mapping[str, str]:
+def _model_info(card: ModelCard) -> Mapping[str, str]:
     """What is left for whoever prepares a picture, in the key names of Model API's `Classification`.
 
     Mean and scale are inside the model, so they are absent, and so is the reversal of channels.
@@ -63,8 +64,10 @@ def _model_info(resize: Resize) -> Mapping[str, str]:
     return {
         "model_type": "Classification",
         "labels": " ".join(label.replace(" ", "_") for label in LABELS),
-        "resize_type": _RESIZE_TYPES[resize.mode],
+        "resize_type": _RESIZE_TYPES[card.input.resize.mode],
+        "layout": card.input.layout.value,
         "reverse_input_channels": "False",
         "output_raw_scores": "False",
-        "topk": "5",
+        "topk": str(card.output.top_k),
+        "confidence_threshold": str(card.limits.min_probability),
     }

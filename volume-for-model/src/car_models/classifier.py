@@ -8,11 +8,11 @@ import numpy as np
 import openvino as ov
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
-from edge_common.model_card import Activation, ModelCard, Resize, parse_card, read_labels
+from edge_common.model_card import Activation, Layout, Resize
+from model_sync.cards import EffectiveCard, label_problem, read_card
+from model_sync.model_files import model_file
 
 from car_models.preprocess import Picture, input_tensor
-
-MODEL_FILES = ("model.xml", "model.onnx")
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,16 @@ class Classifier:
     def __init__(self, version_folder: Path) -> None:
         """Load `<model>/<version>`; raises RejectedError when card, labels or model are unusable."""
         self.model = version_folder.resolve().parent.name
-        self.card = _read_card(version_folder)
-        self.labels = _read_labels(self.card, version_folder)
+        effective = _read_card(version_folder)
+        if effective.labels is None:
+            raise RejectedError(f"the card of {version_folder} names no labels; add output.labels")
+        self.card, self.labels = effective.card, effective.labels
         self._compiled = _compile(version_folder)
-        classes = int(self._compiled.output(0).shape[-1])
-        if classes != len(self.labels):
-            raise RejectedError(
-                f"the card of {version_folder} has {len(self.labels)} labels, but the model has "
-                f"{classes} classes; list one label for each class, in the model's order"
-            )
+        problem = label_problem(effective, int(self._compiled.output(0).shape[-1]))
+        if problem is not None:
+            raise RejectedError(f"{version_folder}: {problem}")
         shape = [int(n) for n in self._compiled.input(0).shape]
-        self._size = (shape[1], shape[2]) if self.card.input.layout == "NHWC" else (shape[2], shape[3])
+        self._size = (shape[1], shape[2]) if self.card.input.layout is Layout.NHWC else (shape[2], shape[3])
         self._dtype = self._compiled.input(0).element_type.to_dtype()
 
     def classify(self, picture: Picture, resize: Resize | None = None) -> list[Prediction]:
@@ -66,33 +65,27 @@ def read_picture(path: Path) -> Picture:
     return np.asarray(picture, np.uint8)
 
 
-def _read_card(folder: Path) -> ModelCard:
-    for path in (folder / CARD_FILE, folder.parent / CARD_FILE):
-        if path.is_file():
-            return parse_card(path.read_bytes(), str(path))
-    raise RejectedError(
-        f"{folder} has no {CARD_FILE}, nor has the folder above; write one that says what it takes"
-    )
+def _read_card(folder: Path) -> EffectiveCard:
+    """The version's own card or the one beside the versions, as the sidecar reads them."""
 
+    def read_beside(name: str) -> bytes | None:
+        paths = (folder / name, folder.parent / name)
+        return next((path.read_bytes() for path in paths if path.is_file()), None)
 
-def _read_labels(card: ModelCard, folder: Path) -> list[str]:
-    labels = card.output.labels
-    if labels is None:
-        raise RejectedError(f"the card of {folder} names no labels; add output.labels")
-    if not isinstance(labels, str):
-        return list(labels)
-    for path in (folder / labels, folder.parent / labels):
-        if path.is_file():
-            return list(read_labels(path.read_bytes()))
-    raise RejectedError(f"{labels}, named by the card of {folder}, is missing; put it beside the card")
+    content = read_beside(CARD_FILE)
+    if content is None:
+        raise RejectedError(
+            f"{folder} has no {CARD_FILE}, nor has the folder above; write one that says what it takes"
+        )
+    return read_card(content, f"{folder / CARD_FILE}", read_beside)
 
 
 def _compile(folder: Path) -> ov.CompiledModel:
-    for name in MODEL_FILES:
-        if (folder / name).is_file():
-            try:
-                return ov.Core().compile_model(folder / name, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-            except RuntimeError as error:
-                reason = str(error).strip().splitlines()[-1][:200]
-                raise RejectedError(f"{folder / name} cannot be loaded: {reason}; build it again") from error
-    raise RejectedError(f"{folder} holds none of {', '.join(MODEL_FILES)}; give a folder <model>/<version>")
+    name = model_file(path.name for path in folder.glob("*"))
+    if name is None:
+        raise RejectedError(f"{folder} holds no model; give a folder <model>/<version>")
+    try:
+        return ov.Core().compile_model(folder / name, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise RejectedError(f"{folder / name} cannot be loaded: {reason}; build it again") from error

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -10,19 +9,18 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from edge_common.errors import EdgeError
+from edge_common.errors import EdgeError, RejectedError
 from edge_common.quantities import format_size
-from rich.box import MARKDOWN, ROUNDED
-from rich.console import Console
-from rich.table import Table
 
 from car_models.build import build_files
+from car_models.check import check_model
 from car_models.classifier import Classifier
-from car_models.evaluate import Evaluation, evaluate, version_folder
+from car_models.evaluate import evaluate, version_folder
 from car_models.package import truncated, with_sums, write_version
-from car_models.pictures.collection import Entry, write_collection
+from car_models.pictures.collection import write_collection
 from car_models.pictures.stamps import default_cache, fetch_stamps, find_stamps
 from car_models.recipes import CROP, RECIPES, STRETCH, Variant, recipe_named
+from car_models.report import evaluations_as_json, print_table, table_of_evaluations, table_of_pictures
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -107,6 +105,32 @@ def build(
 @app.command(
     epilog="""\b
     Examples:
+      car-models check models/effnet_lite0_car_onnx
+      car-models check models/effnet_lite0_car_onnx/2 --json"""
+)
+def check(
+    folder: Annotated[Path, typer.Argument(help="A model folder, or one version in it.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the sidecar would make of a folder: names, files, SHA256SUMS, card, and a trial load.
+
+    Exit code 0 when every version would be served, 65 when one would not.
+    """
+    verdicts = check_model(folder)
+    if as_json:
+        typer.echo(json.dumps({"versions": [asdict(verdict) for verdict in verdicts]}))
+    else:
+        for verdict in verdicts:
+            said = f"rejected: {verdict.problem}" if verdict.problem else "would be served"
+            typer.echo(f"{verdict.model}/{verdict.version} ({format_size(verdict.bytes)}): {said}")
+    if any(verdict.problem for verdict in verdicts):
+        raise typer.Exit(RejectedError.exit_code)
+
+
+@app.command(
+    epilog="""\b
+    Examples:
       car-models pictures --out demo-pictures
       car-models pictures --out demo-pictures --photos none"""
 )
@@ -133,11 +157,8 @@ def pictures(
         entries = write_collection(out, root, models)
     if as_json:
         typer.echo(json.dumps({"pictures": [asdict(entry) for entry in entries]}))
-        return
-    table = _table("picture", "shows", "recognised by", "licence")
-    for entry in entries:
-        table.add_row(entry.file, entry.expected, ", ".join(entry.recognised_by) or "none", entry.licence)
-    _print(table)
+    else:
+        print_table(table_of_pictures(entries))
 
 
 def _root_of_photos(cache: Path, photos: Photos) -> Path | None:
@@ -174,41 +195,6 @@ def evaluate_command(
     loaded = [Classifier(version_folder(path)) for path in models]
     entries, evaluations = evaluate(loaded, pictures, replacement)
     if as_json:
-        typer.echo(json.dumps(_evaluations_as_json(entries, evaluations)))
-        return
-    table = _table("picture", "shows", *(result.model for result in evaluations))
-    for row, entry in enumerate(entries):
-        answers = (result.top[row] for result in evaluations)
-        marked = (
-            f"{best.label} {best.probability:.2f}{'' if best.label == entry.expected else ' (wrong)'}"
-            for best in answers
-        )
-        table.add_row(entry.file, entry.expected, *marked)
-    table.add_row("right", f"of {len(entries)}", *(str(result.right) for result in evaluations))
-    _print(table)
-
-
-def _evaluations_as_json(entries: Sequence[Entry], evaluations: Sequence[Evaluation]) -> dict[str, object]:
-    return {
-        "models": [
-            {
-                "model": result.model,
-                "right": result.right,
-                "of": len(entries),
-                "pictures": [
-                    {"file": entry.file, "expected": entry.expected, **asdict(best)}
-                    for entry, best in zip(entries, result.top, strict=True)
-                ],
-            }
-            for result in evaluations
-        ]
-    }
-
-
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=ROUNDED if sys.stdout.isatty() else MARKDOWN)
-
-
-def _print(table: Table) -> None:
-    # a pipe has no width; wide enough that no cell is folded
-    Console(width=None if sys.stdout.isatty() else 250).print(table)
+        typer.echo(json.dumps(evaluations_as_json(entries, evaluations)))
+    else:
+        print_table(table_of_evaluations(entries, evaluations))

@@ -5,18 +5,19 @@ import shutil
 from pathlib import Path
 
 from edge_common.atomic_files import fsync_folder
+from model_sync.checksums import format_checksums
+from model_sync.object_names import CHECKSUMS_NAME
 
 from car_models.build import Files
 
-SUMS_FILE = "SHA256SUMS"
 _STAGING = ".staging"
 """Begins with a dot, so an upload of the whole output folder does not take a leftover for a model."""
 
 
 def with_sums(files: Files) -> Files:
     """`files` and the SHA256SUMS over them, in coreutils' format; what an upload has to bring last."""
-    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
-    return {**files, SUMS_FILE: "".join(lines).encode()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {**files, CHECKSUMS_NAME: format_checksums(digests)}
 
 
 def write_version(out: Path, model: str, version: int, files: Files) -> Path:

@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 640, 480
 BLACK: Color = (22, 20, 20)
 GLASS: Color = (70, 58, 48)
 CHROME: Color = (190, 190, 190)
-_OVERSAMPLING = 3
+_OVERSAMPLING = 2
 
 
 class Canvas:

@@ -1,0 +1,97 @@
+"""Would the sidecar serve this folder? Answered by the sidecar's own code, before anything is uploaded.
+
+The folder is read as a bucket; `model_sync` judges names, files, SHA256SUMS and card, and loads it once.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edge_common.errors import RejectedError
+from edge_common.model_card import FILE_NAME as CARD_NAME
+from model_sync.catalog import RemoteModel, RemoteVersion, build_catalog
+from model_sync.fetch import Fetcher, Progress
+from model_sync.model_cards import ModelCards, ModelLevelCard
+from model_sync.object_names import is_version_name
+from model_sync.staging import Staging
+from model_sync.upload_gate import Waiting, check_upload
+from model_sync.warm_preflight import WarmPreflight
+
+from car_models.folder_store import FolderStore
+
+_MEMORY = 8 * 1024**3
+"""Address space of the child that loads a model, in bytes: the sidecar's default."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the sidecar would make of one version; `problem` is None when it would be served."""
+
+    model: str
+    version: str
+    bytes: int
+    problem: str | None
+
+
+def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
+    """A verdict on each version in the model folder `folder`, or on the one version it is.
+
+    `timeout` in seconds is for loading one version. Raises RejectedError when the folder is no model at all.
+    """
+    folder = folder.resolve()
+    only = folder.name if is_version_name(folder.name) else None
+    store = FolderStore(folder.parent if only else folder)
+    catalog = build_catalog(store.list_objects())
+    cards = ModelCards(store)
+    cards.after_listing(catalog)
+    versions = [
+        (model, version)
+        for model in catalog.models.values()
+        for version in model.versions.values()
+        if only in (None, version.source)
+    ]
+    if not versions:
+        advice = (
+            catalog.notices[0] if catalog.notices else "put the files into <model>/<version>/, such as car/1/"
+        )
+        raise RejectedError(f"{folder} holds no version of a model: {advice}")
+    with ThreadPoolExecutor(2) as transfers:
+        fetcher = Fetcher(store, transfers, WarmPreflight(timeout=timeout, memory=_MEMORY))
+        return [
+            Verdict(
+                model.name,
+                version.source,
+                version.size,
+                _problem(fetcher, model, version, cards.of(model.name)),
+            )
+            for model, version in versions
+        ]
+
+
+def _problem(
+    fetcher: Fetcher, model: RemoteModel, version: RemoteVersion, model_card: ModelLevelCard | None
+) -> str | None:
+    if version.problem is not None:
+        return version.problem
+    has_own_card = any(file.path == CARD_NAME for file in version.files)
+    if model_card is not None and model_card.problem is not None and not has_own_card:
+        return model_card.problem
+    gate = check_upload(version, quiet_for=inf, settle=0)
+    if isinstance(gate, Waiting):
+        return gate.reason
+    with TemporaryDirectory(prefix="car-models-") as folder:
+        try:
+            fetcher.fetch(
+                model,
+                version,
+                Staging(Path(folder, "staging")),
+                model_card.card if model_card is not None else None,
+                progress=Progress(),
+                cancelled=threading.Event(),
+            )
+        except RejectedError as error:
+            return str(error)
+    return None

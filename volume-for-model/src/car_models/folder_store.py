@@ -1,0 +1,55 @@
+"""A folder on this machine, read the way the sidecar reads a bucket."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from edge_common.errors import FatalError, RejectedError
+from model_sync.catalog import ListedObject
+from model_sync.object_names import quoted
+from model_sync.object_store import ByteStream, ObjectChangedError
+
+
+class FolderStore:
+    """Lists the files of one model folder as the objects an upload of it would make; an `ObjectStore`."""
+
+    def __init__(self, model_folder: Path) -> None:
+        """`model_folder` is what would be uploaded; its own name is the model's."""
+        self._folder = model_folder.resolve()
+
+    def list_objects(self) -> Iterator[ListedObject]:
+        """Every file below the folder, with keys that begin with the model's name."""
+        for path in sorted(self._folder.rglob("*")):
+            if path.is_file():
+                status = path.stat()
+                key = path.relative_to(self._folder.parent).as_posix()
+                yield ListedObject(key, status.st_size, _mark(path), status.st_mtime)
+
+    def open_object(self, key: str, *, etag: str, offset: int = 0) -> AbstractContextManager[ByteStream]:
+        """Open the file of `key` at `offset`; raises ObjectChangedError if it is no longer the listed one."""
+        file = self._unchanged(key, etag).open("rb", buffering=0)
+        file.seek(offset)
+        return file
+
+    def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
+        """Read the file of `key`; raises RejectedError when it is larger than `limit` bytes."""
+        path = self._unchanged(key, etag)
+        if path.stat().st_size > limit:
+            raise RejectedError(f"{quoted(key)} is larger than the {limit} bytes that such a file may have")
+        return path.read_bytes()
+
+    def put_small(self, key: str, content: bytes, content_type: str) -> None:
+        """Refuse: a check changes nothing."""
+        raise FatalError(f"{quoted(key)} ({content_type}, {len(content)} bytes) is not written by a check")
+
+    def _unchanged(self, key: str, etag: str) -> Path:
+        path = self._folder.parent / key
+        if not path.is_file() or _mark(path) != etag:
+            raise ObjectChangedError(f"{quoted(key)} changed while it was checked; check again")
+        return path
+
+
+def _mark(path: Path) -> str:
+    """What stands for an ETag: changes with the file, and is not taken for an MD5 digest."""
+    status = path.stat()
+    return f"{status.st_mtime_ns}-{status.st_size}"

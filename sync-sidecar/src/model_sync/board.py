@@ -54,11 +54,11 @@ class Board:
             for row in report_model(view, reconciler.plans[name], reconciler.obstacles.get(name))
         ]
         self._tell_changes(rows, reconciler)
-        served = reconciler.served or {}
+        served = reconciler.server.served or {}
         self.state = reconciler.performer.state
         names = {row.model for row in rows}
         serving = {name: available_versions(served, name) for name in names}
-        cycle = reconciler.cycle
+        cycle = reconciler.bucket.cycle
         self.document = status_document(
             instance=self.instance,
             now=self.clock.now(),
@@ -69,7 +69,7 @@ class Board:
                 "error": str(cycle.error) if cycle.error else None,
                 "consecutive_failures": cycle.failures,
             },
-            server={"url": reconciler.server.url, "reachable": reconciler.served is not None},
+            server={"url": reconciler.server.server.url, "reachable": reconciler.server.served is not None},
             store={
                 "endpoint": self.endpoint,
                 "bucket": self.bucket,
@@ -78,10 +78,13 @@ class Board:
             rows=rows,
             serving=serving,
             since=self._since,
-            notices=[*(reconciler.catalog.notices if reconciler.catalog else ()), *_doubts(reconciler)],
+            notices=[
+                *(reconciler.bucket.catalog.notices if reconciler.bucket.catalog else ()),
+                *_doubts(reconciler),
+            ],
         )
         self.started = cycle.last_attempt is not None
-        self.ready = reconciler.served is not None and all(
+        self.ready = reconciler.server.served is not None and all(
             number in serving.get(name, ())
             for name, model in self.state.models.items()
             for number in model.confirmed
@@ -115,23 +118,23 @@ class Board:
         self, rows: list[VersionReport], serving: Mapping[str, list[int]], reconciler: Reconciler
     ) -> None:
         metrics = self.metrics
-        metrics.last_attempt.set(reconciler.cycle.last_attempt or 0)
-        metrics.last_success.set(reconciler.cycle.last_success or 0)
-        metrics.failures.set(reconciler.cycle.failures)
+        metrics.last_attempt.set(reconciler.bucket.cycle.last_attempt or 0)
+        metrics.last_success.set(reconciler.bucket.cycle.last_success or 0)
+        metrics.failures.set(reconciler.bucket.cycle.failures)
         for phase in Phase:
             metrics.models.labels(state=phase.value).set(sum(row.phase is phase for row in rows))
         metrics.served.clear()
         for name, numbers in serving.items():
             for number in numbers:
                 metrics.served.labels(model=name, version=str(number)).set(1)
-        metrics.server_up.set(reconciler.served is not None)
+        metrics.server_up.set(reconciler.server.served is not None)
         metrics.disk_free.set(reconciler.performer.volume.free_bytes())
         stored = (v for model in self.state.models.values() for v in model.stored.values())
         metrics.disk_used.set(sum(version.size for version in stored))
 
 
 def _doubts(reconciler: Reconciler) -> list[str]:
-    doubts = [reconciler.doubt] if reconciler.doubt else []
+    doubts = [reconciler.bucket.doubt] if reconciler.bucket.doubt else []
     for name, view in reconciler.views.items():
         if view.card_problem:
             doubts.append(f"{name}: {view.card_problem}")

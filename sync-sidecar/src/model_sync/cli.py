@@ -15,7 +15,7 @@ from edge_common.settings_source import redacted
 
 from model_sync import screens
 from model_sync.object_store import S3Bucket
-from model_sync.push import prepare_upload, send, wait_until_served
+from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
 from model_sync.service import Sidecar
 from model_sync.settings import Settings, read_settings
 from model_sync.triggers import Wakeup
@@ -153,7 +153,8 @@ def push(
     }
     if wait:
         with screens.waiting_for(f"{model} version {version}") as show:
-            for entry in wait_until_served(upload, status_url, uploaded_at, timeout):
+            mark = upload_mark(upload, bucket, settings.prefix)
+            for entry in wait_until_served(upload, mark, status_url, timeout):
                 show(entry)
         result["served_after_s"] = round(screens.now() - uploaded_at, 3)
     sys.stdout.write(json.dumps(result) + "\n" if as_json else screens.pushed(result))

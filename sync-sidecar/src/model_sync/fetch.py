@@ -25,6 +25,7 @@ from model_sync.staging import Staging
 from model_sync.state import StoredFile
 from model_sync.transfer import CorruptTransferError, digest_file, download
 from model_sync.upload_gate import named_files_missing, partner_missing
+from model_sync.warm_preflight import WarmPreflight
 
 
 class IncompleteError(RejectedError):
@@ -68,9 +69,8 @@ class Fetcher:
 
     store: ObjectStore
     transfers: Executor
-    preflight: bool
-    preflight_timeout: float
-    preflight_memory: int
+    preflight: WarmPreflight | None
+    """None: uploads are not tried before the server sees them."""
 
     def fetch(
         self,
@@ -109,9 +109,7 @@ class Fetcher:
             return StagedVersion(upload, tuple(stored), card)
 
     def _early_child(self) -> AbstractContextManager[Preflight | None]:
-        if not self.preflight:
-            return nullcontext()
-        return Preflight(timeout=self.preflight_timeout, memory=self.preflight_memory)
+        return nullcontext() if self.preflight is None else self.preflight.take()
 
     def _digests(self, upload: RemoteVersion) -> Mapping[str, str] | None:
         if upload.checksums is None:

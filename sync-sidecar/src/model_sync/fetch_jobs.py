@@ -79,6 +79,14 @@ class FetchJobs:
         self._jobs[upload.model, upload.source] = _Job(upload, progress, cancelled, future)
         future.add_done_callback(lambda _: self.work_done())
 
+    def expect_upload(self, *, expected: bool) -> None:
+        """Tell whether an upload is arriving at the moment, so that what takes time is prepared."""
+        if self.fetcher.preflight is not None:
+            if expected:
+                self.fetcher.preflight.expect_upload()
+            else:
+                self.fetcher.preflight.release()
+
     def cancel(self, key: Key) -> None:
         """Ask a fetch to end; it is collected when it has."""
         self._jobs[key].cancelled.set()
@@ -137,6 +145,8 @@ class FetchJobs:
         for job in self._jobs.values():
             job.cancelled.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self.fetcher.preflight is not None:
+            self.fetcher.preflight.release(at_once=True)
 
     def _remember(self, key: Key, reason: str, now: float) -> None:
         before = self._troubles.get(key)

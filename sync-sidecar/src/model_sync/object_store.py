@@ -73,10 +73,11 @@ class S3Bucket:
         self.name = settings.bucket
         self._client = make_client(settings, make_pool(settings))
 
-    def list_objects(self) -> Iterator[ListedObject]:
-        """See ObjectStore."""
+    def list_objects(self, prefix: str | None = None) -> Iterator[ListedObject]:
+        """See ObjectStore; `prefix` instead of the one in the settings."""
+        below = self._settings.prefix if prefix is None else prefix
         with self._translated("list the bucket"):
-            found = self._client.list_objects(self.name, prefix=self._settings.prefix or None, recursive=True)
+            found = self._client.list_objects(self.name, prefix=below or None, recursive=True)
             for entry in found:
                 yield ListedObject(
                     key=entry.object_name or "",

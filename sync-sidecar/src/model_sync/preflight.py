@@ -66,6 +66,11 @@ class Preflight:
         self._child.kill()
         self._child.communicate()
 
+    @property
+    def usable(self) -> bool:
+        """Whether the child still lives."""
+        return self._child.poll() is None
+
     def check(self, tree: Path, settings: Mapping[str, Any], *, cancelled: threading.Event) -> ModelFacts:
         """Load the version in `tree` with the serving `settings` and run it once on zeros.
 

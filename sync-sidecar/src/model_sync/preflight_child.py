@@ -30,12 +30,15 @@ def main() -> None:
     request = json.loads(sys.stdin.readline())
     resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
+    folder = Path(request["folder"])
     try:
-        answer = _inspect(ov, Path(request["folder"]), request["settings"])
+        answer = _inspect(ov, folder, request["settings"])
     except MemoryError:
         answer = {"problem": "loading it needs more memory than preflight allows; make the model smaller"}
     except RuntimeError as error:
-        answer = {"problem": f"OpenVINO cannot load it: {_essence(str(error))}"}
+        reason = _essence(str(error).replace(f"{folder}/", ""))
+        advice = "check that the file is complete and was exported without errors, then upload it again"
+        answer = {"problem": f"OpenVINO cannot load it: {reason}; {advice}"}
     os.write(answer_to, json.dumps(answer).encode())
     os._exit(0)  # no destructor of a half-broken model may change the verdict
 
@@ -103,10 +106,8 @@ def _name(port: Any) -> str:
 def _essence(text: str) -> str:
     """The sentence inside OpenVINO's multi-line message; the rest is source positions of its own."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [
-        line for line in lines if not line.startswith(("Exception from", "Check '")) and ".cpp:" not in line
-    ]
-    return (telling or lines or ["no reason given"])[0][:_MAX_PROBLEM]
+    telling = [line for line in lines if ".cpp:" not in line and not line.endswith(":")]
+    return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:_MAX_PROBLEM]
 
 
 def _die_with_parent() -> None:

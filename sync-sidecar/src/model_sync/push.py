@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import requests
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.quantities import format_duration
 
+from model_sync.catalog import build_catalog
 from model_sync.checksums import format_checksums
 from model_sync.judge import Phase
 from model_sync.object_names import (
@@ -100,8 +100,14 @@ def send(upload: Upload, bucket: S3Bucket, prefix: str, sent: Callable[[StoredFi
     return time.time()
 
 
+def upload_mark(upload: Upload, bucket: S3Bucket, prefix: str) -> str:
+    """How the sidecar's status names this upload, from the bucket's own listing of it."""
+    listing = bucket.list_objects(f"{prefix}{upload.model}/{upload.version}/")
+    return build_catalog(listing, prefix).models[upload.model].versions[upload.version].upload_mark
+
+
 def wait_until_served(
-    upload: Upload, status_url: str, uploaded_at: float, timeout: float
+    upload: Upload, mark: str, status_url: str, timeout: float
 ) -> Iterator[Mapping[str, Any] | None]:
     """Yield the version's status entry whenever it was asked for, until it is served.
 
@@ -119,8 +125,7 @@ def wait_until_served(
         if entry is not None:
             if entry["state"] == Phase.SERVING and entry["digest"] == upload.digest:
                 return
-            listed_since = _unix(status["cycle"]["last_success"]) > uploaded_at
-            if entry["state"] == Phase.REJECTED and listed_since:
+            if entry["state"] == Phase.REJECTED and entry["upload"] == mark:
                 raise RejectedError(f"{upload.model} version {upload.version} is rejected: {entry['reason']}")
         time.sleep(_POLL)
     last = f"{entry['state']}: {entry['reason']}" if entry is not None else "not seen in the bucket"
@@ -150,7 +155,3 @@ def _ask(status_url: str) -> Mapping[str, Any]:
 def _entry(status: Mapping[str, Any], upload: Upload) -> Mapping[str, Any] | None:
     versions = status.get("models", {}).get(upload.model, {}).get("versions", [])
     return next((entry for entry in versions if entry["source"] == upload.version), None)
-
-
-def _unix(iso: str | None) -> float:
-    return datetime.fromisoformat(iso).timestamp() if iso else 0.0

@@ -11,6 +11,7 @@ from edge_common.logs import get_logger
 from model_sync.actions import describe
 from model_sync.board import Board
 from model_sync.bucket_status import FOLDER, BucketStatus
+from model_sync.bucket_watch import BucketWatch
 from model_sync.clock import Clock, SystemClock
 from model_sync.fetch import Fetcher
 from model_sync.fetch_jobs import FetchJobs
@@ -23,15 +24,18 @@ from model_sync.ovms_client import ModelServer
 from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
+from model_sync.server_watch import ServerWatch
 from model_sync.settings import Settings
 from model_sync.state import State
 from model_sync.triggers import EventListener, Wakeup
 from model_sync.volume import Volume
 from model_sync.volume_lock import VolumeLock
+from model_sync.warm_preflight import WarmPreflight
 
 _log = get_logger()
 
 _LOCK_RETRY = 1.0
+_VOLUME_RETRY = 1.0
 
 
 @dataclass
@@ -46,6 +50,7 @@ class Sidecar:
     board: Board
     reconciler: Reconciler
     transfers: ThreadPoolExecutor
+    _volume_trouble: str = ""
 
     @classmethod
     def build(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -54,35 +59,29 @@ class Sidecar:
         wakeup, metrics = Wakeup(), Metrics()
         store, volume = S3Bucket(settings), Volume(settings.models_dir)
         transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
-        fetcher = Fetcher(
-            store=store,
-            transfers=transfers,
-            preflight=settings.preflight == "on",
-            preflight_timeout=settings.preflight_timeout,
-            preflight_memory=settings.preflight_memory,
-        )
-        jobs, cards = FetchJobs(fetcher, wakeup.work_done), ModelCards(store)
+        preflight = None
+        if settings.preflight == "on":
+            preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
+        jobs = FetchJobs(Fetcher(store, transfers, preflight), wakeup.work_done)
+        cards = ModelCards(store)
         rules = Rules(
             settle=settings.settle,
             keep_previous=settings.keep_previous,
             activation_timeout=settings.activation_timeout,
         )
         performer = Performer(volume, State(), jobs, cards, clock, rules.first_retry, rules.longest_retry)
-        reconciler = Reconciler(
+        bucket = BucketWatch(
             store=store,
             prefix=settings.prefix,
-            server=ModelServer(settings.ovms_url),
-            performer=performer,
-            jobs=jobs,
             cards=cards,
             clock=clock,
             metrics=metrics,
-            rules=rules,
-            default_policy=settings.versions,
             poll_interval=settings.poll_interval,
             delete_grace=settings.delete_grace,
             hold=settings.hold,
         )
+        server = ServerWatch(ModelServer(settings.ovms_url), clock)
+        reconciler = Reconciler(bucket, server, performer, metrics, rules, settings.versions)
         board = Board(settings.instance, store.endpoint, store.name, metrics, clock)
         return cls(
             settings, wakeup, store, volume, VolumeLock(volume.lock_path), board, reconciler, transfers
@@ -112,9 +111,20 @@ class Sidecar:
             self.store.ensure_exists(create=True)
 
     def step(self, *, look: bool = False) -> None:
-        """One step of the loop, and its findings posted."""
+        """One step of the loop, and its findings posted.
+
+        A volume that refuses to be written is told and waited for; what serves goes on serving.
+        """
         self.board.beat()
-        self.reconciler.step(look=look)
+        try:
+            self.reconciler.step(look=look)
+            self._volume_trouble = ""
+        except OSError as error:
+            trouble = error.strerror or str(error)
+            if trouble != self._volume_trouble:
+                _log.error("volume_refuses", reason=trouble, path=str(error.filename or self.volume.root))
+            self._volume_trouble = trouble
+            self.wakeup.pause(_VOLUME_RETRY)
         self.board.post(self.reconciler)
 
     def run(self) -> None:
@@ -149,13 +159,13 @@ class Sidecar:
 
         Raises RetryableError when the store fails or `timeout` seconds are not enough.
         """
-        clock = self.reconciler.clock
+        clock = self.reconciler.bucket.clock
         deadline = clock.monotonic() + timeout
         self.step(look=True)
         while not self.wakeup.stopped and clock.monotonic() < deadline:
-            if self.reconciler.cycle.error is not None:
-                raise self.reconciler.cycle.error
-            if not self.reconciler.busy and not self.reconciler.settling:
+            if self.reconciler.bucket.cycle.error is not None:
+                raise self.reconciler.bucket.cycle.error
+            if not self.reconciler.busy:
                 return
             self.step(look=self.wakeup.wait(self.reconciler.next_step_in()))
         raise RetryableError("not everything was done in time; what was done stays, run it again")
@@ -165,8 +175,8 @@ class Sidecar:
         if self.volume.lock_path.parent.is_dir():
             self.reconciler.performer.state = self.volume.load_state() or State()
         self.reconciler.look()
-        if self.reconciler.cycle.error is not None:
-            raise self.reconciler.cycle.error
+        if self.reconciler.bucket.cycle.error is not None:
+            raise self.reconciler.bucket.cycle.error
         return {
             name: [describe(action) for action in plan.actions] or ["nothing to do"]
             for name, plan in self.reconciler.plans.items()
@@ -174,7 +184,7 @@ class Sidecar:
 
     def close(self) -> None:
         """End every thread and let others write to the volume."""
-        self.reconciler.jobs.close()
+        self.reconciler.performer.jobs.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
         self.lock.release()
 

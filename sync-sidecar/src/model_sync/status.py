@@ -26,6 +26,7 @@ class VersionReport:
     size: int = 0
     files: int = 0
     digest: str | None = None
+    upload_mark: str | None = None
     progress: float | None = None
 
 
@@ -51,6 +52,7 @@ def report_model(view: ModelView, plan: ModelPlan, obstacle: str | None = None) 
                 size=upload.size if upload is not None else stored.size if stored is not None else 0,
                 files=len(upload.files if upload is not None else stored.files if stored is not None else ()),
                 digest=stored.digest if stored is not None else None,
+                upload_mark=upload.upload_mark if upload is not None else None,
                 progress=judgement.progress if judgement is not None and running else None,
             )
         )
@@ -102,7 +104,8 @@ def _configured(view: ModelView, plan: ModelPlan, stored: StoredVersion) -> tupl
         return Phase.HELD, "removed from the bucket; it answers until another version can be served"
     if removed:
         return Phase.HELD, view.doubt or "no longer in the bucket; retired when that lasts"
-    if plan.wish.complete and plan.wish.numbers and stored.number not in plan.wish.numbers:
+    replaced = plan.wish.numbers and stored.number not in plan.wish.numbers and plan.wish.complete
+    if replaced and all(view.served.get(number) is VersionState.AVAILABLE for number in plan.wish.numbers):
         return Phase.RETIRING, "replaced"
     return Phase.SERVING, ""
 
@@ -132,6 +135,7 @@ def status_document(
                 "bytes": row.size,
                 "files": row.files,
                 "digest": row.digest,
+                "upload": row.upload_mark,
                 "since": iso_time(since.get((row.model, row.source))),
                 "progress": None if row.progress is None else round(row.progress, 3),
             }

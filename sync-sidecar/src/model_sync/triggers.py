@@ -10,7 +10,7 @@ import urllib3
 from edge_common.errors import RetryableError
 from edge_common.logs import get_logger
 from minio.error import MinioException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from model_sync.object_store import make_client, make_pool
 from model_sync.settings import Settings
@@ -18,8 +18,12 @@ from model_sync.settings import Settings
 _log = get_logger()
 
 _EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-_KEEP_ALIVE_TIMEOUT = 60.0
-"""MinIO writes a blank every few seconds; a stream silent for this long is dead."""
+_KEEP_ALIVE_TIMEOUT = 10.0
+"""MinIO writes a blank twice a second; a stream silent for this long is dead."""
+_MUTE = (
+    "the store opened a stream of events but sends nothing on it, as MinIO of November 2025 to February 2026 "
+    "does; let a webhook of the store call POST /v1/sync, or take another release"
+)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -100,22 +104,26 @@ class EventListener:
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._wakeup.stopped:
+            self._alive = False
             try:
                 self._follow()
+            except ReadTimeoutError:
+                self._tell(_MUTE)
             except (MinioException, HTTPError, OSError, ValueError, RetryableError) as error:
-                if not self._told:
-                    _log.info(
-                        "events_unavailable", reason=str(error)[:200], effect="changes are found by polling"
-                    )
-                    self._told = True
-                pause = _FIRST_PAUSE if self._alive else min(pause * 2, _LONGEST_PAUSE)
+                self._tell(str(error)[:200])
+            if self._alive:
+                self._wakeup.look()  # something may have happened since the stream broke
+            pause = _FIRST_PAUSE if self._alive else min(pause * 2, _LONGEST_PAUSE)
             self._wakeup.pause(pause)
 
+    def _tell(self, reason: str) -> None:
+        if not self._told:
+            _log.info("events_unavailable", reason=reason, effect="changes are found by polling")
+            self._told = True
+
     def _follow(self) -> None:
-        self._alive = False
         pool = make_pool(self._settings, read_timeout=_KEEP_ALIVE_TIMEOUT, kind=_OneStreamPool)
         client = make_client(self._settings, pool)
-        self._wakeup.look()  # whatever happened while nobody listened
         with client.listen_bucket_notification(
             self._settings.bucket, prefix=self._settings.prefix, events=_EVENTS
         ) as events:

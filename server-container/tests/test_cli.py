@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ovms_lite.errors import UsageError
+from ovms_lite.options import Cors, ServerOptions, single_model
+from ovms_lite.version_policy import AllVersions
+
+if TYPE_CHECKING:
+    from conftest import Models
+
+COMMAND = Path(sys.executable).with_name("ovms-lite")
+
+
+def _run(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, *flags], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("flags", [[], ["--help"], ["--version"]])
+def test_asking_what_it_is_succeeds(flags: list[str]) -> None:
+    done = _run(*flags)
+    assert done.returncode == 0
+    assert "ovms-lite" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        (["--no_such_flag"], "--no_such_flag"),
+        (["--rest_port", "abc"], "--rest_port"),
+        (["--config_path", "c.json", "--rest_port", "1", "--port", "9000"], "gRPC"),
+    ],
+)
+def test_a_wrong_flag_is_64_with_one_sentence(flags: list[str], names: str) -> None:
+    done = _run(*flags)
+    assert done.returncode == 64
+    assert names in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_taken_port_and_a_missing_file_are_1_with_one_sentence(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"model_config_list": []}')
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        flags = ["--rest_bind_address", "127.0.0.1", "--rest_port", port, "--config_path"]
+        busy = _run(*flags, str(config))
+        missing = _run(*flags, str(tmp_path / "nowhere.json"))
+    assert (busy.returncode, missing.returncode) == (1, 1)
+    assert f"cannot listen on 127.0.0.1:{port}" in busy.stderr
+    assert "nowhere.json" in missing.stderr
+    assert "Traceback" not in busy.stderr + missing.stderr
+
+
+def test_a_single_model_that_cannot_be_loaded_fails_the_start(models: Models) -> None:
+    models.broken("m", 1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    flags = ["--rest_bind_address", "127.0.0.1", "--rest_port", port]
+    done = _run(*flags, "--model_name", "m", "--model_path", str(models.root / "m"))
+    assert done.returncode == 1
+    assert "the model m cannot be loaded" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rest_port": 0},
+        {"rest_port": 70000},
+        {"config_path": None},
+        {"poll_seconds": -1},
+        {"metrics_families": ("ovms_streams",)},
+        {"cpu_extension": Path("/nowhere/lib.so")},
+    ],
+)
+def test_combinations_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        ServerOptions(**({"rest_port": 8000, "config_path": Path("c")} | options))  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_flags_of_one_model_are_read_like_config_json() -> None:
+    flags = {"base_path": "/m", "model_version_policy": '{"all": {}}', "shape": '{"x": "(1,2)"}', "nireq": 2}
+    model = single_model("m", flags)
+    assert model is not None
+    assert model.policy == AllVersions()
+    assert (model.shape, model.nireq, model.base_path) == ((("x", "(1,2)"),), 2, Path("/m"))
+    assert single_model(None, {"nireq": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("m", {}),
+        (None, {"base_path": "/m"}),
+        ("m", {"base_path": "/m", "plugin_config": "{"}),
+        ("m", {"base_path": "/m", "model_version_policy": '{"newest": {}}'}),
+    ],
+)
+def test_wrong_flags_of_one_model_are_refused(name: str | None, flags: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        single_model(name, flags)
+
+
+def test_cors_flags_become_headers_and_cannot_smuggle_others() -> None:
+    assert b"access-control-allow-origin: http://ui\r\n" in Cors(origins="http://ui").header_lines()
+    with pytest.raises(UsageError):
+        Cors(origins="a\r\nset-cookie: b").header_lines()

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import openvino as ov
+import pytest
+from openvino import opset13 as ops
+from ovms_lite.errors import LoadError
+from ovms_lite.loading import LoadedModel, ModelLoader
+from ovms_lite.model_config import ModelConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Models
+
+
+@pytest.fixture(scope="session")
+def loader() -> ModelLoader:
+    return ModelLoader()
+
+
+def _load(loader: ModelLoader, models: Models, **settings: object) -> LoadedModel:
+    return loader.load(ModelConfig("m", models.root / "m", **settings), 1)  # type: ignore[arg-type]  # any setting
+
+
+def _shape(loaded: LoadedModel) -> list[int]:
+    return [dimension.as_metadata() for dimension in loaded.inputs[0].shape]
+
+
+def test_inputs_and_outputs_are_described(loader: ModelLoader, models: Models) -> None:
+    models.add("m", 1, 1.0, ("n", 4))
+    loaded = _load(loader, models)
+    assert (loaded.inputs[0].name, loaded.outputs[0].name) == ("x", "y")
+    assert _shape(loaded) == [-1, 4]
+    assert loaded.model_info == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape"),
+    [
+        ({"shape": "(3,4)"}, [3, 4]),
+        ({"shape": (("x", "(1:5,4)"),)}, [-1, 4]),
+        ({"shape": "auto"}, [-1, -1]),
+        ({"batch_size": 5}, [5, 4]),
+        ({"batch_size": "2:6"}, [-1, 4]),
+        ({"batch_size": 0}, [-1, 4]),
+        ({"batch_size": 9, "shape": "(2,4)"}, [2, 4]),
+    ],
+)
+def test_shape_and_batch_size_reshape_the_model(
+    loader: ModelLoader, models: Models, settings: dict[str, object], shape: list[int]
+) -> None:
+    models.add("m", 1, 1.0, ("n", 4))
+    assert _shape(_load(loader, models, **settings)) == shape
+
+
+def _save_image_model(folder: Path) -> None:
+    image = ops.parameter(ov.PartialShape([1, 3, 8, 8]), ov.Type.f32, name="img")
+    image.output(0).set_names({"img"})
+    mean = ops.reduce_mean(image, ops.constant(np.array([2, 3], np.int64)), keep_dims=False)
+    model = ov.Model([ops.result(mean)], [image], "image")
+    model.set_rt_info(["cat", "dog"], ["model_info", "labels"])
+    model.set_rt_info("fit", ["model_info", "resize", "type"])
+    folder.mkdir(parents=True)
+    ov.save_model(model, str(folder / "model.xml"))
+
+
+def test_a_layout_change_transposes_what_clients_send(loader: ModelLoader, models: Models) -> None:
+    _save_image_model(models.root / "m" / "1")
+    loaded = _load(loader, models, layout="NHWC:NCHW")
+    assert _shape(loaded) == [1, 8, 8, 3]
+    assert loaded.inputs[0].layout == "NHWC"
+    assert _shape(_load(loader, models)) == [1, 3, 8, 8]
+
+
+def test_the_facts_in_an_ir_are_texts(loader: ModelLoader, models: Models) -> None:
+    _save_image_model(models.root / "m" / "1")
+    loaded = _load(loader, models)
+    assert loaded.model_info == {"labels": "cat dog", "resize": {"type": "fit"}}
+
+
+def test_a_mapping_file_renames_tensors(loader: ModelLoader, models: Models) -> None:
+    folder = models.add("m", 1, 1.0)
+    (folder / "mapping_config.json").write_text('{"inputs": {"x": "pixels"}, "outputs": {"y": "scores"}}')
+    loaded = _load(loader, models)
+    assert (loaded.inputs[0].name, loaded.outputs[0].name) == ("pixels", "scores")
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "reason"),
+    [
+        ({"shape": "(1,7)"}, 412, "cannot be compiled"),
+        ({"shape": "(1,"}, 500, "shape"),
+        ({"layout": "QQQ"}, 500, "layout 'QQQ' is not understood"),
+        ({"plugin_config": (("NO_SUCH_KEY", "1"),)}, 412, "NO_SUCH_KEY"),
+        ({"target_device": "MOON"}, 412, "MOON"),
+        ({"nireq": 100_001}, 500, "nireq"),
+        ({"unsupported": "stateful models"}, 500, "stateful models"),
+    ],
+)
+def test_a_setting_that_does_not_work_fails_only_this_version_and_says_why(
+    loader: ModelLoader, models: Models, settings: dict[str, object], status: int, reason: str
+) -> None:
+    folder = models.add("m", 1, 1.0, (1, 2))
+    (folder / "mapping_config.json").write_text("{}")
+    two = ops.parameter([1, 2], ov.Type.f32, name="x")
+    two.output(0).set_names({"x"})
+    fixed = ov.Model([ops.matmul(two, ops.constant(np.ones((2, 3), np.float32)), False, False)], [two])
+    ov.save_model(fixed, str(folder / "model.xml"))
+    with pytest.raises(LoadError, match=reason) as caught:
+        _load(loader, models, **settings)
+    assert caught.value.reload_status == status
+
+
+def test_broken_files_say_which(loader: ModelLoader, models: Models) -> None:
+    models.broken("m", 1)
+    with pytest.raises(LoadError, match=r"model\.onnx cannot be read"):
+        _load(loader, models)
+
+
+def test_nireq_and_streams_follow_the_settings(loader: ModelLoader, models: Models) -> None:
+    models.add("m", 1, 1.0)
+    assert _load(loader, models, nireq=7).request_count == 7
+    assert _load(loader, models, plugin_config=(("NUM_STREAMS", "1"),)).request_count == 1
+
+
+def test_only_models_whose_runs_cannot_be_long_are_brief(loader: ModelLoader, models: Models) -> None:
+    models.slow("m", 1)
+    assert not _load(loader, models).is_brief
+    models.add("m", 2, 1.0, ("n", 2))
+    assert not loader.load(ModelConfig("m", models.root / "m"), 2).is_brief
+    models.add("m", 3, 1.0)
+    assert not loader.load(ModelConfig("m", models.root / "m", nireq=2), 3).is_brief

@@ -1,6 +1,7 @@
 """A small real HTTP server that speaks the protocols the client speaks, and misbehaves on request."""
 
 import json
+import socket
 import threading
 import time
 from collections import deque
@@ -56,8 +57,19 @@ class Request:
     batch: NDArray[Any] | None = None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_arguments: Any) -> None:
+        """A client that goes away in the middle is what some tests are about; it needs no traceback."""
+
+
 class FakeKServe:
-    """`faults` are taken one by one by inference requests: `retired`, `cut`, `slow`, or (status, text)."""
+    """`faults` are taken one by one by inference requests.
+
+    `retired`; `cut`: no answer; `slow`: none until `release_slow`; `hold`: like it, then cut, twice;
+    (status, text).
+    """
 
     def __init__(self) -> None:
         self.models: dict[str, FakeModel] = {}
@@ -69,8 +81,7 @@ class FakeKServe:
         self.requests: list[Request] = []
         self.release_slow = threading.Event()
         self.has_config_status = True
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), _handler_for(self))
         self._server = server
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
 
@@ -134,15 +145,17 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
 
         def _infer(self, request: Request, tail: bytes) -> None:
             fault = fake.faults.popleft() if fake.faults else None
-            if fault == "cut":
-                self.close_connection = True
-                self.connection.shutdown(2)
-                return
             if fault == "retired":
                 self._answer_json(404, {"error": RETIRED})
                 return
-            if fault == "slow":
+            if fault in {"slow", "hold"}:
                 fake.release_slow.wait(10)
+            if fault == "hold":
+                fake.faults.append("cut")  # the retry finds no answer either
+            if fault in {"cut", "hold"}:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
             if isinstance(fault, tuple):
                 self._answer_json(fault[0], {"error": fault[1]})
                 return

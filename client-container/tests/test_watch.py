@@ -150,6 +150,40 @@ def test_a_model_that_answered_before_the_outage_is_not_asked_twice(
     assert [request.path.split("/")[3] for request in server.sent("/infer")] == ["a", "b", "b", "b"]
 
 
+def test_a_picture_the_server_never_answers_for_is_given_up_and_the_next_one_taken(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification], logged: Logged
+) -> None:
+    server.models["m"] = FakeModel()
+    server.faults.extend(["cut"] * 6)
+    put(tmp_path, "hangs.jpg", jpeg("red"))
+    with Running(make_watch(server)):
+        wait_until(lambda: logged.of("inference_failed"))
+        put(tmp_path, "works.jpg", jpeg("red"))
+        wait_until(lambda: shown)
+    assert [result.picture for result in shown] == ["works.jpg"]
+    assert [line["image"] for line in logged.of("inference_failed")] == ["hangs.jpg"]
+
+
+def test_a_picture_that_is_replaced_during_an_outage_is_seen_by_every_model(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification]
+) -> None:
+    server.models = {"a": FakeModel(), "b": FakeModel()}
+    server.cards = {"a": CARD, "b": CARD}
+    server.faults.extend(["works", "hold"])
+    put(tmp_path, "p.jpg", jpeg("red"))
+    with Running(make_watch(server)):
+        wait_until(lambda: len(shown) == 1)
+        server.fixed_answers["/v1/config"] = (503, b"{}")
+        put(tmp_path, "p.jpg", jpeg("green"))
+        server.release_slow.set()
+        asked = len(server.sent("/v1/config"))
+        wait_until(lambda: len(server.sent("/v1/config")) > asked + 3)
+        server.fixed_answers.clear()
+        wait_until(lambda: len(shown) == 3)
+    told = [(result.model, result.verdict.top1) for result in shown]
+    assert told == [("a", "red"), ("a", "green"), ("b", "green")]
+
+
 def test_a_damaged_picture_is_told_once_and_tried_again_when_it_changes(
     server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification], logged: Logged
 ) -> None:

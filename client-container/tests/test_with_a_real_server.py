@@ -160,7 +160,7 @@ def test_a_swap_to_a_model_with_another_input_fails_no_request(
     failures: list[str] = []
 
     def keep_asking() -> None:
-        described = session.discovery.describe("floats")
+        described = session.discovery.describe("floats")  # kept, as if every refresh came too late
         while not stop.is_set():
             picture = decode_picture("red.jpg", pictures[0].read_bytes(), session.limits)
             for result in session.classifier.classify(described, [picture]):

@@ -25,6 +25,8 @@ from car_client.settings import Transport
 from car_client.transport import choose_transport
 
 _NOT_FOUND = 404
+_MOST_VERSIONS = 3
+"""One request is prepared for at most: the version known, its successor, and one that came meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,9 @@ class Classifier:
         self._transport = transport
         self._batch_size = batch_size
 
-    def batches(self, model: ServedModel, pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
-        """`pictures` in the portions that go in one request each."""
-        size = model.batch or self._batch_size
-        return (pictures[start : start + size] for start in range(0, len(pictures), size))
+    def batch_size(self, model: ServedModel) -> int:
+        """The most pictures that go in one request to `model`."""
+        return model.batch or self._batch_size
 
     def classify(
         self, model: ServedModel, pictures: Sequence[Picture], *, top_k: int | None = None
@@ -82,35 +83,32 @@ class Classifier:
         ServerUnreachableError, ServerFailedError, ModelChangingError, UnusableModelError, and
         UnknownModelError when the model is gone.
         """
-        for batch in self.batches(model, pictures):
-            yield from self._classify_batch(model, batch, top_k)
+        size = self.batch_size(model)
+        for start in range(0, len(pictures), size):
+            yield from self._classify_batch(model, pictures[start : start + size], top_k)
 
     def _classify_batch(
         self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
     ) -> list[Classification]:
-        try:
-            asked = self._ask(model, pictures)
-        except RequestRefusedError:
-            current = self._discovery.describe(model.name)
-            if current.version == model.version:
-                raise
-            return self._classify_with_current(current, pictures, top_k)
-        if asked.answers_for(model):
-            return asked.read(model, pictures, top_k)
-        current = self._discovery.describe(model.name)
-        if asked.answers_for(current) and _same_request(current, model):
-            return asked.read(current, pictures, top_k)
-        return self._classify_with_current(current, pictures, top_k)
+        for _ in range(_MOST_VERSIONS):
+            asked = self._ask_unless_changed(model, pictures)
+            if asked is not None and asked.answers_for(model):
+                return asked.read(model, pictures, top_k)
+            described, model = model, self._discovery.describe(model.name)
+            if asked is not None and asked.answers_for(model) and _same_request(described, model):
+                return asked.read(model, pictures, top_k)
+        raise ModelChangingError(
+            f"model {model.name} changed its version {_MOST_VERSIONS} times during one request; try again"
+        )
 
-    def _classify_with_current(
-        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
-    ) -> list[Classification]:
-        asked = self._ask(model, pictures)
-        if not asked.answers_for(model):
-            raise ModelChangingError(
-                f"model {model.name} changed its version twice during one request; try again"
-            )
-        return asked.read(model, pictures, top_k)
+    def _ask_unless_changed(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked | None":
+        """None when the request was refused because the version it was prepared for is not the one served."""
+        try:
+            return self._ask(model, pictures)
+        except RequestRefusedError:
+            if self._discovery.describe(model.name).version == model.version:
+                raise
+            return None
 
     def _ask(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked":
         transport = choose_transport(self._transport, model, pictures)

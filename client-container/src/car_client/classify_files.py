@@ -18,6 +18,9 @@ from car_client.model_table import ModelTable
 from car_client.served_model import ServedModel
 from car_client.session import Session
 
+_FILES_AT_ONCE = 8
+"""Bounds the memory: a decoded photo of 12 megapixels takes 36 MB."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -54,22 +57,44 @@ def classify_files(
     ServerUnreachableError. The server is not asked when no file is a picture.
     """
     outcome = Outcome()
+    chosen: list[ServedModel] | None = None
+    for start in range(0, len(files), _FILES_AT_ONCE):
+        pictures = _read_pictures(files[start : start + _FILES_AT_ONCE], session.limits, outcome)
+        if pictures and chosen is None:
+            chosen = _chosen(session.discovery.refresh(), models)
+        for model in chosen or ():
+            if model.name not in outcome.failed:
+                _classify(session, model, pictures, top_k=top_k, show=show, outcome=outcome)
+    return outcome
+
+
+def _classify(
+    session: Session,
+    model: ServedModel,
+    pictures: Sequence[Picture],
+    *,
+    top_k: int | None,
+    show: Callable[[Classification], None],
+    outcome: Outcome,
+) -> None:
+    try:
+        for result in session.classifier.classify(model, pictures, top_k=top_k):
+            outcome.results.append(result)
+            show(result)
+    except ServerUnreachableError:
+        raise
+    except EdgeError as error:
+        outcome.failed[model.name] = error
+
+
+def _read_pictures(files: Sequence[Path], limits: PictureLimits, outcome: Outcome) -> list[Picture]:
     pictures: list[Picture] = []
     for file in files:
         try:
-            pictures.append(_read_picture(file, session.limits))
+            pictures.append(_read_picture(file, limits))
         except NotAPictureError as error:
             outcome.rejected[str(file)] = error
-    for model in _chosen(session.discovery.refresh(), models) if pictures else ():
-        try:
-            for result in session.classifier.classify(model, pictures, top_k=top_k):
-                outcome.results.append(result)
-                show(result)
-        except ServerUnreachableError:
-            raise
-        except EdgeError as error:
-            outcome.failed[model.name] = error
-    return outcome
+    return pictures
 
 
 def _read_picture(file: Path, limits: PictureLimits) -> Picture:

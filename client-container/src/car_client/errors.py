@@ -30,7 +30,7 @@ class ServerFailedError(RetryableError):
 
 
 class ModelChangingError(RetryableError):
-    """The version that answered was not the one the request was made for, twice in a row."""
+    """The version that answered was never the one the request was made for, however often it was remade."""
 
 
 class RequestRefusedError(RejectedError):

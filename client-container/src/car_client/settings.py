@@ -25,9 +25,7 @@ class Transport(StrEnum):
 class Settings(BaseSettings):
     """Everything that can be set; `car-client --help` and the README describe the same fields."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=False
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     server_url: str = Field("http://localhost:8000", description="Address of the model server's REST port.")
     sidecar_url: str | None = Field(

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -14,10 +14,14 @@ from car_client.decode import SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A picture as it arrived: a name for people, and the bytes of the file."""
+    """A picture as it arrived: a name for people, and the bytes of the file.
+
+    `revision` tells two states of the same name apart, such as a file that was replaced.
+    """
 
     name: str
-    content: bytes
+    content: bytes = field(compare=False)
+    revision: str
 
 
 class Source(Protocol):
@@ -64,6 +68,7 @@ class FolderSource:
             if self._seen.get(name) == signature and self._done.get(name) != signature
         ]
         self._seen = found
+        self._offered = {name: signature for name, signature in self._offered.items() if name in found}
         self._done = {name: signature for name, signature in self._done.items() if name in found}
         complete.sort(key=lambda name: (found[name].modified_ns, name))
         frames = [self._read(name, found[name]) for name in complete[:at_most]]
@@ -101,7 +106,7 @@ class FolderSource:
         if not unchanged:
             return None
         self._offered[name] = expected
-        return Frame(name, content)
+        return Frame(name, content, revision=str(expected))
 
 
 def _signature_of(entry: os.DirEntry[str]) -> _Signature | None:

@@ -1,7 +1,8 @@
 """The endless part: follow the server's models, and classify every picture that arrives with all of them."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.logs import get_logger
@@ -16,7 +17,10 @@ from car_client.served_model import ServedModel
 from car_client.sources import Frame, Source
 
 _log = get_logger()
-_FRAMES_A_ROUND = 32
+_FRAMES_A_ROUND = 8
+"""Bounds the memory: a decoded photo of 12 megapixels takes 36 MB."""
+_MOST_INTERRUPTIONS = 3
+"""Requests without an answer, while the server lists its models, before a picture is given up for a model."""
 
 
 class Watch:
@@ -46,7 +50,7 @@ class Watch:
         self._table = ModelTable()
         self._server_trouble: str | None = None
         self._source_trouble: str | None = None
-        self._answered: dict[str, set[str]] = {}
+        self._progress: dict[Frame, _Progress] = {}
         self.rejected = 0
         """Pictures that could not be classified, with some model or at all."""
 
@@ -115,16 +119,24 @@ class Watch:
 
         Raises ServerUnreachableError; then nothing is acknowledged, and who has answered is remembered.
         """
-        pictures = {frame.name: picture for frame in frames if (picture := self._decode(frame)) is not None}
+        self._progress = {frame: self._progress.get(frame, _Progress()) for frame in frames}
+        pictures = {frame: picture for frame in frames if (picture := self._decode(frame)) is not None}
         for model in self._table.usable.values():
-            waiting = [p for p in pictures.values() if model.name not in self._answered.get(p.name, ())]
-            for batch in self._classifier.batches(model, waiting):
+            waiting = [frame for frame in pictures if model.name not in self._progress[frame].answered]
+            for batch in self._batches(model, waiting):
                 if stop.is_set():
                     return
-                self._classify_batch(model, batch)
+                progress = [self._progress[frame] for frame in batch]
+                self._classify_batch(model, [pictures[frame] for frame in batch], progress)
         for frame in frames:
-            self._answered.pop(frame.name, None)
             self._source.acknowledge(frame)
+
+    def _batches(self, model: ServedModel, frames: Sequence[Frame]) -> Iterable[Sequence[Frame]]:
+        """What goes in one request; what found no answer before goes alone, so that it takes none along."""
+        fresh = [frame for frame in frames if not self._progress[frame].interruptions]
+        tried = [[frame] for frame in frames if self._progress[frame].interruptions]
+        size = self._classifier.batch_size(model)
+        return [*(fresh[start : start + size] for start in range(0, len(fresh), size)), *tried]
 
     def _decode(self, frame: Frame) -> Picture | None:
         try:
@@ -135,12 +147,16 @@ class Watch:
             self._source.acknowledge(frame)
             return None
 
-    def _classify_batch(self, model: ServedModel, pictures: Sequence[Picture]) -> None:
+    def _classify_batch(
+        self, model: ServedModel, pictures: Sequence[Picture], progress: Sequence["_Progress"]
+    ) -> None:
         try:
             results = list(self._classifier.classify(model, pictures))
-        except ServerUnreachableError:
-            raise
         except (RejectedError, RetryableError) as error:
+            for entry in progress:
+                entry.interruptions += isinstance(error, ServerUnreachableError)
+            if any(0 < entry.interruptions < _MOST_INTERRUPTIONS for entry in progress):
+                raise
             for picture in pictures:
                 _log.warning("inference_failed", model=model.name, image=picture.name, error=str(error))
             self.rejected += len(pictures)
@@ -148,5 +164,14 @@ class Watch:
             for result in results:
                 log_inference(result)
                 self._show(result)
-        for picture in pictures:
-            self._answered.setdefault(picture.name, set()).add(model.name)
+        for entry in progress:
+            entry.answered.add(model.name)
+            entry.interruptions = 0
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a frame has come; kept while it is offered again and again."""
+
+    answered: set[str] = field(default_factory=set)
+    interruptions: int = 0

@@ -78,3 +78,9 @@ def test_colour_order_and_layout_are_as_the_card_says(
     assert tensor.flags.c_contiguous
     last = tensor[0, :, 79, 119] if layout is Layout.NCHW else tensor[0, 79, 119]
     assert last.tolist() == first_pixel
+
+
+def test_values_for_an_integer_tensor_are_rounded_and_kept_in_its_range() -> None:
+    card = ImageInput(color=Color.BGR, layout=Layout.NHWC, mean=(100, 0, 0), scale=(1, 2, 0.25))
+    tensor = input_tensor(np.full((1, 1, 3), (30, 51, 200), np.uint8), card, (1, 1), np.uint8)
+    assert tensor[0, 0, 0].tolist() == [0, 26, 255]

@@ -35,6 +35,9 @@ def input_tensor(
         pixels = (pixels.astype(np.float32) - mean) / scale
     if image.layout is Layout.NCHW:
         pixels = pixels.transpose(2, 0, 1)
+    if np.issubdtype(dtype, np.integer) and pixels.dtype != dtype:
+        bounds = np.iinfo(np.dtype(dtype))
+        pixels = np.rint(pixels).clip(bounds.min, bounds.max)
     return np.ascontiguousarray(pixels[None], dtype=dtype)
 
 

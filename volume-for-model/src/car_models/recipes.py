@@ -62,7 +62,7 @@ TEMPERATURES = {Variant.PLAIN: 0.7, Variant.SHARP: 0.5}
 
 The networks were trained with label smoothing (0.1, as all EfficientNets), which leaves a little probability
 on each of the 1000 classes. "Not a vehicle" sums 972 of them and would win narrow decisions by their number
-alone: at 1.0 a photographed pickup loses to it. 0.7 was chosen on the photos in the README, not calibrated.
+alone: at 1.0 Lite0 loses four of the README's pictures to it. 0.7 was chosen on these, it is not calibrated.
 """
 
 

@@ -1,0 +1,54 @@
+"""The README promises what the commands do."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from car_models.classifier import Classifier
+from car_models.cli import main
+
+from .conftest import LITE0, LITE2
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def without_probabilities(row: str) -> str:
+    """Drop numbers that another processor may round differently, and the padding."""
+    return re.sub(r" +", " ", re.sub(r" [01]\.\d\d\b", "", row))
+
+
+def test_the_table_of_results_is_what_evaluate_prints(
+    models: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [str(models / name / "1") for name in (LITE0, LITE2)]
+    monkeypatch.setattr(sys, "argv", ["car-models", "evaluate", *folders, "--pictures", str(pictures)])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    printed = [without_probabilities(row) for row in capsys.readouterr().out.splitlines() if "|" in row]
+    written = [without_probabilities(row) for row in README.splitlines() if "|" in row]
+    rows = [row for row in printed if "---" not in row]
+    assert len(rows) == 15
+    assert [row for row in rows if row not in written] == []
+
+
+def test_every_command_of_the_first_lines_exists(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = set(re.findall(r"^    car-models (\w+)", README, re.MULTILINE))
+    monkeypatch.setattr(sys, "argv", ["car-models", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert named <= set(re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE))
+
+
+def test_every_field_of_the_cards_is_described(classifier: Callable[[str], Classifier]) -> None:
+    for model in (LITE0, LITE2):
+        card = classifier(model).card.model_dump(exclude_defaults=True, exclude={"schema_version"})
+        fields = {
+            f"`{section}.{key}`" if isinstance(value, dict) else f"`{section}`"
+            for section, value in card.items()
+            for key in (value if isinstance(value, dict) else [""])
+        }
+        assert not [field for field in fields if field not in README and field != "`input.resize`"]

@@ -1,13 +1,13 @@
 import io
 
 import pytest
-from car_client.classify import Classification
-from car_client.describe import describe_model
 from car_client.display import show_classification, show_models
+from car_client.inference.classifier import Classification
+from car_client.inference.postprocess import Prediction, Verdict
 from car_client.kserve.metadata import Metadata
 from car_client.kserve.tensors import TensorSpec
-from car_client.model_table import ModelTable
-from car_client.postprocess import Prediction, Verdict
+from car_client.models.describe import describe_model
+from car_client.models.model_table import ModelTable
 from car_client.settings import Transport
 from edge_common.served_state import VersionState
 from rich.console import Console

@@ -3,8 +3,8 @@ import json
 from typing import Any, Protocol
 
 import pytest
-from car_client.classify import Classification
-from car_client.postprocess import Prediction, Verdict
+from car_client.inference.classifier import Classification
+from car_client.inference.postprocess import Prediction, Verdict
 from car_client.reports import log_inference
 from car_client.settings import Transport
 from edge_common.logs import LogFormat, configure_logging

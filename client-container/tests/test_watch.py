@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from car_client.cards import CardReader
-from car_client.classify import Classification, Classifier
-from car_client.decode import PictureLimits
-from car_client.discovery import Discovery
+from car_client.inference.classifier import Classification, Classifier
 from car_client.kserve.connection import Connection
+from car_client.models.cards import CardReader
+from car_client.models.discovery import Discovery
+from car_client.pictures.decode import PictureLimits
+from car_client.pictures.sources import FolderSource
 from car_client.settings import Transport
-from car_client.sources import FolderSource
 from car_client.watch import Watch
 from edge_common.errors import RetryableError
 from fake_kserve import FakeKServe, FakeModel, wait_until

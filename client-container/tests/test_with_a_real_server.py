@@ -13,9 +13,9 @@ from typing import Any, Self
 
 import numpy as np
 import pytest
-from car_client.classify import Classification
 from car_client.classify_files import classify_files
-from car_client.decode import decode_picture
+from car_client.inference.classifier import Classification
+from car_client.pictures.decode import decode_picture
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
 from fake_kserve import FakeKServe, FakeModel, wait_until

@@ -10,13 +10,13 @@ from edge_common.errors import EdgeError, RejectedError
 from edge_common.logs import LogLevel, configure_logging
 from rich.console import Console
 
-from car_client.classify import Classification
 from car_client.classify_files import classify_files
 from car_client.display import show_classification, show_models
+from car_client.inference.classifier import Classification
+from car_client.pictures.sources import FolderSource
 from car_client.reports import classification_document, log_inference, outcome_document, table_document
 from car_client.session import Session
 from car_client.settings import Settings, Transport, load_settings
-from car_client.sources import FolderSource
 from car_client.stopping import stop_on_signals
 from car_client.watch import Watch
 

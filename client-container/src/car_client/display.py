@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from car_client.classify import Classification
-from car_client.model_table import ModelTable
-from car_client.postprocess import NOT_SURE
+from car_client.inference.classifier import Classification
+from car_client.inference.postprocess import NOT_SURE
+from car_client.models.model_table import ModelTable
 
 _BAR_CELLS = 30
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from edge_common.logs import get_logger
 
-from car_client.classify import Classification
 from car_client.classify_files import Outcome
-from car_client.model_table import ModelChange, ModelTable
-from car_client.served_model import ServedModel
-from car_client.transport import why_no_jpeg
+from car_client.inference.classifier import Classification
+from car_client.inference.transport import why_no_jpeg
+from car_client.models.model_table import ModelChange, ModelTable
+from car_client.models.served_model import ServedModel
 
 _log = get_logger()
 _LOGGED = 5

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 
-from car_client.decode import Picture
 from car_client.kserve.tensors import NUMPY_TYPES
-from car_client.served_model import ServedModel
+from car_client.models.served_model import ServedModel
+from car_client.pictures.decode import Picture
 from car_client.settings import Transport
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from car_client.errors import UnusableModelError
+from car_client.inference.postprocess import NOT_SURE, Verdict, read_scores
 from car_client.kserve.tensors import TensorSpec
-from car_client.postprocess import NOT_SURE, Verdict, read_scores
-from car_client.served_model import FactSource, Preprocessing, ServedModel
+from car_client.models.served_model import FactSource, Preprocessing, ServedModel
 from edge_common.model_card import Activation, Color, Layout
 from hypothesis import given
 from hypothesis import strategies as st

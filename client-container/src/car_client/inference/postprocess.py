@@ -8,7 +8,7 @@ from edge_common.model_card import Activation
 from numpy.typing import NDArray
 
 from car_client.errors import UnusableModelError
-from car_client.served_model import ServedModel
+from car_client.models.served_model import ServedModel
 
 NOT_SURE: Final = "not sure"
 _ROUNDING: Final = 0.02

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from car_client.decode import Picture
-from car_client.discovery import Discovery
 from car_client.errors import ModelChangingError, RequestRefusedError, ServerFailedError
+from car_client.inference.postprocess import Verdict, read_scores
+from car_client.inference.transport import choose_transport
 from car_client.kserve.connection import Answer, Connection
 from car_client.kserve.inference_codec import (
     HEADER_LENGTH,
@@ -18,11 +18,11 @@ from car_client.kserve.inference_codec import (
     decode_answer,
     encode_request,
 )
-from car_client.postprocess import Verdict, read_scores
-from car_client.preprocess import preprocess
-from car_client.served_model import ServedModel
+from car_client.models.discovery import Discovery
+from car_client.models.served_model import ServedModel
+from car_client.pictures.decode import Picture
+from car_client.pictures.preprocess import preprocess
 from car_client.settings import Transport
-from car_client.transport import choose_transport
 
 _NOT_FOUND = 404
 _MOST_VERSIONS = 3

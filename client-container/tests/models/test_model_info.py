@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 from car_client.errors import UnusableModelError
-from car_client.facts import Facts
-from car_client.model_info import facts_of_model_info
-from car_client.served_model import FactSource, PadAnchor
+from car_client.models.facts import Facts
+from car_client.models.model_info import facts_of_model_info
+from car_client.models.served_model import FactSource, PadAnchor
 from edge_common.model_card import Color, Layout, ResizeMode
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,8 +13,8 @@ from typing import Any
 from edge_common.model_card import Color, Layout, ResizeMode, Triple
 
 from car_client.errors import UnusableModelError
-from car_client.facts import Facts
-from car_client.served_model import NO_MEAN, NO_SCALE, FactSource, PadAnchor, Resizing
+from car_client.models.facts import Facts
+from car_client.models.served_model import NO_MEAN, NO_SCALE, FactSource, PadAnchor, Resizing
 
 RESIZE_TYPES: Mapping[str, tuple[ResizeMode, PadAnchor]] = {
     "standard": (ResizeMode.STRETCH, PadAnchor.CENTER),

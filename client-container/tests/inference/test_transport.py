@@ -3,11 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from car_client.decode import Picture, PictureLimits, decode_picture
+from car_client.inference.transport import choose_transport, why_no_jpeg
 from car_client.kserve.tensors import TensorSpec
-from car_client.served_model import FactSource, Preprocessing, Resizing, ServedModel
+from car_client.models.served_model import FactSource, Preprocessing, Resizing, ServedModel
+from car_client.pictures.decode import Picture, PictureLimits, decode_picture
 from car_client.settings import Transport
-from car_client.transport import choose_transport, why_no_jpeg
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 from made_pictures import encoded, jpeg
 

@@ -1,10 +1,10 @@
 import dataclasses
 
-from car_client.describe import describe_model
 from car_client.kserve.metadata import Metadata
 from car_client.kserve.tensors import TensorSpec
-from car_client.model_table import ModelTable, changes
-from car_client.served_model import ServedModel
+from car_client.models.describe import describe_model
+from car_client.models.model_table import ModelTable, changes
+from car_client.models.served_model import ServedModel
 
 
 def served(version: int) -> ServedModel:

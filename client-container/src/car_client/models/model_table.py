@@ -6,7 +6,7 @@ from typing import Literal
 
 from edge_common.served_state import ServedModels
 
-from car_client.served_model import ServedModel
+from car_client.models.served_model import ServedModel
 
 EventName = Literal[
     "model_available", "model_version_changed", "model_description_changed", "model_gone", "model_unusable"

@@ -9,7 +9,7 @@ from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 from numpy.typing import NDArray
 
 from car_client.kserve.tensors import NUMPY_TYPES
-from car_client.served_model import PadAnchor, Preprocessing, Resizing
+from car_client.models.served_model import PadAnchor, Preprocessing, Resizing
 
 _KERNELS: Final[Mapping[Interpolation, int]] = {
     Interpolation.NEAREST: cv2.INTER_NEAREST,

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 from car_client.kserve.tensors import NUMPY_TYPES
-from car_client.preprocess import preprocess, resize
-from car_client.served_model import PadAnchor, Preprocessing, Resizing
+from car_client.models.served_model import PadAnchor, Preprocessing, Resizing
+from car_client.pictures.preprocess import preprocess, resize
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 from hypothesis import given
 from hypothesis import strategies as st

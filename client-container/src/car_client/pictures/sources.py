@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge_common.errors import FatalError, RetryableError
 
-from car_client.decode import SUFFIXES
+from car_client.pictures.decode import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

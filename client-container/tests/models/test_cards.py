@@ -1,6 +1,6 @@
 import pytest
-from car_client.cards import CardReader
 from car_client.kserve.connection import Connection
+from car_client.models.cards import CardReader
 from edge_common.errors import RejectedError
 from fake_kserve import FakeKServe
 

@@ -3,10 +3,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from car_client.cards import CardReader
-from car_client.classify import Classification, Classifier
-from car_client.decode import Picture, PictureLimits, decode_picture
-from car_client.discovery import Discovery
 from car_client.errors import (
     ConnectionLostError,
     ModelChangingError,
@@ -14,7 +10,11 @@ from car_client.errors import (
     ServerFailedError,
     UnknownModelError,
 )
+from car_client.inference.classifier import Classification, Classifier
 from car_client.kserve.connection import Connection
+from car_client.models.cards import CardReader
+from car_client.models.discovery import Discovery
+from car_client.pictures.decode import Picture, PictureLimits, decode_picture
 from car_client.settings import Transport
 from fake_kserve import RETIRED, FakeKServe, FakeModel
 from made_pictures import COLOURS, encoded, jpeg, plain

@@ -8,8 +8,6 @@ from edge_common.errors import RejectedError, RetryableError
 from edge_common.served_state import ServedModels, VersionState, available_versions, parse_served_models
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from car_client.cards import CardAnswer, CardReader
-from car_client.describe import describe_model
 from car_client.errors import (
     RequestRefusedError,
     ServerFailedError,
@@ -18,8 +16,10 @@ from car_client.errors import (
 )
 from car_client.kserve.connection import Connection
 from car_client.kserve.metadata import parse_metadata
-from car_client.model_table import ModelTable
-from car_client.served_model import ServedModel
+from car_client.models.cards import CardAnswer, CardReader
+from car_client.models.describe import describe_model
+from car_client.models.model_table import ModelTable
+from car_client.models.served_model import ServedModel
 
 _NOT_FOUND = 404
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from edge_common.model_card import Activation, Color, Layout, ModelCard, Triple
 
-from car_client.served_model import NO_MEAN, NO_SCALE, FactSource, Resizing
+from car_client.models.served_model import NO_MEAN, NO_SCALE, FactSource, Resizing
 
 IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
 IMAGENET_SCALE: Triple = (58.395, 57.12, 57.375)

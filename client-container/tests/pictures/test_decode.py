@@ -3,8 +3,8 @@ import io
 
 import numpy as np
 import pytest
-from car_client.decode import PictureLimits, decode_picture
 from car_client.errors import NotAPictureError
+from car_client.pictures.decode import PictureLimits, decode_picture
 from hypothesis import given
 from hypothesis import strategies as st
 from made_pictures import encoded, plain

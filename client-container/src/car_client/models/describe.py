@@ -6,11 +6,11 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import Layout, ModelCard
 
 from car_client.errors import UnusableModelError
-from car_client.facts import Facts, facts_assumed, facts_of_card
 from car_client.kserve.metadata import Metadata
 from car_client.kserve.tensors import DYNAMIC, NUMPY_TYPES, TensorSpec
-from car_client.model_info import facts_of_model_info
-from car_client.served_model import Preprocessing, ServedModel
+from car_client.models.facts import Facts, facts_assumed, facts_of_card
+from car_client.models.model_info import facts_of_model_info
+from car_client.models.served_model import Preprocessing, ServedModel
 
 _CHANNELS = 3
 _IMAGE_RANK = 4

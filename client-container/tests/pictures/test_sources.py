@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from car_client.sources import FolderSource
+from car_client.pictures.sources import FolderSource
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
 

@@ -1,9 +1,9 @@
 import pytest
-from car_client.cards import CardReader
-from car_client.discovery import Discovery
 from car_client.errors import ServerFailedError, ServerUnreachableError, UnknownModelError, UnusableModelError
 from car_client.kserve.connection import Connection
-from car_client.served_model import FactSource
+from car_client.models.cards import CardReader
+from car_client.models.discovery import Discovery
+from car_client.models.served_model import FactSource
 from edge_common.served_state import VersionState
 from fake_kserve import FakeKServe, FakeModel
 

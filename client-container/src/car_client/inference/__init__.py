@@ -1,0 +1,1 @@
+"""Pictures and a model in, verdicts out."""

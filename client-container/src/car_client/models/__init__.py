@@ -1,0 +1,1 @@
+"""What the server's models are: asked from server and sidecar, held against each other, and followed."""

@@ -226,7 +226,7 @@ def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanl
     real.start()
     wait_until(lambda: len(watching.events("inference")) == 2)
     watching.process.send_signal(signal.SIGTERM)
-    assert watching.process.wait(timeout=10) == 0
+    assert watching.process.wait(timeout=30) == 0
     first, second = watching.events("inference")
     assert (first["image"], first["top1"], first["version"]) == ("one.jpg", "red", 1)
     assert (second["image"], second["top1"], second["version"]) == ("two.jpg", "blue", 2)
@@ -242,5 +242,5 @@ def test_sigterm_ends_a_watch_that_waits_for_an_answer(
     watching = WatchProcess(inbox, tmp_path / "watch.log", "--server-url", server.url)
     wait_until(lambda: server.sent("/infer"))
     watching.process.send_signal(signal.SIGTERM)
-    assert watching.process.wait(timeout=10) == 0
+    assert watching.process.wait(timeout=30) == 0
     assert watching.events("inference") == []

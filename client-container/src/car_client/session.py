@@ -7,7 +7,7 @@ from car_client.models.discovery import Discovery
 from car_client.pictures.decode import PictureLimits
 from car_client.settings import Settings
 
-_SIDECAR_SECONDS = 3.0
+_SIDECAR_SECONDS = 2.0
 """A card is a few kilobytes from next door; a sidecar slower than this counts as absent."""
 
 

@@ -11,7 +11,7 @@ from car_client.errors import (
 )
 from car_client.kserve import connection as connection_module
 from car_client.kserve.connection import Answer, Connection
-from fake_kserve import FakeKServe, FakeModel
+from fake_kserve import FakeKServe, FakeModel, wait_until
 
 INFER = "/v2/models/m/infer"
 
@@ -75,6 +75,7 @@ def test_a_slow_answer_ends_at_the_time_limit_and_is_not_asked_again(
     impatient = Connection(server.url, timeout=0.2)
     with pytest.raises(ServerUnreachableError, match=r"did not answer within 0\.2 s"):
         infer(impatient)
+    wait_until(lambda: server.sent("/infer"))
     assert len(server.sent("/infer")) == 1
     impatient.close()
 

@@ -59,7 +59,7 @@ def test_what_was_once_said_holds_while_the_sidecar_is_away(
     assert answer.card is not None
     assert answer.problem is None
     asked = len(server.requests)
-    clock.now += 4.9
+    clock.now += 1.9
     assert reader.card_of("m", 2).problem is not None
     assert len(server.requests) == asked
     server.fixed_answers.clear()

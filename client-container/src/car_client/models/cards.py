@@ -14,7 +14,7 @@ from car_client.kserve.connection import Connection
 
 _OK = 200
 _NOT_FOUND = 404
-_PAUSE_SECONDS = 5.0
+_PAUSE_SECONDS = 2.0
 """After a failure the sidecar is left alone for so long, so that its absence delays nothing else."""
 _MOST_KEPT = 1000
 

@@ -38,7 +38,7 @@ def make_watch(tmp_path: Path, shown: list[Classification]) -> Iterator[MakeWatc
         return Watch(
             discovery,
             Classifier(connection, discovery, transport=Transport.TENSOR, batch_size=2),
-            FolderSource(tmp_path, max_bytes=LIMITS.max_bytes),
+            FolderSource(tmp_path, max_bytes=LIMITS.max_bytes, settle=0.01),
             limits=LIMITS,
             interval=0.01,
             show=shown.append,
@@ -162,6 +162,40 @@ def test_a_picture_the_server_never_answers_for_is_given_up_and_the_next_one_tak
         wait_until(lambda: shown)
     assert [result.picture for result in shown] == ["works.jpg"]
     assert [line["image"] for line in logged.of("inference_failed")] == ["hangs.jpg"]
+
+
+def test_a_refusal_after_an_interruption_is_told_and_the_watch_goes_on(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification], logged: Logged
+) -> None:
+    server.models["m"] = FakeModel()
+    server.faults.extend(["cut", "cut", (400, "Invalid input shape")])
+    put(tmp_path, "refused.jpg", jpeg("red"))
+    with Running(make_watch(server)):
+        wait_until(lambda: logged.of("inference_failed"))
+        put(tmp_path, "works.jpg", jpeg("red"))
+        wait_until(lambda: shown)
+    assert [line["image"] for line in logged.of("inference_failed")] == ["refused.jpg"]
+
+
+def test_a_backlog_is_worked_off_without_pauses(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification]
+) -> None:
+    server.models["m"] = FakeModel()
+    for number in range(40):
+        put(tmp_path, f"{number:02}.jpg", jpeg("red"))
+    watch = make_watch(server)
+    pauses: list[bool] = []
+
+    class CountedStop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(len(shown) in {0, 40})
+            if len(shown) == 40:
+                self.set()
+            return super().wait(timeout)
+
+    watch.run(CountedStop())
+    assert len(shown) == 40
+    assert all(pauses)
 
 
 def test_a_picture_that_is_replaced_during_an_outage_is_seen_by_every_model(

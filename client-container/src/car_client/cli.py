@@ -123,7 +123,7 @@ def watch(
     watching = Watch(
         session.discovery,
         session.classifier,
-        FolderSource(folder, max_bytes=settings.max_picture_bytes),
+        FolderSource(folder, max_bytes=settings.max_picture_bytes, settle=settings.interval),
         limits=session.limits,
         interval=settings.interval,
         show=_print_json_line if as_json else lambda _result: None,

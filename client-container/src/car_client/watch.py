@@ -40,7 +40,7 @@ class Watch:
         interval: float,
         show: Callable[[Classification], None],
     ) -> None:
-        """Pause `interval` seconds between rounds; hand each result to `show` besides logging it."""
+        """Pause `interval` seconds when nothing is to be done; hand each result to `show` besides the log."""
         self._discovery = discovery
         self._classifier = classifier
         self._source = source
@@ -57,9 +57,9 @@ class Watch:
     def run(self, stop: threading.Event) -> None:
         """Rounds until `stop` is set; a server or source that is away is waited for."""
         while not stop.is_set():
-            if self._follow_models():
-                self._take_pictures(stop)
-            stop.wait(self._interval)
+            busy = self._follow_models() and self._take_pictures(stop)
+            if not busy:
+                stop.wait(self._interval)
 
     def run_once(self, stop: threading.Event) -> None:
         """Classify what is complete now, and return. Raises RetryableError when no model can do it."""
@@ -98,14 +98,15 @@ class Watch:
             _log.warning("server_lost", error=str(error))
         self._server_trouble = str(error)
 
-    def _take_pictures(self, stop: threading.Event) -> None:
+    def _take_pictures(self, stop: threading.Event) -> bool:
+        """Whether some were classified, so that there may be more at once."""
         try:
             frames = self._source.poll(_FRAMES_A_ROUND)
         except RetryableError as error:
             if self._source_trouble is None:
                 _log.warning("source_lost", error=str(error))
             self._source_trouble = str(error)
-            return
+            return False
         if self._source_trouble is not None:
             _log.info("source_back")
             self._source_trouble = None
@@ -113,6 +114,8 @@ class Watch:
             self._classify(frames, stop)
         except ServerUnreachableError as error:
             self._lost(error)
+            return False
+        return bool(frames)
 
     def _classify(self, frames: Sequence[Frame], stop: threading.Event) -> None:
         """Classify `frames` with every model; acknowledge each when all models have answered for it.
@@ -153,10 +156,11 @@ class Watch:
         try:
             results = list(self._classifier.classify(model, pictures))
         except (RejectedError, RetryableError) as error:
-            for entry in progress:
-                entry.interruptions += isinstance(error, ServerUnreachableError)
-            if any(0 < entry.interruptions < _MOST_INTERRUPTIONS for entry in progress):
-                raise
+            if isinstance(error, ServerUnreachableError):
+                for entry in progress:
+                    entry.interruptions += 1
+                if any(entry.interruptions < _MOST_INTERRUPTIONS for entry in progress):
+                    raise
             for picture in pictures:
                 _log.warning("inference_failed", model=model.name, image=picture.name, error=str(error))
             self.rejected += len(pictures)

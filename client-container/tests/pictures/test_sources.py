@@ -1,20 +1,55 @@
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from car_client.pictures.sources import FolderSource
+from car_client.pictures.sources import FolderSource, Frame
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
 
 
+class Clock:
+    """A second passes from one look to the next."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+        self.step = 1.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self) -> None:
+        self.now += self.step
+
+
+class TickingSource(FolderSource):
+    """A second, the time to settle, passes before each poll."""
+
+    def __init__(self, folder: Path, *, max_bytes: int = 10_000) -> None:
+        self.clock = Clock()
+        super().__init__(folder, max_bytes=max_bytes, settle=1.0, monotonic=self.clock)
+
+    def poll(self, at_most: int) -> Sequence[Frame]:
+        self.clock.tick()
+        return super().poll(at_most)
+
+
 @pytest.fixture
-def source(tmp_path: Path) -> FolderSource:
-    return FolderSource(tmp_path, max_bytes=10_000)
+def source(tmp_path: Path) -> TickingSource:
+    return TickingSource(tmp_path)
 
 
 def names(source: FolderSource, at_most: int = 10) -> list[str]:
     return [frame.name for frame in source.poll(at_most)]
+
+
+def test_looking_more_often_does_not_make_a_file_complete_sooner(
+    source: TickingSource, tmp_path: Path
+) -> None:
+    source.clock.step = 0.25
+    put(tmp_path / "a.jpg", jpeg("red"), at=1)
+    assert [names(source) for _ in range(5)] == [[], [], [], [], ["a.jpg"]]
 
 
 def put(path: Path, content: bytes, *, at: int) -> None:
@@ -22,14 +57,16 @@ def put(path: Path, content: bytes, *, at: int) -> None:
     os.utime(path, (at, at))
 
 
-def test_a_file_is_offered_when_two_polls_found_it_unchanged(source: FolderSource, tmp_path: Path) -> None:
+def test_a_file_is_offered_when_it_was_unchanged_for_the_time_to_settle(
+    source: TickingSource, tmp_path: Path
+) -> None:
     put(tmp_path / "a.jpg", jpeg("red"), at=1)
     assert names(source) == []
     [frame] = source.poll(10)
     assert (frame.name, frame.content) == ("a.jpg", jpeg("red"))
 
 
-def test_a_file_that_grows_from_poll_to_poll_is_never_offered(source: FolderSource, tmp_path: Path) -> None:
+def test_a_file_that_grows_from_poll_to_poll_is_never_offered(source: TickingSource, tmp_path: Path) -> None:
     whole = jpeg("red", size=(60, 60))
     for end in range(100, len(whole) + 1, 100):
         (tmp_path / "a.jpg").write_bytes(whole[:end])
@@ -39,7 +76,7 @@ def test_a_file_that_grows_from_poll_to_poll_is_never_offered(source: FolderSour
     assert [frame.content for frame in source.poll(10)] == [whole]
 
 
-def test_a_frame_is_offered_until_it_is_acknowledged(source: FolderSource, tmp_path: Path) -> None:
+def test_a_frame_is_offered_until_it_is_acknowledged(source: TickingSource, tmp_path: Path) -> None:
     put(tmp_path / "a.jpg", b"x", at=1)
     source.poll(0)
     [frame] = source.poll(10)
@@ -48,7 +85,7 @@ def test_a_frame_is_offered_until_it_is_acknowledged(source: FolderSource, tmp_p
     assert names(source) == []
 
 
-def test_a_file_that_changes_is_offered_again(source: FolderSource, tmp_path: Path) -> None:
+def test_a_file_that_changes_is_offered_again(source: TickingSource, tmp_path: Path) -> None:
     put(tmp_path / "a.jpg", b"x", at=1)
     source.poll(0)
     source.acknowledge(source.poll(10)[0])
@@ -57,7 +94,9 @@ def test_a_file_that_changes_is_offered_again(source: FolderSource, tmp_path: Pa
     assert [frame.content for frame in source.poll(10)] == [b"y"]
 
 
-def test_a_file_that_changes_after_it_was_read_is_offered_again(source: FolderSource, tmp_path: Path) -> None:
+def test_a_file_that_changes_after_it_was_read_is_offered_again(
+    source: TickingSource, tmp_path: Path
+) -> None:
     put(tmp_path / "a.jpg", b"x", at=1)
     source.poll(0)
     [frame] = source.poll(10)
@@ -67,7 +106,7 @@ def test_a_file_that_changes_after_it_was_read_is_offered_again(source: FolderSo
     assert [frame.content for frame in source.poll(10)] == [b"y"]
 
 
-def test_the_oldest_come_first_and_not_too_many(source: FolderSource, tmp_path: Path) -> None:
+def test_the_oldest_come_first_and_not_too_many(source: TickingSource, tmp_path: Path) -> None:
     for name, at in (("c.png", 1), ("a.png", 3), ("b.png", 2)):
         put(tmp_path / name, b"x", at=at)
     source.poll(0)
@@ -75,7 +114,7 @@ def test_the_oldest_come_first_and_not_too_many(source: FolderSource, tmp_path: 
 
 
 def test_hidden_files_folders_empty_files_and_other_kinds_are_left_alone(
-    source: FolderSource, tmp_path: Path
+    source: TickingSource, tmp_path: Path
 ) -> None:
     for name in (".a.jpg", "a.jpg.part", "notes.txt", "a.gif"):
         put(tmp_path / name, b"x", at=1)
@@ -88,14 +127,14 @@ def test_hidden_files_folders_empty_files_and_other_kinds_are_left_alone(
 
 
 def test_no_more_of_a_file_is_read_than_tells_that_it_is_too_large(
-    source: FolderSource, tmp_path: Path
+    source: TickingSource, tmp_path: Path
 ) -> None:
     put(tmp_path / "a.jpg", b"x" * 20_000, at=1)
     source.poll(0)
     assert len(source.poll(10)[0].content) == 10_001
 
 
-def test_files_that_are_gone_are_forgotten(source: FolderSource, tmp_path: Path) -> None:
+def test_files_that_are_gone_are_forgotten(source: TickingSource, tmp_path: Path) -> None:
     put(tmp_path / "a.jpg", b"x", at=1)
     source.poll(0)
     source.acknowledge(source.poll(10)[0])
@@ -106,13 +145,13 @@ def test_files_that_are_gone_are_forgotten(source: FolderSource, tmp_path: Path)
 
 def test_a_folder_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="there is no folder"):
-        FolderSource(tmp_path / "none", max_bytes=1)
+        TickingSource(tmp_path / "none")
 
 
 def test_a_folder_that_goes_away_may_come_back(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    source = FolderSource(folder, max_bytes=100)
+    source = TickingSource(folder)
     shutil.rmtree(folder)
     with pytest.raises(RetryableError, match="cannot be read"):
         source.poll(1)

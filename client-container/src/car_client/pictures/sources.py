@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -44,18 +45,27 @@ class _Signature:
 class FolderSource:
     """Picture files of one folder, without its subfolders and hidden files.
 
-    A file is complete when two polls in a row found it unchanged: the bytes read are those of a file whose
-    size and time did not change from one poll to after the reading. This works on every file system, network
-    ones included, where notifications do not. A file that changes after it was classified is offered again.
+    A file is complete when polls at least `settle` seconds apart found it unchanged; it is read only as long
+    as it still is. This works on every file system, network ones included, where notifications do not. A file
+    that changes after it was classified is offered again.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        settle: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Read at most `max_bytes` and one more of a file. Raises FatalError when there is no such folder."""
         if not folder.is_dir():
             raise FatalError(f"there is no folder {folder}; create it or name another one")
         self._folder = folder
         self._max_bytes = max_bytes
-        self._seen: dict[str, _Signature] = {}
+        self._settle = settle
+        self._monotonic = monotonic
+        self._unchanged_since: dict[str, tuple[_Signature, float]] = {}
         self._done: dict[str, _Signature] = {}
         self._offered: dict[str, _Signature] = {}
 
@@ -65,9 +75,9 @@ class FolderSource:
         complete = [
             name
             for name, signature in found.items()
-            if self._seen.get(name) == signature and self._done.get(name) != signature
+            if self._is_settled(name, signature) and self._done.get(name) != signature
         ]
-        self._seen = found
+        self._unchanged_since = {name: self._unchanged_since[name] for name in found}
         self._offered = {name: signature for name, signature in self._offered.items() if name in found}
         self._done = {name: signature for name, signature in self._done.items() if name in found}
         complete.sort(key=lambda name: (found[name].modified_ns, name))
@@ -79,6 +89,15 @@ class FolderSource:
         signature = self._offered.pop(frame.name, None)
         if signature is not None:
             self._done[frame.name] = signature
+
+    def _is_settled(self, name: str, signature: _Signature) -> bool:
+        """Whether the file was so for long enough; notes since when it is."""
+        now = self._monotonic()
+        known, since = self._unchanged_since.get(name, (None, now))
+        if known != signature:
+            self._unchanged_since[name] = (signature, now)
+            return False
+        return now - since >= self._settle
 
     def _scan(self) -> dict[str, _Signature]:
         found: dict[str, _Signature] = {}

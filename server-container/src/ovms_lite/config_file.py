@@ -82,10 +82,13 @@ class _Model(_Closed):
             nireq=self.nireq,
             target_device=self.target_device,
             plugin_config=tuple(sorted(self.plugin_config.items())),
-            unsupported="stateful models"
-            if self.stateful
-            else "custom loaders" * bool(self.custom_loader_options),
+            unsupported=self._unsupported(),
         )
+
+    def _unsupported(self) -> str:
+        if self.stateful:
+            return "stateful models"
+        return "custom loaders" if self.custom_loader_options else ""
 
 
 class _Entry(_Closed):

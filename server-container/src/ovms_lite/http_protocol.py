@@ -46,7 +46,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._answering: asyncio.Task[None] | None = None
         self._may_write = True
         self._closing = False
-        self.idle_since = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self.idle_since = self._loop.time()
 
     @property
     def is_idle(self) -> bool:
@@ -81,6 +82,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived."""
+        self.idle_since = self._loop.time()
         try:
             self._queue.extend(self._reader.received(nbytes))
         except UnreadableRequestError as error:
@@ -120,8 +122,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             if isinstance(answer, Response):
                 self._finish(received, answer)
             else:
-                loop = asyncio.get_running_loop()
-                self._answering = loop.create_task(self._answer_later(received, answer))
+                self._answering = self._loop.create_task(self._answer_later(received, answer))
 
     async def _answer_later(self, received: ReceivedRequest, answer: Awaitable[Response]) -> None:
         try:
@@ -135,7 +136,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _finish(self, received: ReceivedRequest, response: Response) -> None:
         keep_alive = received.keep_alive and not (self._closing and not self._queue)
         self._send(response, keep_alive=keep_alive, head_only=received.request.method == "HEAD")
-        self.idle_since = asyncio.get_running_loop().time()
+        self.idle_since = self._loop.time()
         if self._transport is not None and keep_alive and len(self._queue) < _MAX_PIPELINED:
             self._transport.resume_reading()
 

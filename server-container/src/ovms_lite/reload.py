@@ -83,7 +83,7 @@ class Reloader:
                 log.info("config.json taken up", models=[model.name for model in self._models])
             for model in self._models:
                 failures.extend(await self._update(model))
-            await self._retire_unlisted()
+            self._retire_unlisted()
             await self._drain_briefly()
             self.first_cycle_done = True
             if change.config is not None:
@@ -173,7 +173,7 @@ class Reloader:
             record.move_to(VersionState.END)
         self._failures.forget(f"model {model.name} version {record.version}")
 
-    async def _retire_unlisted(self) -> None:
+    def _retire_unlisted(self) -> None:
         listed = {model.name for model in self._models}
         for name, model in self._catalogue.models.items():
             if name not in listed:

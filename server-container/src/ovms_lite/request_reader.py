@@ -51,8 +51,7 @@ class RequestReader:
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._large: AlignedBody | None = None
-        self._pieces: list[bytes] = []
-        self._body_bytes = 0
+        self._body = bytearray()  # writable: OpenVINO takes no other memory
         self._head_bytes = 0
         self._in_head = True
 
@@ -128,20 +127,16 @@ class RequestReader:
 
     def on_body(self, data: bytes) -> None:
         """A part of the body."""
-        self._body_bytes += len(data)
-        if self._body_bytes > MAX_BODY_BYTES:
-            raise UnreadableRequestError(413)
         if self._large is not None:
             self._large.append(data)
-        else:
-            self._pieces.append(data)
+            return
+        self._body += data
+        if len(self._body) > MAX_BODY_BYTES:
+            raise UnreadableRequestError(413)
 
     def on_message_complete(self) -> None:
         """A whole request is there."""
-        if self._large is not None:
-            body: bytearray | memoryview = self._large.content()
-        else:
-            body = bytearray().join(self._pieces)  # OpenVINO takes writable memory only
+        body = self._body if self._large is None else self._large.content()
         keep_alive = self._keep_alive
         request = Request(self._method, self._path(), self._headers, body)
         self._begin()

@@ -38,7 +38,8 @@ log = get_logger()
 def run_server(options: ServerOptions) -> None:
     """Serve until SIGTERM or SIGINT; raises StartError when it cannot start.
 
-    The process is left without waiting for a compilation in progress, which OpenVINO cannot interrupt.
+    The process is left without waiting for a compilation or an inference that takes longer than
+    DRAIN_SECONDS: OpenVINO cannot interrupt either.
     """
     source, monitoring = _config_source(options)
     metrics = Metrics(monitoring.families) if monitoring.enabled else None
@@ -46,7 +47,7 @@ def run_server(options: ServerOptions) -> None:
     loading_thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
     server = _Server(options, source, metrics, loading_thread)
     uvloop.run(server.serve(sockets))
-    if server.is_loading:
+    if server.left_work_behind:
         os._exit(0)  # threads inside OpenVINO would otherwise be waited for
 
 
@@ -84,7 +85,7 @@ class _Server:
     source: ConfigSource
     metrics: Metrics | None
     loading_thread: ThreadPoolExecutor
-    is_loading: bool = False
+    left_work_behind: bool = False
 
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
         loop = asyncio.get_running_loop()
@@ -111,7 +112,7 @@ class _Server:
             listener.close()
         sweep.cancel()
         await _drain(http)
-        self.is_loading = reloader.is_running
+        self.left_work_behind = reloader.is_running or bool(http.connections)
         if work.done():
             work.result()
 

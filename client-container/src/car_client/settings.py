@@ -45,8 +45,8 @@ class Settings(BaseSettings):
     )
     interval: Annotated[Duration, Field(ge=0.05, le=3600)] = Field(
         1.0,
-        description="Pause of `watch` between two looks at the models and the folder; also how long a file must "
-        "be unchanged to count as complete.",
+        description="Pause of `watch` between two looks at the models and the folder; also how long a file "
+        "must be unchanged to count as complete.",
     )
     batch_size: Annotated[int, Field(ge=1, le=256)] = Field(
         8, description="Most pictures in one request, for models with a dynamic batch."

@@ -1,12 +1,20 @@
+import errno
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from car_client.pictures.sources import FolderSource, Frame
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
+
+
+class Logged(Protocol):
+    """What the fixture `logged` offers."""
+
+    def of(self, event: str) -> list[dict[str, Any]]: ...
 
 
 class Clock:
@@ -132,6 +140,27 @@ def test_no_more_of_a_file_is_read_than_tells_that_it_is_too_large(
     put(tmp_path / "a.jpg", b"x" * 20_000, at=1)
     source.poll(0)
     assert len(source.poll(10)[0].content) == 10_001
+
+
+def test_a_file_that_may_not_be_read_is_told_once_and_hides_no_other(
+    source: TickingSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    put(tmp_path / "locked.jpg", b"x", at=1)
+    put(tmp_path / "open.jpg", b"x", at=2)
+    # Permissions would not stop root, as whom tests may run.
+    really_open = Path.open
+
+    def refuse(path: Path, mode: str) -> object:
+        if path.name == "locked.jpg":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really_open(path, mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    source.poll(0)
+    assert names(source, 1) == ["open.jpg"]
+    assert names(source, 1) == ["open.jpg"]
+    [line] = logged.of("picture_rejected")
+    assert line["error"] == "locked.jpg cannot be read: Permission denied"
 
 
 def test_files_that_are_gone_are_forgotten(source: TickingSource, tmp_path: Path) -> None:

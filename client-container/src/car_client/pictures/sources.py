@@ -5,12 +5,16 @@ import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from edge_common.errors import FatalError, RetryableError
+from edge_common.logs import get_logger
 
 from car_client.pictures.decode import SUFFIXES
+
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,8 @@ class FolderSource:
         self._offered = {name: signature for name, signature in self._offered.items() if name in found}
         self._done = {name: signature for name, signature in self._done.items() if name in found}
         complete.sort(key=lambda name: (found[name].modified_ns, name))
-        frames = [self._read(name, found[name]) for name in complete[:at_most]]
-        return [frame for frame in frames if frame is not None]
+        frames = (self._read(name, found[name]) for name in complete)
+        return list(islice((frame for frame in frames if frame is not None), at_most))
 
     def acknowledge(self, frame: Frame) -> None:
         """Remember the file as it was when it was read."""
@@ -120,8 +124,12 @@ class FolderSource:
             with (self._folder / name).open("rb") as file:
                 content = file.read(self._max_bytes + 1)
                 unchanged = _signature(os.fstat(file.fileno())) == expected
-        except OSError:
-            return None  # it went away or may not be read now; the next poll sees how it is then
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            _log.warning("picture_rejected", image=name, error=f"{name} cannot be read: {error.strerror}")
+            self._done[name] = expected
+            return None
         if not unchanged:
             return None
         self._offered[name] = expected

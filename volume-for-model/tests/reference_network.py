@@ -6,10 +6,9 @@ Written from the paper's table of stages. It shares no code with the ONNX builde
 from collections.abc import Callable
 
 import numpy as np
-import openvino as ov
 from car_models.torch_checkpoint import Tensors
+from edge_common.openvino_runtime import ops, ov
 from numpy.typing import NDArray
-from openvino import opset13 as op
 
 # kernel, stride and channels of every block
 LITE0_BLOCKS = [
@@ -36,38 +35,39 @@ def imagenet_probabilities(
     tensors: Tensors, blocks: list[tuple[int, int, int]], size: int
 ) -> Callable[[NDArray[np.float32], float], NDArray[np.float64]]:
     """A function from an input [1,3,size,size] and a softmax temperature to the 1000 probabilities."""
-    image = op.parameter([1, 3, size, size], np.float32)
+    image = ops.parameter([1, 3, size, size], np.float32)
 
     def convolve(x: ov.Output, weight: str, norm: str, stride: int = 1) -> ov.Output:
         kernel = tensors[f"{weight}.weight"]
         depthwise = kernel.shape[1] == 1 and kernel.shape[2] > 1
         common = ([stride, stride], [0, 0], [0, 0], [1, 1], "same_upper")
         if depthwise:
-            y = op.group_convolution(x, op.constant(kernel[:, None]), *common)
+            y = ops.group_convolution(x, ops.constant(kernel[:, None]), *common)
         else:
-            y = op.convolution(x, op.constant(kernel), *common)
+            y = ops.convolution(x, ops.constant(kernel), *common)
         gamma, beta, mean, variance = (
-            op.constant(tensors[f"{norm}.{part}"])
+            ops.constant(tensors[f"{norm}.{part}"])
             for part in ("weight", "bias", "running_mean", "running_var")
         )
-        return op.batch_norm_inference(y, gamma, beta, mean, variance, 1e-3)
+        return ops.batch_norm_inference(y, gamma, beta, mean, variance, 1e-3)
 
-    x = op.clamp(convolve(image, "_conv_stem", "_bn0", stride=2), 0.0, 6.0)
+    x = ops.clamp(convolve(image, "_conv_stem", "_bn0", stride=2), 0.0, 6.0)
     channels = 32
     for index, (kernel, stride, channels_out) in enumerate(blocks):
         at = f"_blocks.{index}"
         assert tensors[f"{at}._depthwise_conv.weight"].shape[2] == kernel
         y = x
         if index > 0:
-            y = op.clamp(convolve(y, f"{at}._expand_conv", f"{at}._bn0"), 0.0, 6.0)
-        y = op.clamp(convolve(y, f"{at}._depthwise_conv", f"{at}._bn1", stride), 0.0, 6.0)
+            y = ops.clamp(convolve(y, f"{at}._expand_conv", f"{at}._bn0"), 0.0, 6.0)
+        y = ops.clamp(convolve(y, f"{at}._depthwise_conv", f"{at}._bn1", stride), 0.0, 6.0)
         y = convolve(y, f"{at}._project_conv", f"{at}._bn2")
-        x = op.add(y, x) if stride == 1 and channels == channels_out else y
+        x = ops.add(y, x) if stride == 1 and channels == channels_out else y
         channels = channels_out
-    x = op.clamp(convolve(x, "_conv_head", "_bn1"), 0.0, 6.0)
-    pooled = op.reduce_mean(x, np.array([2, 3]), False)
-    logits = op.add(
-        op.matmul(pooled, op.constant(tensors["_fc.weight"]), False, True), op.constant(tensors["_fc.bias"])
+    x = ops.clamp(convolve(x, "_conv_head", "_bn1"), 0.0, 6.0)
+    pooled = ops.reduce_mean(x, np.array([2, 3]), False)
+    logits = ops.add(
+        ops.matmul(pooled, ops.constant(tensors["_fc.weight"]), False, True),
+        ops.constant(tensors["_fc.bias"]),
     )
     network = ov.Core().compile_model(ov.Model([logits], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 

@@ -1,11 +1,11 @@
 from pathlib import Path
 
-import openvino as ov
 import pytest
 from car_models.build import build_files
 from car_models.recipes import RECIPES, Recipe, Variant
 from car_models.vehicles import LABELS
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode, parse_card
+from edge_common.openvino_runtime import ov
 
 from .conftest import LITE0, LITE2
 

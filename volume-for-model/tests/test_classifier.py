@@ -4,11 +4,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino as ov
 import pytest
 from car_models.classifier import Classifier, read_picture
 from edge_common.errors import RejectedError
-from openvino import opset13 as op
+from edge_common.openvino_runtime import ops, ov
 
 from .conftest import LITE0, LITE2
 
@@ -17,11 +16,11 @@ GREY = np.full((40, 60, 3), 128, np.uint8)
 
 def tiny_model(folder: Path, card: str) -> Path:
     """Write a model of two classes whose scores are the mean of blue and the mean of red."""
-    image = op.parameter([1, 3, 8, 8], np.float32)
+    image = ops.parameter([1, 3, 8, 8], np.float32)
     image.set_friendly_name("image")
-    means = op.reduce_mean(image, np.array([2, 3]), False)
+    means = ops.reduce_mean(image, np.array([2, 3]), False)
     folder.mkdir(parents=True)
-    ov.save_model(ov.Model([op.gather(means, np.array([0, 2]), np.array(1))], [image]), folder / "model.xml")
+    ov.save_model(ov.Model([ops.gather(means, np.array([0, 2]), np.array(1))], [image]), folder / "model.xml")
     (folder / "model.yaml").write_text(card)
     return folder
 

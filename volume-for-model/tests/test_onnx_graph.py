@@ -1,8 +1,8 @@
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 from car_models.onnx_graph import GraphBuilder, onnx_bytes
+from edge_common.openvino_runtime import ov
 from onnx import TensorProto
 
 WEIGHT = np.array([[0.1, -2.0], [3.0, 0.25]], np.float32)

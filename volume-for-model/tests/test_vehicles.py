@@ -1,8 +1,8 @@
 import numpy as np
-import openvino as ov
 import pytest
 from car_models.onnx_graph import GraphBuilder, onnx_bytes
 from car_models.vehicles import LABELS, NOT_A_VEHICLE, ROAD_VEHICLES, add_probabilities
+from edge_common.openvino_runtime import ov
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino as ov
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.model_card import Activation, Layout, Resize
+from edge_common.openvino_runtime import ov
 from model_sync.cards import EffectiveCard, label_problem, read_card
 from model_sync.model_files import model_file
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnx
-import openvino as ov
-from openvino.preprocess import ColorFormat, PrePostProcessor
+from edge_common.openvino_runtime import ov, preprocessing
 
 from car_models.onnx_graph import onnx_bytes
 
@@ -33,11 +32,13 @@ def ir_from_onnx(
 
 
 def _accepting_bgr_pixels(network: ov.Model, image: str, mean: float, scale: float) -> ov.Model:
-    steps = PrePostProcessor(network)
+    steps = preprocessing.PrePostProcessor(network)
     port = steps.input(image)
-    port.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    port.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
+        preprocessing.ColorFormat.BGR
+    )
     port.model().set_layout(ov.Layout("NCHW"))
-    port.preprocess().convert_element_type(ov.Type.f32).convert_color(ColorFormat.RGB)
+    port.preprocess().convert_element_type(ov.Type.f32).convert_color(preprocessing.ColorFormat.RGB)
     port.preprocess().mean([mean] * 3).scale([scale] * 3)
     return steps.build()
 

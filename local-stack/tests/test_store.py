@@ -1,14 +1,19 @@
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from edge_common.errors import FatalError
-from edge_stack.ports import ReservedPort
+from edge_stack.ports import HOST, ReservedPort
 from edge_stack.processes import Processes
 from edge_stack.store import BUCKET, Store, StoreKind, find_minio, start_store
+from edge_stack.store_events import call_no_more, call_on_changes
+from edge_stack.waiting import wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +63,57 @@ def test_minio_answers_s3_starts_empty_and_has_a_console(
     assert store.console is not None
     assert "MinIO" in store.description
     upload_then_remove(store)
+
+
+@pytest.mark.minio
+def test_minio_calls_the_webhook_at_every_change_until_told_otherwise(
+    processes: Processes,
+    tmp_path: Path,
+    any_ports: Callable[[int], ReservedPort],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            calls.append(f"{body['EventName']} {body['Key']}")
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Tests print nothing."""
+
+    binary = find_minio(checkout=CHECKOUT)
+    assert binary is not None, "needs a real MinIO: run `make minio` or set MINIO_BIN"
+    monkeypatch.setenv("MINIO_BIN", str(binary))
+    with ThreadingHTTPServer((HOST, 0), Webhook) as http:
+        serving = Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        store = start_store(
+            processes,
+            StoreKind.MINIO,
+            data=tmp_path / "data",
+            logs=tmp_path / "logs",
+            ports=any_ports,
+            webhook=f"http://{HOST}:{http.server_port}/v1/sync",
+        )
+        client = store.client()
+        client.make_bucket(BUCKET)
+        call_on_changes(client, BUCKET)
+        client.put_object(BUCKET, "car/1/model.onnx", io.BytesIO(b"weights"), 7)
+        wait_until("the webhook called", lambda: None if calls else "no call", within=20)
+        call_no_more(client, BUCKET)
+        client.put_object(BUCKET, "car/2/model.onnx", io.BytesIO(b"weights"), 7)
+        call_on_changes(client, BUCKET)
+        client.remove_object(BUCKET, "car/1/model.onnx")
+        wait_until("a second call", lambda: None if len(calls) > 1 else "one call", within=20)
+        http.shutdown()
+        serving.join()
+    assert calls == [
+        f"s3:ObjectCreated:Put {BUCKET}/car/1/model.onnx",
+        f"s3:ObjectRemoved:Delete {BUCKET}/car/1/model.onnx",
+    ]
 
 
 def test_minio_bin_that_is_no_program_is_refused(tmp_path: Path) -> None:

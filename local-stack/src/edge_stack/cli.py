@@ -45,6 +45,10 @@ def main() -> None:
     except (EdgeError, Interrupted) as error:
         sys.stderr.write(f"edge-stack: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        place = error.filename or "a file"
+        sys.stderr.write(f"edge-stack: {place}: {error.strerror}; free or permit it, and retry\n")
+        sys.exit(1)
 
 
 @app.command(epilog="Example: edge-stack up --store embedded")

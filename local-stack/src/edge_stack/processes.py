@@ -139,7 +139,7 @@ class RunningProcess:
 
     def kill(self) -> int:
         """SIGKILL at once, as in a crash; returns the exit code."""
-        signal_group(self.pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         return self._child.wait()
 
     def _log_words(self) -> str:

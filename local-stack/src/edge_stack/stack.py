@@ -33,7 +33,8 @@ from edge_stack.components import (
 from edge_stack.ports import ReservedPort
 from edge_stack.processes import Command, Processes, RunningProcess
 from edge_stack.served_timeline import direct_session, read_served
-from edge_stack.store import Store, StoreKind, start_store
+from edge_stack.store import BUCKET, Store, StoreKind, start_store
+from edge_stack.store_events import call_no_more, call_on_changes
 from edge_stack.waiting import http_answers, wait_until
 
 _READY_WITHIN_SECONDS = 60.0
@@ -111,6 +112,7 @@ class Stack:
         """Start every component, each once the one it needs is ready."""
         self.start_store()
         self.start_sidecar()
+        self.connect_events()
         self.start_server()
         self.start_client()
 
@@ -122,6 +124,7 @@ class Stack:
             data=self.folder.store_data,
             logs=self.folder.logs,
             ports=lambda preferred: self._open.enter_context(self._port(preferred)),
+            webhook=f"{self.ports.sidecar_url}/v1/sync",
         )
         return self._store
 
@@ -137,6 +140,20 @@ class Stack:
             within=_READY_WITHIN_SECONDS,
         )
         return process
+
+    def connect_events(self) -> bool:
+        """Let the store call the sidecar at every change; False when this store cannot.
+
+        The bucket must be there. Raises RetryableError when the store refuses.
+        """
+        if self.store.sends_events:
+            call_on_changes(self.store.client(), BUCKET)
+        return self.store.sends_events
+
+    def disconnect_events(self) -> None:
+        """Let the sidecar find changes by polling alone; raises RetryableError when the store refuses."""
+        if self.store.sends_events:
+            call_no_more(self.store.client(), BUCKET)
 
     def start_server(self) -> RunningProcess:
         """Start the model server and wait until it is ready; config.json must be there."""
@@ -158,7 +175,7 @@ class Stack:
     def component(self, name: str) -> RunningProcess:
         """The running `store`, `sidecar`, `server` or `client`; raises FatalError when it does not run."""
         for process in self.processes.running:
-            if process.name == name:
+            if process.name == name and process.exit_code is None:
                 return process
         raise FatalError(f"the component {name} does not run in {self.folder.root}")
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from minio.error import MinioException
 
 from edge_stack.ports import HOST, ReservedPort
 from edge_stack.processes import Command, Processes, RunningProcess
+from edge_stack.store_events import webhook_environment
 from edge_stack.waiting import Probe
 
 ACCESS_KEY = "minioadmin"
@@ -89,12 +90,19 @@ class Store:
 
 
 def start_store(
-    processes: Processes, kind: StoreKind, *, data: Path, logs: Path, ports: Callable[[int], ReservedPort]
+    processes: Processes,
+    kind: StoreKind,
+    *,
+    data: Path,
+    logs: Path,
+    ports: Callable[[int], ReservedPort],
+    webhook: str | None = None,
 ) -> Store:
     """Start a store that keeps its objects in `data` and wait until it answers S3 requests.
 
-    `ports` reserves a port, given the preferred number. Raises FatalError when `minio` is asked for and there
-    is none, or the store ends at once; RetryableError when it does not answer within 30 s.
+    `ports` reserves a port, given the preferred number. `webhook` is the address that MinIO knows for events
+    (`edge_stack.store_events`). Raises FatalError when `minio` is asked for and there is none, or the store
+    ends at once; RetryableError when it does not answer within 30 s.
     """
     binary = None if kind is StoreKind.EMBEDDED else find_minio()
     if binary is None and kind is StoreKind.MINIO:
@@ -102,14 +110,24 @@ def start_store(
             "there is no MinIO binary: set MINIO_BIN, put `minio` in PATH, or run `make minio` (needs Go); "
             "`--store embedded` does without"
         )
-    start = _start_embedded if binary is None else _start_minio
-    store = start(processes, binary or Path(sys.executable), data, logs / "store.log", ports)
+    log = logs / "store.log"
+    if binary is None:
+        store = _start_embedded(processes, log, ports)
+    else:
+        events = webhook_environment(webhook)
+        store = _start_minio(processes, binary, data=data, log=log, ports=ports, events=events)
     store.process.wait_ready(_lists_buckets(store.client()), within=_READY_WITHIN_SECONDS)
     return store
 
 
 def _start_minio(
-    processes: Processes, binary: Path, data: Path, log: Path, ports: Callable[[int], ReservedPort]
+    processes: Processes,
+    binary: Path,
+    *,
+    data: Path,
+    log: Path,
+    ports: Callable[[int], ReservedPort],
+    events: Mapping[str, str],
 ) -> Store:
     api, console = ports(9000), ports(9001)
     data.mkdir(parents=True, exist_ok=True)
@@ -122,7 +140,12 @@ def _start_minio(
                 *("--certs-dir", data.parent / "certs", data),
             ],
             log=log,
-            env={"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_UPDATE": "off"},
+            env={
+                "MINIO_ROOT_USER": ACCESS_KEY,
+                "MINIO_ROOT_PASSWORD": SECRET_KEY,
+                "MINIO_UPDATE": "off",
+                **events,
+            },
             ports=(api, console),
         )
     )
@@ -135,14 +158,12 @@ def _start_minio(
     )
 
 
-def _start_embedded(
-    processes: Processes, python: Path, _data: Path, log: Path, ports: Callable[[int], ReservedPort]
-) -> Store:
+def _start_embedded(processes: Processes, log: Path, ports: Callable[[int], ReservedPort]) -> Store:
     port = ports(9000)
     process = processes.start(
         Command(
             name="store",
-            argv=[python, "-m", "moto.server", "-H", HOST, "-p", str(port.number)],
+            argv=[sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port.number)],
             log=log,
             ports=(port,),
         )

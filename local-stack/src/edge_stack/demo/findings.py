@@ -1,5 +1,6 @@
 """What the steps of one demonstration share: the running stack, the watchers, and what was found so far."""
 
+import os
 import platform
 import time
 from dataclasses import dataclass, field
@@ -24,6 +25,15 @@ from edge_stack.stack import Stack
 _SOFTWARE = ("openvino", "minio", "moto", "edge-stack", "model-sync", "ovms-lite", "car-client", "car-models")
 
 
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    cores = psutil.cpu_count() or 1
+    python = platform.python_version()
+    system = f"{platform.system()} {platform.machine()}"
+    others = f"{os.getloadavg()[0]:.1f} busy with other work before"
+    return f"{cores} cores ({others}), {memory:.0f} GiB, {system}, Python {python}"
+
+
 @dataclass
 class Findings:
     """Filled by the steps in their order."""
@@ -40,6 +50,7 @@ class Findings:
     pictures: list[PictureFact] = field(default_factory=list)
     moments: list[MomentFact] = field(default_factory=list)
     load: LoadFact | None = None
+    machine: str = field(default_factory=_machine)
     store: str = "none was started"
     """Which store it is, for people."""
     events: bool = False
@@ -55,7 +66,7 @@ class Findings:
             started=datetime.fromtimestamp(self.begun, UTC),
             seconds=round(time.time() - self.begun, 3),
             store=self.store,
-            machine=_machine(),
+            machine=self.machine,
             software={name: installed_version(name) for name in _SOFTWARE},
             steps=tuple(steps),
             uploads=tuple(self.uploads),
@@ -68,10 +79,3 @@ class Findings:
     def _transition_fact(self, seen: Transition) -> TransitionFact:
         at = round(seen.at - self.begun, 3)
         return TransitionFact(at=at, model=seen.model, version=seen.version, state=seen.state)
-
-
-def _machine() -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    cores = psutil.cpu_count() or 1
-    python = platform.python_version()
-    return f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {python}"

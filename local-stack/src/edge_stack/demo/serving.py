@@ -79,6 +79,7 @@ def restart_sidecar_without_events(findings: Findings, load: Load) -> str:
     findings.note("the sidecar is stopped")
     stack = findings.stack
     stack.processes.stop(stack.component("sidecar"))
+    stack.disconnect_events()
     stack.start_sidecar(EVENTS="off", POLL_INTERVAL=f"{POLL_ALONE_SECONDS:g}s")
     findings.events = False
     findings.note("the sidecar is back")

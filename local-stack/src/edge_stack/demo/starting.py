@@ -57,10 +57,11 @@ def start_store(findings: Findings) -> str:
 
 def start_sidecar(findings: Findings) -> str:
     """Start the sidecar; ready means that config.json is there."""
-    findings.events = findings.stack.store.sends_events
-    poll = POLL_BESIDE_EVENTS_SECONDS if findings.events else POLL_ALONE_SECONDS
+    events = findings.stack.store.sends_events
+    poll = POLL_BESIDE_EVENTS_SECONDS if events else POLL_ALONE_SECONDS
     findings.stack.start_sidecar(POLL_INTERVAL=f"{poll:g}s")
-    listens = "listens for events and polls" if findings.events else "polls"
+    findings.events = findings.stack.connect_events()
+    listens = "is called by the store at changes and polls" if findings.events else "polls"
     return f"{listens} every {poll:g} s; status at {findings.stack.ports.sidecar_url}/v1/status"
 
 

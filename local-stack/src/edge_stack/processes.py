@@ -189,12 +189,19 @@ class Processes:
         return tuple(self._running)
 
     def start(self, command: Command) -> RunningProcess:
-        """Start a program; returns at once. Raises FatalError when there is no such program."""
+        """Start a program; returns at once. Raises FatalError when there is no such program.
+
+        A program of the same name that has ended by itself, or was killed, is replaced by it in the books.
+        """
         program = shutil.which(command.argv[0])
         if program is None:
             raise FatalError(
                 f"{command.name}: there is no program {command.argv[0]}; install it (make setup)"
             )
+        for killed in [
+            one for one in self._running if one.name == command.name and one.exit_code is not None
+        ]:
+            self.stop(killed)
         for port in command.ports:
             port.let_program_listen()
         command.log.parent.mkdir(parents=True, exist_ok=True)

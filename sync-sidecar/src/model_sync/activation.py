@@ -38,11 +38,11 @@ def next_configured(
 
     A number leaves only when all that is wished is AVAILABLE, when it is dead, or with the whole model.
     """
+    kept = set(current) - set(dead)
     if served is None:
-        return tuple(sorted(current))
+        return tuple(sorted(kept))  # a version that ends the server is not there for its next start
     if wish.remove:
         return ()
-    kept = set(current) - set(dead)
     wished = wish.numbers - set(dead)
     if not wished:
         return tuple(sorted(kept))

@@ -166,9 +166,7 @@ class Performer:
         verdict = state.rejections.get(source)
         if verdict is not None and verdict.stage != RejectedAt.SERVER:
             state = state.with_rejection(source, None)
-        self._save(model, state)
-        self.volume.publish(model, number, Staging(self.volume.staging_folder(model, source)).tree)
-        del self.staged[model, source]
+        self._enter(model, state, version)
 
     def _confirm(self, model: str, numbers: tuple[int, ...]) -> None:
         state = self.state.model(model)
@@ -187,8 +185,23 @@ class Performer:
         tree = Staging(self.volume.staging_folder(model, version.source)).tree
         self.volume.copy_version(model, number, tree)
         self.volume.save_card(model, to, card)
-        self._save(model, state.with_stored(replace(version, number=to, published_at=self.clock.now())))
-        self.volume.publish(model, to, tree)
+        renumbered = replace(version, number=to, published_at=self.clock.now())
+        self._enter(model, state.with_stored(renumbered), renumbered)
+
+    def _enter(self, model: str, state: ModelState, version: StoredVersion) -> None:
+        """Record `version`, which `state` has, and rename its tree into place; a refusal leaves neither.
+
+        Either way nothing counts as staged any more: after a refusal the tree is checked anew.
+        """
+        before = self.state
+        self.staged.pop((model, version.source), None)
+        self._save(model, state)
+        try:
+            tree = Staging(self.volume.staging_folder(model, version.source)).tree
+            self.volume.publish(model, version.number, tree)
+        except OSError:
+            self.state = before  # else config.json would list a folder that is not there
+            raise
 
     def _configure(self, model: str, numbers: tuple[int, ...], settings: Mapping[str, object]) -> None:
         state = self.state.model(model)
@@ -210,8 +223,12 @@ class Performer:
     def _withdraw(self, model: str, number: int) -> None:
         state = self.state.model(model)
         source = state.stored[number].source
-        self.volume.withdraw(model, number, Staging(self.volume.staging_folder(model, source)).tree)
-        self.volume.save_card(model, number, None)
+        tree = Staging(self.volume.staging_folder(model, source)).tree
+        if tree.exists() or source in self.jobs.running(model):  # a newer upload is collected there
+            self.volume.delete(model, number)
+        else:
+            self.volume.withdraw(model, number, tree)
+            self.volume.save_card(model, number, None)
         self._save(model, state.without_stored(number))
 
     def _same_content(self, model: str, staged: StagedVersion) -> StoredVersion | None:

@@ -25,7 +25,7 @@ def main() -> None:
     answer_to = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries that print must not spoil the answer
     _die_with_parent()
-    import openvino as ov  # noqa: PLC0415 - after the protections above
+    from edge_common.openvino_runtime import ov  # noqa: PLC0415 - after the protections above
 
     request = json.loads(sys.stdin.readline())
     resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))

@@ -60,11 +60,11 @@ class Reconciler:
             self.performer.take_outcome(key, outcome)
         self.server.ask(self.performer.state)
         for _ in range(_ROUNDS):
+            self._write_config()  # first: the next plan may take a folder away that the file still lists
             self.plan_all()
             if not self._act():
                 break
-        if self.performer.write_config():
-            self.metrics.config_writes.inc()
+        self._write_config()
         self._expect_uploads()
 
     def look(self) -> None:
@@ -102,6 +102,10 @@ class Reconciler:
         if jobs.next_retry is not None:
             waits.append(max(_TICK, jobs.next_retry - self.bucket.clock.monotonic()))
         return max(0.0, min(waits))
+
+    def _write_config(self) -> None:
+        if self.performer.write_config():
+            self.metrics.config_writes.inc()
 
     def _has_plans(self) -> bool:
         return any(plan.actions for plan in self.plans.values())

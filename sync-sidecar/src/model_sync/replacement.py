@@ -10,7 +10,7 @@ from edge_common.served_state import VersionState
 
 from model_sync.catalog import RemoteVersion
 from model_sync.model_view import ModelView
-from model_sync.object_names import LATEST
+from model_sync.object_names import LATEST, is_version_name
 
 _HELD_BY_SERVER = frozenset({VersionState.AVAILABLE, VersionState.LOADING, VersionState.UNLOADING})
 
@@ -37,7 +37,8 @@ def number_for(view: ModelView, upload: RemoteVersion) -> int | None:
     if number != max(view.state.configured, default=0):
         return None
     listed = view.remote.versions if view.remote is not None else {}
-    return max([*used, *(int(source) for source in listed if source.isdigit())]) + 1
+    numbers = (int(source) for source in listed if source != LATEST and is_version_name(source))
+    return max([*used, *numbers]) + 1
 
 
 def number_to_take(view: ModelView, bridge: int) -> int | None:
@@ -50,4 +51,6 @@ def number_to_take(view: ModelView, bridge: int) -> int | None:
     answering = view.served is not None and view.served.get(bridge) is VersionState.AVAILABLE
     upload = view.upload(version.source)
     current = upload is None or upload.fingerprint == version.fingerprint
+    if version.source in view.fetching:  # its staging folder is needed for the copy
+        return None
     return number if ended and answering and current and number not in view.state.stored else None

@@ -1,0 +1,75 @@
+# Every target does its own set-up. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COMPONENTS := common sync-sidecar server-container client-container volume-for-model local-stack
+MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
+READY := $(VENV)/.ready
+DEMO_FLAGS ?=
+JOBS ?= 2
+
+.PHONY: help setup lint format test integration conformance faults demo up down minio models bench bench-server clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make .venv with all components and tools
+
+$(READY): pyproject.toml constraints.txt $(COMPONENTS:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; name another with PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev $(COMPONENTS:%=-e ./%)
+	@touch $@
+
+lint: setup ## Check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(COMPONENTS:%=%/src)
+	@set -e; for tests in $(COMPONENTS:%=%/tests) tests benchmarks; do echo "mypy $$tests"; $(BIN)/mypy $$tests; done
+	$(BIN)/lint-imports
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
+	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio'
+
+integration: setup minio ## Integration tests against a real MinIO
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
+
+conformance: setup ## Hold ovms-lite against the recorded answers of the real server
+	$(BIN)/pytest tests/conformance
+
+faults: setup minio ## Kill, cut and corrupt the sidecar's work against a real MinIO
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -m heavy tests
+
+models: setup ## Build the sample models into ./models
+	$(BIN)/car-models build --out models
+
+demo: setup ## Show the whole platform once: upload, classify, swap, reject, remove
+	$(BIN)/edge-stack demo $(DEMO_FLAGS)
+
+up: setup ## Start the platform in the background
+	$(BIN)/edge-stack up
+
+down: setup ## End what `make up` started
+	$(BIN)/edge-stack down
+
+minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
+
+.local/bin/minio:
+	@command -v go >/dev/null || { echo "Go is needed to build MinIO; without it the demo uses an embedded S3 server"; exit 1; }
+	mkdir -p .local/bin
+	GOBIN=$(CURDIR)/.local/bin go install github.com/minio/minio@$(MINIO_VERSION)
+
+bench: bench-server ## All benchmarks
+
+bench-server: setup models ## Compare ovms-lite with the machine's limit (needs wrk)
+	$(BIN)/python benchmarks/server/throughput.py
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) .local models demo-report.html demo-report.json build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import openvino as ov
+from edge_common.openvino_runtime import ov
 from onnx import TensorProto, helper, numpy_helper
 
 _OPSET = 13

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
+from edge_common.openvino_runtime import ov
 from models import InputFacts
 
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
 import pytest
-from openvino import opset13 as ops
+from edge_common.openvino_runtime import ops, ov
 from ovms_lite.errors import LoadError
 from ovms_lite.loading import LoadedModel, ModelLoader
 from ovms_lite.model_config import ModelConfig

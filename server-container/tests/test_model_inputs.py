@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -160,3 +163,18 @@ def test_pictures_for_a_declared_nchw_input_are_refused_before_decoding() -> Non
 def test_more_pictures_than_the_batch_are_refused_before_decoding() -> None:
     with pytest.raises(RequestError, match="Invalid input batch size - Expected: 1; Actual: 2"):
         model_inputs([NHWC], [_sent(PICTURE, count=2)])
+
+
+def test_a_small_file_that_claims_a_huge_picture_is_refused() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 16_000, 16_000, 8, 2, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(RequestError, match="Image parsing failed"):
+        _decoded(NHWC, InputTensor("img", (1,), "BYTES", np.array([bomb], dtype=np.object_), None))

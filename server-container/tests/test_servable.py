@@ -4,9 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino as ov
 import pytest
-from openvino import opset13 as ops
+from edge_common.openvino_runtime import ops, ov
 from ovms_lite.errors import RequestError
 from ovms_lite.loading import ModelLoader
 from ovms_lite.model_config import ModelConfig

@@ -3,7 +3,7 @@
 import time
 
 import numpy as np
-import openvino as ov
+from edge_common.openvino_runtime import ov
 
 BRIEF_SECONDS = 150e-6
 """Longest run that may hold up the event loop; handing over costs 50 to 100 microseconds."""

@@ -5,10 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
-import openvino
 import typer
 from edge_common.errors import EdgeError
 from edge_common.logs import LogFormat, LogLevel, configure_logging
+from edge_common.openvino_runtime import ov
 
 from ovms_lite.errors import UsageError
 from ovms_lite.options import Cors, ServerOptions, single_model
@@ -34,7 +34,7 @@ _WITHOUT_EFFECT = "Taken for compatibility, without effect"
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"ovms-lite {version('ovms-lite')}, OpenVINO {openvino.__version__}")
+        typer.echo(f"ovms-lite {version('ovms-lite')}, OpenVINO {ov.__version__}")
         raise typer.Exit
 
 

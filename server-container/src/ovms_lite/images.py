@@ -4,15 +4,20 @@ Measured on OVMS 2026.2.1: pictures arrive as B, G, R; grey or transparent ones 
 three channels; a picture is resized only when the model's layout is known to be NHWC.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.input_checks import check_batch
 from ovms_lite.tensors import Array, Dimension, TensorInfo
+
+MAX_PIXELS = 2**26
+"""A picture that claims more (8192 x 8192) is refused before memory is taken; OpenCV's own limit is 2^30."""
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+import cv2  # noqa: E402 - it reads the limit when it is loaded
 
 _IMAGE_RANK = 4
 _IMAGE_TYPES = frozenset(("FP64", "FP32", "FP16", "UINT8", "INT8", "UINT16", "INT16", "INT32"))

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openvino as ov
-from openvino.preprocess import PrePostProcessor
+from edge_common.openvino_runtime import ov, preprocessing
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovms_lite.brief_models import is_brief
@@ -145,7 +144,7 @@ def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
         return _Layouts(model, layouts)
     tensors = names if isinstance(config.layout, str) else names + _names(model.outputs)
     setting = config.layout if isinstance(config.layout, str) else dict(config.layout)
-    processor = PrePostProcessor(model)
+    processor = preprocessing.PrePostProcessor(model)
     for name, text in per_input(setting, tensors, "layout").items():
         change = parse_layout(text)
         port = processor.input(name) if name in names else processor.output(name)

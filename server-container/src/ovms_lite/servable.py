@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-import openvino as ov
+from edge_common.openvino_runtime import ov
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.loading import LoadedModel

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edge_stack.command import Command
 from edge_stack.demo.facts import DemoReport, LoadFact, RequestFact, StepFact
 from edge_stack.ports import ReservedPort
-from edge_stack.processes import Command, Processes
+from edge_stack.processes import Processes
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from edge_stack.processes import Command, Processes, log_tail
+from edge_stack.command import Command, log_tail
+from edge_stack.processes import Processes
 
 OWNER = """
 import sys, time
 from pathlib import Path
 from edge_common.errors import EdgeError
 from edge_stack.interruption import Interrupted, raise_on_signals
-from edge_stack.processes import Command, Processes
+from edge_stack.command import Command
+from edge_stack.processes import Processes
 
 raise_on_signals()
 try:

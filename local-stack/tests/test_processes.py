@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 from edge_common.errors import FatalError, RejectedError, RetryableError
+from edge_stack.command import Command, log_tail
 from edge_stack.ports import HOST, ReservedPort
-from edge_stack.processes import Command, Processes, RunningProcess, log_tail
+from edge_stack.processes import Processes, RunningProcess
 from edge_stack.waiting import http_answers, wait_until
 
 ProgramMaker = Callable[..., Command]
@@ -42,7 +43,8 @@ PARENT_OF_A_SLEEPER = (
 OWNER_THAT_WAITS_TO_BE_KILLED = """
 import sys, time
 from pathlib import Path
-from edge_stack.processes import Command, Processes
+from edge_stack.command import Command
+from edge_stack.processes import Processes
 
 with Processes() as processes:
     child = processes.start(Command(name="child", argv=sys.argv[2:], log=Path(sys.argv[1])))
@@ -127,6 +129,15 @@ def test_what_a_killed_program_had_started_is_ended_with_it(
     grandchild = int(log_tail(program.command.log).removeprefix("started "))
     assert program.kill() == -signal.SIGKILL
     wait_until("grandchild gone", lambda: gone(grandchild), within=5)
+
+
+def test_a_program_started_again_takes_the_place_of_the_killed_one(
+    processes: Processes, python_program: ProgramMaker
+) -> None:
+    first = processes.start(python_program(SLEEPER))
+    assert first.kill() == -signal.SIGKILL
+    second = processes.start(python_program(SLEEPER))
+    assert processes.running == (second,)
 
 
 def test_leaving_the_context_ends_everything_last_started_first(python_program: ProgramMaker) -> None:

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_stack.background import COMPONENTS, bring_up, take_down
+from edge_stack.command import log_tail
 from edge_stack.components import StackFolder
 from edge_stack.demo.scenario import DemoOptions, run_demo
 from edge_stack.directions import directions
 from edge_stack.interruption import Interrupted, raise_on_signals
-from edge_stack.processes import log_tail
 from edge_stack.stack import StackOptions
 from edge_stack.stack_record import StackRecord, read_record
 from edge_stack.store import StoreKind

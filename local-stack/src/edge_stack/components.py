@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_stack.command import Command
 from edge_stack.ports import HOST, ReservedPort
-from edge_stack.processes import Command
 from edge_stack.store import ACCESS_KEY, BUCKET, SECRET_KEY
 
 

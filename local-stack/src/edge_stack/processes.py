@@ -1,7 +1,7 @@
 """Starting programs, waiting for their real readiness, keeping their logs, and leaving nothing behind.
 
     with Processes() as processes:
-        server = processes.start(Command("server", ["ovms-lite", ...], log=folder / "server.log"))
+        server = processes.start(Command(name="server", argv=["ovms-lite", ...], log=folder / "server.log"))
         server.wait_ready(http_answers(f"{url}/v2/health/ready"), within=20)
 
 Leaving the context ends what was started, last first. Every program is a process group of its own, and
@@ -14,58 +14,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from edge_common.errors import FatalError, RejectedError, RetryableError
 
+from edge_stack.command import Command, log_tail
 from edge_stack.guard import GRACE_SECONDS, signal_group
-from edge_stack.ports import ReservedPort
 from edge_stack.waiting import Probe, wait_until
 
 _ENTER_BOOK_THEN_BECOME = 'echo $$ >&0 || exit 126; exec "$@" </dev/null'
 """Run by sh with the guard's pipe as standard input; a shell's pid stays that of what it execs."""
-_FOREIGN_SETTINGS = ("MODEL_SYNC_", "CAR_CLIENT_", "MINIO_", "AWS_")
-_TAIL_LINES = 15
-_TAIL_BYTES = 16 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A program to run.
-
-    `env` is added to this process's environment less the platform's own settings, so that what the
-    developer has exported (`AWS_PROFILE`, `MODEL_SYNC_BUCKET`) cannot change what runs. `log` gets both
-    output streams, appended; `output`, when given, gets standard output alone. `ports` are those it will
-    listen on.
-    """
-
-    name: str
-    argv: Sequence[str | Path]
-    log: Path
-    env: Mapping[str, str] = field(default_factory=dict)
-    ports: Sequence[ReservedPort] = ()
-    output: Path | None = None
-
-    def environment(self) -> dict[str, str]:
-        """The whole environment the program gets."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN_SETTINGS)}
-        local = "127.0.0.1,localhost"
-        return kept | {"PYTHONUNBUFFERED": "1", "NO_PROXY": local, "no_proxy": local} | dict(self.env)
-
-
-def log_tail(path: Path, lines: int = _TAIL_LINES) -> str:
-    """The last `lines` of a log, at most 16 KiB; empty when there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])
 
 
 class RunningProcess:

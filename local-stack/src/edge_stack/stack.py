@@ -20,6 +20,7 @@ import requests
 from edge_common.errors import FatalError, RetryableError
 from edge_common.served_state import ServedModels
 
+from edge_stack.command import Command
 from edge_stack.components import (
     StackFolder,
     StackPorts,
@@ -31,7 +32,7 @@ from edge_stack.components import (
     sidecar_environment,
 )
 from edge_stack.ports import ReservedPort
-from edge_stack.processes import Command, Processes, RunningProcess
+from edge_stack.processes import Processes, RunningProcess
 from edge_stack.served_timeline import direct_session, read_served
 from edge_stack.store import BUCKET, Store, StoreKind, start_store
 from edge_stack.store_events import call_no_more, call_on_changes

@@ -15,8 +15,9 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException
 
+from edge_stack.command import Command
 from edge_stack.ports import HOST, ReservedPort
-from edge_stack.processes import Command, Processes, RunningProcess
+from edge_stack.processes import Processes, RunningProcess
 from edge_stack.store_events import webhook_environment
 from edge_stack.waiting import Probe
 

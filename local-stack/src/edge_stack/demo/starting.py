@@ -3,10 +3,10 @@
 import psutil
 from edge_common.errors import RetryableError
 
+from edge_stack.command import Command
 from edge_stack.components import program
 from edge_stack.demo.findings import Findings
 from edge_stack.demo.verdicts import NotHeldError
-from edge_stack.processes import Command
 
 LOADED_MODEL = "effnet_lite0_car_onnx"
 """Is exchanged under load."""

@@ -1,0 +1,47 @@
+"""A program to run: its arguments, its environment, and where its output goes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_stack.ports import ReservedPort
+
+_FOREIGN_SETTINGS = ("MODEL_SYNC_", "CAR_CLIENT_", "MINIO_", "AWS_")
+_TAIL_LINES = 15
+_TAIL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A program to run.
+
+    `env` is added to this process's environment less the platform's own settings, so that what the
+    developer has exported (`AWS_PROFILE`, `MODEL_SYNC_BUCKET`) cannot change what runs. `log` gets both
+    output streams, appended; `output`, when given, gets standard output alone. `ports` are those it will
+    listen on.
+    """
+
+    name: str
+    argv: Sequence[str | Path]
+    log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: Sequence[ReservedPort] = ()
+    output: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment the program gets."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN_SETTINGS)}
+        local = "127.0.0.1,localhost"
+        return kept | {"PYTHONUNBUFFERED": "1", "NO_PROXY": local, "no_proxy": local} | dict(self.env)
+
+
+def log_tail(path: Path, lines: int = _TAIL_LINES) -> str:
+    """The last `lines` of a log, at most 16 KiB; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

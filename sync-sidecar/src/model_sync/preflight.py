@@ -5,11 +5,15 @@ memory) it does to the child, and becomes a sentence for the uploader.
 """
 
 import json
+import os
+import selectors
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +25,7 @@ from edge_common.quantities import format_duration, format_size
 from model_sync.transfer import CancelledError
 
 _POLL = 0.1
+_CHUNK = 64 * 1024
 _MAX_ANSWER = 1024 * 1024
 
 
@@ -52,8 +57,11 @@ class Preflight:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a signal meant for the sidecar's group is not meant for the child
+            start_new_session=True,  # a group of its own: ours to end, and out of reach of our own signals
         )
+        if self._child.stdin is None or self._child.stdout is None:
+            raise RetryableError("the preflight child has no pipes; it is tried again")
+        self._to_child, self._from_child = self._child.stdin, self._child.stdout
 
     def __enter__(self) -> Self:
         """The child belongs to this context."""
@@ -62,9 +70,12 @@ class Preflight:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the child, whatever it does."""
-        self._child.kill()
-        self._child.communicate()
+        """End the child and whatever it started, without waiting for what they hold open."""
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+        self._to_child.close()
+        self._from_child.close()
 
     @property
     def usable(self) -> bool:
@@ -96,31 +107,43 @@ class Preflight:
         )
 
     def _ask(self, request: bytes, cancelled: threading.Event) -> dict[str, Any] | None:
-        data: bytes | None = request
-        waited = 0.0
-        while True:
-            try:
-                out, _ = self._child.communicate(data, timeout=_POLL)
-                break
-            except subprocess.TimeoutExpired:
-                data = None
-                waited += _POLL
-            except BrokenPipeError:
-                return None
-            if cancelled.is_set():
-                raise CancelledError("the preflight was stopped")
-            if waited > self._timeout:
-                raise RejectedError(
-                    f"loading took longer than {format_duration(self._timeout)} in preflight; "
-                    "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_TIMEOUT"
-                )
+        """The child's answer; None when it ended without one."""
+        line = self._exchange(request, cancelled)
         try:
-            answer = json.loads(out[:_MAX_ANSWER])
+            answer = json.loads(line)
         except ValueError:
+            self._child.wait()
             return None
         if not isinstance(answer, dict):
             raise RetryableError("the preflight child did not answer as expected; it is tried again")
         return answer
+
+    def _exchange(self, request: bytes, cancelled: threading.Event) -> bytes:
+        # Only a line is read, never to the end of the pipe: a process that the child leaves behind would keep
+        # the pipe open.
+        with suppress(BrokenPipeError):  # it has died already; the missing answer tells
+            self._to_child.write(request)
+            self._to_child.flush()
+        deadline = time.monotonic() + self._timeout
+        received = b""
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._from_child, selectors.EVENT_READ)
+            while b"\n" not in received and len(received) < _MAX_ANSWER:
+                if ready.select(_POLL):
+                    data = os.read(self._from_child.fileno(), _CHUNK)
+                    if not data:
+                        break
+                    received += data
+                elif self._child.poll() is not None:
+                    break
+                if cancelled.is_set():
+                    raise CancelledError("the preflight was stopped")
+                if time.monotonic() > deadline:
+                    raise RejectedError(
+                        f"loading took longer than {format_duration(self._timeout)} in preflight; "
+                        "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_TIMEOUT"
+                    )
+        return received
 
     def _cause_of_death(self) -> str:
         code = self._child.returncode

@@ -39,7 +39,7 @@ def main() -> None:
         reason = _essence(str(error).replace(f"{folder}/", ""))
         advice = "check that the file is complete and was exported without errors, then upload it again"
         answer = {"problem": f"OpenVINO cannot load it: {reason}; {advice}"}
-    os.write(answer_to, json.dumps(answer).encode())
+    os.write(answer_to, json.dumps(answer).encode() + b"\n")
     os._exit(0)  # no destructor of a half-broken model may change the verdict
 
 

@@ -10,7 +10,7 @@ from ovms_lite.http_message import Request
 
 MAX_BODY_BYTES = 1024**3
 """Measured on OVMS 2026.2.1: a larger body is answered with 413."""
-SCRATCH_BYTES = 256 * 1024
+SCRATCH_BYTES = 32 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
 _LARGE_BODY_BYTES = 32 * 1024
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~ "

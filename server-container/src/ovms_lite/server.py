@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -123,6 +124,7 @@ class _Server:
             raise StartError(
                 f"the model {self.options.single_model.name} cannot be loaded; the reason is logged above"
             )
+        gc.freeze()  # what is loaded by now lives on; collections need not walk through it again
         log.info("ready")
         await reloader.poll(self.options.poll_seconds, stop)
         await stop.wait()

@@ -69,7 +69,7 @@ minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 bench: bench-server ## All benchmarks
 
 bench-server: setup models ## Compare ovms-lite with the machine's limit (needs wrk)
-	$(BIN)/python benchmarks/server/throughput.py
+	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .local models demo-report.html demo-report.json build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""Print "PASSED FAILED" of a JUnit report; a test that was skipped counts as failed, because nothing may be."""
+"""Print "PASSED FAILED" of a JUnit report; a skipped test counts as failed, because none may be."""
 
 import sys
 import xml.etree.ElementTree as ET

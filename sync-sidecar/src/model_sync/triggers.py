@@ -60,7 +60,8 @@ class Wakeup:
         self._event.wait(max(0.0, seconds))
         self._event.clear()
         asked = self._look.is_set()
-        self._look.clear()
+        if asked:  # cleared only when seen: one that is raised meanwhile is found by the next wait
+            self._look.clear()
         return asked
 
     def pause(self, seconds: float) -> None:

@@ -75,3 +75,28 @@ def test_the_model_of_the_command_line_is_given_once() -> None:
     first = source.read_change(forced=False).config
     assert first is not None
     assert source.read_change(forced=True).config is None
+
+
+def test_a_file_renamed_into_place_is_noticed_until_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"model_config_list": []}')
+    source = _source(path)
+    source.read_first()
+    assert not source.was_replaced()
+    aside = tmp_path / "aside"
+    aside.write_text('{"model_config_list": [] }')
+    aside.replace(path)
+    assert source.was_replaced()
+    source.read_change(forced=False)
+    assert not source.was_replaced()
+
+
+def test_a_file_written_in_place_or_deleted_is_left_to_the_poll(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"model_config_list": []}')
+    source = _source(path)
+    source.read_first()
+    path.write_text("half")
+    assert not source.was_replaced()
+    path.unlink()
+    assert not source.was_replaced()

@@ -33,6 +33,9 @@ class ConfigSource(Protocol):
     def remember_success(self, succeeded: bool) -> None:
         """Whether everything the last configuration asked for could be done."""
 
+    def was_replaced(self) -> bool:
+        """Whether another file stands in the place of the one read last; costs one system call."""
+
 
 class ConfigFileSource:
     """config.json at `path`. Its content counts, not its time: renaming a new file into place is seen."""
@@ -41,6 +44,7 @@ class ConfigFileSource:
         self._path = path
         self._sleep = sleep
         self._digest = b""
+        self._inode = 0
         self._succeeded = False
 
     def read_first(self) -> ServerConfig:
@@ -60,9 +64,20 @@ class ConfigFileSource:
         """Kept for the next forced read."""
         self._succeeded = succeeded
 
+    def was_replaced(self) -> bool:
+        """True after a rename into place; a file written in place may be half-written and waits for the poll."""
+        return self._current_inode() not in {0, self._inode}
+
+    def _current_inode(self) -> int:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return 0
+
     def _read(self, is_wanted: Callable[[bytes], bool]) -> ConfigChange:
         """A file that is being written in place is read again before it counts as wrong."""
         change = ConfigChange(unreadable=True)
+        self._inode = self._current_inode()
         for attempt in range(_READ_ATTEMPTS):
             if attempt:
                 self._sleep(_READ_PAUSE_SECONDS)
@@ -96,6 +111,10 @@ class SingleModelSource:
         """The model, once."""
         config, self._config = self._config, None
         return ConfigChange(config=config)
+
+    def was_replaced(self) -> bool:
+        """Never."""
+        return False
 
     def remember_success(self, succeeded: bool) -> None:
         """Nothing to remember: a failure ends the start."""

@@ -6,6 +6,7 @@ event loop.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ from ovms_lite.servable import Servable
 _Result = TypeVar("_Result")
 _DRAIN_WAIT_SECONDS = 1.0
 """How long a cycle waits for retired versions to be unused; longer requests are finished behind its back."""
+
+_GLANCES_PER_POLL = 10
+"""How often within a poll interval to glance whether config.json was replaced. OVMS waits for the whole
+interval; a sidecar that publishes by rename is answered sooner here."""
 
 log = get_logger()
 
@@ -94,15 +99,22 @@ class Reloader:
             return CycleOutcome(RequestError(fault, status=failures[0]))
 
     async def poll(self, seconds: float, stop: asyncio.Event) -> None:
-        """Run a cycle every `seconds` until `stop`; 0 runs none."""
+        """Run a cycle every `seconds` until `stop`, and soon after config.json was replaced; 0 runs none."""
         while seconds and not stop.is_set():
+            await self._wait_for_replacement(seconds, stop)
+            if stop.is_set():
+                return
             try:
-                await asyncio.wait_for(stop.wait(), seconds)
-            except TimeoutError:
-                try:
-                    await self.run_cycle()
-                except Exception:
-                    log.exception("unexpected error, please report", during="reload cycle")
+                await self.run_cycle()
+            except Exception:
+                log.exception("unexpected error, please report", during="reload cycle")
+
+    async def _wait_for_replacement(self, seconds: float, stop: asyncio.Event) -> None:
+        for _ in range(_GLANCES_PER_POLL):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), seconds / _GLANCES_PER_POLL)
+            if stop.is_set() or self._source.was_replaced():
+                return
 
     async def _update(self, config: ModelConfig) -> list[int]:
         """Bring one model to its wanted versions; the reload statuses of what failed, first failure first."""

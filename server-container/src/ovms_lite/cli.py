@@ -52,7 +52,7 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         int,
         typer.Option(
             "--file_system_poll_wait_seconds",
-            help="Seconds between looks at config.json and versions; a renamed config.json is seen in a tenth; 0: never.",
+            help="Seconds between looks at config.json (when renamed: a tenth) and versions; 0: never.",
         ),
     ] = 1,
     log_level: Annotated[

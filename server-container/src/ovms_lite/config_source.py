@@ -65,7 +65,7 @@ class ConfigFileSource:
         self._succeeded = succeeded
 
     def was_replaced(self) -> bool:
-        """True after a rename into place; a file written in place may be half-written and waits for the poll."""
+        """True after a rename into place; what is written in place may be half-written and waits."""
         return self._current_inode() not in {0, self._inode}
 
     def _current_inode(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from edge_common.logs import get_logger
 from edge_common.model_card import VersionPolicy
 
-from model_sync.actions import Action, Delete, Publish, Renumber, Withdraw
+from model_sync.actions import Action, Delete, DropStaging, Publish, Renumber, Withdraw
 from model_sync.bucket_watch import BucketWatch
 from model_sync.judge import Phase
 from model_sync.metrics import Metrics
@@ -56,6 +56,7 @@ class Reconciler:
         clock = self.bucket.clock
         if (look or self.bucket.due_in <= 0) and self.bucket.list_bucket(self._kept()):
             self.performer.refresh_cards()
+            self._drop_orphans()
         for key, outcome in self.performer.jobs.collect(clock.monotonic()):
             self.performer.take_outcome(key, outcome)
         self.server.ask(self.performer.state)
@@ -114,6 +115,17 @@ class Reconciler:
         for name, model in self.performer.state.models.items():
             for version in model.stored.values():
                 yield name, version.source
+
+    def _drop_orphans(self) -> None:
+        """Delete what was fetched, perhaps by an earlier process, for uploads that are gone."""
+        if self.bucket.doubt is not None:
+            return
+        kept = set(self._kept())
+        for name, source in list(self.performer.volume.staged_sources()):
+            remote = self.bucket.model(name)
+            listed = remote is not None and source in remote.versions
+            if not listed and (name, source) not in kept and source not in self.performer.jobs.running(name):
+                self.performer.perform(name, None, DropStaging(source))
 
     def _act(self) -> bool:
         """Carry out all plans; True when a new plan may already see further than the last."""

@@ -71,13 +71,17 @@ class ModelView:
         """The upload as listed last; None when it is not in the bucket."""
         return None if self.remote is None else self.remote.versions.get(source)
 
-    def stored_for(self, source: str) -> StoredVersion | None:
-        """The content on the volume that stands for `source`; None when there is none.
+    def stored_for(self, source: str, excluded: Collection[int] = ()) -> StoredVersion | None:
+        """The content on the volume that stands for `source`; None when there is none but `excluded` numbers.
 
         The listed content before an earlier one, and under its own number before a borrowed one.
         """
         upload = self.upload(source)
-        found = [version for version in self.state.stored.values() if version.source == source]
+        found = [
+            version
+            for number, version in self.state.stored.items()
+            if version.source == source and number not in excluded
+        ]
         return max(
             found,
             key=lambda version: (

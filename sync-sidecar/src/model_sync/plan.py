@@ -75,17 +75,21 @@ def _wanted(view: ModelView, judgements: Mapping[str, Judgement], dead: Mapping[
     return wanted_sources(view.policy, candidates)
 
 
-def _wish(view: ModelView, wanted: list[str], dead: Mapping[int, object]) -> Wish:
+def _wish(view: ModelView, wanted: Sequence[str], dead: Mapping[int, object]) -> Wish:
     numbers: set[int] = set()
     complete = True
+    unfit = dead.keys() | {n for n, version in view.state.stored.items() if _refused(view, version)}
     for source in wanted:
-        upload, stored = view.upload(source), view.stored_for(source)
-        current = upload is None or view.is_stored(upload)
-        if stored is None or stored.number in dead:
+        upload, stored = view.upload(source), view.stored_for(source, unfit)
+        current = upload is None or (stored is not None and stored.fingerprint == upload.fingerprint)
+        if stored is None:
             complete = False
-        elif current or upload is None or not must_step_aside(view, upload):
+        elif current or upload is None or not must_step_aside(view, upload, wanted):
             numbers.add(stored.number)
             complete = complete and current
+        else:  # its bridge, if there is one, answers meanwhile
+            bridge = view.stored_for(source, unfit | {int(source)})
+            numbers |= {bridge.number} if bridge is not None else set()
     listed = view.remote is not None and bool(view.remote.versions)
     if view.listed and not listed and all(v.source in view.gone for v in view.state.stored.values()):
         return Wish(frozenset(), complete=True, remove=True)
@@ -120,7 +124,7 @@ def _publishing(view: ModelView, wanted: list[str], judgements: Mapping[str, Jud
         if upload is None or view.is_stored(upload) or not judgements[source].fetchable:
             continue
         if view.staged.get(source) == upload.upload_mark:
-            number = number_for(view, upload)
+            number = number_for(view, upload, wanted)
             if number is not None:
                 yield Publish(source, number)
         elif source not in view.fetching and source not in view.troubles:

@@ -5,8 +5,8 @@ is published. It ends in exactly one outcome, and what was fetched stays for the
 """
 
 import threading
-from collections.abc import Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -93,7 +93,8 @@ class Fetcher:
             digests = self._digests(upload)
             files = [file for file in upload.files if digests is None or file.path in digests]
             progress.total = sum(file.size for file in files)
-            stored = self._transfer(files, staging, progress, cancelled)
+            to_fetch = staging.prepare(files, upload.fingerprint)
+            stored = self._transfer(files, to_fetch, staging, progress, cancelled)
             progress.phase = "verifying"
             self._verify(stored, digests, staging, files)
             card = self._own_card(remote, upload, staging)
@@ -124,12 +125,17 @@ class Fetcher:
         return digests
 
     def _transfer(
-        self, files: list[RemoteFile], staging: Staging, progress: Progress, cancelled: threading.Event
+        self,
+        files: Sequence[RemoteFile],
+        to_fetch: Sequence[RemoteFile],
+        staging: Staging,
+        progress: Progress,
+        cancelled: threading.Event,
     ) -> list[StoredFile]:
-        to_fetch = {file.path for file in staging.prepare(files)}
+        missing = {file.path for file in to_fetch}
 
         def fetch_one(file: RemoteFile) -> StoredFile:
-            if file.path not in to_fetch:
+            if file.path not in missing:
                 progress.add(file.size)
                 return StoredFile(file.path, file.size, digest_file(staging.tree / file.path))
             digest = self._download(file, staging, progress, cancelled)
@@ -142,6 +148,7 @@ class Fetcher:
         finally:
             for future in running:
                 future.cancel()
+            wait(running)  # else the next fetch of this upload would write to the same parts
 
     def _download(
         self, file: RemoteFile, staging: Staging, progress: Progress, cancelled: threading.Event

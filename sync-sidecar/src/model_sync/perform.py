@@ -5,8 +5,9 @@ two lines leaves something that the next start understands.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from edge_common.logs import get_logger
 from edge_common.model_card import FILE_NAME, Serving, card_from_mapping
@@ -83,7 +84,7 @@ class Performer:
         """Record how a fetch ended."""
         model, source = key
         if isinstance(outcome, StagedVersion):
-            same = self._same_content(model, outcome)
+            same = self.state.model(model).stored_with(source, outcome.files)
             if same is None:
                 self.staged[key] = outcome
             else:  # uploaded again, byte for byte
@@ -150,7 +151,7 @@ class Performer:
         self.jobs.start(remote, remote.versions[source], staging, card)
 
     def _publish(self, model: str, source: str, number: int) -> None:
-        staged = self.staged[model, source]
+        staged = self.staged.pop((model, source))  # after a refusal what lies there is checked anew
         shared = self.cards.of(model)
         card = staged.card or (shared.card if shared is not None else None)
         version = StoredVersion(
@@ -166,7 +167,7 @@ class Performer:
         verdict = state.rejections.get(source)
         if verdict is not None and verdict.stage != RejectedAt.SERVER:
             state = state.with_rejection(source, None)
-        self._enter(model, state, version)
+        self._enter(model, state, version, Staging(self.volume.staging_folder(model, source)).tree)
 
     def _confirm(self, model: str, numbers: tuple[int, ...]) -> None:
         state = self.state.model(model)
@@ -182,25 +183,21 @@ class Performer:
         state = self.state.model(model)
         version = state.stored[number]
         card = self.volume.load_card(model, number)
-        tree = Staging(self.volume.staging_folder(model, version.source)).tree
-        self.volume.copy_version(model, number, tree)
+        copy = Staging(self.volume.staging_folder(model, version.source)).copy
+        self.volume.copy_version(model, number, copy)
         self.volume.save_card(model, to, card)
         renumbered = replace(version, number=to, published_at=self.clock.now())
-        self._enter(model, state.with_stored(renumbered), renumbered)
+        self._enter(model, state.with_stored(renumbered), renumbered, copy)
 
-    def _enter(self, model: str, state: ModelState, version: StoredVersion) -> None:
-        """Record `version`, which `state` has, and rename its tree into place; a refusal leaves neither.
-
-        Either way nothing counts as staged any more: after a refusal the tree is checked anew.
-        """
+    def _enter(self, model: str, state: ModelState, version: StoredVersion, tree: Path) -> None:
+        """Record `version`, which `state` has, and rename `tree` into place; refused: both or neither."""
         before = self.state
-        self.staged.pop((model, version.source), None)
         self._save(model, state)
         try:
-            tree = Staging(self.volume.staging_folder(model, version.source)).tree
             self.volume.publish(model, version.number, tree)
         except OSError:
-            self.state = before  # else config.json would list a folder that is not there
+            if not self.volume.is_intact(model, version):
+                self.state = before  # else config.json would list a folder that is not there
             raise
 
     def _configure(self, model: str, numbers: tuple[int, ...], settings: Mapping[str, object]) -> None:
@@ -210,9 +207,7 @@ class Performer:
         _log.debug("config_entry", model=model, versions=list(numbers))
 
     def _delete(self, model: str, number: int) -> None:
-        self.volume.delete(model, number)
-        self._save(model, self.state.model(model).without_stored(number))
-        self._serving.pop((model, number), None)
+        self._leave(model, number, lambda: self.volume.delete(model, number))
         self.volume.forget_model(model)
 
     def _drop_staging(self, model: str, source: str) -> None:
@@ -221,25 +216,26 @@ class Performer:
         self.volume.forget_model(model)
 
     def _withdraw(self, model: str, number: int) -> None:
-        state = self.state.model(model)
-        source = state.stored[number].source
-        tree = Staging(self.volume.staging_folder(model, source)).tree
-        if tree.exists() or source in self.jobs.running(model):  # a newer upload is collected there
-            self.volume.delete(model, number)
-        else:
-            self.volume.withdraw(model, number, tree)
-            self.volume.save_card(model, number, None)
-        self._save(model, state.without_stored(number))
+        version = self.state.model(model).stored[number]
+        staging = Staging(self.volume.staging_folder(model, version.source))
+        free = not staging.tree.exists() and version.source not in self.jobs.running(model)
+        if free and staging.fingerprint == version.fingerprint:
+            self._leave(model, number, lambda: self.volume.withdraw(model, number, staging.tree))
+        else:  # the staging folder is about another upload by now
+            self._leave(model, number, lambda: self.volume.delete(model, number))
 
-    def _same_content(self, model: str, staged: StagedVersion) -> StoredVersion | None:
-        files = sorted(staged.files, key=lambda file: file.path)
-        for version in self.state.model(model).stored.values():
-            if (
-                version.source == staged.upload.source
-                and sorted(version.files, key=lambda f: f.path) == files
-            ):
-                return version
-        return None
+    def _leave(self, model: str, number: int, take_away: Callable[[], None]) -> None:
+        """Take a folder away, then its record; a refusal in between leaves both or neither."""
+        before, version = self.state, self.state.model(model).stored[number]
+        self.state = before.with_model(model, before.model(model).without_stored(number))
+        self._serving.pop((model, number), None)
+        try:
+            take_away()
+            self.volume.save_state(self.state)
+        except OSError:
+            if self.volume.is_intact(model, version):
+                self.state = before
+            raise
 
     def _save(self, name: str, model_state: ModelState) -> None:
         state = self.state.with_model(name, model_state)

@@ -3,6 +3,7 @@
     <staging>/<model>/<source>/upload.json   which objects the files in tree/ are
     <staging>/<model>/<source>/tree/...      complete files, as the version will look
     <staging>/<model>/<source>/parts/...     files on their way, named by object and ETag
+    <staging>/<model>/<source>/copy/...      a published version on its way to another number
 
 A file is in `tree` only when it is complete, verified and fsynced. When the upload changes, the files whose
 objects did not change stay.
@@ -29,18 +30,24 @@ class Staging:
         """`folder` is created by `prepare`."""
         self.folder = folder
         self.tree = folder / "tree"
+        self.copy = folder / "copy"
         self._parts = folder / "parts"
         self._index = folder / "upload.json"
 
-    def prepare(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-        """Make room for an upload that consists of `files`; returns those still to be fetched.
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the upload that was collected here last; None when that is not known."""
+        return self._load_index()[0]
+
+    def prepare(self, files: Sequence[RemoteFile], fingerprint: str) -> list[RemoteFile]:
+        """Make room for the upload that consists of `files`; returns those still to be fetched.
 
         What belongs to an earlier state of the upload is deleted first, so that a kill in between leaves
         less, never something wrong.
         """
         for folder in (self.folder, self.tree, self._parts):
             folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
-        known = self._load_index()
+        _, known = self._load_index()
         wanted = {file.path: [file.size, file.etag] for file in files}
         for path in [path for path in self.tree.rglob("*") if not path.is_dir()]:
             name = str(path.relative_to(self.tree))
@@ -51,7 +58,7 @@ class Staging:
         for part in self._parts.iterdir():
             if part.name not in needed_parts:
                 part.unlink()
-        replace_file(self._index, json.dumps(wanted).encode())
+        replace_file(self._index, json.dumps({"fingerprint": fingerprint, "files": wanted}).encode())
         return [file for file in files if not (self.tree / file.path).exists()]
 
     def part_path(self, file: RemoteFile) -> Path:
@@ -81,12 +88,12 @@ class Staging:
         """Delete everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _load_index(self) -> dict[str, list[object]]:
+    def _load_index(self) -> tuple[str | None, dict[str, list[object]]]:
         try:
             index = json.loads(self._index.read_bytes())
-        except (FileNotFoundError, ValueError):
-            return {}
-        return index if isinstance(index, dict) else {}
+            return str(index["fingerprint"]), dict(index["files"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None, {}
 
     def _remove_empty_folders(self) -> None:
         for folder, _, _ in os.walk(self.tree, topdown=False):

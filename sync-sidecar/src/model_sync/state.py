@@ -7,7 +7,7 @@ or drop what was begun, and nothing on the volume is there without a record.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -77,6 +77,12 @@ class ModelState:
     """Highest number ever used, so that none is used twice for different content."""
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
     """By source."""
+
+    def stored_with(self, source: str, files: Iterable[StoredFile]) -> StoredVersion | None:
+        """The version from `source` that consists of exactly these files, whatever its fingerprint."""
+        wanted = set(files)
+        same = (v for v in self.stored.values() if v.source == source and set(v.files) == wanted)
+        return next(same, None)
 
     def with_stored(self, version: StoredVersion) -> "ModelState":
         """The same with `version` entered, replacing what had its number."""

@@ -132,13 +132,14 @@ class Volume:
             fsync_folder(Path(folder))
 
     def withdraw(self, model: str, number: int, tree: Path) -> None:
-        """Take a version's folder away from the server, back to `tree`, to be tried again later."""
+        """Take a version's folder away from the server, back to `tree`, for a later try, without its card."""
         folder = self.version_folder(model, number)
         if folder.exists():
             self._discard(tree)
             tree.parent.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
             folder.rename(tree)
             fsync_folder(folder.parent)
+        self.save_card(model, number, None)
 
     def delete(self, model: str, number: int) -> None:
         """Delete a version that the server has let go of; its card goes with it."""

@@ -1,0 +1,80 @@
+"""What the test modules share: a clean environment, collected log lines, a volume, a real S3 server."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The helpers beside this file are plain modules; pytest's importlib mode adds no folder to the path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from edge_common.logs import LogFormat, configure_logging
+from hypothesis import HealthCheck, settings
+from model_sync.settings import Settings
+from model_sync.volume import Volume
+from s3_server import S3Server
+
+# How long one example takes says more about the other users of the machine than about the code.
+settings.register_profile("sync", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sync")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own variables must not decide about a test."""
+    for name in [name for name in os.environ if name.startswith(("MODEL_SYNC_", "AWS_", "MINIO_"))]:
+        monkeypatch.delenv(name)
+
+
+class LogLines(logging.Handler):
+    """Collects what is logged, as dictionaries; unlike structlog's own capture it sees cached loggers too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.msg, dict):
+            self.lines.append(record.msg)
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == event]
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[LogLines]:
+    """Everything the test logs; the handlers are put back, because they hold the test's own streams."""
+    before = logging.root.handlers[:], logging.root.level
+    configure_logging(LogFormat.JSON)
+    collected = LogLines()
+    logging.root.addHandler(collected)
+    yield collected
+    logging.root.handlers, level = before
+    logging.root.setLevel(level)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Volume:
+    """An empty, prepared volume."""
+    root = tmp_path / "models"
+    root.mkdir()
+    made = Volume(root)
+    made.prepare()
+    return made
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real S3 server over HTTP; every test takes a bucket of its own."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_settings(s3: S3Server) -> Settings:
+    """Settings for a new, empty bucket."""
+    return s3.settings(s3.new_bucket())

@@ -1,0 +1,76 @@
+"""A bucket in memory, with the faults that real ones have."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from edge_common.errors import EdgeError, RejectedError
+from model_sync.catalog import ListedObject
+from model_sync.object_store import ByteStream, ObjectChangedError
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    content: bytes
+    etag: str
+    modified: float
+
+
+@dataclass
+class MemoryStore:
+    """Implements ObjectStore. `on_read` may replace the bytes of one read, or raise."""
+
+    objects: dict[str, StoredObject] = field(default_factory=dict)
+    on_list: Callable[[], None] = lambda: None
+    lists_nothing: bool = False
+    """Let listings succeed and be empty, as a store does that was started on the wrong disk."""
+    on_read: Callable[[str, int, bytes], bytes] = lambda _key, _offset, content: content
+    reads: list[tuple[str, int]] = field(default_factory=list)
+    """Key and offset of every object that was opened."""
+    now: Callable[[], float] = lambda: 1_700_000_000.0
+
+    def put(self, key: str, content: bytes, *, etag: str | None = None) -> None:
+        """Upload; the ETag is the MD5 unless given."""
+        mark = etag if etag is not None else hashlib.md5(content, usedforsecurity=False).hexdigest()
+        self.objects[key] = StoredObject(content, mark, self.now())
+
+    def remove_folder(self, prefix: str) -> None:
+        """Remove every object below `prefix`."""
+        self.objects = {key: value for key, value in self.objects.items() if not key.startswith(prefix)}
+
+    def list_objects(self) -> Iterator[ListedObject]:
+        self.on_list()
+        if self.lists_nothing:
+            return
+        for key, stored in sorted(self.objects.items()):
+            yield ListedObject(key, len(stored.content), stored.etag, stored.modified)
+
+    @contextmanager
+    def open_object(self, key: str, *, etag: str, offset: int = 0) -> Iterator[ByteStream]:
+        self.reads.append((key, offset))
+        stored = self.objects.get(key)
+        if stored is None or stored.etag != etag:
+            raise ObjectChangedError(f"cannot read '{key}': it was replaced or removed since it was listed")
+        yield io.BytesIO(self.on_read(key, offset, stored.content[offset:]))
+
+    def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
+        with self.open_object(key, etag=etag) as stream:
+            content = stream.read()
+        if len(content) > limit:
+            raise RejectedError(f"'{key}' has more than {limit} bytes; make it smaller")
+        return content
+
+    def put_small(self, key: str, content: bytes, content_type: str) -> None:
+        assert content_type
+        self.put(key, content)
+
+    def fail_with(self, error: EdgeError | None) -> None:
+        """Let every listing fail from now on; None: no longer."""
+
+        def fail() -> None:
+            if error is not None:
+                raise error
+
+        self.on_list = fail

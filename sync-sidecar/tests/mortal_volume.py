@@ -1,0 +1,59 @@
+"""A volume whose owner can be killed, or refused, before and after each of its changes."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+from model_sync.state import State
+from model_sync.volume import Volume
+
+
+class KilledError(Exception):
+    """The process ended here, without a chance to clean up."""
+
+
+class MortalVolume(Volume):
+    """`moment` is called with the name of the change, before and after each."""
+
+    def __init__(self, root: Path, moment: Callable[[str], None]) -> None:
+        super().__init__(root)
+        self.moment = moment
+
+    def save_state(self, state: State) -> None:
+        self.moment("before state")
+        super().save_state(state)
+        self.moment("after state")
+
+    def save_config(self, content: bytes) -> None:
+        self.moment("before config")
+        super().save_config(content)
+        self.moment("after config")
+
+    def save_card(self, model: str, number: int, card: bytes | None) -> None:
+        self.moment("before card")
+        super().save_card(model, number, card)
+
+    def publish(self, model: str, number: int, tree: Path) -> None:
+        self.moment("before publish")
+        super().publish(model, number, tree)
+        self.moment("after publish")
+
+    def copy_version(self, model: str, number: int, tree: Path) -> None:
+        self.moment("before copy")
+        super().copy_version(model, number, tree)
+        self.moment("after copy")
+
+    def withdraw(self, model: str, number: int, tree: Path) -> None:
+        self.moment("before withdraw")
+        super().withdraw(model, number, tree)
+        self.moment("after withdraw")
+
+    def delete(self, model: str, number: int) -> None:
+        self.moment("before delete")
+        super().delete(model, number)
+        self.moment("after delete")
+
+
+def disk_full() -> OSError:
+    """What a full volume raises."""
+    return OSError(errno.ENOSPC, "No space left on device")

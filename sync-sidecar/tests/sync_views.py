@@ -1,0 +1,59 @@
+"""Short ways to write down uploads, states and views of one model."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from edge_common.served_state import VersionState
+from model_sync.catalog import RemoteFile, RemoteModel, RemoteVersion
+from model_sync.model_view import ModelView
+from model_sync.state import ModelState, StoredFile, StoredVersion
+
+NOW = 1_700_000_000.0
+
+
+def remote_file(path: str, etag: str = "a", *, size: int = 10, modified: float = NOW) -> RemoteFile:
+    return RemoteFile(path, f"m/1/{path}", size, etag, modified)
+
+
+def upload(
+    source: str, etag: str = "a", *, paths: tuple[str, ...] = ("model.onnx",), sums: str | None = None
+) -> RemoteVersion:
+    """The upload of one version; another `etag` is other content, `sums` the ETag of its SHA256SUMS."""
+    checksums = remote_file("SHA256SUMS", sums) if sums is not None else None
+    return RemoteVersion("m", source, tuple(remote_file(path, etag) for path in paths), checksums)
+
+
+def remote(*uploads: RemoteVersion) -> RemoteModel:
+    return RemoteModel("m", {version.source: version for version in uploads}, {})
+
+
+def stored(number: int, etag: str = "a", *, source: str | None = None, at: float = NOW) -> StoredVersion:
+    """What lies on the volume when `upload(source, etag)` was published as `number`."""
+    origin = source if source is not None else str(number)
+    files = (StoredFile("model.onnx", 10, "0" * 64),)
+    return StoredVersion(number, origin, upload(origin, etag).fingerprint, files, at)
+
+
+def state(*versions: StoredVersion, configured: tuple[int, ...] = (), **others: Any) -> ModelState:
+    made = ModelState(configured=configured, **others)
+    for version in versions:
+        made = made.with_stored(version)
+    return made
+
+
+def view(model: ModelState | None = None, *uploads: RemoteVersion, **others: Any) -> ModelView:
+    """A view with these uploads listed and quiet for long, and a server that is there."""
+    base = ModelView(
+        name="m",
+        state=model if model is not None else ModelState(),
+        now=NOW,
+        remote=remote(*uploads) if uploads else None,
+        served={},
+        quiet_for={version.source: 1000.0 for version in uploads},
+    )
+    return replace(base, **others)
+
+
+def available(*numbers: int) -> Mapping[int, VersionState]:
+    return dict.fromkeys(numbers, VersionState.AVAILABLE)

@@ -19,10 +19,14 @@ MAX_BYTES = 1024 * 1024
 """A larger card is refused unread; the largest sensible one, with 20,000 inline labels, is below this."""
 
 
-class Section(BaseModel):
-    """A part of the card: frozen, and closed to unknown keys."""
+UNCAUGHT_BY_YAML = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What PyYAML's constructors let through for `2024-99-99`, `!!int x`, `!!bool x` and their like."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Section(BaseModel):
+    """A part of the card: frozen, closed to unknown keys, and without numbers that JSON cannot hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Layout(StrEnum):
@@ -155,7 +159,7 @@ def parse_card(content: bytes, where: str) -> ModelCard:
         raise RejectedError(f"{where} has {len(content)} bytes; a model card has at most {MAX_BYTES}")
     try:
         data = yaml.safe_load(content.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, *UNCAUGHT_BY_YAML) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = f" in line {line + 1}" if line is not None else ""
         raise RejectedError(f"{where} is not valid YAML{at}; correct it and upload it again") from error
@@ -182,7 +186,7 @@ def card_as_mapping(card: ModelCard) -> dict[str, Any]:
 def read_labels(content: bytes) -> Sequence[str]:
     """Labels of a `labels.txt`: one a line, blank lines at the end ignored. Raises RejectedError."""
     try:
-        lines = content.decode("utf-8").splitlines()
+        lines = content.decode("utf-8-sig").splitlines()  # editors on Windows write a mark first
     except UnicodeDecodeError as error:
         raise RejectedError(
             "the labels file is not UTF-8 text; save it as UTF-8 and upload it again"

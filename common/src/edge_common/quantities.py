@@ -11,6 +11,7 @@ _SIZE_UNITS = {"": 1, "b": 1} | {
     for power, prefix in enumerate("kmgt", start=1)
     for suffix, base in (("b", 1000), ("ib", 1024), ("i", 1024), ("", 1000))
 }
+_LARGEST = 2.0**63
 _NUMBER_AND_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -20,11 +21,17 @@ def _parse(text: str | float, units: dict[str, float] | dict[str, int], what: st
     if isinstance(text, int | float):
         if text < 0:
             raise ValueError(f"{text} is not a {what}: it is negative")
-        return float(text)
+        return _bounded(text, what)
     match = _NUMBER_AND_UNIT.fullmatch(text)
     if match is None or match[2].lower() not in units:
         raise ValueError(f"{text!r} is not a {what}; write it like {examples}")
-    return float(match[1]) * units[match[2].lower()]
+    return _bounded(float(match[1]) * units[match[2].lower()], what)
+
+
+def _bounded(number: float, what: str) -> float:
+    if not number <= _LARGEST:  # also true of "not a number"
+        raise ValueError(f"that {what} is too large, or not a number")
+    return float(number)
 
 
 def parse_duration(text: str | float) -> float:

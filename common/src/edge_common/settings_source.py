@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from edge_common.errors import FatalError
+from edge_common.model_card import UNCAUGHT_BY_YAML
 
 _FILE_SUFFIX = "_FILE"
 
@@ -101,7 +102,7 @@ def _from_yaml(file: Path | None, names: Collection[str]) -> dict[str, Any]:
         return {}
     try:
         data = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, *UNCAUGHT_BY_YAML) as error:
         raise FatalError(f"the settings file {file} cannot be read: {error}") from error
     if data is None:
         return {}

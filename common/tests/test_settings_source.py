@@ -1,0 +1,89 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edge_common.errors import FatalError
+from edge_common.settings_source import load_settings, redacted
+from pydantic import BaseModel, Field, SecretStr
+
+
+class _Settings(BaseModel):
+    bucket: str = "default"
+    count: int = Field(default=1, ge=0)
+    secret: SecretStr = SecretStr("")
+
+
+def _load(environ: dict[str, str], file: Path | None = None, **overrides: Any) -> _Settings:
+    return load_settings(
+        _Settings, prefix="APP_", environ=environ, file=file, overrides=overrides, reserved={"CONFIG_FILE"}
+    )
+
+
+def _yaml(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_default_is_what_nobody_says(tmp_path: Path) -> None:
+    assert _load({}, tmp_path / "missing.yaml").bucket == "default"
+    assert _load({}, _yaml(tmp_path, "")).bucket == "default"
+
+
+def test_the_yaml_file_comes_before_the_default(tmp_path: Path) -> None:
+    assert _load({}, _yaml(tmp_path, "bucket: yaml\nCOUNT: 5")).count == 5
+
+
+def test_a_file_with_a_value_comes_before_the_yaml_file(tmp_path: Path) -> None:
+    (tmp_path / "value").write_text("from-file\n")
+    environ = {"APP_BUCKET_FILE": str(tmp_path / "value")}
+    assert _load(environ, _yaml(tmp_path, "bucket: yaml")).bucket == "from-file"
+
+
+def test_a_variable_comes_before_a_file_with_a_value(tmp_path: Path) -> None:
+    (tmp_path / "value").write_text("from-file")
+    environ = {"APP_BUCKET_FILE": str(tmp_path / "value"), "APP_BUCKET": "variable"}
+    assert _load(environ).bucket == "variable"
+
+
+def test_a_flag_comes_before_everything_and_none_is_no_flag() -> None:
+    assert _load({"APP_BUCKET": "variable"}, bucket="flag").bucket == "flag"
+    assert _load({"APP_BUCKET": "variable"}, bucket=None).bucket == "variable"
+
+
+def test_an_unknown_variable_is_an_error_with_a_suggestion() -> None:
+    with pytest.raises(FatalError, match=r"unknown setting APP_BUCKETT; did you mean APP_BUCKET\?"):
+        _load({"APP_BUCKETT": "x"})
+    with pytest.raises(FatalError, match="unknown setting APP_ZZZ; remove it"):
+        _load({"APP_ZZZ": "x"})
+
+
+def test_an_unknown_name_in_the_yaml_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match=r"unknown setting .bukket. in .*; did you mean bucket\?"):
+        _load({}, _yaml(tmp_path, "bukket: x"))
+
+
+def test_reserved_names_and_other_programs_variables_are_left_alone() -> None:
+    assert _load({"APP_CONFIG_FILE": "x", "OTHER_BUCKET": "y"}).bucket == "default"
+
+
+@pytest.mark.parametrize("text", ["- a", "'", "x: 2024-99-99", "\x00", "x: !!int y"])
+def test_a_yaml_file_that_is_none_is_told_by_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(FatalError, match=r"settings\.yaml"):
+        _load({}, _yaml(tmp_path, text))
+
+
+def test_a_value_that_does_not_fit_names_its_setting() -> None:
+    with pytest.raises(FatalError, match="APP_COUNT: "):
+        _load({"APP_COUNT": "-1"})
+
+
+def test_a_secret_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FatalError, match=r"APP_SECRET_FILE names .*cannot be read"):
+        _load({"APP_SECRET_FILE": str(tmp_path / "missing")})
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = redacted(_load({"APP_SECRET": "hunter2", "APP_COUNT": "3"}))
+    assert shown == {"bucket": "default", "count": 3, "secret": "set"}
+    assert redacted(_load({}))["secret"] == "not set"

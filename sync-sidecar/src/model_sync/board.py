@@ -128,7 +128,10 @@ class Board:
             for number in numbers:
                 metrics.served.labels(model=name, version=str(number)).set(1)
         metrics.server_up.set(reconciler.server.served is not None)
-        metrics.disk_free.set(reconciler.performer.volume.free_bytes())
+        try:
+            metrics.disk_free.set(reconciler.performer.volume.free_bytes())
+        except OSError:
+            metrics.disk_free.set(0)  # the volume is away; the step has told it
         stored = (v for model in self.state.models.values() for v in model.stored.values())
         metrics.disk_used.set(sum(version.size for version in stored))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from edge_common.errors import EdgeError
+from edge_common.errors import EdgeError, FatalError
 from edge_common.logs import get_logger
 
 from model_sync.object_store import ObjectStore
@@ -44,7 +44,8 @@ class BucketStatus:
         try:
             self._store.put_small(self._key, content, "application/json")
         except EdgeError as error:
-            self._written = None  # the next change, or the next step, tries again
+            if not isinstance(error, FatalError):  # what is forbidden now is tried again at the next change
+                self._written = None
             if not self._told:
                 _log.info("bucket_status_unwritable", key=self._key, reason=str(error))
                 self._told = True

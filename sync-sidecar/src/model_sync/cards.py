@@ -5,7 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_common.errors import RejectedError
-from edge_common.model_card import ModelCard, card_as_mapping, parse_card, read_labels
+from edge_common.model_card import (
+    FILE_NAME,
+    ModelCard,
+    Serving,
+    card_as_mapping,
+    card_from_mapping,
+    parse_card,
+    read_labels,
+)
 
 from model_sync.object_names import path_problem, quoted
 
@@ -48,6 +56,14 @@ def read_card(content: bytes, where: str, read_beside: Callable[[str], bytes | N
     if not labels:
         raise RejectedError(f"the labels file {quoted(named)} is empty; write one label a line")
     return EffectiveCard(card, labels)
+
+
+def serving_in(card: bytes | None) -> Serving:
+    """The wishes in a card that `to_json` wrote; the defaults for none, or one of another release."""
+    try:
+        return card_from_mapping(json.loads(card), FILE_NAME).serving if card else Serving()
+    except (ValueError, RejectedError):
+        return Serving()
 
 
 def label_problem(card: EffectiveCard, classes: int | None) -> str | None:

@@ -28,7 +28,7 @@ def parse_checksums(content: bytes) -> Mapping[str, str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        match = _LINE.fullmatch(line.rstrip())
+        match = _LINE.fullmatch(line)
         if match is None:
             raise RejectedError(
                 f"{CHECKSUMS_NAME} line {number} is not '<64 hex digits>  <file name>'; "

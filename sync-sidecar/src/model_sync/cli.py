@@ -14,6 +14,7 @@ from edge_common.logs import configure_logging, get_logger
 from edge_common.settings_source import redacted
 
 from model_sync import screens
+from model_sync.doctor import examine
 from model_sync.object_store import S3Bucket
 from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
 from model_sync.service import Sidecar
@@ -120,6 +121,17 @@ def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081
             "is it running, and is that its address?"
         ) from error
     screens.show_status(document, as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look for the likely mistakes in settings, volume, store and server; exit code 78 when one is found.
+
+    Run it where the sidecar runs, with the same settings.
+    """
+    findings = list(screens.show_findings(examine(_settings()), as_json=as_json))
+    if not all(finding.well for finding in findings):
+        sys.exit(FatalError.exit_code)
 
 
 @app.command()

@@ -24,12 +24,8 @@ from model_sync.preflight import Preflight
 from model_sync.staging import Staging
 from model_sync.state import StoredFile
 from model_sync.transfer import CorruptTransferError, digest_file, download
-from model_sync.upload_gate import named_files_missing, partner_missing
+from model_sync.upload_gate import IncompleteError, named_files_missing, partner_missing
 from model_sync.warm_preflight import WarmPreflight
-
-
-class IncompleteError(RejectedError):
-    """The upload lacks something; it is looked at again when it changes."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from edge_common.errors import EdgeError, RejectedError
 
 from model_sync.cards import EffectiveCard
 from model_sync.catalog import RemoteModel, RemoteVersion
-from model_sync.fetch import Fetcher, IncompleteError, Progress, StagedVersion
+from model_sync.fetch import Fetcher, Progress, StagedVersion
 from model_sync.model_view import FetchView
 from model_sync.staging import Staging
 from model_sync.transfer import CancelledError
+from model_sync.upload_gate import IncompleteError
 
 _FETCHES_AT_A_TIME = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0

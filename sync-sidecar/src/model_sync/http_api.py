@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from model_sync.board import Board
+from model_sync.object_names import LATEST, is_version_name
 from model_sync.volume import Volume
 
 _LOOP_SILENCE = 180.0
@@ -67,8 +68,8 @@ class HttpApi:
         if state is None:
             return _error(404, f"no model {model!r} is on the volume; /v1/status lists all")
         asked = request.query_params.get("version", "")
-        if asked and not asked.isdecimal():
-            return _error(400, f"version {asked!r} is not a number")
+        if asked and (asked == LATEST or not is_version_name(asked)):
+            return _error(400, f"version {asked!r} is not a version number")
         number = int(asked) if asked else max(state.confirmed or state.stored or (0,))
         content = self.volume.load_card(model, number) if number in state.stored else None
         if content is None:

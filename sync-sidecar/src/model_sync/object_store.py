@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+from xml.etree.ElementTree import ParseError
 
 import certifi
 import urllib3
@@ -142,7 +143,7 @@ class S3Bucket:
             raise
         except S3Error as error:
             raise self._from_s3(error, doing) from error
-        except (MinioException, InvalidResponseError, HTTPError, OSError, ValueError) as error:
+        except (MinioException, InvalidResponseError, HTTPError, OSError, ValueError, ParseError) as error:
             raise RetryableError(
                 f"cannot {doing} '{self.name}' at {self.endpoint}: {_short(error)}; "
                 "check that the store runs and the address is right"

@@ -4,13 +4,12 @@ Every intention is recorded before it is carried out, and every effect can be re
 two lines leaves something that the next start understands.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_common.logs import get_logger
-from edge_common.model_card import FILE_NAME, Serving, card_from_mapping
+from edge_common.model_card import FILE_NAME, Serving
 
 from model_sync.actions import (
     Action,
@@ -25,6 +24,7 @@ from model_sync.actions import (
     Renumber,
     Withdraw,
 )
+from model_sync.cards import serving_in
 from model_sync.catalog import RemoteModel
 from model_sync.clock import Clock
 from model_sync.fetch import StagedVersion
@@ -133,10 +133,7 @@ class Performer:
         newest = max(self.state.model(model).stored, default=None)
         if newest is not None:
             if (model, newest) not in self._serving:
-                card = self.volume.load_card(model, newest)
-                self._serving[model, newest] = (
-                    card_from_mapping(json.loads(card), FILE_NAME).serving if card else Serving()
-                )
+                self._serving[model, newest] = serving_in(self.volume.load_card(model, newest))
             return self._serving[model, newest]
         shared = self.cards.of(model)
         return shared.card.card.serving if shared is not None and shared.card is not None else Serving()

@@ -23,6 +23,7 @@ from edge_common.errors import RejectedError, RetryableError
 from edge_common.quantities import format_duration, format_size
 
 from model_sync.transfer import CancelledError
+from model_sync.upload_gate import IncompleteError
 
 _POLL = 0.1
 _CHUNK = 64 * 1024
@@ -86,6 +87,7 @@ class Preflight:
         """Load the version in `tree` with the serving `settings` and run it once on zeros.
 
         Raises:
+            IncompleteError: a file that the model names is not there.
             RejectedError: it cannot be loaded or run; the sentence says why.
             RetryableError: the child could not be used.
             CancelledError: `cancelled` was set.
@@ -99,6 +101,8 @@ class Preflight:
         answer = self._ask(json.dumps(request).encode() + b"\n", cancelled)
         if answer is None:
             raise RejectedError(self._cause_of_death())
+        if "missing" in answer:
+            raise IncompleteError(str(answer["missing"]))
         if "problem" in answer:
             raise RejectedError(str(answer["problem"]))
         return ModelFacts(

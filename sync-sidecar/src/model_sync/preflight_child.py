@@ -10,9 +10,13 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from model_sync.model_files import model_file
+from model_sync.object_names import path_problem
 
 _PR_SET_PDEATHSIG = 1
 _MAX_PROBLEM = 300
@@ -44,8 +48,6 @@ def main() -> None:
 
 
 def _inspect(ov: Any, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    from model_sync.model_files import model_file  # noqa: PLC0415 - light, but only needed here
-
     name = model_file(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if name is None:
         return {"problem": "it holds no model file that the server can read"}
@@ -57,6 +59,9 @@ def _inspect(ov: Any, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     for key in settings.get("plugin_config", {}):
         if key not in supported:
             return {"problem": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"}
+    outside = _external_data_problem(folder, name)
+    if outside is not None:
+        return outside
     model = core.read_model(folder / name)
     compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
     request = compiled.create_infer_request()
@@ -71,6 +76,40 @@ def _inspect(ov: Any, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
         "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
         "outputs": {_name(port): _shape(port) for port in compiled.outputs},
     }
+
+
+def _external_data_problem(folder: Path, name: str) -> dict[str, str] | None:
+    """What is wrong with the files that an ONNX model keeps its weights in; None when nothing is.
+
+    OpenVINO would follow a location such as ../../secret; nothing outside the version may be read.
+    """
+    path = folder / name
+    if path.suffix != ".onnx" or b"location" not in path.read_bytes():
+        return None  # no tensor names a file
+    import onnx  # noqa: PLC0415 - heavy, and only a few models need it
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - as above
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return None  # OpenVINO says it better
+    for location in _external_locations(model.graph):
+        if path_problem(location) is not None:
+            return {"problem": f"{name} keeps weights in {location!r}, outside its folder; export it anew"}
+        if not (folder / location).is_file():
+            return {"missing": f"waiting for {location}, named by {name}"}
+    return None
+
+
+def _external_locations(graph: Any) -> Iterator[str]:
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    tensors = [*graph.initializer, *(tensor for a in attributes for tensor in (a.t, *a.tensors))]
+    for tensor in tensors:
+        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
+    for attribute in attributes:
+        for inner in (attribute.g, *attribute.graphs):
+            if inner.node or inner.initializer:
+                yield from _external_locations(inner)
 
 
 def _zeros(ov: Any, port: Any) -> Any:

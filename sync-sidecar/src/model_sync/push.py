@@ -19,6 +19,7 @@ from model_sync.checksums import format_checksums
 from model_sync.judge import Phase
 from model_sync.object_names import (
     CHECKSUMS_NAME,
+    Ignored,
     Misplaced,
     VersionFile,
     interpret_key,
@@ -69,6 +70,10 @@ def prepare_upload(folder: Path, model: str, version: str) -> Upload:
         meaning = interpret_key(f"{model}/{version}/{name}")
         if isinstance(meaning, Misplaced):
             raise RejectedError(meaning.advice)
+        if isinstance(meaning, Ignored) or "/" in model:
+            raise RejectedError(
+                f"{quoted(model)} cannot be a model's name; names do not begin with '_' or '.'"
+            )
         if not isinstance(meaning, VersionFile) or meaning.problem is not None or path.is_symlink():
             reason = meaning.problem if isinstance(meaning, VersionFile) else None
             raise RejectedError(reason or f"{quoted(name)} is not a plain file; copy the file itself there")

@@ -12,7 +12,7 @@ from edge_common.served_state import VersionState
 
 from model_sync.catalog import RemoteVersion
 from model_sync.model_view import ModelView
-from model_sync.object_names import LATEST, is_version_name
+from model_sync.object_names import LATEST, MAX_VERSION, is_version_name
 
 _HELD_BY_SERVER = frozenset({VersionState.AVAILABLE, VersionState.LOADING, VersionState.UNLOADING})
 
@@ -34,7 +34,8 @@ def number_for(view: ModelView, upload: RemoteVersion, wanted: Collection[str]) 
     """The number under which the staged `upload` can be published now; None while its own has to end."""
     used = [view.state.last_number, *view.state.stored, *view.state.configured]
     if upload.source == LATEST:
-        return max(int(upload.modified), max(used) + 1)
+        second = int(upload.modified)
+        return max(second if second <= MAX_VERSION else 0, max(used) + 1)
     number = int(upload.source)
     if number not in view.state.stored:
         held = view.served is not None and view.served.get(number) in _HELD_BY_SERVER

@@ -9,9 +9,11 @@ from typing import Any
 
 from edge_common.quantities import format_duration, format_size
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from model_sync.doctor import Finding
 from model_sync.state import StoredFile
 
 _COLOURS = {
@@ -43,21 +45,21 @@ def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
             state = version["state"]
             progress = f" {version['progress']:.0%}" if version["progress"] is not None else ""
             table.add_row(
-                name,
-                version["source"],
+                escape(name),
+                escape(version["source"]),
                 f"[{_COLOURS.get(state, 'cyan')}]{state}{progress}[/]",
                 format_size(version["bytes"]),
                 str(version["local_version"] or ""),
-                version["reason"],
+                escape(version["reason"]),
             )
     console.print(table if table.row_count else "no models yet; upload one to <model>/<version>/")
     for side in ("store", "server"):
         if document.get(side) and not document[side]["reachable"]:
             console.print(f"[red]the {side} does not answer[/]")
     if document.get("cycle", {}).get("error"):
-        console.print(f"[red]{document['cycle']['error']}[/]")
+        console.print(f"[red]{escape(document['cycle']['error'])}[/]")
     for notice in document.get("notices", []):
-        console.print(f"[yellow]note: {notice}[/]")
+        console.print(f"[yellow]note: {escape(notice)}[/]")
 
 
 def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
@@ -67,6 +69,22 @@ def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
         return
     lines = [f"{model}: {step}" for model, steps in plans.items() for step in steps]
     sys.stdout.write("\n".join(lines or ["nothing to do"]) + "\n")
+
+
+def show_findings(findings: Iterator[Finding], *, as_json: bool) -> Iterator[Finding]:
+    """Show each finding as it comes, and pass it on."""
+    console = Console(highlight=False)
+    seen = []
+    for finding in findings:
+        seen.append(finding)
+        if not as_json:
+            mark = "[green]well [/]" if finding.well else "[red]MEND [/]"
+            console.print(f"{mark} {finding.what}: {escape(finding.seen)}")
+            if finding.advice:
+                console.print(f"       [bold]{escape(finding.advice)}[/]")
+        yield finding
+    if as_json:
+        sys.stdout.write(json.dumps([vars(finding) for finding in seen]) + "\n")
 
 
 @contextmanager

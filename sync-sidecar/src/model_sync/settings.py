@@ -58,8 +58,8 @@ class Settings(BaseModel):
     """Secret key that belongs to the access key."""
     s3_session_token: SecretStr = SecretStr("")
     """Session token of temporary credentials."""
-    s3_ca_file: Path | None = None
-    """PEM file of the authority that signed the store's certificate."""
+    s3_ca_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """PEM file of the authority that signed the store's certificate; empty: the public ones."""
     s3_addressing: Addressing = Addressing.AUTO
     """`path`, `virtual` or `auto`."""
     bucket: Annotated[str, Field(min_length=3, max_length=63)] = "ml-models"
@@ -78,7 +78,7 @@ class Settings(BaseModel):
     """Port for the same; 0 takes a free one."""
     sync_token: SecretStr = SecretStr("")
     """Bearer token that allows POST /v1/sync from elsewhere; empty: only from this host."""
-    instance: Annotated[str, Field(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")] = "model-sync"
+    instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "model-sync"
     """Name of this sidecar in logs and in the bucket's status object."""
     poll_interval: Annotated[Duration, Field(gt=0)] = 30.0
     """Time between two listings of the bucket."""

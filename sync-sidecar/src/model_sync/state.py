@@ -139,7 +139,7 @@ def state_from_json(content: bytes) -> State:
         if data["schema"] != SCHEMA:
             raise FatalError(f"state.json has schema {data['schema']}; this program reads schema {SCHEMA}")
         return State({name: _model(entry) for name, entry in data["models"].items()})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FatalError(f"state.json cannot be understood: {error!r}") from error
 
 

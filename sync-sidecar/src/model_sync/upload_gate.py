@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from edge_common.errors import RejectedError
+
 from model_sync.catalog import RemoteVersion
 from model_sync.object_names import CHECKSUMS_NAME, quoted
 
@@ -16,6 +18,10 @@ _PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 _ALONE = frozenset({".onnx", ".tflite", ".pb"})
 _SAVED_MODEL = "saved_model.pb"
 _SAVED_MODEL_INDEX = "variables/variables.index"
+
+
+class IncompleteError(RejectedError):
+    """The upload lacks something that only its content tells; it is looked at again when it changes."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ reader never sees anything in between. All of it is on one file system, because 
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from edge_common.errors import FatalError
 from model_sync.state import State, StoredVersion, state_from_json, state_to_json
 
 _FOLDER_MODE = 0o755
+_VERSION_FOLDER = re.compile(r"[1-9][0-9]{0,9}")
 
 
 class Volume:
@@ -168,13 +170,13 @@ class Volume:
         for model in sorted(self.root.iterdir()):
             if model.is_dir() and not model.name.startswith("."):
                 for folder in sorted(model.iterdir()):
-                    if folder.is_dir() and folder.name.isdigit() and str(int(folder.name)) == folder.name:
+                    if folder.is_dir() and _VERSION_FOLDER.fullmatch(folder.name):
                         yield model.name, int(folder.name)
 
     def empty_trash(self) -> None:
         """Delete what was renamed out of the way, also by a process that was killed before deleting it."""
         for entry in (self._own / "trash").iterdir():
-            shutil.rmtree(entry, ignore_errors=True)
+            _remove(entry)
 
     def free_bytes(self) -> int:
         """Bytes that can still be written."""
@@ -183,9 +185,9 @@ class Volume:
 
     def _discard(self, folder: Path) -> None:
         # a rename first: deleting in place would show the server a folder that loses file after file
-        if folder.exists():
+        if os.path.lexists(folder):
             trash = self._own / "trash" / f"{folder.parent.name}@{folder.name}"
-            shutil.rmtree(trash, ignore_errors=True)
+            _remove(trash)
             folder.rename(trash)
             fsync_folder(folder.parent)
 
@@ -197,3 +199,11 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
         with Path(target).open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _remove(path: Path) -> None:
+    # somebody may have put a file or a link where a folder should be
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)

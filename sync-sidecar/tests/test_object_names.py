@@ -66,7 +66,21 @@ def test_whole_numbers_and_latest_are_versions(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["0", "01", "v1", "-1", "1.0", " 1", "1\n", "2147483648", "99999999999", "²", "\u0661", "Latest", "9" * 5000],
+    [
+        "0",
+        "01",
+        "v1",
+        "-1",
+        "1.0",
+        " 1",
+        "1\n",
+        "2147483648",
+        "99999999999",
+        "²",
+        "\u0661",
+        "Latest",
+        "9" * 5000,
+    ],
 )
 def test_anything_else_is_no_version_and_the_advice_says_what_to_do(name: str) -> None:
     assert not is_version_name(name)

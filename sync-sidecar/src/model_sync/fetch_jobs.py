@@ -132,6 +132,11 @@ class FetchJobs:
         return outcomes
 
     @property
+    def outstanding_bytes(self) -> int:
+        """Bytes that the running fetches have not written yet, as far as their listings tell."""
+        return sum(max(0, job.upload.size - job.progress.done) for job in self._jobs.values())
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is being fetched."""
         return not self._jobs

@@ -67,6 +67,9 @@ def judge_upload(view: ModelView, upload: RemoteVersion) -> Judgement:
     gate = check_upload(upload, quiet_for=view.quiet_for.get(upload.source, 0.0), settle=view.rules.settle)
     if isinstance(gate, Waiting):
         return Judgement(Phase.WAITING, gate.reason, settles_in=gate.settles_in)
+    refusal = view.no_room.get(upload.source)
+    if refusal is not None:
+        return Judgement(Phase.WAITING, refusal)
     trouble = view.troubles.get(upload.source)
     return Judgement(Phase.DOWNLOADING, trouble or "", fetchable=True, progress=0.0)
 

@@ -59,6 +59,8 @@ class ModelView:
     fetching: Mapping[str, FetchView] = field(default_factory=dict)
     staged: Mapping[str, str] = field(default_factory=dict)
     """Source -> upload mark of what lies checked in staging."""
+    no_room: Mapping[str, str] = field(default_factory=dict)
+    """Source -> why its upload does not fit on the volume."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """Source -> why its last fetch failed; it is tried again by itself."""
     loading_for: Mapping[int, float] = field(default_factory=dict)

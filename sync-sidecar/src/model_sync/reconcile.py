@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from edge_common.logs import get_logger
 from edge_common.model_card import VersionPolicy
 
-from model_sync.actions import Action, Delete, DropStaging, Publish, Renumber, Withdraw
+from model_sync.actions import Action, Delete, DropStaging, Fetch, Publish, Renumber, Withdraw
 from model_sync.bucket_watch import BucketWatch
 from model_sync.judge import Phase
 from model_sync.metrics import Metrics
@@ -15,6 +15,7 @@ from model_sync.ovms_config import serving_settings
 from model_sync.perform import Performer
 from model_sync.plan import ModelPlan, plan_model
 from model_sync.server_watch import ServerWatch
+from model_sync.volume_space import SpaceNow, VolumeSpace
 
 _log = get_logger()
 
@@ -39,6 +40,7 @@ class Reconciler:
     bucket: BucketWatch
     server: ServerWatch
     performer: Performer
+    space: VolumeSpace
     metrics: Metrics
     rules: Rules
     default_policy: VersionPolicy
@@ -46,6 +48,7 @@ class Reconciler:
     plans: dict[str, ModelPlan] = field(default_factory=dict)
     obstacles: dict[str, str] = field(default_factory=dict)
     """Model -> why the volume did not take its last change."""
+    _space_now: SpaceNow | None = None
 
     def step(self, *, look: bool = False) -> None:
         """List the bucket if it is time (or `look`), then plan and act on what is known.
@@ -78,6 +81,7 @@ class Reconciler:
         """Make the plan of every model without acting on any; fills `views` and `plans`."""
         catalog = self.bucket.catalog
         names = set(self.performer.state.models) | set(catalog.models if catalog else ())
+        self._space_now = self.space.measure(self.performer.state, self.performer.jobs, self.server)
         self.views = {name: self._view(name) for name in sorted(names)}
         self.plans = {name: plan_model(view) for name, view in self.views.items()}
 
@@ -133,6 +137,8 @@ class Reconciler:
         for name, plan in self.plans.items():
             for action in plan.actions:
                 try:
+                    if isinstance(action, Fetch):
+                        self._make_room(name, action.source)
                     self.performer.perform(name, self.views[name].remote, action)
                 except OSError as error:
                     self._volume_refused(name, action, error)
@@ -141,6 +147,15 @@ class Reconciler:
             else:
                 self.obstacles.pop(name, None)
         return changed
+
+    def _make_room(self, name: str, source: str) -> None:
+        """Delete what nobody serves, oldest first, until the upload fits; a plan asks for it only if it can."""
+        upload = self.views[name].upload(source)
+        if upload is None or self._space_now is None:
+            return
+        for version in self._space_now.evictions(upload):
+            _log.info("version_evicted", model=version.model, version=version.number, to_make_room_for=name)
+            self.performer.perform(version.model, None, Delete(version.number))
 
     def _volume_refused(self, name: str, action: Action, error: OSError) -> None:
         reason = (
@@ -168,7 +183,7 @@ class Reconciler:
 
     def _view(self, name: str) -> ModelView:
         performer, bucket, server = self.performer, self.bucket, self.server
-        serving = performer.serving_of(name)
+        serving, remote = performer.serving_of(name), bucket.model(name)
         shared = performer.cards.of(name)
         staged = {s: v for (model, s), v in performer.staged.items() if model == name}
         return ModelView(
@@ -176,7 +191,7 @@ class Reconciler:
             state=performer.state.model(name),
             now=bucket.clock.now(),
             listed=bucket.catalog is not None,
-            remote=bucket.model(name),
+            remote=remote,
             served=server.of(name),
             policy=serving.versions or self.default_policy,
             settings=serving_settings(serving),
@@ -186,6 +201,9 @@ class Reconciler:
             doubt=bucket.doubt,
             fetching=performer.jobs.running(name),
             staged={source: version.upload.upload_mark for source, version in staged.items()},
+            no_room=self._space_now.refusals(name, remote, performer.state, performer.jobs)
+            if self._space_now is not None
+            else {},
             troubles=performer.jobs.troubles(name, bucket.clock.monotonic()),
             loading_for=server.loads.loading_for(name),
             server_losses=server.loads.losses(name),

@@ -30,6 +30,7 @@ from model_sync.state import State
 from model_sync.triggers import EventListener, Wakeup
 from model_sync.volume import Volume
 from model_sync.volume_lock import VolumeLock
+from model_sync.volume_space import VolumeSpace
 from model_sync.warm_preflight import WarmPreflight
 
 _log = get_logger()
@@ -81,7 +82,8 @@ class Sidecar:
             hold=settings.hold,
         )
         server = ServerWatch(ModelServer(settings.ovms_url), clock)
-        reconciler = Reconciler(bucket, server, performer, metrics, rules, settings.versions)
+        space = VolumeSpace(volume, max_bytes=settings.max_bytes, min_free=settings.min_free_bytes)
+        reconciler = Reconciler(bucket, server, performer, space, metrics, rules, settings.versions)
         board = Board(settings.instance, store.endpoint, store.name, metrics, clock)
         return cls(
             settings, wakeup, store, volume, VolumeLock(volume.lock_path), board, reconciler, transfers

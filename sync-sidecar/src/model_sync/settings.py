@@ -94,6 +94,10 @@ class Settings(BaseModel):
     """Time the child may take."""
     preflight_memory: Size = 8 * 1024**3
     """Address space the child may use."""
+    max_bytes: Size = 0
+    """Bytes that models may take on the volume, staging included; 0: only the volume itself limits."""
+    min_free_bytes: Size = 256 * 1024**2
+    """Bytes that stay free on the volume."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Requests to the store at the same time."""
     delete_grace: Duration = 60.0

@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from edge_common.atomic_files import fsync_folder, replace_file
@@ -99,3 +100,12 @@ class Staging:
         for folder, _, _ in os.walk(self.tree, topdown=False):
             if Path(folder) != self.tree and not any(Path(folder).iterdir()):
                 Path(folder).rmdir()
+
+
+def staged_bytes(folder: Path) -> int:
+    """Bytes that lie below a staging folder, complete or not; 0 when there is none."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a fetch renames its files meanwhile
+            total += path.lstat().st_size if not path.is_dir() else 0
+    return total

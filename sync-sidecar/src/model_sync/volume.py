@@ -92,6 +92,11 @@ class Volume:
         except FileNotFoundError:
             return None
 
+    @property
+    def staging_root(self) -> Path:
+        """Where everything that is not published yet lies."""
+        return self._own / "staging"
+
     def version_folder(self, model: str, number: int) -> Path:
         """Where the server finds a version."""
         return self.root / model / str(number)

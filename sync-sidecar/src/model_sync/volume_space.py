@@ -1,0 +1,80 @@
+"""The space on the volume as it is now: what is free, used, promised, and what could make room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model_sync.activation import has_ended
+from model_sync.catalog import RemoteModel, RemoteVersion
+from model_sync.disk_budget import DiskRoom, Evictable
+from model_sync.fetch_jobs import FetchJobs
+from model_sync.server_watch import ServerWatch
+from model_sync.staging import staged_bytes
+from model_sync.state import State
+from model_sync.volume import Volume
+
+
+@dataclass(frozen=True)
+class SpaceNow:
+    """The volume at one moment."""
+
+    volume: Volume
+    room: DiskRoom
+    evictable: tuple[Evictable, ...]
+
+    def refusals(
+        self, name: str, remote: RemoteModel | None, state: State, jobs: FetchJobs
+    ) -> dict[str, str]:
+        """Source -> why its upload cannot be fetched, for the uploads of one model that are not here yet."""
+        if remote is None:
+            return {}
+        here = {version.fingerprint for version in state.model(name).stored.values()}
+        running = jobs.running(name)
+        refused = {}
+        for source, upload in remote.versions.items():
+            if upload.fingerprint not in here and source not in running:
+                reason = self.room.refusal(self._need(upload), self.evictable)
+                if reason is not None:
+                    refused[source] = reason
+        return refused
+
+    def evictions(self, upload: RemoteVersion) -> list[Evictable]:
+        """What has to go, oldest first, before `upload` is fetched."""
+        return self.room.evictions(self._need(upload), self.evictable)
+
+    def _need(self, upload: RemoteVersion) -> int:
+        there = staged_bytes(self.volume.staging_folder(upload.model, upload.source))
+        return max(0, upload.size - there)
+
+
+@dataclass(frozen=True)
+class VolumeSpace:
+    """Measures the volume; `max_bytes` 0: no limit of our own."""
+
+    volume: Volume
+    max_bytes: int
+    min_free: int
+
+    def measure(self, state: State, jobs: FetchJobs, server: ServerWatch) -> SpaceNow:
+        """The space at this moment; raises OSError when the volume does not tell."""
+        stored = sum(version.size for model in state.models.values() for version in model.stored.values())
+        room = DiskRoom(
+            free=self.volume.free_bytes(),
+            used=stored + staged_bytes(self.volume.staging_root),
+            promised=jobs.outstanding_bytes,
+            max_bytes=self.max_bytes,
+            min_free=self.min_free,
+        )
+        return SpaceNow(self.volume, room, tuple(_evictable(state, server)))
+
+
+def _evictable(state: State, server: ServerWatch) -> list[Evictable]:
+    """Versions that nobody serves, and that the server surely let go of."""
+    listed: Mapping[str, set[int]] = {
+        name: {*model.configured, *model.confirmed} for name, model in state.models.items()
+    }
+    return [
+        Evictable(name, number, version.size, version.published_at)
+        for name, model in state.models.items()
+        for number, version in model.stored.items()
+        if number not in listed[name] and has_ended(number, server.of(name))
+    ]

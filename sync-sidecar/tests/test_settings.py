@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+from edge_common.errors import FatalError
+from edge_common.model_card import LatestVersions
+from model_sync.settings import Settings, read_settings
+from model_sync.settings_table import settings_table, with_settings_table
+
+_README = Path(__file__).parents[1] / "README.md"
+
+
+def _read(**variables: str) -> Settings:
+    return read_settings({f"MODEL_SYNC_{name}": value for name, value in variables.items()})
+
+
+def test_the_promised_defaults() -> None:
+    defaults = _read()
+    assert (defaults.bucket, defaults.models_dir, defaults.http_port) == ("ml-models", Path("/models"), 8081)
+    assert (defaults.poll_interval, defaults.settle) == (30, 10)
+    assert (defaults.delete_grace, defaults.hold, defaults.keep_previous) == (60, 600, 1)
+    assert defaults.versions == LatestVersions(latest=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ("latest", LatestVersions(latest=1)),
+        ("latest:2", LatestVersions(latest=2)),
+        ("latest: 3", LatestVersions(latest=3)),
+        ("all", "all"),
+        ("1, 3", (1, 3)),
+    ],
+)
+def test_policies_are_read_as_people_write_them(text: str, policy: object) -> None:
+    assert _read(VERSIONS=text).versions == policy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("POLL_INTERVAL", "soon"),
+        ("POLL_INTERVAL", "0"),
+        ("S3_ENDPOINT", "minio:9000"),
+        ("S3_ACCESS_KEY", "alone"),
+        ("PREFIX", "team"),
+        ("INSTANCE", "../other"),
+        ("INSTANCE", "a/b"),
+        ("VERSIONS", "latest:x"),
+        ("VERSIONS", "0"),
+        ("HTTP_PORT", "70000"),
+        ("BUCKETT", "x"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_name_of_the_setting(name: str, value: str) -> None:
+    with pytest.raises(FatalError) as refused:
+        _read(**{name: value})
+    assert name.lower() in str(refused.value).lower()
+
+
+def test_an_empty_authority_means_the_public_ones() -> None:
+    assert _read(S3_CA_FILE="").s3_ca_file is None
+
+
+def test_switches_in_yaml_may_be_bare_words(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("preflight: off\nstatus_to_bucket: on\npoll_interval: 5m\n")
+    settings = _read(CONFIG_FILE=str(file))
+    assert (settings.preflight, settings.status_to_bucket, settings.poll_interval) == ("off", "on", 300)
+
+
+def test_the_readme_shows_the_settings_as_they_are() -> None:
+    readme = _README.read_text(encoding="utf-8")
+    assert with_settings_table(readme) == readme, "run: python -m model_sync.settings_table README.md"
+
+
+def test_every_setting_has_a_meaning_and_a_readable_default() -> None:
+    table = settings_table()
+    assert "| `MODEL_SYNC_HOLD` | `10 min` | How long an empty" in table
+    assert "| `MODEL_SYNC_PREFLIGHT_MEMORY` | `8.0 GiB` |" in table
+    assert "| `MODEL_SYNC_VERSIONS` | `latest: 1` |" in table
+    assert "| `MODEL_SYNC_S3_SECRET_KEY` | unset |" in table
+    assert len(table.splitlines()) == len(Settings.model_fields) + 2
+
+
+def test_a_readme_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no"):
+        with_settings_table("# no marks")

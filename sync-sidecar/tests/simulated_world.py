@@ -28,6 +28,8 @@ from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
 from model_sync.server_watch import ServerWatch
 from model_sync.status import report_model
+from model_sync.volume_space import VolumeSpace
+from model_sync.volume_space import VolumeSpace
 from mortal_volume import KilledError, MortalVolume, disk_full
 
 GRACE, HOLD = 20.0, 90.0
@@ -107,7 +109,8 @@ class World:
         bucket = BucketWatch(self.store, "", cards, self.clock, self.metrics, 10.0, GRACE, HOLD)
         # FakeOvms answers what ModelServer does; only `served` and `url` are used
         server = ServerWatch(self.ovms, self.clock)  # type: ignore[arg-type]
-        return Reconciler(bucket, server, performer, self.metrics, RULES, self.policy)
+        space = VolumeSpace(performer.volume, max_bytes=0, min_free=0)
+        return Reconciler(bucket, server, performer, space, self.metrics, RULES, self.policy)
 
     def _note_truth(self) -> None:
         if self.store_is_away:

@@ -59,6 +59,11 @@ def judge_upload(view: ModelView, upload: RemoteVersion) -> Judgement:
     if verdict is not None:
         phase = Phase.WAITING if verdict.stage == RejectedAt.UPLOAD else Phase.REJECTED
         return Judgement(phase, verdict.reason)
+    return _judge_unseen(view, upload)
+
+
+def _judge_unseen(view: ModelView, upload: RemoteVersion) -> Judgement:
+    """The judgement on an upload of which nothing was fetched and nothing is known but its listing."""
     if view.card_problem is not None and not _has_own_card(upload):
         return Judgement(Phase.REJECTED, view.card_problem)
     taken = number_taken(view, upload)

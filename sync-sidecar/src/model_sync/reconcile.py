@@ -149,7 +149,7 @@ class Reconciler:
         return changed
 
     def _make_room(self, name: str, source: str) -> None:
-        """Delete what nobody serves, oldest first, until the upload fits; a plan asks for it only if it can."""
+        """Delete what nobody serves, oldest first, until the upload fits; it can, or no plan would ask."""
         upload = self.views[name].upload(source)
         if upload is None or self._space_now is None:
             return

@@ -1,6 +1,5 @@
 """The space on the volume as it is now: what is free, used, promised, and what could make room."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model_sync.activation import has_ended
@@ -69,9 +68,7 @@ class VolumeSpace:
 
 def _evictable(state: State, server: ServerWatch) -> list[Evictable]:
     """Versions that nobody serves, and that the server surely let go of."""
-    listed: Mapping[str, set[int]] = {
-        name: {*model.configured, *model.confirmed} for name, model in state.models.items()
-    }
+    listed = {name: {*model.configured, *model.confirmed} for name, model in state.models.items()}
     return [
         Evictable(name, number, version.size, version.published_at)
         for name, model in state.models.items()

@@ -5,7 +5,7 @@ matter after which of its actions the process was killed: the next view shows ho
 plan goes on from there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edge_common.served_state import VersionState
@@ -24,12 +24,14 @@ from model_sync.actions import (
     Withdraw,
 )
 from model_sync.activation import Wish, has_ended, next_configured
-from model_sync.judge import Judgement, RejectedAt, judge_upload
+from model_sync.judge import Judgement, judge_upload
 from model_sync.load_failures import load_failures
 from model_sync.model_view import ModelView
 from model_sync.replacement import must_step_aside, number_for, number_to_take
 from model_sync.retention import superfluous_numbers
+from model_sync.settings_change import begin_of_trial, end_of_trial
 from model_sync.state import StoredVersion
+from model_sync.verdicts import RejectedAt
 from model_sync.version_policy import wanted_sources
 
 
@@ -49,20 +51,34 @@ def plan_model(view: ModelView) -> ModelPlan:
     uploads = view.remote.versions if view.remote is not None else {}
     judgements = {source: judge_upload(view, upload) for source, upload in uploads.items()}
     failures = load_failures(view)
-    wanted = _wanted(view, judgements, failures)
-    wish = _wish(view, wanted, failures)
+    unfit = _unfit(view, failures)
+    wanted = _wanted(view, judgements, unfit)
+    wish = _wish(view, wanted, unfit)
     configured = next_configured(view.state.configured, wish, view.served, failures)
     actions: list[Action] = [
         Reject(view.state.stored[number].source, verdict) for number, verdict in failures.items()
     ]
     actions += _fetching(view, wanted)
     actions += _publishing(view, wanted, judgements)
-    actions += _configuring(view, wish, configured)
+    ending = list(end_of_trial(view))
+    actions += ending or _configuring(view, wish, configured)
     actions += _clearing(view, wish, configured)
     return ModelPlan(tuple(actions), judgements, wanted, wish)
 
 
-def _wanted(view: ModelView, judgements: Mapping[str, Judgement], dead: Mapping[int, object]) -> list[str]:
+def _unfit(view: ModelView, dead: Collection[int]) -> set[int]:
+    """Stored numbers that are not to be listed: dead, refused, or outdated without ever having answered."""
+    unfit = set(dead)
+    for number, version in view.state.stored.items():
+        upload = view.upload(version.source)
+        outdated = upload is not None and upload.fingerprint != version.fingerprint
+        answered = number in view.state.confirmed or _state(view, number) is VersionState.AVAILABLE
+        if _refused(view, version) or (outdated and not answered):
+            unfit.add(number)
+    return unfit
+
+
+def _wanted(view: ModelView, judgements: Mapping[str, Judgement], unfit: Collection[int]) -> list[str]:
     """Sources that the policy asks for, of those that can be served as far as anybody knows."""
     candidates = {source for source, judgement in judgements.items() if judgement.fetchable}
     for number, version in view.state.stored.items():
@@ -70,15 +86,14 @@ def _wanted(view: ModelView, judgements: Mapping[str, Judgement], dead: Mapping[
             eligible = version.source not in view.gone
         else:  # without a listing nothing new is taken up, only what was chosen before
             eligible = number in (view.state.configured or view.state.stored)
-        if eligible and number not in dead and not _refused(view, version):
+        if eligible and number not in unfit:
             candidates.add(version.source)
     return wanted_sources(view.policy, candidates)
 
 
-def _wish(view: ModelView, wanted: Sequence[str], dead: Mapping[int, object]) -> Wish:
+def _wish(view: ModelView, wanted: Sequence[str], unfit: Collection[int]) -> Wish:
     numbers: set[int] = set()
     complete = True
-    unfit = dead.keys() | {n for n, version in view.state.stored.items() if _refused(view, version)}
     for source in wanted:
         upload, stored = view.upload(source), view.stored_for(source, unfit)
         current = upload is None or (stored is not None and stored.fingerprint == upload.fingerprint)
@@ -88,13 +103,14 @@ def _wish(view: ModelView, wanted: Sequence[str], dead: Mapping[int, object]) ->
             numbers.add(stored.number)
             complete = complete and current
         else:  # its bridge, if there is one, answers meanwhile
-            bridge = view.stored_for(source, unfit | {int(source)})
+            bridge = view.stored_for(source, {*unfit, int(source)})
             numbers |= {bridge.number} if bridge is not None else set()
     listed = view.remote is not None and bool(view.remote.versions)
     if view.listed and not listed and all(v.source in view.gone for v in view.state.stored.values()):
         return Wish(frozenset(), complete=True, remove=True)
-    if any(_state(view, number) is VersionState.FAILED for number in numbers):
-        return Wish(frozenset(numbers | _fallback(view, numbers | dead.keys())), complete=False)
+    on_trial = view.state.before_trial is not None  # the settings are at fault, and go back
+    if not on_trial and any(_state(view, number) is VersionState.FAILED for number in numbers):
+        return Wish(frozenset(numbers | _fallback(view, numbers.union(unfit))), complete=False)
     return Wish(frozenset(numbers), complete)
 
 
@@ -105,7 +121,6 @@ def _fallback(view: ModelView, excluded: set[int]) -> set[int]:
         for number, version in view.state.stored.items()
         if number not in excluded
         and version.source not in view.gone
-        and not _refused(view, version)
         and _state(view, number) is not VersionState.FAILED
     ]
     return {max(others)} if others else set()
@@ -141,6 +156,8 @@ def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> It
     if reached and all(_state(view, number) is VersionState.AVAILABLE for number in configured):
         if configured != view.state.confirmed:
             yield Confirm(configured)
+        else:
+            yield from begin_of_trial(view)
         for number in configured:
             source = view.state.stored[number].source
             if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):

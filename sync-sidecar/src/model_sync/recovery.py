@@ -30,7 +30,10 @@ def recover_state(volume: Volume) -> State:
         state = None
     if state is None:
         state = _rebuild(volume)
-    return State({name: _supported(volume, name, model) for name, model in state.models.items()})
+    supported = State()
+    for name, model in state.models.items():
+        supported = supported.with_model(name, _supported(volume, name, model))
+    return supported
 
 
 def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:

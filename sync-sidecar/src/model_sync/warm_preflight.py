@@ -35,6 +35,9 @@ class WarmPreflight:
             child, self._reserve = self._reserve, None
         if child is not None and child.usable:
             return child
+        if child is not None:
+            with child:
+                pass  # it died in reserve; leaving its context closes what is left of it
         return self._start()
 
     def release(self, *, at_once: bool = False) -> None:

@@ -29,7 +29,6 @@ from model_sync.recovery import recover_state
 from model_sync.server_watch import ServerWatch
 from model_sync.status import report_model
 from model_sync.volume_space import VolumeSpace
-from model_sync.volume_space import VolumeSpace
 from mortal_volume import KilledError, MortalVolume, disk_full
 
 GRACE, HOLD = 20.0, 90.0

@@ -48,12 +48,15 @@ class MemoryStore:
             yield ListedObject(key, len(stored.content), stored.etag, stored.modified)
 
     @contextmanager
-    def open_object(self, key: str, *, etag: str, offset: int = 0) -> Iterator[ByteStream]:
+    def open_object(
+        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+    ) -> Iterator[ByteStream]:
         self.reads.append((key, offset))
         stored = self.objects.get(key)
         if stored is None or stored.etag != etag:
             raise ObjectChangedError(f"cannot read '{key}': it was replaced or removed since it was listed")
-        yield io.BytesIO(self.on_read(key, offset, stored.content[offset:]))
+        end = None if length is None else offset + length
+        yield io.BytesIO(self.on_read(key, offset, stored.content[offset:end]))
 
     def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
         with self.open_object(key, etag=etag) as stream:

@@ -27,6 +27,8 @@ from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
 from model_sync.server_watch import ServerWatch
+from model_sync.serving_cards import ServingCards
+from model_sync.settings_checks import SettingsChecks
 from model_sync.status import report_model
 from model_sync.volume_space import VolumeSpace
 from mortal_volume import KilledError, MortalVolume, disk_full
@@ -100,7 +102,8 @@ class World:
             self.volume,
             recover_state(self.volume),
             fetch_jobs,
-            cards,
+            SettingsChecks(None, lambda: None, AtOnce()),
+            ServingCards(self.volume, cards),
             self.clock,
             RULES.first_retry,
             RULES.longest_retry,

@@ -1,8 +1,9 @@
 from dataclasses import replace
 
-from model_sync.judge import Phase, RejectedAt, judge_upload
+from model_sync.judge import Phase, judge_upload
 from model_sync.model_view import FetchView
 from model_sync.state import Rejection
+from model_sync.verdicts import RejectedAt
 from sync_views import NOW, state, stored, upload, view
 
 

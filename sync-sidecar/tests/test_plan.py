@@ -12,10 +12,10 @@ from model_sync.actions import (
     Withdraw,
     describe,
 )
-from model_sync.judge import RejectedAt
 from model_sync.model_view import FetchView, Rules
 from model_sync.plan import plan_model
 from model_sync.state import Rejection
+from model_sync.verdicts import RejectedAt
 from sync_views import NOW, available, state, stored, upload, view
 
 

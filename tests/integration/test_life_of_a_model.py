@@ -219,3 +219,32 @@ def test_an_emptied_bucket_removes_nothing_at_first(tmp_path: Path, store_kind: 
 
 def put(client: Minio, key: str, content: bytes) -> None:
     client.put_object(BUCKET, key, BytesIO(content), len(content))
+
+
+def test_changed_serving_settings_are_taken_up_or_refused_without_a_failed_request(
+    stack: Stack, tmp_path: Path
+) -> None:
+    client = stack.store.client()
+    stack.push(write_model(tmp_path / "1", 1.0), model="car", version=1)
+    stack.wait_version("car", 1, "serving", within=WITHIN)
+    with Load(stack.ports.server_url, "car", threads=2) as load:
+        put(client, "car/model.yaml", b"schema: 1\nserving: {nireq: 2}\n")
+        wait_until("nireq in config.json", lambda: configured(stack, "nireq", 2), within=WITHIN)
+        put(client, "car/model.yaml", b"schema: 1\nserving: {nireq: 2, plugin_config: {NO_SUCH_KEY: 1}}\n")
+
+        def refused() -> str | None:
+            (entry,) = stack.status()["models"]["car"]["versions"]
+            return None if "does not know 'NO_SUCH_KEY'" in entry["reason"] else str(entry)
+
+        wait_until("the unknown key refused", refused, within=WITHIN)
+        time.sleep(1.5)
+    assert summarize(load.answers()).failures == 0
+    assert configured(stack, "plugin_config", None) is None
+    assert answer_of(stack, "car") == 1.0
+
+
+def configured(stack: Stack, key: str, value: object) -> str | None:
+    """A probe: None when the only model's entry of config.json has `value` for `key`, else the entry."""
+    config = json.loads((stack.folder.volume / "config.json").read_bytes())
+    entry = config["model_config_list"][0]["config"]
+    return None if entry.get(key) == value else str(entry)

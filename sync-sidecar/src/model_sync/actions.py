@@ -46,6 +46,28 @@ class Configure:
 
 
 @dataclass(frozen=True)
+class CheckSettings:
+    """Try serving settings on the published version `number` in preflight."""
+
+    number: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TrySettings:
+    """Write new serving settings into the model's entry of config.json, to be taken back if they fail."""
+
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EndTrial:
+    """Keep the settings that are tried, or go back to those before for the `problem`."""
+
+    problem: str | None
+
+
+@dataclass(frozen=True)
 class Confirm:
     """Record that the server has everything AVAILABLE that is wished."""
 
@@ -82,7 +104,19 @@ class DropStaging:
 
 
 Action = (
-    Fetch | CancelFetch | Publish | Renumber | Configure | Confirm | Reject | Withdraw | Delete | DropStaging
+    Fetch
+    | CancelFetch
+    | Publish
+    | Renumber
+    | Configure
+    | CheckSettings
+    | TrySettings
+    | EndTrial
+    | Confirm
+    | Reject
+    | Withdraw
+    | Delete
+    | DropStaging
 )
 
 

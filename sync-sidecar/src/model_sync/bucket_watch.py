@@ -67,7 +67,7 @@ class BucketWatch:
         self._next = started + self.poll_interval
         try:
             with self.metrics.listing_seconds.time():
-                catalog = build_catalog(self.store.list_objects(), self.prefix)
+                catalog = build_catalog(self.store.list_objects(), self.prefix, self.catalog)
         except EdgeError as error:
             self.cycle = Cycle(attempt, self.cycle.last_success, error, self.cycle.failures + 1)
             self.hurry(min(_FIRST_RETRY * 2 ** min(self.cycle.failures - 1, 16), self.poll_interval))

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import PurePosixPath
+from operator import attrgetter
+from typing import NamedTuple
 
 from model_sync.object_names import (
     CARD_NAME,
@@ -25,8 +26,7 @@ from model_sync.object_names import (
 _MAX_NOTICES = 20
 
 
-@dataclass(frozen=True)
-class ListedObject:
+class ListedObject(NamedTuple):
     """One entry of a listing. `modified` is the store's time in Unix seconds."""
 
     key: str
@@ -35,8 +35,7 @@ class ListedObject:
     modified: float
 
 
-@dataclass(frozen=True)
-class RemoteFile:
+class RemoteFile(NamedTuple):
     """An object as a file of a version; `path` is relative to the version's folder."""
 
     path: str
@@ -110,11 +109,15 @@ class Catalog:
     objects: int = 0
 
 
-def build_catalog(listing: Iterable[ListedObject], prefix: str = "") -> Catalog:
-    """The catalog of a complete listing; consumes it as a stream. Errors of the listing pass through."""
-    files: dict[str, dict[str, list[RemoteFile]]] = {}
-    loose: dict[str, dict[str, RemoteFile]] = {}
-    problems: dict[tuple[str, str], str] = {}
+def build_catalog(
+    listing: Iterable[ListedObject], prefix: str = "", before: Catalog | None = None
+) -> Catalog:
+    """The catalog of a complete listing; consumes it as a stream. Errors of the listing pass through.
+
+    What did not change since `before` is taken from there, so that a poll of a large bucket holds its
+    objects in memory once, and knows their fingerprints already.
+    """
+    draft = _Draft(before or Catalog())
     notices: dict[str, None] = {}
     count = 0
     for listed in listing:
@@ -124,29 +127,66 @@ def build_catalog(listing: Iterable[ListedObject], prefix: str = "") -> Catalog:
             if len(notices) < _MAX_NOTICES:
                 notices[meaning.advice] = None
         elif isinstance(meaning, ModelFile):
-            loose.setdefault(meaning.model, {})[meaning.name] = _remote(meaning.name, listed)
+            draft.loose.setdefault(meaning.model, {})[meaning.name] = _remote(meaning.name, listed)
         elif isinstance(meaning, VersionFile):
-            versions = files.setdefault(meaning.model, {})
-            versions.setdefault(meaning.version, []).append(_remote(meaning.path, listed))
-            if meaning.problem is not None:
-                problems.setdefault((meaning.model, meaning.version), meaning.problem)
-    models = {}
-    for name in sorted(files.keys() | loose.keys()):
-        versions_of_model = {
-            source: _version(name, source, entries, problems.get((name, source)))
-            for source, entries in sorted(files.get(name, {}).items())
-        }
-        models[name] = RemoteModel(name, versions_of_model, loose.get(name, {}))
-    return Catalog(models, tuple(notices), count)
+            draft.add(meaning, listed)
+    return Catalog(draft.models(), tuple(notices), count)
+
+
+class _Draft:
+    """A catalog in the making. Listings are in order, so a version is whole when the next one begins."""
+
+    def __init__(self, before: Catalog) -> None:
+        self.loose: dict[str, dict[str, RemoteFile]] = {}
+        self._before = before
+        self._versions: dict[str, dict[str, RemoteVersion]] = {}
+        self._folder = ("", "")
+        self._files: list[RemoteFile] = []
+        self._problem: str | None = None
+
+    def add(self, meaning: VersionFile, listed: ListedObject) -> None:
+        if self._folder != (meaning.model, meaning.version):
+            self._close()
+            self._folder = (meaning.model, meaning.version)
+        self._files.append(_remote(meaning.path, listed))
+        self._problem = self._problem or meaning.problem
+
+    def models(self) -> dict[str, RemoteModel]:
+        self._close()
+        models = {}
+        for name in sorted(self._versions.keys() | self.loose.keys()):
+            versions = dict(sorted(self._versions.get(name, {}).items()))
+            model = RemoteModel(name, versions, self.loose.get(name, {}))
+            known = self._before.models.get(name)
+            models[name] = known if known == model else model
+        return models
+
+    def _close(self) -> None:
+        if not self._files:
+            return
+        model, source = self._folder
+        known = self._before.models.get(model)
+        versions = self._versions.setdefault(model, {})
+        begun = versions.get(source)
+        if begun is not None:  # a store that lists in no order came back to it
+            self._files += [*begun.files, *([begun.checksums] if begun.checksums else [])]
+            self._problem = self._problem or begun.problem
+        unchanged = known.versions.get(source) if known else None
+        versions[source] = _version(model, source, self._files, self._problem, unchanged)
+        self._files, self._problem = [], None
 
 
 def _remote(path: str, listed: ListedObject) -> RemoteFile:
     return RemoteFile(path, listed.key, listed.size, listed.etag, listed.modified)
 
 
-def _version(model: str, source: str, entries: list[RemoteFile], problem: str | None) -> RemoteVersion:
+def _version(
+    model: str, source: str, entries: list[RemoteFile], problem: str | None, before: RemoteVersion | None
+) -> RemoteVersion:
     checksums = next((file for file in entries if file.path == CHECKSUMS_NAME), None)
-    files = tuple(sorted((file for file in entries if file is not checksums), key=lambda file: file.path))
+    files = tuple(sorted((file for file in entries if file is not checksums), key=attrgetter("path")))
+    if before is not None and before.files == files and before.checksums == checksums:
+        return before
     if not is_version_name(source):
         problem = version_name_advice(source)
     return RemoteVersion(model, source, files, checksums, problem or _collision(files))
@@ -156,7 +196,9 @@ def _collision(files: tuple[RemoteFile, ...]) -> str | None:
     """The problem of a name that is a file in one key and a folder in another."""
     names = {file.path for file in files}
     for file in files:
-        for parent in PurePosixPath(file.path).parents:
-            if str(parent) in names:
-                return f"key {quoted(file.key)} cannot be mirrored: {quoted(str(parent))} is a file as well"
+        parent = file.path
+        while "/" in parent:
+            parent = parent.rpartition("/")[0]
+            if parent in names:
+                return f"key {quoted(file.key)} cannot be mirrored: {quoted(parent)} is a file as well"
     return None

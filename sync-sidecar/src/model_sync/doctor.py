@@ -44,17 +44,24 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything the sidecar depends on, from the nearest to the farthest. Never raises."""
     volume = Volume(settings.models_dir)
-    bucket = S3Bucket(settings)
-    yield _checked("models folder", lambda: _models_folder(volume))
-    yield _checked("renaming on the volume", lambda: _rename(volume))
-    yield _checked("space on the volume", lambda: _space(volume))
-    yield _checked("writer of the volume", lambda: _writer(volume))
-    yield _checked("address of the store", lambda: _address(settings.s3_endpoint))
-    yield _checked("clock", lambda: _clock(settings.s3_endpoint))
-    yield _checked("credentials and bucket", lambda: _bucket(bucket))
-    yield _checked("models in the bucket", lambda: _models(bucket, settings.prefix))
-    yield _checked("status object", lambda: _status_object(bucket, settings))
+    yield (folder := _checked("models folder", lambda: _models_folder(volume)))
+    if folder.well:
+        yield _checked("renaming on the volume", lambda: _rename(volume))
+        yield _checked("space on the volume", lambda: _space(volume))
+        yield _checked("writer of the volume", lambda: _writer(volume))
+    yield (address := _checked("address of the store", lambda: _address(settings.s3_endpoint)))
+    if address.well:
+        yield from _store(settings)
     yield _checked("model server", lambda: _server(settings.ovms_url))
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    bucket = S3Bucket(settings)
+    yield _checked("clock", lambda: _clock(settings.s3_endpoint))
+    yield (found := _checked("credentials and bucket", lambda: _bucket(bucket)))
+    if found.well:
+        yield _checked("models in the bucket", lambda: _models(bucket, settings.prefix))
+        yield _checked("status object", lambda: _status_object(bucket, settings))
 
 
 def _checked(what: str, look: Callable[[], tuple[str, str]]) -> Finding:

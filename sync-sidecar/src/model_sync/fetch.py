@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
@@ -151,13 +152,13 @@ class Fetcher:
     ) -> str:
         part = staging.part_path(file)
         try:
-            return download(self.store, file, part, cancelled=cancelled, progress=progress.add)
+            return self._download_once(file, part, progress, cancelled)
         except CorruptTransferError as error:
             first = error
         staging.drop(file)
         progress.add(-file.size)
         try:
-            return download(self.store, file, part, cancelled=cancelled, progress=progress.add)
+            return self._download_once(file, part, progress, cancelled)
         except CorruptTransferError as second:
             # A store that encrypts gives ETags that look like MD5 and are not. Two transfers that agree
             # with each other were not damaged on the way; two that differ were.
@@ -165,6 +166,13 @@ class Fetcher:
                 return second.sha256
             staging.drop(file)
             raise
+
+    def _download_once(
+        self, file: RemoteFile, part: Path, progress: Progress, cancelled: threading.Event
+    ) -> str:
+        return download(
+            self.store, file, part, cancelled=cancelled, progress=progress.add, helpers=self.transfers
+        )
 
     @staticmethod
     def _verify(

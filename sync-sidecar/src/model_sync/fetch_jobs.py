@@ -141,10 +141,10 @@ class FetchJobs:
         """Whether nothing is being fetched."""
         return not self._jobs
 
-    @property
-    def next_retry(self) -> float | None:
-        """Monotonic time at which the next trouble is worth another try."""
-        return min((trouble.retry_at for trouble in self._troubles.values()), default=None)
+    def next_retry(self, now: float) -> float | None:
+        """Seconds until the next trouble is worth another try; `now` is monotonic. None: there is none."""
+        waits = [trouble.retry_at - now for trouble in self._troubles.values()]
+        return min((wait for wait in waits if wait > 0), default=None)
 
     def close(self) -> None:
         """Cancel everything and wait for it."""

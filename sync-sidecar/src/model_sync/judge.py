@@ -7,6 +7,7 @@ from model_sync.catalog import RemoteVersion
 from model_sync.model_view import ModelView
 from model_sync.object_names import quoted
 from model_sync.upload_gate import Waiting, check_upload
+from model_sync.verdicts import RejectedAt
 
 
 class Phase(StrEnum):
@@ -23,14 +24,6 @@ class Phase(StrEnum):
     HELD = "held"
     RETIRING = "retiring"
     PREVIOUS = "previous"
-
-
-class RejectedAt(StrEnum):
-    """Which check spoke a verdict."""
-
-    UPLOAD = "upload"
-    CHECK = "check"
-    SERVER = "server"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from edge_common.quantities import format_duration
 from edge_common.served_state import VersionState
 
-from model_sync.judge import RejectedAt
 from model_sync.model_view import ModelView
 from model_sync.state import Rejection, StoredVersion
+from model_sync.verdicts import RejectedAt, verdict
 
 _LOSSES_THAT_BLAME = 3
 
@@ -50,7 +50,12 @@ def _verdict(view: ModelView, version: StoredVersion, reason: str) -> Rejection:
     upload = view.upload(version.source)
     listed = upload is not None and upload.fingerprint == version.fingerprint
     mark = upload.upload_mark if upload is not None and listed else version.fingerprint
-    before = view.state.rejections.get(version.source)
-    attempts = before.attempts + 1 if before is not None and before.upload_mark == mark else 1
-    pause = min(view.rules.first_retry * 2 ** (attempts - 1), view.rules.longest_retry)
-    return Rejection(mark, reason, RejectedAt.SERVER, view.now, attempts, retry_at=view.now + pause)
+    return verdict(
+        view.state.rejections.get(version.source),
+        mark=mark,
+        reason=reason,
+        stage=RejectedAt.SERVER,
+        now=view.now,
+        first_retry=view.rules.first_retry,
+        longest_retry=view.rules.longest_retry,
+    )

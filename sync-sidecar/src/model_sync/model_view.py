@@ -63,6 +63,11 @@ class ModelView:
     """Source -> why its upload does not fit on the volume."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """Source -> why its last fetch failed; it is tried again by itself."""
+    approved_settings: Mapping[str, Any] | None = None
+    """Serving settings that passed preflight and are not in config.json yet."""
+    checking_settings: bool = False
+    trial_for: float = 0.0
+    """Seconds since the settings in config.json are on trial."""
     loading_for: Mapping[int, float] = field(default_factory=dict)
     """Configured number -> seconds the reachable server has not had it AVAILABLE."""
     server_losses: Mapping[int, int] = field(default_factory=dict)

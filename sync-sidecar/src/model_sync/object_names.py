@@ -55,6 +55,11 @@ class VersionFile:
 KeyMeaning = Ignored | Misplaced | ModelFile | VersionFile
 
 
+def is_model_name(name: str) -> bool:
+    """Whether a folder of this name is a model."""
+    return name not in _NAMES_OF_OURS and _MODEL_NAME.fullmatch(name) is not None
+
+
 def is_version_name(name: str) -> bool:
     """Whether a folder of this name is a version: 1...2147483647 without leading zeros, or `latest`."""
     return name == LATEST or (_VERSION_NAME.fullmatch(name) is not None and int(name) <= MAX_VERSION)
@@ -109,7 +114,7 @@ def interpret_key(key: str, prefix: str = "") -> KeyMeaning:
         return Ignored()
     if not slash:
         return Misplaced(f"{quoted(rest)} lies outside any model; put it under <model>/<version>/")
-    if model in _NAMES_OF_OURS or _MODEL_NAME.fullmatch(model) is None:
+    if not is_model_name(model):
         return Misplaced(
             f"{quoted(model)} cannot be a model's name; use letters, digits, '_', '.' and '-', "
             "at most 63, beginning with a letter or digit"

@@ -4,31 +4,31 @@ Only ListObjectsV2, GetObject with Range and If-Match, PutObject, HeadBucket and
 S3 works. Every failure leaves here as one of ours, with a sentence that names the address and what to do.
 """
 
+import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 from xml.etree.ElementTree import ParseError
 
-import certifi
-import urllib3
 from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
-from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
+from model_sync.bandwidth import ThrottledStream, TokenBucket
 from model_sync.catalog import ListedObject
+from model_sync.listing import PAGE_OBJECTS, Page
 from model_sync.object_names import quoted
-from model_sync.settings import Addressing, Settings
-
-_CONNECT_TIMEOUT = 5.0
-_READ_TIMEOUT = 30.0
-"""Longest silence within one answer, seconds; a stalled transfer ends after this."""
+from model_sync.s3_client import make_client, make_pool
+from model_sync.settings import Settings
 
 _PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
 _CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId"}
 )
+_SHA256_BYTES = 32
 _SKEW = "RequestTimeTooSkewed"
 
 
@@ -44,6 +44,28 @@ class ByteStream(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsDigest(Protocol):
+    """A stream that may know what the store says its object's content is."""
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the whole object in hex; None: the store keeps none."""
+        ...
+
+
+@dataclass(frozen=True)
+class ObjectStream:
+    """The body of an answer and what its headers said."""
+
+    body: ByteStream
+    sha256: str | None
+
+    def read(self, amt: int | None = None, /) -> bytes:
+        """See ByteStream."""
+        return self.body.read(amt)
+
+
 class ObjectStore(Protocol):
     """What the sidecar needs of a bucket."""
 
@@ -51,8 +73,13 @@ class ObjectStore(Protocol):
         """Every object under the prefix, all pages; raises RetryableError or FatalError midway too."""
         ...
 
-    def open_object(self, key: str, *, etag: str, offset: int = 0) -> AbstractContextManager[ByteStream]:
-        """A readable stream from `offset`; raises ObjectChangedError on another ETag."""
+    def open_object(
+        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+    ) -> AbstractContextManager[ByteStream]:
+        """A readable stream of `length` bytes, else all, from `offset`.
+
+        Raises ObjectChangedError on another ETag.
+        """
         ...
 
     def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
@@ -73,37 +100,62 @@ class S3Bucket:
         self.endpoint = settings.s3_endpoint
         self.name = settings.bucket
         self._client = make_client(settings, make_pool(settings))
+        self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
 
     def list_objects(self, prefix: str | None = None) -> Iterator[ListedObject]:
         """See ObjectStore; `prefix` instead of the one in the settings."""
         below = self._settings.prefix if prefix is None else prefix
-        with self._translated("list the bucket"):
-            found = self._client.list_objects(self.name, prefix=below or None, recursive=True)
-            for entry in found:
-                yield ListedObject(
-                    key=entry.object_name or "",
-                    size=entry.size or 0,
-                    etag=(entry.etag or "").strip('"'),
-                    modified=entry.last_modified.timestamp() if entry.last_modified else 0.0,
-                )
+        with self._translated("list the bucket"), ThreadPoolExecutor(1, "listing") as ahead:
+            page: Page | None = self._page(below, None)
+            while page is not None:
+                token = page.next_token
+                # the store prepares the next page while this one is read
+                following = None if token is None else ahead.submit(self._page, below, token)
+                yield from page.objects()
+                page = None if following is None else following.result()
+
+    def _page(self, prefix: str, token: str | None) -> Page:
+        query: dict[str, str | list[str] | tuple[str]] = {
+            "list-type": "2",
+            "max-keys": PAGE_OBJECTS,
+            "encoding-type": "url",
+        }
+        query |= {"prefix": prefix, "delimiter": ""}  # policies may ask for both, even when they are empty
+        if token is not None:
+            query["continuation-token"] = token
+        # the SDK's public listing reads each page at a tenth of the speed and does not look ahead
+        answer = self._client._execute("GET", self.name, query_params=query)  # noqa: SLF001 - see above
+        return Page(answer.data)
 
     @contextmanager
-    def open_object(self, key: str, *, etag: str, offset: int = 0) -> Iterator[ByteStream]:
+    def open_object(
+        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+    ) -> Iterator[ByteStream]:
         """See ObjectStore. The stream raises our errors, too, when the connection breaks midway."""
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "If-Match": f'"{etag}"',
+            "x-amz-checksum-mode": "ENABLED",
+        }
         with self._translated(f"read {quoted(key)}"):
             response = self._client.get_object(
-                self.name, key, offset=offset, request_headers={"If-Match": f'"{etag}"'}
+                self.name, key, offset=offset, length=length or 0, request_headers=headers
             )
+            whole = offset == 0 and length is None
             try:
-                yield response
+                yield ObjectStream(
+                    response if self._bandwidth is None else ThrottledStream(response, self._bandwidth),
+                    whole_sha256(response.headers) if whole else None,
+                )
             finally:
                 response.close()
                 response.release_conn()
 
     def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
         """See ObjectStore."""
+        content = b""
         with self.open_object(key, etag=etag) as stream:
-            content = stream.read(limit + 1)
+            while len(content) <= limit and (chunk := stream.read(limit + 1 - len(content))):
+                content += chunk
         if len(content) > limit:
             raise RejectedError(f"{quoted(key)} has more than {limit} bytes; make it smaller")
         return content
@@ -175,49 +227,16 @@ class S3Bucket:
         )
 
 
-def make_pool(
-    settings: Settings,
-    *,
-    read_timeout: float = _READ_TIMEOUT,
-    kind: type[urllib3.PoolManager] = urllib3.PoolManager,
-) -> urllib3.PoolManager:
-    """Connections to the endpoint; `read_timeout` is the longest silence in seconds.
+def whole_sha256(headers: Mapping[str, str]) -> str | None:
+    """The SHA-256 in hex that the store kept of a whole object; None: it keeps none.
 
-    Retries are left to the reconcile loop, which knows what else could be done meanwhile.
+    That of a multipart upload is a digest of digests, marked by `-<parts>`, and says nothing here.
     """
-    return kind(
-        timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT, read=read_timeout),
-        maxsize=settings.concurrency + 4,
-        retries=False,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=str(settings.s3_ca_file) if settings.s3_ca_file else certifi.where(),
-    )
-
-
-def make_client(settings: Settings, pool: urllib3.PoolManager) -> Minio:
-    """An SDK client for the endpoint over `pool`; raises FatalError when the endpoint cannot be used."""
-    secure = settings.s3_endpoint.startswith("https://")
-    authority = settings.s3_endpoint.split("://", 1)[1].rstrip("/")
-    access_key = settings.s3_access_key.get_secret_value() or None
     try:
-        client = Minio(
-            endpoint=authority,
-            access_key=access_key,
-            secret_key=settings.s3_secret_key.get_secret_value() or None,
-            session_token=settings.s3_session_token.get_secret_value() or None,
-            secure=secure,
-            region=settings.s3_region or None,
-            http_client=pool,
-        )
-    except ValueError as error:
-        raise FatalError(
-            f"MODEL_SYNC_S3_ENDPOINT {settings.s3_endpoint!r} cannot be used: {error}"
-        ) from error
-    if settings.s3_addressing is Addressing.PATH:
-        client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK types it not
-    elif settings.s3_addressing is Addressing.VIRTUAL:
-        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK types it not
-    return client
+        digest = base64.b64decode(headers.get("x-amz-checksum-sha256", ""), validate=True)
+    except ValueError:
+        return None
+    return digest.hex() if len(digest) == _SHA256_BYTES else None
 
 
 def _missing_bucket(bucket: str, endpoint: str) -> str:

@@ -35,6 +35,28 @@ class QuietUploads:
         return {source: now - since for (name, source), (_, since) in self._seen.items() if name == model}
 
 
+class Trials:
+    """Since when each model's serving settings are on trial."""
+
+    def __init__(self) -> None:
+        """No trial seen yet."""
+        self._since: dict[str, float] = {}
+
+    def observe(self, state: State, now: float) -> None:
+        """Take in which trials run; `now` is monotonic."""
+        running = [name for name, model in state.models.items() if model.before_trial is not None]
+        self._since = {name: self._since.get(name, now) for name in running}
+
+    @property
+    def any_running(self) -> bool:
+        """Whether any model's settings are on trial."""
+        return bool(self._since)
+
+    def running_for(self, model: str, now: float) -> float:
+        """Seconds since the model's trial was first seen; 0 when there is none."""
+        return now - self._since.get(model, now)
+
+
 class LoadWatch:
     """How long the server has been loading each configured version, and how often it died of it."""
 

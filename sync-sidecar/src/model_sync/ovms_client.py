@@ -27,6 +27,7 @@ class ModelServer:
             answer = self._session.get(f"{self.url}/v1/config", timeout=_TIMEOUT)
         except requests.RequestException as error:
             raise RetryableError(
-                f"the model server at {self.url} does not answer; waiting for it ({type(error).__name__})"
+                f"the model server at {self.url} does not answer ({type(error).__name__}); "
+                "start it, or correct MODEL_SYNC_OVMS_URL"
             ) from error
         return parse_served_models(answer.content)

@@ -49,8 +49,10 @@ class PartJournal:
         if part.exists() and part.stat().st_size == size:
             for start, end in _trusted(path, boot):
                 covered.add(start, min(end, size))
-        # a line that was cut off must not run into the next one; what only this boot vouches for stays so
-        replace_file(path, "".join(f"{start} {end} {boot}\n" for start, end in covered.ranges).encode())
+            with part.open("rb") as file:
+                os.fsync(file.fileno())  # from here on all of it is durable
+        # written anew, because a line that was cut off must not run into the next one
+        replace_file(path, "".join(f"{start} {end} {_DURABLE}\n" for start, end in covered.ranges).encode())
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         try:
             yield cls(descriptor, boot), covered

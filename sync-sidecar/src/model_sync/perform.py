@@ -7,33 +7,37 @@ two lines leaves something that the next start understands.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from edge_common.logs import get_logger
-from edge_common.model_card import FILE_NAME, Serving
+from edge_common.model_card import Serving
 
 from model_sync.actions import (
     Action,
     CancelFetch,
+    CheckSettings,
     Configure,
     Confirm,
     Delete,
     DropStaging,
+    EndTrial,
     Fetch,
     Publish,
     Reject,
     Renumber,
+    TrySettings,
     Withdraw,
 )
-from model_sync.cards import serving_in
 from model_sync.catalog import RemoteModel
 from model_sync.clock import Clock
 from model_sync.fetch import StagedVersion
 from model_sync.fetch_jobs import FetchJobs, Incomplete, Key, Outcome
-from model_sync.judge import RejectedAt
-from model_sync.model_cards import ModelCards
 from model_sync.ovms_config import format_config
+from model_sync.serving_cards import ServingCards
+from model_sync.settings_checks import CheckedSettings, SettingsChecks
 from model_sync.staging import Staging
-from model_sync.state import ModelState, Rejection, State, StoredVersion
+from model_sync.state import ModelState, RefusedSettings, State, StoredVersion
+from model_sync.verdicts import RejectedAt, verdict
 from model_sync.volume import Volume
 
 _log = get_logger()
@@ -46,15 +50,17 @@ class Performer:
     volume: Volume
     state: State
     jobs: FetchJobs
-    cards: ModelCards
+    checks: SettingsChecks
+    cards: ServingCards
     clock: Clock
     first_retry: float
     longest_retry: float
     staged: dict[Key, StagedVersion] = field(default_factory=dict)
+    approved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Model -> serving settings that passed preflight."""
     _written_config: bytes | None = None
-    _serving: dict[tuple[str, int], Serving] = field(default_factory=dict)
 
-    def perform(  # noqa: C901 - one line for each kind of action
+    def perform(  # noqa: C901, PLR0912 - one line for each kind of action
         self, model: str, remote: RemoteModel | None, action: Action
     ) -> None:
         """Carry out one action for `model`. Raises OSError when the volume refuses; nothing is lost then."""
@@ -69,6 +75,12 @@ class Performer:
                 self._renumber(model, number, to)
             case Configure(numbers, settings):
                 self._configure(model, numbers, settings)
+            case CheckSettings(number, settings):
+                self.checks.start(model, self.volume.version_folder(model, number), settings)
+            case TrySettings(settings):
+                self._try_settings(model, settings)
+            case EndTrial(problem):
+                self._end_trial(model, problem)
             case Confirm(numbers):
                 self._confirm(model, numbers)
             case Reject(source, rejection):
@@ -92,16 +104,24 @@ class Performer:
                 self._save(model, self.state.model(model).with_stored(renewed))
                 self.volume.delete_staging(model, source)
             return
-        stage = RejectedAt.UPLOAD if isinstance(outcome, Incomplete) else RejectedAt.CHECK
-        before = self.state.model(model).rejections.get(source)
-        mark = outcome.upload.upload_mark
-        attempts = before.attempts + 1 if before is not None and before.upload_mark == mark else 1
-        now = self.clock.now()
-        retry_at = None
-        if stage is RejectedAt.CHECK:
-            retry_at = now + min(self.first_retry * 2 ** (attempts - 1), self.longest_retry)
-        rejection = Rejection(mark, outcome.reason, stage, now, attempts, retry_at)
+        rejection = verdict(
+            self.state.model(model).rejections.get(source),
+            mark=outcome.upload.upload_mark,
+            reason=outcome.reason,
+            stage=RejectedAt.UPLOAD if isinstance(outcome, Incomplete) else RejectedAt.CHECK,
+            now=self.clock.now(),
+            first_retry=self.first_retry,
+            longest_retry=self.longest_retry,
+        )
         self._save(model, self.state.model(model).with_rejection(source, rejection))
+
+    def take_checked_settings(self, model: str, checked: CheckedSettings) -> None:
+        """Record how a check of serving settings ended."""
+        if checked.problem is None:
+            self.approved[model] = checked.settings
+        else:
+            refused = RefusedSettings(checked.settings, checked.problem)
+            self._save(model, replace(self.state.model(model), refused=refused))
 
     def write_config(self) -> bool:
         """Make config.json say what the state has configured; True when it changed."""
@@ -114,43 +134,23 @@ class Performer:
         self._written_config = content
         return True
 
-    def refresh_cards(self) -> None:
-        """Keep the model-level card beside every version that brings none of its own."""
-        for name, model in self.state.models.items():
-            shared = self.cards.of(name)
-            if shared is None or shared.card is None:
-                continue
-            for number, version in model.stored.items():
-                if not any(file.path == FILE_NAME for file in version.files):
-                    self.volume.save_card(name, number, shared.card.to_json())
-                    self._serving.pop((name, number), None)
-
     def serving_of(self, model: str) -> Serving:
-        """How the model asks to be served: by the newest version's card, else by the model's own."""
-        for (name, _), staged in self.staged.items():
-            if name == model and staged.card is not None:
-                return staged.card.card.serving
-        newest = max(self.state.model(model).stored, default=None)
-        if newest is not None:
-            if (model, newest) not in self._serving:
-                self._serving[model, newest] = serving_in(self.volume.load_card(model, newest))
-            return self._serving[model, newest]
-        shared = self.cards.of(model)
-        return shared.card.card.serving if shared is not None and shared.card is not None else Serving()
+        """How the model asks to be served."""
+        own = (version.card for (name, _), version in self.staged.items() if name == model)
+        staged = [card for card in own if card is not None]
+        return self.cards.serving(model, self.state.model(model), staged)
 
     def _fetch(self, remote: RemoteModel | None, source: str) -> None:
         if remote is None:
             return
-        shared = self.cards.of(remote.name)
         staging = Staging(self.volume.staging_folder(remote.name, source))
-        card = shared.card if shared is not None else None
+        card = self.cards.effective(remote.name, None)
         self.staged.pop((remote.name, source), None)
         self.jobs.start(remote, remote.versions[source], staging, card)
 
     def _publish(self, model: str, source: str, number: int) -> None:
         staged = self.staged.pop((model, source))  # after a refusal what lies there is checked anew
-        shared = self.cards.of(model)
-        card = staged.card or (shared.card if shared is not None else None)
+        card = self.cards.effective(model, staged.card)
         version = StoredVersion(
             number=number,
             source=source,
@@ -158,8 +158,7 @@ class Performer:
             files=staged.files,
             published_at=self.clock.now(),
         )
-        self.volume.save_card(model, number, card.to_json() if card is not None else None)
-        self._serving.pop((model, number), None)
+        self.cards.keep(model, number, card.to_json() if card is not None else None)
         state = self.state.model(model).with_stored(version)
         verdict = state.rejections.get(source)
         if verdict is not None and verdict.stage != RejectedAt.SERVER:
@@ -212,6 +211,20 @@ class Performer:
         self.volume.delete_staging(model, source)
         self.volume.forget_model(model)
 
+    def _try_settings(self, model: str, settings: Mapping[str, Any]) -> None:
+        if any(other.before_trial is not None for other in self.state.models.values()):
+            return  # one model at a time; the next plan asks again
+        self._save(model, self.state.model(model).with_settings_on_trial(settings))
+        self.approved.pop(model, None)
+        _log.info("settings_tried", model=model, settings=dict(settings))
+
+    def _end_trial(self, model: str, problem: str | None) -> None:
+        self._save(model, self.state.model(model).after_trial(problem))
+        if problem is None:
+            _log.info("settings_kept", model=model)
+        else:
+            _log.warning("settings_taken_back", model=model, reason=problem)
+
     def _withdraw(self, model: str, number: int) -> None:
         version = self.state.model(model).stored[number]
         staging = Staging(self.volume.staging_folder(model, version.source))
@@ -225,7 +238,7 @@ class Performer:
         """Take a folder away, then its record; a refusal in between leaves both or neither."""
         before, version = self.state, self.state.model(model).stored[number]
         self.state = before.with_model(model, before.model(model).without_stored(number))
-        self._serving.pop((model, number), None)
+        self.cards.forget(model, number)
         try:
             take_away()
             self.volume.save_state(self.state)

@@ -24,12 +24,14 @@ from model_sync.actions import (
     Withdraw,
 )
 from model_sync.activation import Wish, has_ended, next_configured
-from model_sync.judge import Judgement, RejectedAt, judge_upload
+from model_sync.judge import Judgement, judge_upload
 from model_sync.load_failures import load_failures
 from model_sync.model_view import ModelView
 from model_sync.replacement import must_step_aside, number_for, number_to_take
 from model_sync.retention import superfluous_numbers
+from model_sync.settings_change import begin_of_trial, end_of_trial
 from model_sync.state import StoredVersion
+from model_sync.verdicts import RejectedAt
 from model_sync.version_policy import wanted_sources
 
 
@@ -58,7 +60,8 @@ def plan_model(view: ModelView) -> ModelPlan:
     ]
     actions += _fetching(view, wanted)
     actions += _publishing(view, wanted, judgements)
-    actions += _configuring(view, wish, configured)
+    ending = list(end_of_trial(view))
+    actions += ending or _configuring(view, wish, configured)
     actions += _clearing(view, wish, configured)
     return ModelPlan(tuple(actions), judgements, wanted, wish)
 
@@ -105,7 +108,8 @@ def _wish(view: ModelView, wanted: Sequence[str], unfit: Collection[int]) -> Wis
     listed = view.remote is not None and bool(view.remote.versions)
     if view.listed and not listed and all(v.source in view.gone for v in view.state.stored.values()):
         return Wish(frozenset(), complete=True, remove=True)
-    if any(_state(view, number) is VersionState.FAILED for number in numbers):
+    on_trial = view.state.before_trial is not None  # the settings are at fault, and go back
+    if not on_trial and any(_state(view, number) is VersionState.FAILED for number in numbers):
         return Wish(frozenset(numbers | _fallback(view, numbers.union(unfit))), complete=False)
     return Wish(frozenset(numbers), complete)
 
@@ -152,6 +156,8 @@ def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> It
     if reached and all(_state(view, number) is VersionState.AVAILABLE for number in configured):
         if configured != view.state.confirmed:
             yield Confirm(configured)
+        else:
+            yield from begin_of_trial(view)
         for number in configured:
             source = view.state.stored[number].source
             if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):

@@ -11,6 +11,7 @@ from model_sync.bucket_watch import BucketWatch
 from model_sync.judge import Phase
 from model_sync.metrics import Metrics
 from model_sync.model_view import ModelView, Rules
+from model_sync.observations import Trials
 from model_sync.ovms_config import serving_settings
 from model_sync.perform import Performer
 from model_sync.plan import ModelPlan, plan_model
@@ -48,6 +49,7 @@ class Reconciler:
     plans: dict[str, ModelPlan] = field(default_factory=dict)
     obstacles: dict[str, str] = field(default_factory=dict)
     """Model -> why the volume did not take its last change."""
+    _trials: Trials = field(default_factory=Trials)
     _space_now: SpaceNow | None = None
 
     def step(self, *, look: bool = False) -> None:
@@ -58,10 +60,12 @@ class Reconciler:
         """
         clock = self.bucket.clock
         if (look or self.bucket.due_in <= 0) and self.bucket.list_bucket(self._kept()):
-            self.performer.refresh_cards()
+            self.performer.cards.refresh(self.performer.state)
             self._drop_orphans()
         for key, outcome in self.performer.jobs.collect(clock.monotonic()):
             self.performer.take_outcome(key, outcome)
+        for name, checked in self.performer.checks.collect().items():
+            self.performer.take_checked_settings(name, checked)
         self.server.ask(self.performer.state)
         for _ in range(_ROUNDS):
             self._write_config()  # first: the next plan may take a folder away that the file still lists
@@ -81,6 +85,7 @@ class Reconciler:
         """Make the plan of every model without acting on any; fills `views` and `plans`."""
         catalog = self.bucket.catalog
         names = set(self.performer.state.models) | set(catalog.models if catalog else ())
+        self._trials.observe(self.performer.state, self.bucket.clock.monotonic())
         self._space_now = self.space.measure(self.performer.state, self.performer.jobs, self.server)
         self.views = {name: self._view(name) for name in sorted(names)}
         self.obstacles = {name: reason for name, reason in self.obstacles.items() if name in names}
@@ -92,6 +97,7 @@ class Reconciler:
         jobs, state = self.performer.jobs, self.performer.state
         return (
             not jobs.idle
+            or self._trials.any_running
             or self.server.in_motion(state)
             or self._has_plans()
             or self._settles_in() is not None
@@ -105,8 +111,11 @@ class Reconciler:
             waits.append(_TICK)
         if not jobs.idle:
             waits.append(_FETCHING)
-        if jobs.next_retry is not None:
-            waits.append(max(_TICK, jobs.next_retry - self.bucket.clock.monotonic()))
+        retry = jobs.next_retry(self.bucket.clock.monotonic())
+        if retry is not None:
+            waits.append(retry)
+        if self._trials.any_running:
+            waits.append(_FETCHING)
         return max(0.0, min(waits))
 
     def _write_config(self) -> None:
@@ -185,7 +194,7 @@ class Reconciler:
     def _view(self, name: str) -> ModelView:
         performer, bucket, server = self.performer, self.bucket, self.server
         serving, remote = performer.serving_of(name), bucket.model(name)
-        shared = performer.cards.of(name)
+        shared = performer.cards.shared.of(name)
         staged = {s: v for (model, s), v in performer.staged.items() if model == name}
         return ModelView(
             name=name,
@@ -206,6 +215,9 @@ class Reconciler:
             if self._space_now is not None
             else {},
             troubles=performer.jobs.troubles(name, bucket.clock.monotonic()),
+            approved_settings=performer.approved.get(name),
+            checking_settings=performer.checks.is_running(name),
+            trial_for=self._trials.running_for(name, bucket.clock.monotonic()),
             loading_for=server.loads.loading_for(name),
             server_losses=server.loads.losses(name),
             rules=self.rules,

@@ -23,6 +23,7 @@ def recover_state(volume: Volume) -> State:
     state.json is lost or unreadable, it is rebuilt from the folders that config.json lists.
     """
     volume.empty_trash()
+    volume.forget_empty_models()
     try:
         state = volume.load_state()
     except FatalError as error:

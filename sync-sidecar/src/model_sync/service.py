@@ -25,7 +25,9 @@ from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
 from model_sync.server_watch import ServerWatch
+from model_sync.serving_cards import ServingCards
 from model_sync.settings import Settings
+from model_sync.settings_checks import SettingsChecks
 from model_sync.state import State
 from model_sync.triggers import EventListener, Wakeup
 from model_sync.volume import Volume
@@ -64,13 +66,23 @@ class Sidecar:
         if settings.preflight == "on":
             preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
         jobs = FetchJobs(Fetcher(store, transfers, preflight), wakeup.work_done)
+        checks = SettingsChecks(preflight, wakeup.work_done)
         cards = ModelCards(store)
         rules = Rules(
             settle=settings.settle,
             keep_previous=settings.keep_previous,
             activation_timeout=settings.activation_timeout,
         )
-        performer = Performer(volume, State(), jobs, cards, clock, rules.first_retry, rules.longest_retry)
+        performer = Performer(
+            volume,
+            State(),
+            jobs,
+            checks,
+            ServingCards(volume, cards),
+            clock,
+            rules.first_retry,
+            rules.longest_retry,
+        )
         bucket = BucketWatch(
             store=store,
             prefix=settings.prefix,
@@ -186,6 +198,7 @@ class Sidecar:
 
     def close(self) -> None:
         """End every thread and let others write to the volume."""
+        self.reconciler.performer.checks.close()
         self.reconciler.performer.jobs.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
         self.lock.release()

@@ -100,6 +100,8 @@ class Settings(BaseModel):
     """Bytes that stay free on the volume."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Requests to the store at the same time."""
+    bandwidth: Size = 0
+    """Bytes per second that all downloads together may take; 0: as many as there are."""
     delete_grace: Duration = 60.0
     """How long a removal must last before it is carried out."""
     hold: Duration = 600.0

@@ -2,7 +2,7 @@
 
     <staging>/<model>/<source>/upload.json   which objects the files in tree/ are
     <staging>/<model>/<source>/tree/...      complete files, as the version will look
-    <staging>/<model>/<source>/parts/...     files on their way, named by object and ETag
+    <staging>/<model>/<source>/parts/...     files on their way, named by object and ETag, and their journals
     <staging>/<model>/<source>/copy/...      a published version on its way to another number
 
 A file is in `tree` only when it is complete, verified and fsynced. When the upload changes, the files whose
@@ -20,6 +20,8 @@ from pathlib import Path
 from edge_common.atomic_files import fsync_folder, replace_file
 
 from model_sync.catalog import RemoteFile
+from model_sync.part_journal import SUFFIX as JOURNAL_SUFFIX
+from model_sync.part_journal import journal_path
 
 _FOLDER_MODE = 0o755
 
@@ -57,7 +59,7 @@ class Staging:
         self._remove_empty_folders()
         needed_parts = {self.part_path(file).name for file in files}
         for part in self._parts.iterdir():
-            if part.name not in needed_parts:
+            if part.name.removesuffix(JOURNAL_SUFFIX) not in needed_parts:
                 part.unlink()
         replace_file(self._index, json.dumps({"fingerprint": fingerprint, "files": wanted}).encode())
         return [file for file in files if not (self.tree / file.path).exists()]
@@ -70,12 +72,16 @@ class Staging:
         """Move the complete, fsynced part of `file` into the tree."""
         target = self.tree / file.path
         target.parent.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
-        self.part_path(file).replace(target)
+        part = self.part_path(file)
+        part.replace(target)
+        journal_path(part).unlink(missing_ok=True)
 
     def drop(self, file: RemoteFile) -> None:
         """Forget what was fetched of `file`."""
         (self.tree / file.path).unlink(missing_ok=True)
-        self.part_path(file).unlink(missing_ok=True)
+        part = self.part_path(file)
+        part.unlink(missing_ok=True)
+        journal_path(part).unlink(missing_ok=True)
 
     def seal(self) -> None:
         """Make the names of all folders in the tree durable, and everything readable for the server."""

@@ -63,6 +63,14 @@ class Rejection:
 
 
 @dataclass(frozen=True)
+class RefusedSettings:
+    """Serving settings that cannot be used, and why; not tried again until the card asks for others."""
+
+    settings: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
 class ModelState:
     """One model on the volume."""
 
@@ -77,6 +85,9 @@ class ModelState:
     """Highest number ever used, so that none is used twice for different content."""
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
     """By source."""
+    before_trial: Mapping[str, Any] | None = None
+    """The settings to go back to while those in config.json are on trial; None: they are not."""
+    refused: RefusedSettings | None = None
 
     def stored_with(self, source: str, files: Iterable[StoredFile]) -> StoredVersion | None:
         """The version from `source` that consists of exactly these files, whatever its fingerprint."""
@@ -100,6 +111,17 @@ class ModelState:
         """The same with the verdict on `source` replaced, or cleared by None."""
         others = {name: verdict for name, verdict in self.rejections.items() if name != source}
         return replace(self, rejections=others if rejection is None else {**others, source: rejection})
+
+    def with_settings_on_trial(self, settings: Mapping[str, Any]) -> "ModelState":
+        """The same with `settings` in use, and the way back to the present ones kept."""
+        return replace(self, settings=settings, before_trial=self.settings, refused=None)
+
+    def after_trial(self, problem: str | None) -> "ModelState":
+        """The same with the settings on trial kept, or taken back and refused for the `problem`."""
+        if problem is None or self.before_trial is None:
+            return replace(self, before_trial=None)
+        refused = RefusedSettings(self.settings, problem)
+        return replace(self, settings=self.before_trial, before_trial=None, refused=refused)
 
     @property
     def empty(self) -> bool:
@@ -153,6 +175,8 @@ def _model(entry: dict[str, Any]) -> ModelState:
         configured=tuple(entry["configured"]),
         confirmed=tuple(entry["confirmed"]),
         settings=entry["settings"],
+        before_trial=entry["before_trial"],
+        refused=RefusedSettings(**entry["refused"]) if entry["refused"] is not None else None,
         last_number=entry["last_number"],
         rejections={source: Rejection(**verdict) for source, verdict in entry["rejections"].items()},
     )

@@ -10,6 +10,7 @@ from edge_common.served_state import VersionState
 from model_sync.judge import Judgement, Phase
 from model_sync.model_view import ModelView
 from model_sync.plan import ModelPlan
+from model_sync.settings_change import settings_note
 from model_sync.state import StoredVersion
 from model_sync.version_policy import describe_policy
 
@@ -107,7 +108,7 @@ def _configured(view: ModelView, plan: ModelPlan, stored: StoredVersion) -> tupl
     replaced = plan.wish.numbers and stored.number not in plan.wish.numbers and plan.wish.complete
     if replaced and all(view.served.get(number) is VersionState.AVAILABLE for number in plan.wish.numbers):
         return Phase.RETIRING, "replaced"
-    return Phase.SERVING, ""
+    return Phase.SERVING, settings_note(view)
 
 
 def status_document(

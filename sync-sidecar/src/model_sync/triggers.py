@@ -12,7 +12,7 @@ from edge_common.logs import get_logger
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from model_sync.object_store import make_client, make_pool
+from model_sync.s3_client import make_client, make_pool
 from model_sync.settings import Settings
 
 _log = get_logger()

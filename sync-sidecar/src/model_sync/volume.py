@@ -13,6 +13,7 @@ from pathlib import Path
 from edge_common.atomic_files import fsync_folder, replace_file
 from edge_common.errors import FatalError
 
+from model_sync.object_names import is_model_name
 from model_sync.state import State, StoredVersion, state_from_json, state_to_json
 
 _FOLDER_MODE = 0o755
@@ -163,6 +164,12 @@ class Volume:
         for folder in (self.root / model, self._own / "staging" / model):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+    def forget_empty_models(self) -> None:
+        """`forget_model` for all that a process left which was killed before it came to that."""
+        for folder in sorted([*self.root.iterdir(), *(self._own / "staging").iterdir()]):
+            if is_model_name(folder.name):
+                self.forget_model(folder.name)
 
     def staged_sources(self) -> Iterator[tuple[str, str]]:
         """Model and source of every staging folder."""

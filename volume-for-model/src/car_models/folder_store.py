@@ -1,7 +1,7 @@
 """A folder on this machine, read the way the sidecar reads a bucket."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge_common.errors import FatalError, RejectedError
@@ -25,11 +25,18 @@ class FolderStore:
                 key = path.relative_to(self._folder.parent).as_posix()
                 yield ListedObject(key, status.st_size, _mark(path), status.st_mtime)
 
-    def open_object(self, key: str, *, etag: str, offset: int = 0) -> AbstractContextManager[ByteStream]:
-        """Open the file of `key` at `offset`; raises ObjectChangedError if it is no longer the listed one."""
-        file = self._unchanged(key, etag).open("rb", buffering=0)
-        file.seek(offset)
-        return file
+    @contextmanager
+    def open_object(
+        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+    ) -> Iterator[ByteStream]:
+        """Open the file of `key` at `offset`; raises ObjectChangedError if it is no longer the listed one.
+
+        `length` is what the reader intends to read; a file costs nothing beyond that.
+        """
+        del length
+        with self._unchanged(key, etag).open("rb", buffering=0) as file:
+            file.seek(offset)
+            yield file
 
     def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
         """Read the file of `key`; raises RejectedError when it is larger than `limit` bytes."""

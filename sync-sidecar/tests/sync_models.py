@@ -1,0 +1,40 @@
+"""Real models of a few hundred bytes, good and bad."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from edge_common.openvino_runtime import ops, ov
+from onnx import TensorProto, helper, numpy_helper
+
+
+def onnx_model(*, classes: int = 3) -> bytes:
+    """Float [1, 4] in, `classes` values out."""
+    weights = numpy_helper.from_array(np.ones((4, classes), np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, classes))],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def write_onnx(folder: Path, *, classes: int = 3) -> Path:
+    """A version folder with that model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(onnx_model(classes=classes))
+    return folder
+
+
+def write_ir(folder: Path, *, values: int = 4096) -> Path:
+    """A version folder with an IR whose weights lie in `model.bin`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = ops.parameter([1, values], np.float32, name="x")
+    weights = ops.constant(np.arange(values, dtype=np.float32))
+    ov.save_model(ov.Model([ops.add(image, weights)], [image]), folder / "model.xml", compress_to_fp16=False)
+    return folder

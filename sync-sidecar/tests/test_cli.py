@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 from s3_server import S3Server
 
-_AWAY = {"MODEL_SYNC_S3_ENDPOINT": "http://127.0.0.1:9", "MODEL_SYNC_S3_REGION": "us-east-1"}
+_AWAY = {
+    "MODEL_SYNC_S3_ENDPOINT": "http://127.0.0.1:9",
+    "MODEL_SYNC_S3_REGION": "us-east-1",
+    "MODEL_SYNC_S3_ACCESS_KEY": "key",
+    "MODEL_SYNC_S3_SECRET_KEY": "secret",
+}
 
 
 def _run(environment: dict[str, str], *arguments: str) -> tuple[int, str]:

@@ -187,7 +187,7 @@ def run_world(world: World) -> None:
 
 
 _ONE = os.environ.get("MODEL_SYNC_TEST_SEED")
-_SEEDS = [int(_ONE)] if _ONE else range(int(os.environ.get("MODEL_SYNC_TEST_WORLDS", "24")))
+_SEEDS = [int(_ONE)] if _ONE else range(int(os.environ.get("MODEL_SYNC_TEST_WORLDS", "12")))
 
 
 @pytest.mark.parametrize("seed", _SEEDS)

@@ -36,6 +36,8 @@ class Board:
     clock: Clock
     state: State = field(default_factory=State)
     document: Mapping[str, Any] = field(default_factory=dict)
+    writes: bool = True
+    """Whether this pod is the one that writes to the volume."""
     ready: bool = False
     started: bool = False
     heartbeat: float = 0.0
@@ -61,6 +63,7 @@ class Board:
         cycle = reconciler.bucket.cycle
         self.document = status_document(
             instance=self.instance,
+            role="writer" if self.writes else "follower",
             now=self.clock.now(),
             cycle={
                 "last_attempt": iso_time(cycle.last_attempt),
@@ -83,9 +86,10 @@ class Board:
                 *_doubts(reconciler),
             ],
         )
-        self.started = cycle.last_attempt is not None
-        self.ready = reconciler.server.served is not None and all(
-            number in serving.get(name, ())
+        self.started = cycle.last_attempt is not None or not self.writes
+        own = reconciler.server.own
+        self.ready = own is not None and all(
+            number in available_versions(own, name)
             for name, model in self.state.models.items()
             for number in model.confirmed
         )
@@ -127,6 +131,7 @@ class Board:
         for name, numbers in serving.items():
             for number in numbers:
                 metrics.served.labels(model=name, version=str(number)).set(1)
+        metrics.leader.set(self.writes)
         metrics.server_up.set(reconciler.server.served is not None)
         try:
             metrics.disk_free.set(reconciler.performer.volume.free_bytes())

@@ -49,6 +49,7 @@ class Metrics:
         )
         self.disk_free = self._gauge("disk_free_bytes", "Bytes that can still be written to the volume.")
         self.disk_used = self._gauge("disk_used_bytes", "Bytes of published versions on the volume.")
+        self.leader = self._gauge("leader", "1 when this pod writes to the volume, else 0.")
         self.server_up = self._gauge("server_up", "1 when the model server answers.")
 
     def _gauge(self, name: str, text: str) -> Gauge:

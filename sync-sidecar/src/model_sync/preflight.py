@@ -75,8 +75,9 @@ class Preflight:
         with suppress(ProcessLookupError):  # it has ended by itself
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
-        self._to_child.close()
         self._from_child.close()
+        with suppress(BrokenPipeError):  # what it did not read any more
+            self._to_child.close()
 
     @property
     def usable(self) -> bool:

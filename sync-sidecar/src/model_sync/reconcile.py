@@ -16,6 +16,7 @@ from model_sync.ovms_config import serving_settings
 from model_sync.perform import Performer
 from model_sync.plan import ModelPlan, plan_model
 from model_sync.server_watch import ServerWatch
+from model_sync.state import State
 from model_sync.volume_space import SpaceNow, VolumeSpace
 
 _log = get_logger()
@@ -79,6 +80,13 @@ class Reconciler:
         """List the bucket, ask the server and plan; act on nothing."""
         self.bucket.list_bucket(self._kept())
         self.server.ask(self.performer.state)
+        self.plan_all()
+
+    def follow(self, state: State) -> None:
+        """Take in what another pod made of the volume, and ask this pod's server; act on nothing."""
+        self.performer.state = state
+        self.performer.cards.forget_all()
+        self.server.ask(state)
         self.plan_all()
 
     def plan_all(self) -> None:

@@ -54,7 +54,8 @@ def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
             )
     console.print(table if table.row_count else "no models yet; upload one to <model>/<version>/")
     for side in ("store", "server"):
-        if document.get(side) and not document[side]["reachable"]:
+        asked = side == "server" or document.get("role") == "writer"  # a follower leaves the store alone
+        if asked and document.get(side) and not document[side]["reachable"]:
             console.print(f"[red]the {side} does not answer[/]")
     if document.get("cycle", {}).get("error"):
         console.print(f"[red]{escape(document['cycle']['error'])}[/]")

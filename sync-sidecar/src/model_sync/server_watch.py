@@ -10,6 +10,7 @@ from edge_common.served_state import ServedModels, VersionState
 from model_sync.clock import Clock
 from model_sync.observations import LoadWatch
 from model_sync.ovms_client import ModelServer
+from model_sync.replicas import Replicas, merge_served
 from model_sync.state import State
 
 _log = get_logger()
@@ -21,13 +22,17 @@ class ServerWatch:
 
     server: ModelServer
     clock: Clock
+    replicas: Replicas | None = None
+    """Where this pod and others on the volume tell what their servers serve; None: nobody else is there."""
     served: ServedModels | None = None
-    """The last answer; None while the server is away."""
+    """What every live server on the volume has in common; None while this pod's own is away."""
+    own: ServedModels | None = None
+    """The last answer of this pod's server."""
     loads: LoadWatch = field(default_factory=LoadWatch)
     _told_away: bool = False
 
     def ask(self, state: State) -> None:
-        """Ask what is served; `state` tells which loads to watch."""
+        """Ask what is served; `state` tells which loads to watch. Raises OSError when the volume refuses."""
         try:
             self.served = self.server.served()
         except RetryableError as error:
@@ -38,6 +43,11 @@ class ServerWatch:
             if self._told_away:
                 _log.info("server_back")
             self._told_away = False
+        self.own = self.served
+        if self.replicas is not None:
+            self.replicas.report(self.own, self.clock.monotonic())
+            if self.own is not None:
+                self.served = merge_served(self.own, self.replicas.others())
         self.loads.observe(state, self.served, self.clock.monotonic())
 
     def of(self, model: str) -> Mapping[int, VersionState] | None:

@@ -1,5 +1,6 @@
 """Puts the parts together and runs them: the loop, the HTTP interface, the event listener."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -24,6 +25,7 @@ from model_sync.ovms_client import ModelServer
 from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
+from model_sync.replicas import Replicas
 from model_sync.server_watch import ServerWatch
 from model_sync.serving_cards import ServingCards
 from model_sync.settings import Settings
@@ -54,6 +56,7 @@ class Sidecar:
     reconciler: Reconciler
     transfers: ThreadPoolExecutor
     _volume_trouble: str = ""
+    _following: bool = False
 
     @classmethod
     def build(cls, settings: Settings, clock: Clock | None = None) -> Self:
@@ -93,7 +96,8 @@ class Sidecar:
             delete_grace=settings.delete_grace,
             hold=settings.hold,
         )
-        server = ServerWatch(ModelServer(settings.ovms_url), clock)
+        replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
+        server = ServerWatch(ModelServer(settings.ovms_url), clock, replicas)
         space = VolumeSpace(volume, max_bytes=settings.max_bytes, min_free=settings.min_free_bytes)
         reconciler = Reconciler(bucket, server, performer, space, metrics, rules, settings.versions)
         board = Board(settings.instance, store.endpoint, store.name, metrics, clock)
@@ -186,6 +190,7 @@ class Sidecar:
 
     def preview(self) -> dict[str, list[str]]:
         """Model -> what would be done now, without doing it. Raises what stands in the way."""
+        self.reconciler.server.replicas = None  # which would be told on the volume
         if self.volume.lock_path.parent.is_dir():
             self.reconciler.performer.state = self.volume.load_state() or State()
         self.reconciler.look()
@@ -201,6 +206,8 @@ class Sidecar:
         self.reconciler.performer.checks.close()
         self.reconciler.performer.jobs.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
+        if self.reconciler.server.replicas is not None:
+            self.reconciler.server.replicas.withdraw()
         self.lock.release()
 
     def _try_bucket(self) -> bool:
@@ -212,16 +219,31 @@ class Sidecar:
         return True
 
     def _wait_for_lock(self) -> bool:
-        told = False
+        """Follow the pod that writes until this one may; False when the program ends before."""
+        self.board.writes = False
         while not self.wakeup.stopped:
             try:
                 self.open_volume()
             except RetryableError as error:
-                if not told:
-                    _log.warning("waiting_for_volume", reason=str(error))
-                    told = True
-                self.board.beat()
+                if not self._following:
+                    _log.info("following", reason=str(error))
+                self._following = True
+                self._follow()
                 self.wakeup.wait(_LOCK_RETRY)
                 continue
+            if self._following:
+                _log.info("taking_over", volume=str(self.volume.root))
+            self.reconciler.performer.cards.forget_all()
+            self.board.writes = True
             return True
         return False
+
+    def _follow(self) -> None:
+        self.board.beat()
+        try:
+            state = self.volume.load_state()
+            self.reconciler.follow(state or State())
+        except (OSError, FatalError) as error:
+            _log.debug("state_unreadable", reason=str(error))  # its writer repairs it, or this pod takes over
+            return
+        self.board.post(self.reconciler)

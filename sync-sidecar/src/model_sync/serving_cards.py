@@ -36,6 +36,10 @@ class ServingCards:
         """Read the card of a version anew when it is asked for next."""
         self._known.pop((model, number), None)
 
+    def forget_all(self) -> None:
+        """Read every card anew; another pod may have written them."""
+        self._known.clear()
+
     def refresh(self, state: State) -> None:
         """Give a changed model-level card to every version that brings none of its own. Raises OSError."""
         for name, model in state.models.items():

@@ -122,6 +122,7 @@ def status_document(
     serving: Mapping[str, list[int]],
     since: Mapping[tuple[str, str], float],
     notices: list[str],
+    role: str = "writer",
 ) -> dict[str, Any]:
     """The JSON of `GET /v1/status` and of the bucket's status object."""
     models: dict[str, Any] = {}
@@ -144,6 +145,7 @@ def status_document(
     return {
         "schema": 1,
         "instance": instance,
+        "role": role,
         "time": iso_time(now),
         "cycle": dict(cycle),
         "server": dict(server),

@@ -94,6 +94,11 @@ class Volume:
             return None
 
     @property
+    def replicas_folder(self) -> Path:
+        """Where the pods on this volume tell what their servers serve."""
+        return self._own / "replicas"
+
+    @property
     def staging_root(self) -> Path:
         """Where everything that is not published yet lies."""
         return self._own / "staging"

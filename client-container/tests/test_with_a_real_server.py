@@ -19,8 +19,8 @@ from car_client.pictures.decode import decode_picture
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
 from fake_kserve import FakeKServe, FakeModel, wait_until
+from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain
-from tiny_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 
 PROGRAMS = Path(sys.executable).parent
 

@@ -10,8 +10,6 @@ from s3_server import S3Server
 
 _AWAY = {
     "MODEL_SYNC_S3_ENDPOINT": "http://127.0.0.1:9",
-    "MODEL_SYNC_S3_ACCESS_KEY": "test-key",
-    "MODEL_SYNC_S3_SECRET_KEY": "test-secret",
     "MODEL_SYNC_S3_REGION": "us-east-1",
     "MODEL_SYNC_S3_ACCESS_KEY": "key",
     "MODEL_SYNC_S3_SECRET_KEY": "secret",

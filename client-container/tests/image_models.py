@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as ops
+from edge_common.openvino_runtime import ops, ov
 
 MODEL_INFO = {
     "model_type": "Classification",

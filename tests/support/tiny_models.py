@@ -1,9 +1,11 @@
 """Models of a few hundred bytes that answer a constant, so that an answer tells which model gave it."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
+from edge_common.openvino_runtime import ov
 from onnx import TensorProto, helper, numpy_helper
 
 
@@ -33,4 +35,13 @@ def write_broken_model(folder: Path) -> Path:
     """The first half of a model file."""
     whole = (write_model(folder, 1.0, padding=4096) / "model.onnx").read_bytes()
     (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def write_ir_model(folder: Path, answer: float) -> Path:
+    """The same as an OpenVINO IR: model.xml and model.bin."""
+    with TemporaryDirectory() as aside:
+        source = write_model(Path(aside) / "onnx", answer, padding=64) / "model.onnx"
+        folder.mkdir(parents=True)
+        ov.save_model(ov.Core().read_model(source), folder / "model.xml", compress_to_fp16=False)
     return folder

@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup lint format test integration conformance faults demo up down minio models bench bench-server clean
+.PHONY: help setup lint format test integration conformance faults soak demo up down minio models bench bench-server clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -44,8 +44,11 @@ integration: setup minio ## Integration tests against a real MinIO
 conformance: setup ## Hold ovms-lite against the recorded answers of the real server
 	$(BIN)/pytest tests/conformance
 
-faults: setup minio ## Kill, cut and corrupt the sidecar's work against a real MinIO
-	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -m heavy tests
+faults: setup minio ## Kill, fill, cut and corrupt the sidecar's work against a real MinIO
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults $(ARGS)
+
+soak: setup minio ## Random faults for MINUTES (30) with a printed seed
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} PYTHONPATH=tests/support $(BIN)/python -m soak --minutes $${MINUTES:-30}
 
 models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models

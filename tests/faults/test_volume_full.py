@@ -84,10 +84,6 @@ def test_a_volume_that_fills_up_at_any_step_is_told_and_survived(
     seen(f"{steps} steps refused, 0 of {summary.requests} requests failed")
 
 
-@pytest.mark.xfail(
-    reason="model_sync.service.Sidecar.step logs a refused state.json or config.json and posts no notice",
-    strict=True,
-)
 @pytest.mark.fault(
     "no room (ENOSPC) for config.json alone",
     "the old version answers and the status says why the new one does not",

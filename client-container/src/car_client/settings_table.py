@@ -4,6 +4,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 
+from edge_common.generated_section import replace_section
 from edge_common.quantities import format_duration, format_size
 
 from car_client.settings import PREFIX, Settings
@@ -23,11 +24,7 @@ def settings_table() -> str:
 
 def with_settings_table(readme: str) -> str:
     """`readme` with the table between its two marks brought up to date; raises ValueError without them."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the README has no {BEGIN!r} ... {END!r}")
-    return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"
+    return replace_section(readme, BEGIN, END, settings_table())
 
 
 def _shown(name: str, default: object) -> str:

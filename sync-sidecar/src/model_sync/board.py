@@ -38,6 +38,8 @@ class Board:
     document: Mapping[str, Any] = field(default_factory=dict)
     writes: bool = True
     """Whether this pod is the one that writes to the volume."""
+    volume_trouble: str = ""
+    """Why the volume could not be written in the last step; empty: it could."""
     ready: bool = False
     started: bool = False
     heartbeat: float = 0.0
@@ -84,6 +86,7 @@ class Board:
             notices=[
                 *(reconciler.bucket.catalog.notices if reconciler.bucket.catalog else ()),
                 *_doubts(reconciler),
+                *([self.volume_trouble] if self.volume_trouble else []),
             ],
         )
         self.started = cycle.last_attempt is not None or not self.writes

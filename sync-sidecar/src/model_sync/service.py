@@ -55,7 +55,6 @@ class Sidecar:
     board: Board
     reconciler: Reconciler
     transfers: ThreadPoolExecutor
-    _volume_trouble: str = ""
     _following: bool = False
 
     @classmethod
@@ -136,13 +135,15 @@ class Sidecar:
         self.board.beat()
         try:
             self.reconciler.step(look=look)
-            self._volume_trouble = ""
+            self.board.volume_trouble = ""
         except OSError as error:
-            trouble = error.strerror or str(error)
-            if trouble != self._volume_trouble:
+            trouble = f"cannot write to the volume: {error.strerror or error}; make room or mend it"
+            if trouble != self.board.volume_trouble:
                 _log.error("volume_refuses", reason=trouble, path=str(error.filename or self.volume.root))
-            self._volume_trouble = trouble
+            self.board.volume_trouble = trouble
+            self.board.post(self.reconciler)
             self.wakeup.pause(_VOLUME_RETRY)
+            return
         self.board.post(self.reconciler)
 
     def run(self) -> None:

@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,17 @@ def recordings() -> Path:
     return folder
 
 
-def _replay(recordings: Path, name: str, scratch: Path) -> list[dict[str, Any]]:
+def _replay(
+    recordings: Path, name: str, scratch: Path, *, jobs: str = JOBS, only: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     command = shlex.quote(str(Path(sys.executable).with_name("ovms-lite")))
     server = (
         f"{command} --config_path {{config}} --rest_port {{port}} --rest_bind_address 127.0.0.1 "
         "--file_system_poll_wait_seconds 1"
     )
     results = scratch / "results.json"
-    flags = ["--server", server, "--set", name, "--jobs", JOBS, "--store", str(scratch / "models")]
+    flags = ["--server", server, "--set", name, "--jobs", jobs, "--store", str(scratch / "models")]
+    flags += [word for case in only for word in ("--only", case)]
     # Bytecode is not written: the folder of the recordings may be read-only.
     done = subprocess.run(
         [sys.executable, "-B", str(recordings / "replay.py"), *flags, "--json", str(results)],
@@ -93,6 +97,15 @@ def test_every_recorded_case_is_answered_as_ovms_does_or_differs_on_purpose(
     }
     assert {result["id"] for result in results} == set(recorded), "the runner left cases out"
     failed = {result["id"]: result["differences"] for result in results if not result["passed"]}
+    # Some scenarios hold a request open or end the server within seconds; on two cores that other tests use,
+    # they may run out of time. What differs unexpectedly is asked once more, one case at a time.
+    unexpected = sorted(set(failed) ^ DIFFERENT_ON_PURPOSE[name])
+    if unexpected:
+        for result in _replay(recordings, name, tmp_path, jobs="1", only=unexpected):
+            failed.pop(result["id"], None)
+            if not result["passed"]:
+                failed[result["id"]] = result["differences"]
+        print(f"asked twice: {', '.join(unexpected)}")  # noqa: T201 - shown when the test fails all the same
     must_failed = {case: failed[case] for case in failed if recorded[case] == "must"}
     assert must_failed == {}
     assert set(failed) == DIFFERENT_ON_PURPOSE[name]

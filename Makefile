@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup lint format test integration conformance faults soak demo up down minio models bench bench-server clean
+.PHONY: help setup lint format test integration conformance faults soak demo up down minio models bench bench-server bench-sync clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -69,7 +69,10 @@ minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 	mkdir -p .local/bin
 	GOBIN=$(CURDIR)/.local/bin go install github.com/minio/minio@$(MINIO_VERSION)
 
-bench: bench-server ## All benchmarks
+bench: bench-server bench-sync ## All benchmarks
+
+bench-sync: setup minio ## Compare model-sync with rclone, mc and aws s3 sync (needs Go)
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/python benchmarks/sync/mirroring.py
 
 bench-server: setup models ## Compare ovms-lite with the machine's limit (needs wrk)
 	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1

@@ -64,7 +64,7 @@ def main(
         raise SystemExit("set MINIO_BIN to a MinIO binary (make minio builds one)")
     tools = _TOOLS.resolve()
     tools.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=tools) as name:
+    with tempfile.TemporaryDirectory(dir=tools, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with running_store(Path(binary), folder / "store") as store:
             peers = installed_peers(tools, install=not small)

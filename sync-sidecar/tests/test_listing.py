@@ -3,8 +3,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 from model_sync.catalog import ListedObject, build_catalog
+from model_sync.checksums import whole_sha256
 from model_sync.listing import Page
-from model_sync.object_store import whole_sha256
 
 _ENTRY = (
     "<Contents><Key>{key}</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>"

@@ -106,7 +106,7 @@ class Reloader:
                 return
             try:
                 await self.run_cycle()
-            except Exception:
+            except Exception:  # the loop that keeps the models up to date must outlive a defect of one cycle
                 log.exception("unexpected error, please report", during="reload cycle")
 
     async def _wait_for_replacement(self, seconds: float, stop: asyncio.Event) -> None:

@@ -1,5 +1,6 @@
 """`SHA256SUMS` as coreutils' `sha256sum` writes it: the uploader's word on what a version is. Pure."""
 
+import base64
 import re
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from model_sync.object_names import CHECKSUMS_NAME, path_problem, quoted
 MAX_BYTES = 1024 * 1024
 """A larger file is refused unread: it would list more than 10,000 files."""
 
+_SHA256_BYTES = 32
 _LINE = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
 
 
@@ -49,3 +51,15 @@ def parse_checksums(content: bytes) -> Mapping[str, str]:
 def format_checksums(digests: Mapping[str, str]) -> bytes:
     """The text `sha256sum` would write for these files, sorted by name."""
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
+
+
+def whole_sha256(headers: Mapping[str, str]) -> str | None:
+    """The SHA-256 in hex that the store kept of a whole object; None: it keeps none.
+
+    That of a multipart upload is a digest of digests, marked by `-<parts>`, and says nothing here.
+    """
+    try:
+        digest = base64.b64decode(headers.get("x-amz-checksum-sha256", ""), validate=True)
+    except ValueError:
+        return None
+    return digest.hex() if len(digest) == _SHA256_BYTES else None

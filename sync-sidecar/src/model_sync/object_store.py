@@ -4,9 +4,8 @@ Only ListObjectsV2, GetObject with Range and If-Match, PutObject, HeadBucket and
 S3 works. Every failure leaves here as one of ours, with a sentence that names the address and what to do.
 """
 
-import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from model_sync.bandwidth import ThrottledStream, TokenBucket
 from model_sync.catalog import ListedObject
+from model_sync.checksums import whole_sha256
 from model_sync.listing import PAGE_OBJECTS, Page
 from model_sync.object_names import quoted
 from model_sync.s3_client import make_client, make_pool
@@ -28,7 +28,6 @@ _PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
 _CREDENTIALS = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId"}
 )
-_SHA256_BYTES = 32
 _SKEW = "RequestTimeTooSkewed"
 
 
@@ -225,18 +224,6 @@ class S3Bucket:
         return RetryableError(
             f"cannot {doing} in {where}: {code or 'no code'}, {error.message or 'no message'}"
         )
-
-
-def whole_sha256(headers: Mapping[str, str]) -> str | None:
-    """The SHA-256 in hex that the store kept of a whole object; None: it keeps none.
-
-    That of a multipart upload is a digest of digests, marked by `-<parts>`, and says nothing here.
-    """
-    try:
-        digest = base64.b64decode(headers.get("x-amz-checksum-sha256", ""), validate=True)
-    except ValueError:
-        return None
-    return digest.hex() if len(digest) == _SHA256_BYTES else None
 
 
 def _missing_bucket(bucket: str, endpoint: str) -> str:

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 from car_client.classify_files import Outcome, classify_files
-from car_client.errors import NotAPictureError, RequestRefusedError, ServerFailedError
+from car_client.errors import RequestRefusedError, ServerFailedError
 from car_client.session import Session
 from car_client.settings import load_settings
 from edge_common.errors import RejectedError, RetryableError
+from edge_common.pictures.decode import NotAPictureError
 from fake_kserve import FakeKServe, FakeModel
 from made_pictures import jpeg
 

@@ -12,7 +12,6 @@ EXIT_CODES = {
     "RequestRefusedError": 65,
     "UnknownModelError": 65,
     "UnusableModelError": 65,
-    "NotAPictureError": 65,
 }
 
 

@@ -8,11 +8,11 @@ from car_client.inference.classifier import Classification, Classifier
 from car_client.kserve.connection import Connection
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
-from car_client.pictures.decode import PictureLimits
 from car_client.pictures.sources import FolderSource
 from car_client.settings import Transport
 from car_client.watch import Watch
 from edge_common.errors import RetryableError
+from edge_common.pictures.decode import PictureLimits
 from fake_kserve import FakeKServe, FakeModel, wait_until
 from made_pictures import jpeg
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from car_client.classify_files import classify_files
 from car_client.inference.classifier import Classification
-from car_client.pictures.decode import decode_picture
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
+from edge_common.pictures.decode import decode_picture
 from fake_kserve import FakeKServe, FakeModel, wait_until
 from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain

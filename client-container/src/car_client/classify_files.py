@@ -5,17 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_common.errors import EdgeError, RejectedError, RetryableError
+from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import (
-    NotAPictureError,
-    ServerUnreachableError,
-    UnknownModelError,
-    UnusableModelError,
-)
+from car_client.errors import ServerUnreachableError, UnknownModelError, UnusableModelError
 from car_client.inference.classifier import Classification
 from car_client.models.model_table import ModelTable
 from car_client.models.served_model import ServedModel
-from car_client.pictures.decode import Picture, PictureLimits, decode_picture
 from car_client.session import Session
 
 _FILES_AT_ONCE = 8

@@ -7,9 +7,9 @@
     RejectedError    RequestRefusedError      an answer with 4xx; carries the status and the server's words
                      UnknownModelError        the server has no such model
                      UnusableModelError       the model is served, but this client cannot feed or read it
-                     NotAPictureError         the file is no picture, or not a whole one
 
-Each is one of the three kinds of `edge_common.errors`, which decide the exit code.
+A file that is no picture is a NotAPictureError of `edge_common.pictures.decode`. Each is one of the three
+kinds of `edge_common.errors`, which decide the exit code.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,3 @@ class UnknownModelError(RejectedError):
 
 class UnusableModelError(RejectedError):
     """The model's tensors and its description do not make an image classifier this client can use."""
-
-
-class NotAPictureError(RejectedError):
-    """The bytes are not a complete picture of a kind and size that is accepted."""

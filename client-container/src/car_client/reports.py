@@ -102,7 +102,7 @@ def _description(model: ServedModel) -> dict[str, Any]:
             "color": str(steps.color),
             "mean": list(steps.mean),
             "scale": list(steps.scale),
-            "datatype": steps.datatype,
+            "datatype": model.input.datatype,
             "resize": str(resizing.mode),
             "fraction": resizing.fraction,
             "interpolation": str(resizing.interpolation),

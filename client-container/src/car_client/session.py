@@ -1,10 +1,11 @@
 """The parts of the client, put together from the settings."""
 
+from edge_common.pictures.decode import PictureLimits
+
 from car_client.inference.classifier import Classifier
 from car_client.kserve.connection import Connection
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
-from car_client.pictures.decode import PictureLimits
 from car_client.settings import Settings
 
 _SIDECAR_SECONDS = 2.0

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.logs import get_logger
+from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import NotAPictureError, ServerFailedError, ServerUnreachableError
+from car_client.errors import ServerFailedError, ServerUnreachableError
 from car_client.inference.classifier import Classification, Classifier
 from car_client.models.discovery import Discovery
 from car_client.models.model_table import ModelTable, changes
 from car_client.models.served_model import ServedModel
-from car_client.pictures.decode import Picture, PictureLimits, decode_picture
 from car_client.pictures.sources import Frame, Source
 from car_client.reports import log_change, log_inference
 

@@ -14,8 +14,8 @@ from car_client.inference.classifier import Classification, Classifier
 from car_client.kserve.connection import Connection
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
-from car_client.pictures.decode import Picture, PictureLimits, decode_picture
 from car_client.settings import Transport
+from edge_common.pictures.decode import Picture, PictureLimits, decode_picture
 from fake_kserve import RETIRED, FakeKServe, FakeModel
 from made_pictures import COLOURS, encoded, jpeg, plain
 

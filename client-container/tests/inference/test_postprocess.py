@@ -3,8 +3,9 @@ import pytest
 from car_client.errors import UnusableModelError
 from car_client.inference.postprocess import NOT_SURE, Verdict, read_scores
 from car_client.kserve.tensors import TensorSpec
-from car_client.models.served_model import FactSource, Preprocessing, ServedModel
+from car_client.models.served_model import FactSource, ServedModel
 from edge_common.model_card import Activation, Color, Layout
+from edge_common.pictures.steps import Preprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -21,7 +22,7 @@ def model(
         version=1,
         input=TensorSpec("image", "FP32", (1, 3, 8, 8)),
         output=TensorSpec("y", "FP32", (1, 3)),
-        preprocessing=Preprocessing(8, 8, "FP32", Layout.NCHW, Color.RGB),
+        preprocessing=Preprocessing(8, 8, np.dtype("f4"), Layout.NCHW, Color.RGB),
         source=FactSource.CARD,
         labels=labels,
         activation=activation,

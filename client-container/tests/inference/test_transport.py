@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from car_client.inference.transport import choose_transport, why_no_jpeg
 from car_client.kserve.tensors import TensorSpec
-from car_client.models.served_model import FactSource, Preprocessing, Resizing, ServedModel
-from car_client.pictures.decode import Picture, PictureLimits, decode_picture
+from car_client.models.served_model import FactSource, ServedModel
 from car_client.settings import Transport
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
+from edge_common.pictures.decode import Picture, PictureLimits, decode_picture
+from edge_common.pictures.steps import Preprocessing, Resizing
 from made_pictures import encoded, jpeg
 
 LIMITS = PictureLimits(1_000_000, 1_000_000)
@@ -17,7 +18,7 @@ IMAGE_MODEL = ServedModel(
     version=1,
     input=TensorSpec("image", "UINT8", (1, 64, 64, 3)),
     output=TensorSpec("y", "FP32", (1, 3)),
-    preprocessing=Preprocessing(64, 64, "UINT8", Layout.NHWC, Color.BGR),
+    preprocessing=Preprocessing(64, 64, np.dtype("u1"), Layout.NHWC, Color.BGR),
     source=FactSource.CARD,
     server_resizes=True,
 )

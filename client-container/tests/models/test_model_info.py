@@ -5,8 +5,9 @@ import pytest
 from car_client.errors import UnusableModelError
 from car_client.models.facts import Facts
 from car_client.models.model_info import facts_of_model_info
-from car_client.models.served_model import FactSource, PadAnchor
+from car_client.models.served_model import FactSource
 from edge_common.model_card import Color, Layout, ResizeMode
+from edge_common.pictures.steps import PadAnchor
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -61,7 +61,11 @@ class Interpolation(StrEnum):
 
 
 class Resize(Section):
-    """`crop` cuts the middle square of `fraction` of the shorter side; `letterbox` pads with `pad_value`."""
+    """How a picture becomes the model's size.
+
+    `crop` takes the largest middle part with the model's proportions (the middle square, for a square model),
+    shrunk by `fraction`; `letterbox` keeps everything and pads with `pad_value`; `stretch` distorts.
+    """
 
     mode: ResizeMode = ResizeMode.STRETCH
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import numpy as np
+from edge_common.pictures.decode import Picture
+from edge_common.pictures.preprocess import preprocess
 
 from car_client.errors import ModelChangingError, RequestRefusedError, ServerFailedError
 from car_client.inference.postprocess import Verdict, read_scores
@@ -20,8 +22,6 @@ from car_client.kserve.inference_codec import (
 )
 from car_client.models.discovery import Discovery
 from car_client.models.served_model import ServedModel
-from car_client.pictures.decode import Picture
-from car_client.pictures.preprocess import preprocess
 from car_client.settings import Transport
 
 _NOT_FOUND = 404

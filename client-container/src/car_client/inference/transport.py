@@ -9,10 +9,9 @@ import math
 from collections.abc import Sequence
 
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
+from edge_common.pictures.decode import Picture
 
-from car_client.kserve.tensors import NUMPY_TYPES
 from car_client.models.served_model import ServedModel
-from car_client.pictures.decode import Picture
 from car_client.settings import Transport
 
 
@@ -28,8 +27,7 @@ def choose_transport(wanted: Transport, model: ServedModel, pictures: Sequence[P
     if not all(_comes_out_the_same(model, picture, server_resizes=server_resizes) for picture in pictures):
         return Transport.TENSOR
     steps = model.preprocessing
-    element_bytes = NUMPY_TYPES[steps.datatype].itemsize
-    tensor_bytes = math.prod((len(pictures), 3, steps.height, steps.width, element_bytes))
+    tensor_bytes = math.prod((len(pictures), 3, steps.height, steps.width, steps.dtype.itemsize))
     file_bytes = sum(len(picture.content) for picture in pictures)
     return Transport.TENSOR if wanted is Transport.AUTO and file_bytes >= tensor_bytes else Transport.JPEG
 

@@ -4,13 +4,14 @@ import dataclasses
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import Layout, ModelCard
+from edge_common.pictures.steps import Preprocessing
 
 from car_client.errors import UnusableModelError
 from car_client.kserve.metadata import Metadata
 from car_client.kserve.tensors import DYNAMIC, NUMPY_TYPES, TensorSpec
 from car_client.models.facts import Facts, facts_assumed, facts_of_card
 from car_client.models.model_info import facts_of_model_info
-from car_client.models.served_model import Preprocessing, ServedModel
+from car_client.models.served_model import ServedModel
 
 _CHANNELS = 3
 _IMAGE_RANK = 4
@@ -32,7 +33,7 @@ def describe_model(
     preprocessing = Preprocessing(
         height=height,
         width=width,
-        datatype=image.datatype,
+        dtype=NUMPY_TYPES[image.datatype],
         layout=layout,
         color=facts.color,
         mean=facts.mean,

@@ -8,12 +8,7 @@ from edge_common.errors import RejectedError, RetryableError
 from edge_common.served_state import ServedModels, VersionState, available_versions, parse_served_models
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from car_client.errors import (
-    RequestRefusedError,
-    ServerFailedError,
-    UnknownModelError,
-    UnusableModelError,
-)
+from car_client.errors import RequestRefusedError, ServerFailedError, UnknownModelError, UnusableModelError
 from car_client.kserve.connection import Connection
 from car_client.kserve.metadata import parse_metadata
 from car_client.models.cards import CardAnswer, CardReader

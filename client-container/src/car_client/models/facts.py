@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from edge_common.model_card import Activation, Color, Layout, ModelCard, Triple
+from edge_common.pictures.steps import NO_MEAN, NO_SCALE, Resizing
 
-from car_client.models.served_model import NO_MEAN, NO_SCALE, FactSource, Resizing
+from car_client.models.served_model import FactSource
 
 IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
 IMAGENET_SCALE: Triple = (58.395, 57.12, 57.375)
@@ -37,7 +38,6 @@ class Facts:
 def facts_of_card(card: ModelCard) -> Facts:
     """The card's facts; its labels are used when they are inline, as the sidecar sends them."""
     image, output = card.input, card.output
-    resize = image.resize
     return Facts(
         source=FactSource.CARD,
         input_name=image.name,
@@ -46,12 +46,7 @@ def facts_of_card(card: ModelCard) -> Facts:
         color=image.color,
         mean=image.mean,
         scale=image.scale,
-        resizing=Resizing(
-            mode=resize.mode,
-            fraction=resize.fraction,
-            interpolation=resize.interpolation,
-            pad_value=resize.pad_value,
-        ),
+        resizing=Resizing.of_card(image.resize),
         output_name=output.name,
         activation=output.activation,
         labels=output.labels if isinstance(output.labels, tuple) else None,

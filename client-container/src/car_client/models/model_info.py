@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_common.model_card import Color, Layout, ResizeMode, Triple
+from edge_common.pictures.steps import NO_MEAN, NO_SCALE, PadAnchor, Resizing
 
 from car_client.errors import UnusableModelError
 from car_client.models.facts import Facts
-from car_client.models.served_model import NO_MEAN, NO_SCALE, FactSource, PadAnchor, Resizing
+from car_client.models.served_model import FactSource
 
 RESIZE_TYPES: Mapping[str, tuple[ResizeMode, PadAnchor]] = {
     "standard": (ResizeMode.STRETCH, PadAnchor.CENTER),

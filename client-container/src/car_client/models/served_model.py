@@ -1,9 +1,10 @@
 """A model as the client uses it: what to feed, how to prepare a picture for it, how to read its answer."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-from edge_common.model_card import Activation, Color, Interpolation, Layout, ResizeMode, Triple
+from edge_common.model_card import Activation
+from edge_common.pictures.steps import Preprocessing
 
 from car_client.kserve.tensors import DYNAMIC, TensorSpec
 
@@ -14,51 +15,6 @@ class FactSource(StrEnum):
     CARD = "card"
     RT_INFO = "rt_info"
     SHAPES = "shapes"
-
-
-class PadAnchor(StrEnum):
-    """Where a letterboxed picture lies in its frame."""
-
-    CENTER = "center"
-    TOP_LEFT = "top-left"
-
-
-@dataclass(frozen=True, slots=True)
-class Resizing:
-    """How a picture of any shape becomes the model's size; meanings as in `edge_common.model_card.Resize`."""
-
-    mode: ResizeMode = ResizeMode.STRETCH
-    fraction: float = 1.0
-    interpolation: Interpolation = Interpolation.LINEAR
-    pad_value: float = 114.0
-    anchor: PadAnchor = PadAnchor.CENTER
-
-
-NO_MEAN: Triple = (0.0, 0.0, 0.0)
-NO_SCALE: Triple = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """From 8-bit RGB pixels to the input tensor.
-
-    Resize to `height` x `width` pixels, order the channels as `color`, subtract `mean` and divide by `scale`
-    (both in 0...255 units, in the order of `color`), lay out as `layout`, convert to `datatype`.
-    """
-
-    height: int
-    width: int
-    datatype: str
-    layout: Layout
-    color: Color
-    mean: Triple = NO_MEAN
-    scale: Triple = NO_SCALE
-    resizing: Resizing = field(default_factory=Resizing)
-
-    @property
-    def keeps_pixel_values(self) -> bool:
-        """Whether the tensor holds plain 0...255 values."""
-        return self.mean == NO_MEAN and self.scale == NO_SCALE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from typing import Protocol
 
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
-
-from car_client.pictures.decode import SUFFIXES
+from edge_common.pictures.decode import SUFFIXES
 
 _log = get_logger()
 

@@ -3,8 +3,7 @@ import io
 
 import numpy as np
 import pytest
-from car_client.errors import NotAPictureError
-from car_client.pictures.decode import PictureLimits, decode_picture
+from edge_common.pictures.decode import NotAPictureError, PictureLimits, decode_picture
 from hypothesis import given
 from hypothesis import strategies as st
 from made_pictures import encoded, plain

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from car_client.errors import NotAPictureError
+from edge_common.errors import RejectedError
 
 # A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -27,6 +27,10 @@ _ORIENTATION_TAG: Final = 0x0112
 _WIDE_GREY_MODES: Final = frozenset({"I;16", "I;16B", "I;16L", "I"})
 _DAMAGE: Final = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, zlib.error)
 """What Pillow's readers raise on damaged files; it promises no narrower set."""
+
+
+class NotAPictureError(RejectedError):
+    """The bytes are not a complete picture of a kind and size that is accepted."""
 
 
 @dataclass(frozen=True, slots=True)

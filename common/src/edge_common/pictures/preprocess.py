@@ -5,11 +5,10 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 from numpy.typing import NDArray
 
-from car_client.kserve.tensors import NUMPY_TYPES
-from car_client.models.served_model import PadAnchor, Preprocessing, Resizing
+from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
+from edge_common.pictures.steps import PadAnchor, Preprocessing, Resizing
 
 _KERNELS: Final[Mapping[Interpolation, int]] = {
     Interpolation.NEAREST: cv2.INTER_NEAREST,
@@ -20,25 +19,24 @@ _KERNELS: Final[Mapping[Interpolation, int]] = {
 
 
 def preprocess(pixels: NDArray[np.uint8], steps: Preprocessing) -> NDArray[Any]:
-    """One element of the batch: [3,H,W] or [H,W,3] in the tensor's datatype, from RGB `pixels` [h,w,3]."""
+    """One element of the batch: [3,H,W] or [H,W,3] of type `steps.dtype`, from RGB `pixels` [h,w,3]."""
     resized = resize(pixels, (steps.height, steps.width), steps.resizing)
     ordered = resized if steps.color is Color.RGB else resized[..., ::-1]
-    dtype = NUMPY_TYPES[steps.datatype]
-    if steps.keeps_pixel_values and dtype.kind in "fu":
-        values = ordered.astype(dtype)
+    if steps.keeps_pixel_values and steps.dtype.kind in "fu":
+        values = ordered.astype(steps.dtype)
     else:
-        values = _normalised(ordered, steps, dtype)
+        values = _normalised(ordered, steps)
     return np.ascontiguousarray(values.transpose(2, 0, 1) if steps.layout is Layout.NCHW else values)
 
 
-def _normalised(ordered: NDArray[np.uint8], steps: Preprocessing, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _normalised(ordered: NDArray[np.uint8], steps: Preprocessing) -> NDArray[Any]:
     mean = np.asarray(steps.mean, dtype=np.float32)
     scale = np.asarray(steps.scale, dtype=np.float32)
     values: NDArray[np.float32] = (ordered.astype(np.float32) - mean) / scale
-    if dtype.kind != "f":
-        bounds = np.iinfo(dtype)
+    if steps.dtype.kind != "f":
+        bounds = np.iinfo(steps.dtype)
         values = np.rint(values).clip(bounds.min, bounds.max)
-    converted: NDArray[Any] = values.astype(dtype)
+    converted: NDArray[Any] = values.astype(steps.dtype)
     return converted
 
 

@@ -1,0 +1,1 @@
+"""From a picture file to a model's input tensor; needs the extra `pictures` (OpenCV, Pillow, numpy)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from ovms_lite import rest_inference
 from ovms_lite.catalogue import Catalogue, ModelRecord, servable_now
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.http_message import EMPTY, TEXT, Request, Response, error_response, json_response
@@ -56,9 +57,9 @@ class Application:
             route = find_route(request.method, request.target)
             match route.operation:
                 case Operation.INFER:
-                    return _answered(self._inference.infer(route.model, route.version, request))
+                    return _answered(rest_inference.infer(self._inference, route, request))
                 case Operation.TFS_PREDICT:
-                    return _answered(self._inference.predict(route.model, route.version, request))
+                    return _answered(rest_inference.predict(self._inference, route, request))
                 case Operation.CONFIG_RELOAD:
                     return _answered(self._reload())
                 case operation:
@@ -134,7 +135,7 @@ class Application:
 
     def _count(self, servable: Servable, method: str) -> None:
         if self._metrics is not None:
-            self._metrics.count(servable.name, servable.version_text, method, success=True)
+            self._metrics.count(servable.name, servable.version_text, method, "REST", success=True)
 
 
 async def _answered(answer: Awaitable[Response]) -> Response:

@@ -114,6 +114,20 @@ def test_a_jpeg_goes_as_it_is_when_the_server_makes_the_same_of_it(
     assert request.document["inputs"][0]["parameters"]["binary_data_size"] == len(sent.content) + 4
 
 
+def test_a_server_that_decodes_no_files_is_sent_pixels_after_one_refusal_a_version(
+    server: FakeKServe, connection: Connection, discovery: Discovery, model: FakeModel
+) -> None:
+    model.shape = (1, 64, 64, 3)
+    server.faults.append((400, "Invalid input precision"))
+    client = Client(connection, discovery, Transport.AUTO)
+    sent = picture("red", "JPEG")
+    for _ in range(2):
+        [result] = client.classify([sent])
+        assert (result.verdict.top1, result.transport) == ("red", Transport.TENSOR)
+    kinds = [request.document["inputs"][0]["datatype"] for request in server.sent("/infer")]
+    assert kinds == ["BYTES", "UINT8", "UINT8"]
+
+
 @pytest.mark.parametrize("fault", ["retired", "cut"])
 def test_a_swap_or_a_lost_connection_in_between_is_not_noticed(
     server: FakeKServe, client: Client, fault: str

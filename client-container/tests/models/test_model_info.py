@@ -34,7 +34,7 @@ def test_the_texts_ovms_sends_become_facts() -> None:
         }
     )
     assert found.source is FactSource.RT_INFO
-    assert found.labels == ("fire_engine", "cab", "not_a_vehicle")
+    assert found.labels == ("fire engine", "cab", "not a vehicle")
     assert found.mean == (123.675, 116.28, 103.53)
     assert found.scale == (58.395, 57.12, 57.375)
     assert found.color is Color.RGB
@@ -42,6 +42,10 @@ def test_the_texts_ovms_sends_become_facts() -> None:
     assert found.layout is Layout.NCHW
     assert (found.min_probability, found.top_k) == (0.4, 3)
     assert found.warnings == ()
+
+
+def test_labels_that_come_as_a_list_are_taken_as_they_are() -> None:
+    assert facts({"labels": ["fire_engine", "cab"]}).labels == ("fire_engine", "cab")
 
 
 @pytest.mark.parametrize(

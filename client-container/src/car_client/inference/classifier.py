@@ -68,6 +68,7 @@ class Classifier:
         self._discovery = discovery
         self._transport = transport
         self._batch_size = batch_size
+        self._refuses_files: set[tuple[str, int]] = set()
 
     def batch_size(self, model: ServedModel) -> int:
         """The most pictures that go in one request to `model`."""
@@ -103,15 +104,27 @@ class Classifier:
 
     def _ask_unless_changed(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked | None":
         """None when the request was refused because the version it was prepared for is not the one served."""
+        transport = self._choose_transport(model, pictures)
         try:
-            return self._ask(model, pictures)
-        except RequestRefusedError:
+            return self._ask(model, pictures, transport)
+        except RequestRefusedError as error:
+            if (
+                transport is Transport.JPEG
+                and self._transport is Transport.AUTO
+                and error.status != _NOT_FOUND
+            ):
+                # Whether a server decodes files for this model cannot be asked, only tried: once a version.
+                self._refuses_files.add((model.name, model.version))
+                return self._ask_unless_changed(model, pictures)
             if self._discovery.describe(model.name).version == model.version:
                 raise
             return None
 
-    def _ask(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked":
-        transport = choose_transport(self._transport, model, pictures)
+    def _choose_transport(self, model: ServedModel, pictures: Sequence[Picture]) -> Transport:
+        refused = (model.name, model.version) in self._refuses_files
+        return choose_transport(Transport.TENSOR if refused else self._transport, model, pictures)
+
+    def _ask(self, model: ServedModel, pictures: Sequence[Picture], transport: Transport) -> "_Asked":
         start = time.perf_counter()
         tensor = _as_jpeg(model, pictures) if transport is Transport.JPEG else _as_tensor(model, pictures)
         request = encode_request(tensor, model.output.name)

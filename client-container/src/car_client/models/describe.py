@@ -57,7 +57,7 @@ def describe_model(
         activation=facts.activation,
         top_k=facts.top_k,
         min_probability=facts.min_probability,
-        server_resizes=facts.server_resizes,
+        server_resizes=facts.server_resizes or _holds_pixels(image, layout),
         description=facts.description,
         warnings=(*warnings, *facts.warnings),
     )
@@ -122,6 +122,11 @@ def _size(image: TensorSpec, layout: Layout, facts: Facts) -> tuple[int, int]:
             f"the {facts.source} says size {size[0]}x{size[1]}, but the input is {image}; correct the size"
         )
     return size
+
+
+def _holds_pixels(image: TensorSpec, layout: Layout) -> bool:
+    """Whether the tensor is what an image decoder makes; then a server that decodes knows its layout."""
+    return image.datatype == "UINT8" and layout is Layout.NHWC and image.shape[3] == _CHANNELS
 
 
 def _class_output(metadata: Metadata, facts: Facts) -> TensorSpec:

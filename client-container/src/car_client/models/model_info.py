@@ -147,7 +147,8 @@ def _layout(info: Mapping[str, Any]) -> Layout | None:
 
 
 def _labels(info: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Separated by spaces, where underscores stand for the spaces inside a label (Model API's convention)."""
     value = info.get("labels")
     if isinstance(value, list):
         return tuple(str(label) for label in value) or None
-    return tuple(_text(info, "labels").split()) or None
+    return tuple(label.replace("_", " ") for label in _text(info, "labels").split()) or None

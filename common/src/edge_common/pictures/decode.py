@@ -21,8 +21,8 @@ from edge_common.errors import RejectedError
 # A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP")
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 _ORIENTATION_TAG: Final = 0x0112
 _WIDE_GREY_MODES: Final = frozenset({"I;16", "I;16B", "I;16L", "I"})
 _DAMAGE: Final = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, zlib.error)
@@ -58,10 +58,13 @@ class Picture:
 def decode_picture(name: str, content: bytes, limits: PictureLimits) -> Picture:
     """Decode the whole file, after its kind and size were checked; `name` is for messages.
 
-    The higher byte is kept of 16-bit values; transparent parts become white. Raises NotAPictureError for what
+    The first picture of an animation counts. The higher byte is kept of 16-bit values; transparent parts
+    become white. Raises NotAPictureError for what
     is not a picture, is damaged or cut off, or exceeds `limits`.
     """
     start = time.perf_counter()
+    if not content:
+        raise NotAPictureError(f"{name} is empty; send the whole file")
     if len(content) > limits.max_bytes:
         raise NotAPictureError(f"{name} has more than {limits.max_bytes} bytes; send a smaller picture")
     try:
@@ -69,17 +72,20 @@ def decode_picture(name: str, content: bytes, limits: PictureLimits) -> Picture:
             width, height = image.size
             if width * height > limits.max_pixels:
                 raise NotAPictureError(
-                    f"{name} has {width}x{height} pixels; at most {limits.max_pixels} are accepted"
+                    f"{name} has {width}x{height} pixels; at most {limits.max_pixels} are accepted, "
+                    "send a smaller picture"
                 )
             rotated = image.getexif().get(_ORIENTATION_TAG, 1) not in {0, 1}
             plain_jpeg = image.format == "JPEG" and image.mode == "RGB" and not rotated
             pixels = _as_rgb(ImageOps.exif_transpose(image) if rotated else image)
     except UnidentifiedImageError as error:
         raise NotAPictureError(
-            f"{name} is not a picture; JPEG, PNG, WebP and BMP files can be classified"
+            f"{name} is not a picture; JPEG, PNG, WebP, BMP and GIF files can be classified"
         ) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise NotAPictureError(f"{name} has too many pixels to be decoded: {error}") from error
+        raise NotAPictureError(
+            f"{name} has too many pixels; at most {limits.max_pixels} are accepted, send a smaller picture"
+        ) from error
     except _DAMAGE as error:
         raise NotAPictureError(f"{name} is incomplete or damaged ({error}); send the whole file") from error
     return Picture(name, content, pixels, plain_jpeg, time.perf_counter() - start)

@@ -124,7 +124,7 @@ def test_the_oldest_come_first_and_not_too_many(source: TickingSource, tmp_path:
 def test_hidden_files_folders_empty_files_and_other_kinds_are_left_alone(
     source: TickingSource, tmp_path: Path
 ) -> None:
-    for name in (".a.jpg", "a.jpg.part", "notes.txt", "a.gif"):
+    for name in (".a.jpg", "a.jpg.part", "notes.txt", "a.tiff"):
         put(tmp_path / name, b"x", at=1)
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "empty.jpg").touch()

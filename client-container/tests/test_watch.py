@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from car_client.following import ModelFollower
 from car_client.inference.classifier import Classification, Classifier
 from car_client.kserve.connection import Connection
+from car_client.kserve.http_inference import HttpInference
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
-from car_client.pictures.sources import FolderSource
 from car_client.settings import Transport
+from car_client.sources.folder import FolderSource
 from car_client.watch import Watch
 from edge_common.errors import RetryableError
 from edge_common.pictures.decode import PictureLimits
@@ -36,12 +38,12 @@ def make_watch(tmp_path: Path, shown: list[Classification]) -> Iterator[MakeWatc
         connections.append(connection)
         discovery = Discovery(connection, CardReader(connection))
         return Watch(
-            discovery,
-            Classifier(connection, discovery, transport=Transport.TENSOR, batch_size=2),
+            ModelFollower(discovery),
+            Classifier(HttpInference(connection), discovery, transport=Transport.TENSOR, batch_size=2),
             FolderSource(tmp_path, max_bytes=LIMITS.max_bytes, settle=0.01),
             limits=LIMITS,
             interval=0.01,
-            show=shown.append,
+            show=lambda _picture, result: shown.append(result),
         )
 
     yield make

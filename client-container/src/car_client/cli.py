@@ -8,15 +8,17 @@ from typing import Annotated, Any
 import typer
 from edge_common.errors import EdgeError, RejectedError
 from edge_common.logs import LogLevel, configure_logging
+from edge_common.pictures.decode import Picture
 from rich.console import Console
 
 from car_client.classify_files import classify_files
 from car_client.display import show_classification, show_models
+from car_client.following import ModelFollower
 from car_client.inference.classifier import Classification
-from car_client.pictures.sources import FolderSource
 from car_client.reports import classification_document, log_inference, outcome_document, table_document
 from car_client.session import Session
 from car_client.settings import Settings, Transport, load_settings
+from car_client.sources.folder import FolderSource
 from car_client.stopping import stop_on_signals
 from car_client.watch import Watch
 
@@ -121,12 +123,12 @@ def watch(
     _configure_logging(settings, answers_on_terminal=False)
     session = Session(settings)
     watching = Watch(
-        session.discovery,
+        ModelFollower(session.discovery),
         session.classifier,
         FolderSource(folder, max_bytes=settings.max_picture_bytes, settle=settings.interval),
         limits=session.limits,
         interval=settings.interval,
-        show=_print_json_line if as_json else lambda _result: None,
+        show=_print_json_line if as_json else _show_nothing,
     )
     with stop_on_signals() as stop:
         if not once:
@@ -157,6 +159,10 @@ def _print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def _print_json_line(result: Classification) -> None:
+def _show_nothing(_picture: Picture, _result: Classification) -> None:
+    pass
+
+
+def _print_json_line(_picture: Picture, result: Classification) -> None:
     sys.stdout.write(json.dumps(classification_document(result)) + "\n")
     sys.stdout.flush()

@@ -4,6 +4,8 @@ from edge_common.pictures.decode import PictureLimits
 
 from car_client.inference.classifier import Classifier
 from car_client.kserve.connection import Connection
+from car_client.kserve.http_inference import HttpInference
+from car_client.metrics import ClientMetrics
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
 from car_client.settings import Settings
@@ -18,13 +20,18 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         """Build every part; connections are made on first use and kept."""
         self.settings = settings
-        server = Connection(settings.server_url, timeout=settings.timeout)
+        self.metrics = ClientMetrics()
+        server = Connection(settings.server_url, timeout=settings.timeout, on_retry=self.metrics.count_retry)
         cards = None
         if settings.sidecar_url is not None:
             within = min(settings.timeout, _SIDECAR_SECONDS)
             cards = CardReader(Connection(settings.sidecar_url, timeout=within))
         self.discovery = Discovery(server, cards, only=settings.models)
         self.classifier = Classifier(
-            server, self.discovery, transport=settings.transport, batch_size=settings.batch_size
+            HttpInference(server),
+            self.discovery,
+            transport=settings.transport,
+            batch_size=settings.batch_size,
+            metrics=self.metrics,
         )
         self.limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)

@@ -4,17 +4,16 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from edge_common.errors import EdgeError, RejectedError, RetryableError
+from edge_common.errors import RejectedError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import ServerFailedError, ServerUnreachableError
+from car_client.errors import ServerUnreachableError
+from car_client.following import ModelFollower, ServerView
 from car_client.inference.classifier import Classification, Classifier
-from car_client.models.discovery import Discovery
-from car_client.models.model_table import ModelTable, changes
 from car_client.models.served_model import ServedModel
-from car_client.pictures.sources import Frame, Source
-from car_client.reports import log_change, log_inference
+from car_client.reports import log_inference
+from car_client.sources.source import Frame, Source
 
 _log = get_logger()
 _FRAMES_A_ROUND = 8
@@ -32,23 +31,21 @@ class Watch:
 
     def __init__(
         self,
-        discovery: Discovery,
+        follower: ModelFollower,
         classifier: Classifier,
         source: Source,
         *,
         limits: PictureLimits,
         interval: float,
-        show: Callable[[Classification], None],
+        show: Callable[[Picture, Classification], None],
     ) -> None:
         """Pause `interval` seconds when nothing is to be done; hand each result to `show` besides the log."""
-        self._discovery = discovery
+        self._follower = follower
         self._classifier = classifier
         self._source = source
         self._limits = limits
         self._interval = interval
         self._show = show
-        self._table = ModelTable()
-        self._server_trouble: str | None = None
         self._source_trouble: str | None = None
         self._progress: dict[Frame, _Progress] = {}
         self.rejected = 0
@@ -56,8 +53,10 @@ class Watch:
 
     def run(self, stop: threading.Event) -> None:
         """Rounds until `stop` is set; a server or source that is away is waited for."""
+        _log.info("watch_started", source=str(self._source), interval=self._interval)
         while not stop.is_set():
-            busy = self._follow_models() and self._take_pictures(stop)
+            view = self._follower.refresh(max_age=self._interval / 2)
+            busy = _can_classify(view) and self._take_pictures(stop)
             if not busy:
                 stop.wait(self._interval)
 
@@ -65,38 +64,15 @@ class Watch:
         """Classify what is complete now, and return. Raises RetryableError when no model can do it."""
         self._source.poll(0)
         stop.wait(self._interval)
-        self._update(self._discovery.refresh())
-        if not self._table.usable:
-            reasons = "; ".join(self._table.unusable.values()) or "none is available"
+        view = self._follower.refresh()
+        if not _can_classify(view):
+            reasons = view.trouble or "; ".join(view.table.unusable.values()) or "none is available"
             raise RetryableError(f"no model can be used: {reasons}")
         while not stop.is_set():
             frames = self._source.poll(_FRAMES_A_ROUND)
             if not frames:
                 return
             self._classify(frames, stop)
-
-    def _follow_models(self) -> bool:
-        """Refresh the model table; tell when the server is lost and when it is back."""
-        try:
-            table = self._discovery.refresh()
-        except (ServerUnreachableError, ServerFailedError) as error:
-            self._lost(error)
-            return False
-        if self._server_trouble is not None:
-            _log.info("server_back")
-            self._server_trouble = None
-        self._update(table)
-        return bool(table.usable)
-
-    def _update(self, table: ModelTable) -> None:
-        for change in changes(self._table, table):
-            log_change(change)
-        self._table = table
-
-    def _lost(self, error: EdgeError) -> None:
-        if self._server_trouble is None:
-            _log.warning("server_lost", error=str(error))
-        self._server_trouble = str(error)
 
     def _take_pictures(self, stop: threading.Event) -> bool:
         """Whether some were classified, so that there may be more at once."""
@@ -113,7 +89,7 @@ class Watch:
         try:
             self._classify(frames, stop)
         except ServerUnreachableError as error:
-            self._lost(error)
+            self._follower.lose(error)
             return False
         return bool(frames)
 
@@ -124,7 +100,7 @@ class Watch:
         """
         self._progress = {frame: self._progress.get(frame, _Progress()) for frame in frames}
         pictures = {frame: picture for frame in frames if (picture := self._decode(frame)) is not None}
-        for model in self._table.usable.values():
+        for model in self._follower.view.table.usable.values():
             waiting = [frame for frame in pictures if model.name not in self._progress[frame].answered]
             for batch in self._batches(model, waiting):
                 if stop.is_set():
@@ -165,12 +141,16 @@ class Watch:
                 _log.warning("inference_failed", model=model.name, image=picture.name, error=str(error))
             self.rejected += len(pictures)
         else:
-            for result in results:
+            for picture, result in zip(pictures, results, strict=True):
                 log_inference(result)
-                self._show(result)
+                self._show(picture, result)
         for entry in progress:
             entry.answered.add(model.name)
             entry.interruptions = 0
+
+
+def _can_classify(view: ServerView) -> bool:
+    return view.trouble is None and bool(view.table.usable)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from car_client.errors import (
 )
 from car_client.inference.classifier import Classification, Classifier
 from car_client.kserve.connection import Connection
+from car_client.kserve.http_inference import HttpInference
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
 from car_client.settings import Transport
@@ -41,7 +42,7 @@ class Client:
 
     def __init__(self, connection: Connection, discovery: Discovery, transport: Transport) -> None:
         self.discovery = discovery
-        self.classifier = Classifier(connection, discovery, transport=transport, batch_size=3)
+        self.classifier = Classifier(HttpInference(connection), discovery, transport=transport, batch_size=3)
         self.table = discovery.refresh()
 
     def classify(self, pictures: Sequence[Picture], model: str = "m") -> list[Classification]:

@@ -2,24 +2,24 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 import numpy as np
 from edge_common.pictures.decode import Picture
 from edge_common.pictures.preprocess import preprocess
 
-from car_client.errors import ModelChangingError, RequestRefusedError, ServerFailedError
+from car_client.errors import (
+    ModelChangingError,
+    RequestRefusedError,
+    ServerFailedError,
+    ServerUnreachableError,
+)
 from car_client.inference.postprocess import Verdict, read_scores
 from car_client.inference.transport import choose_transport
-from car_client.kserve.connection import Answer, Connection
-from car_client.kserve.inference_codec import (
-    HEADER_LENGTH,
-    InferenceAnswer,
-    RequestTensor,
-    decode_answer,
-    encode_request,
-)
+from car_client.kserve.inference_codec import InferenceAnswer, RequestTensor
+from car_client.kserve.inference_server import InferenceServer
+from car_client.metrics import ClientMetrics
 from car_client.models.discovery import Discovery
 from car_client.models.served_model import ServedModel
 from car_client.settings import Transport
@@ -52,19 +52,24 @@ class Classification:
         return self.decode_seconds + self.preprocess_seconds + self.request_seconds
 
 
-def is_retired(answer: Answer) -> bool:
-    """Whether the version went away between choosing it and running it, so that asking again helps."""
-    return answer.status == _NOT_FOUND and "is retired" in answer.error_text
-
-
 class Classifier:
-    """Classifies pictures over `server`; `discovery` tells what a model takes when its version changed."""
+    """Classifies pictures over `server`; `discovery` tells what a model takes when its version changed.
+
+    Safe to share between threads.
+    """
 
     def __init__(
-        self, server: Connection, discovery: Discovery, *, transport: Transport, batch_size: int
+        self,
+        server: InferenceServer,
+        discovery: Discovery,
+        *,
+        transport: Transport,
+        batch_size: int,
+        metrics: ClientMetrics | None = None,
     ) -> None:
         """At most `batch_size` pictures go in one request, fewer where the model's batch is fixed."""
         self._server = server
+        self._metrics = metrics or ClientMetrics()
         self._discovery = discovery
         self._transport = transport
         self._batch_size = batch_size
@@ -127,21 +132,33 @@ class Classifier:
     def _ask(self, model: ServedModel, pictures: Sequence[Picture], transport: Transport) -> "_Asked":
         start = time.perf_counter()
         tensor = _as_jpeg(model, pictures) if transport is Transport.JPEG else _as_tensor(model, pictures)
-        request = encode_request(tensor, model.output.name)
         prepared = time.perf_counter()
-        answer = self._server.request(
-            "POST",
-            f"/v2/models/{quote(model.name, safe='')}/infer",
-            body=request.body,
-            headers=request.headers,
-            again_if=is_retired,
-        ).checked(f"an inference with model {model.name}")
+        with self._counted(model.name):
+            answer = self._server.infer(model.name, tensor, model.output.name)
         return _Asked(
-            answer=decode_answer(answer.body, answer.headers.get(HEADER_LENGTH)),
+            answer=answer,
             transport=transport,
             preprocess_seconds=prepared - start,
             request_seconds=time.perf_counter() - prepared,
         )
+
+    @contextmanager
+    def _counted(self, model: str) -> Iterator[None]:
+        """Count what is done inside as one request to `model`, by how it ends."""
+        start, result = time.perf_counter(), "failed"
+        self._metrics.in_flight.inc()
+        try:
+            yield
+            result = "success"
+        except RequestRefusedError:
+            result = "refused"
+            raise
+        except ServerUnreachableError:
+            result = "unreachable"
+            raise
+        finally:
+            self._metrics.in_flight.dec()
+            self._metrics.count_request(model, self._server.protocol, result, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A class vector has kilobytes; an answer beyond this is not one."""
 _CHUNK = 256 * 1024
 _CONNECT_SECONDS = 3.0
+_CONNECTIONS = 16
+"""Kept alive; more threads than this may ask, their connections are closed afterwards."""
 _TEXT_LIMIT = 300
 
 
@@ -70,16 +72,25 @@ class Connection:
     """Requests to one base address; safe to share between threads."""
 
     def __init__(
-        self, base_url: str, *, timeout: float, monotonic: Callable[[], float] = time.monotonic
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        on_retry: Callable[[str], None] = lambda _reason: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Every request has `timeout` seconds in all, its retry included. Connects on the first one.
 
-        Only an answer that stalls halfway may take as long again.
+        Only an answer that stalls halfway may take as long again. `on_retry` is told `connection_lost` or
+        `retired` before a request is sent again.
         """
         self.base_url = base_url
         self._timeout = timeout
+        self._on_retry = on_retry
         self._monotonic = monotonic
-        self._pool = urllib3.PoolManager(maxsize=4, retries=False, headers={"Accept-Encoding": "gzip"})
+        self._pool = urllib3.PoolManager(
+            maxsize=_CONNECTIONS, retries=False, headers={"Accept-Encoding": "gzip"}
+        )
 
     def get(self, path: str) -> Answer:
         """`GET` of `path`, sent again once when the connection is lost. Raises ServerUnreachableError."""
@@ -104,9 +115,11 @@ class Connection:
             answer = self._send(method, path, body, headers, deadline)
             if not again_if(answer):
                 return answer
+            self._on_retry("retired")
         except ConnectionLostError:
             if self._monotonic() >= deadline:
                 raise
+            self._on_retry("connection_lost")
         return self._send(method, path, body, headers, deadline)
 
     def close(self) -> None:

@@ -1,41 +1,20 @@
-"""Where pictures come from. Today a folder; a bucket prefix or a camera will be further implementations."""
+"""Picture files that arrive in a folder."""
 
 import os
 import stat
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.pictures.decode import SUFFIXES
 
+from car_client.sources.source import Frame
+
 _log = get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A picture as it arrived: a name for people, and the bytes of the file.
-
-    `revision` tells two states of the same name apart, such as a file that was replaced.
-    """
-
-    name: str
-    content: bytes = field(compare=False)
-    revision: str
-
-
-class Source(Protocol):
-    """Something pictures arrive in. A frame is offered again until it is acknowledged."""
-
-    def poll(self, at_most: int) -> Sequence[Frame]:
-        """Complete frames that are not acknowledged yet, oldest first. Raises RetryableError when cut off."""
-
-    def acknowledge(self, frame: Frame) -> None:
-        """Do not offer this frame again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +51,10 @@ class FolderSource:
         self._done: dict[str, _Signature] = {}
         self._offered: dict[str, _Signature] = {}
 
+    def __str__(self) -> str:
+        """The folder's path."""
+        return str(self._folder)
+
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""
         found = self._scan()
@@ -92,6 +75,9 @@ class FolderSource:
         signature = self._offered.pop(frame.name, None)
         if signature is not None:
             self._done[frame.name] = signature
+
+    def close(self) -> None:
+        """Nothing is held between two polls."""
 
     def _is_settled(self, name: str, signature: _Signature) -> bool:
         """Whether the file was so for long enough; notes since when it is."""

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from car_client.pictures.sources import FolderSource, Frame
+from car_client.sources.folder import FolderSource
+from car_client.sources.source import Frame
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
 

@@ -1,0 +1,84 @@
+"""What Prometheus reads: requests, durations, retries, models. Label values are bounded."""
+
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+_MOST_MODELS: Final = 100
+_OTHER: Final = "other"
+_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class ClientMetrics:
+    """The client's metrics in a registry of their own.
+
+    Beyond 100 model names the label says `other`, so that uploads cannot grow the memory of whoever scrapes.
+    """
+
+    def __init__(self) -> None:
+        """All counters at zero."""
+        self.registry = CollectorRegistry()
+        self._models: set[str] = set()
+        self._requests = Counter(
+            "inference_client_requests",
+            "Inference requests by their end.",
+            ("model", "protocol", "result"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "inference_client_request_duration_seconds",
+            "From sending an inference request to its whole answer.",
+            ("model", "protocol"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._retries = Counter(
+            "inference_client_retries", "Requests sent a second time.", ("reason",), registry=self.registry
+        )
+        self.in_flight = Gauge(
+            "inference_client_in_flight_requests",
+            "Inference requests without an answer yet.",
+            registry=self.registry,
+        )
+        self._pictures = Counter(
+            "inference_client_pictures",
+            "Pictures by what became of them.",
+            ("result",),
+            registry=self.registry,
+        )
+        self._served = Gauge(
+            "inference_client_models", "Models of the server.", ("state",), registry=self.registry
+        )
+        self._server_up = Gauge(
+            "inference_client_server_up",
+            "Whether the model server answered the last look (1) or not (0).",
+            registry=self.registry,
+        )
+        Info("inference_client_build", "Version of the client.", registry=self.registry).info(
+            {"version": version("car-client")}
+        )
+
+    def count_request(self, model: str, protocol: str, result: str, seconds: float) -> None:
+        """One inference request that ended as `result`: success, refused, unreachable or failed."""
+        if model not in self._models:
+            if len(self._models) >= _MOST_MODELS:
+                model = _OTHER
+            else:
+                self._models.add(model)
+        self._requests.labels(model, protocol, result).inc()
+        self._seconds.labels(model, protocol).observe(seconds)
+
+    def count_retry(self, reason: str) -> None:
+        """A request was sent again because of `reason`: connection_lost or retired."""
+        self._retries.labels(reason).inc()
+
+    def count_picture(self, result: str) -> None:
+        """A picture was `classified` or `rejected`."""
+        self._pictures.labels(result).inc()
+
+    def set_models(self, *, usable: int, unusable: int, server_up: bool) -> None:
+        """The last look at the server."""
+        self._served.labels("usable").set(usable)
+        self._served.labels("unusable").set(unusable)
+        self._server_up.set(server_up)

@@ -1,12 +1,12 @@
 """Carries out the actions of plans: the only place where a published folder, the state or config.json change.
 
 Every intention is recorded before it is carried out, and every effect can be repeated, so a kill between any
-two lines leaves something that the next start understands.
+two lines leaves something that the next start understands. What `perform` only notes, `settle` records and
+carries out, for all models together.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 from edge_common.logs import get_logger
@@ -33,11 +33,13 @@ from model_sync.clock import Clock
 from model_sync.fetch import StagedVersion
 from model_sync.fetch_jobs import FetchJobs, Incomplete, Key, Outcome
 from model_sync.ovms_config import format_config
+from model_sync.recorded_state import RecordedState, Refusal
 from model_sync.serving_cards import ServingCards
 from model_sync.settings_checks import CheckedSettings, SettingsChecks
 from model_sync.staging import Staging
-from model_sync.state import ModelState, RefusedSettings, State, StoredVersion
+from model_sync.state import RefusedSettings, State, StoredVersion
 from model_sync.verdicts import RejectedAt, verdict
+from model_sync.version_folders import VersionFolders
 from model_sync.volume import Volume
 
 _log = get_logger()
@@ -45,10 +47,10 @@ _log = get_logger()
 
 @dataclass
 class Performer:
-    """Owns the state and changes it together with the volume. Used by one thread."""
+    """Changes the volume together with the state. Used by one thread."""
 
     volume: Volume
-    state: State
+    recorded: InitVar[State]
     jobs: FetchJobs
     checks: SettingsChecks
     cards: ServingCards
@@ -58,12 +60,31 @@ class Performer:
     staged: dict[Key, StagedVersion] = field(default_factory=dict)
     approved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Model -> serving settings that passed preflight."""
+    records: RecordedState = field(init=False)
+    folders: VersionFolders = field(init=False)
     _written_config: bytes | None = None
+
+    def __post_init__(self, recorded: State) -> None:
+        """Go on from the state that the volume has recorded."""
+        self.records = RecordedState(self.volume, recorded)
+        self.folders = VersionFolders(self.volume, self.records)
+
+    @property
+    def state(self) -> State:
+        """What is true as soon as it is settled."""
+        return self.records.current
+
+    def settle(self) -> list[Refusal]:
+        """Record and carry out what was performed since the last time; returns what the volume refused."""
+        return self.records.settle()
 
     def perform(  # noqa: C901, PLR0912 - one line for each kind of action
         self, model: str, remote: RemoteModel | None, action: Action
     ) -> None:
-        """Carry out one action for `model`. Raises OSError when the volume refuses; nothing is lost then."""
+        """Carry out or note one action for `model`; `settle` completes it.
+
+        Raises OSError when the volume refuses; nothing is lost then.
+        """
         match action:
             case Fetch(source):
                 self._fetch(remote, source)
@@ -84,7 +105,7 @@ class Performer:
             case Confirm(numbers):
                 self._confirm(model, numbers)
             case Reject(source, rejection):
-                self._save(model, self.state.model(model).with_rejection(source, rejection))
+                self.records.change(model, self.state.model(model).with_rejection(source, rejection))
             case Withdraw(number):
                 self._withdraw(model, number)
             case Delete(number):
@@ -101,8 +122,8 @@ class Performer:
                 self.staged[key] = outcome
             else:  # uploaded again, byte for byte
                 renewed = replace(same, fingerprint=outcome.upload.fingerprint)
-                self._save(model, self.state.model(model).with_stored(renewed))
-                self.volume.delete_staging(model, source)
+                self.records.change(model, self.state.model(model).with_stored(renewed))
+                self.folders.delete_staging(model, source)
             return
         rejection = verdict(
             self.state.model(model).rejections.get(source),
@@ -113,7 +134,7 @@ class Performer:
             first_retry=self.first_retry,
             longest_retry=self.longest_retry,
         )
-        self._save(model, self.state.model(model).with_rejection(source, rejection))
+        self.records.change(model, self.state.model(model).with_rejection(source, rejection))
 
     def take_checked_settings(self, model: str, checked: CheckedSettings) -> None:
         """Record how a check of serving settings ended."""
@@ -121,10 +142,11 @@ class Performer:
             self.approved[model] = checked.settings
         else:
             refused = RefusedSettings(checked.settings, checked.problem)
-            self._save(model, replace(self.state.model(model), refused=refused))
+            self.records.change(model, replace(self.state.model(model), refused=refused))
 
     def write_config(self) -> bool:
-        """Make config.json say what the state has configured; True when it changed."""
+        """Make config.json say what the state has configured; True when it changed. Raises OSError."""
+        self.records.record()
         content = format_config(self.state, self.volume.root)
         if self._written_config is None:
             self._written_config = self.volume.load_config()
@@ -163,17 +185,16 @@ class Performer:
         verdict = state.rejections.get(source)
         if verdict is not None and verdict.stage != RejectedAt.SERVER:
             state = state.with_rejection(source, None)
-        self._enter(model, state, version, Staging(self.volume.staging_folder(model, source)).tree)
+        self.folders.enter(model, state, version, Staging(self.volume.staging_folder(model, source)).tree)
 
     def _confirm(self, model: str, numbers: tuple[int, ...]) -> None:
         state = self.state.model(model)
-        self._save(model, replace(state, confirmed=numbers))
+        self.records.change(model, replace(state, confirmed=numbers))
         running = self.jobs.running(model)
         for number in numbers:  # until now it was kept, to go back to if the server had not loaded it
             source = state.stored[number].source
             if source not in running and (model, source) not in self.staged:
-                self.volume.delete_staging(model, source)
-        self.volume.forget_model(model)
+                self.folders.delete_staging(model, source)
 
     def _renumber(self, model: str, number: int, to: int) -> None:
         state = self.state.model(model)
@@ -183,27 +204,17 @@ class Performer:
         self.volume.copy_version(model, number, copy)
         self.volume.save_card(model, to, card)
         renumbered = replace(version, number=to, published_at=self.clock.now())
-        self._enter(model, state.with_stored(renumbered), renumbered, copy)
-
-    def _enter(self, model: str, state: ModelState, version: StoredVersion, tree: Path) -> None:
-        """Record `version`, which `state` has, and rename `tree` into place; refused: both or neither."""
-        before = self.state
-        self._save(model, state)
-        try:
-            self.volume.publish(model, version.number, tree)
-        except OSError:
-            if not self.volume.is_intact(model, version):
-                self.state = before  # else config.json would list a folder that is not there
-            raise
+        self.folders.enter(model, state.with_stored(renumbered), renumbered, copy)
 
     def _configure(self, model: str, numbers: tuple[int, ...], settings: Mapping[str, object]) -> None:
         state = self.state.model(model)
         confirmed = tuple(number for number in state.confirmed if number in numbers)
-        self._save(model, replace(state, configured=numbers, settings=settings, confirmed=confirmed))
+        self.records.change(model, replace(state, configured=numbers, settings=settings, confirmed=confirmed))
         _log.debug("config_entry", model=model, versions=list(numbers))
 
     def _delete(self, model: str, number: int) -> None:
-        self._leave(model, number, lambda: self.volume.delete(model, number))
+        self.cards.forget(model, number)
+        self.folders.leave(model, number, lambda: self.volume.delete(model, number))
         self.volume.forget_model(model)
 
     def _drop_staging(self, model: str, source: str) -> None:
@@ -214,12 +225,12 @@ class Performer:
     def _try_settings(self, model: str, settings: Mapping[str, Any]) -> None:
         if any(other.before_trial is not None for other in self.state.models.values()):
             return  # one model at a time; the next plan asks again
-        self._save(model, self.state.model(model).with_settings_on_trial(settings))
+        self.records.change(model, self.state.model(model).with_settings_on_trial(settings))
         self.approved.pop(model, None)
         _log.info("settings_tried", model=model, settings=dict(settings))
 
     def _end_trial(self, model: str, problem: str | None) -> None:
-        self._save(model, self.state.model(model).after_trial(problem))
+        self.records.change(model, self.state.model(model).after_trial(problem))
         if problem is None:
             _log.info("settings_kept", model=model)
         else:
@@ -227,27 +238,10 @@ class Performer:
 
     def _withdraw(self, model: str, number: int) -> None:
         version = self.state.model(model).stored[number]
+        self.cards.forget(model, number)
         staging = Staging(self.volume.staging_folder(model, version.source))
         free = not staging.tree.exists() and version.source not in self.jobs.running(model)
         if free and staging.fingerprint == version.fingerprint:
-            self._leave(model, number, lambda: self.volume.withdraw(model, number, staging.tree))
+            self.folders.leave(model, number, lambda: self.volume.withdraw(model, number, staging.tree))
         else:  # the staging folder is about another upload by now
-            self._leave(model, number, lambda: self.volume.delete(model, number))
-
-    def _leave(self, model: str, number: int, take_away: Callable[[], None]) -> None:
-        """Take a folder away, then its record; a refusal in between leaves both or neither."""
-        before, version = self.state, self.state.model(model).stored[number]
-        self.state = before.with_model(model, before.model(model).without_stored(number))
-        self.cards.forget(model, number)
-        try:
-            take_away()
-            self.volume.save_state(self.state)
-        except OSError:
-            if self.volume.is_intact(model, version):
-                self.state = before
-            raise
-
-    def _save(self, name: str, model_state: ModelState) -> None:
-        state = self.state.with_model(name, model_state)
-        self.volume.save_state(state)
-        self.state = state
+            self.folders.leave(model, number, lambda: self.volume.delete(model, number))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from edge_common.logs import get_logger
 from edge_common.model_card import VersionPolicy
 
-from model_sync.actions import Action, Delete, DropStaging, Fetch, Publish, Renumber, Withdraw
+from model_sync.actions import Delete, DropStaging, Fetch, Publish, Renumber, Withdraw
 from model_sync.bucket_watch import BucketWatch
 from model_sync.judge import Phase
 from model_sync.metrics import Metrics
@@ -15,6 +15,7 @@ from model_sync.observations import Trials
 from model_sync.ovms_config import serving_settings
 from model_sync.perform import Performer
 from model_sync.plan import ModelPlan, plan_model
+from model_sync.recorded_state import Refusal
 from model_sync.server_watch import ServerWatch
 from model_sync.state import State
 from model_sync.volume_space import SpaceNow, VolumeSpace
@@ -84,7 +85,7 @@ class Reconciler:
 
     def follow(self, state: State) -> None:
         """Take in what another pod made of the volume, and ask this pod's server; act on nothing."""
-        self.performer.state = state
+        self.performer.records.adopt(state)
         self.performer.cards.forget_all()
         self.server.ask(state)
         self.plan_all()
@@ -152,6 +153,7 @@ class Reconciler:
     def _act(self) -> bool:
         """Carry out all plans; True when a new plan may already see further than the last."""
         changed = False
+        refusals: list[Refusal] = []
         for name, plan in self.plans.items():
             for action in plan.actions:
                 try:
@@ -159,11 +161,10 @@ class Reconciler:
                         self._make_room(name, action.source)
                     self.performer.perform(name, self.views[name].remote, action)
                 except OSError as error:
-                    self._volume_refused(name, action, error)
+                    refusals.append(Refusal(name, type(action).__name__.lower(), error))
                     break
                 changed = changed or isinstance(action, Publish | Renumber | Withdraw | Delete)
-            else:
-                self.obstacles.pop(name, None)
+        self._take_refusals([*refusals, *self.performer.settle()])
         return changed
 
     def _make_room(self, name: str, source: str) -> None:
@@ -175,13 +176,15 @@ class Reconciler:
             _log.info("version_evicted", model=version.model, version=version.number, to_make_room_for=name)
             self.performer.perform(version.model, None, Delete(version.number))
 
-    def _volume_refused(self, name: str, action: Action, error: OSError) -> None:
-        reason = (
-            f"cannot write to the volume: {error.strerror or error}; make room or mend it, then it goes on"
-        )
-        if self.obstacles.get(name) != reason:
-            _log.error("action_failed", model=name, action=type(action).__name__, reason=reason)
-        self.obstacles[name] = reason
+    def _take_refusals(self, refusals: list[Refusal]) -> None:
+        obstacles = {}
+        for refusal in refusals:
+            trouble = refusal.error.strerror or refusal.error
+            reason = f"cannot write to the volume: {trouble}; make room or mend it, then it goes on"
+            if self.obstacles.get(refusal.model) != reason and refusal.model not in obstacles:
+                _log.error("action_failed", model=refusal.model, action=refusal.doing, reason=reason)
+            obstacles[refusal.model] = reason
+        self.obstacles = obstacles
 
     def _settles_in(self) -> float | None:
         """Seconds until the first upload has been quiet long enough; None when none is waiting for that."""

@@ -117,7 +117,7 @@ class Sidecar:
                 raise RetryableError(
                     f"another model-sync writes to {self.volume.root}; this one waits for it"
                 )
-            self.reconciler.performer.state = recover_state(self.volume)
+            self.reconciler.performer.records.adopt(recover_state(self.volume))
             self.reconciler.performer.write_config()
         except OSError as error:
             raise FatalError(f"the volume {self.volume.root} cannot be used: {error}") from error
@@ -193,7 +193,7 @@ class Sidecar:
         """Model -> what would be done now, without doing it. Raises what stands in the way."""
         self.reconciler.server.replicas = None  # which would be told on the volume
         if self.volume.lock_path.parent.is_dir():
-            self.reconciler.performer.state = self.volume.load_state() or State()
+            self.reconciler.performer.records.adopt(self.volume.load_state() or State())
         self.reconciler.look()
         if self.reconciler.bucket.cycle.error is not None:
             raise self.reconciler.bucket.cycle.error

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from edge_common.errors import FatalError
@@ -37,12 +38,12 @@ class StoredVersion:
     files: tuple[StoredFile, ...]
     published_at: float
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """One digest for the content, `sha256:` and that of the version's SHA256SUMS text."""
         digests = {file.path: file.sha256 for file in self.files}
@@ -128,6 +129,11 @@ class ModelState:
         """Whether there is nothing left to remember."""
         return not (self.stored or self.configured or self.rejections)
 
+    @cached_property
+    def as_json(self) -> str:
+        """Its entry in state.json; made once, because a change of one model writes the file for all."""
+        return json.dumps(asdict(self) | {"stored": [asdict(version) for version in self.stored.values()]})
+
 
 @dataclass(frozen=True)
 class State:
@@ -147,11 +153,8 @@ class State:
 
 def state_to_json(state: State) -> bytes:
     """The text of state.json."""
-    models = {
-        name: asdict(model) | {"stored": [asdict(version) for version in model.stored.values()]}
-        for name, model in sorted(state.models.items())
-    }
-    return json.dumps({"schema": SCHEMA, "models": models}, indent=1).encode()
+    entries = [f"{json.dumps(name)}: {model.as_json}" for name, model in sorted(state.models.items())]
+    return "".join([f'{{"schema": {SCHEMA}, "models": {{\n', ",\n".join(entries), "\n}}\n"]).encode()
 
 
 def state_from_json(content: bytes) -> State:

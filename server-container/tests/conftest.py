@@ -125,17 +125,24 @@ def infer_body(values: list[float]) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class ServerProcess:
-    """ovms-lite as a child process on a free loopback port."""
+    """ovms-lite as a child process on free loopback ports for REST and gRPC."""
 
     def __init__(self, root: Path, *flags: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port, self.grpc_port = free_port(), free_port()
         self.config = root / "config.json"
         self.log = root / "server.log"
         command = [str(Path(sys.executable).with_name("ovms-lite")), "--config_path", str(self.config)]
-        command += ["--rest_port", str(self.port), "--rest_bind_address", "127.0.0.1", *flags]
+        command += ["--rest_port", str(self.port), "--rest_bind_address", "127.0.0.1"]
+        command += ["--port", str(self.grpc_port), "--grpc_bind_address", "127.0.0.1", *flags]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ovms_lite.errors import UsageError
-from ovms_lite.options import Cors, ServerOptions, single_model
+from ovms_lite.errors import StartError, UsageError
+from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
 from ovms_lite.version_policy import AllVersions
 
 if TYPE_CHECKING:
@@ -33,7 +33,13 @@ def test_asking_what_it_is_succeeds(flags: list[str]) -> None:
     [
         (["--no_such_flag"], "--no_such_flag"),
         (["--rest_port", "abc"], "--rest_port"),
-        (["--config_path", "c.json", "--rest_port", "1", "--port", "9000"], "gRPC"),
+        (["--config_path", "c.json"], "--rest_port, --port"),
+        (["--config_path", "c.json", "--rest_port", "1", "--port", "1"], "gRPC and REST need a port each"),
+        (["--config_path", "c.json", "--rest_port", "1", "--grpc_workers", "x"], "--grpc_workers"),
+        (["--config_path", "c.json", "--port", "1", "--grpc_workers", "9999"], "the number of cores"),
+        (["--config_path", "c.json", "--rest_port", "1", "--rest_workers", "1"], "2 to 10000"),
+        (["--config_path", "c.json", "--rest_port", "1", "--log_level", "info"], "INFO"),
+        (["--rest_port", "1"], "--config_path"),
     ],
 )
 def test_a_wrong_flag_is_64_with_one_sentence(flags: list[str], names: str) -> None:
@@ -73,6 +79,9 @@ def test_a_single_model_that_cannot_be_loaded_fails_the_start(models: Models) ->
     [
         {"rest_port": 0},
         {"rest_port": 70000},
+        {"rest_port": 0, "rest_workers": 2, "grpc": GrpcOptions(9000)},
+        {"rest_port": 0, "metrics_enable": True, "grpc": GrpcOptions(9000)},
+        {"grpc": GrpcOptions(8000)},
         {"config_path": None},
         {"poll_seconds": -1},
         {"metrics_families": ("ovms_streams",)},
@@ -111,3 +120,25 @@ def test_cors_flags_become_headers_and_cannot_smuggle_others() -> None:
     assert b"access-control-allow-origin: http://ui\r\n" in Cors(origins="http://ui").header_lines()
     with pytest.raises(UsageError):
         Cors(origins="a\r\nset-cookie: b").header_lines()
+
+
+def test_channel_arguments_are_numbers_where_they_look_so() -> None:
+    assert channel_arguments("a=1, b = x,c=-5") == (("a", 1), ("b", "x"), ("c", -5))
+    assert channel_arguments("") == ()
+    with pytest.raises(StartError, match="name=value"):
+        channel_arguments("a=1,b")
+
+
+def test_the_log_goes_to_a_file_as_well(tmp_path: Path) -> None:
+    flags = ["--config_path", str(tmp_path / "nowhere.json"), "--rest_port", "1", "--log_path"]
+    assert "cannot be written" in _run(*flags, str(tmp_path)).stderr
+    config = tmp_path / "config.json"
+    config.write_text('{"model_config_list": []}')
+    log = tmp_path / "server.log"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    flags = ["--config_path", str(config), "--rest_bind_address", "127.0.0.1", "--rest_port", port]
+    with subprocess.Popen([COMMAND, *flags, "--log_path", str(log)], stderr=subprocess.DEVNULL) as server:
+        while not (log.exists() and '"ready"' in log.read_text()):
+            assert server.poll() is None
+        server.terminate()

@@ -1,5 +1,6 @@
 """The command `ovms-lite`: OVMS's flags for classic models, and its exit codes."""
 
+import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -10,15 +11,15 @@ from edge_common.errors import EdgeError
 from edge_common.logs import LogFormat, LogLevel, configure_logging
 from edge_common.openvino_runtime import ov
 
-from ovms_lite.errors import UsageError
-from ovms_lite.options import Cors, ServerOptions, single_model
+from ovms_lite.errors import StartError, UsageError
+from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
 from ovms_lite.server import run_server
 
-_EXAMPLES = """Serve models with the REST interface of OpenVINO Model Server 2026.2.1.
+_EXAMPLES = """Serve models with the REST and gRPC interfaces of OpenVINO Model Server 2026.2.1.
 
 Examples:
 
-    ovms-lite --config_path /models/config.json --rest_port 8000
+    ovms-lite --config_path /models/config.json --rest_port 8000 --port 9000
 
     ovms-lite --model_name resnet --model_path /models/resnet --rest_port 8000 --target_device CPU
 
@@ -106,21 +107,29 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     model_version_policy: Annotated[
         str | None, typer.Option("--model_version_policy", help=f"{_ONE_MODEL}: JSON of the version policy.")
     ] = None,
-    port: Annotated[
-        int, typer.Option("--port", help="gRPC is not part of this server yet; anything but 0 is refused.")
-    ] = 0,
+    port: Annotated[int, typer.Option("--port", help="Port of the gRPC interface; 0: none.")] = 0,
+    grpc_bind_address: Annotated[
+        str, typer.Option("--grpc_bind_address", help="Addresses for gRPC, separated by commas.")
+    ] = "0.0.0.0",  # noqa: S104 - as rest_bind_address
+    grpc_channel_arguments: Annotated[
+        str, typer.Option("--grpc_channel_arguments", help="name=value,… for the gRPC library.")
+    ] = "",
+    log_path: Annotated[Path | None, typer.Option("--log_path", help="File that gets the log, too.")] = None,
     rest_workers: Annotated[int | None, typer.Option("--rest_workers", help=_WITHOUT_EFFECT)] = None,
     grpc_workers: Annotated[int | None, typer.Option("--grpc_workers", help=_WITHOUT_EFFECT)] = None,
-    grpc_bind_address: Annotated[
-        str | None, typer.Option("--grpc_bind_address", help=_WITHOUT_EFFECT)
+    grpc_max_threads: Annotated[int | None, typer.Option("--grpc_max_threads", help=_WITHOUT_EFFECT)] = None,
+    grpc_memory_quota: Annotated[
+        str | None, typer.Option("--grpc_memory_quota", help=_WITHOUT_EFFECT)
+    ] = None,
+    custom_node_resources_cleaner_interval_seconds: Annotated[
+        int | None,
+        typer.Option("--custom_node_resources_cleaner_interval_seconds", help=_WITHOUT_EFFECT),
     ] = None,
     _version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    if port:
-        raise UsageError("--port asks for gRPC, which ovms-lite does not have; leave it out and use REST")
     if log_level not in _LEVELS:
         raise UsageError(f"--log_level {log_level!r} is unknown; use one of {', '.join(_LEVELS)}")
     of_one_model = {
@@ -135,25 +144,49 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     }
     options = ServerOptions(
         rest_port=rest_port,
+        rest_workers=rest_workers,
+        grpc=None
+        if port == 0
+        else GrpcOptions(
+            port, _listed(grpc_bind_address), channel_arguments(grpc_channel_arguments), grpc_workers
+        ),
         config_path=config_path,
         single_model=single_model(model_name, of_one_model),
-        rest_bind_addresses=tuple(address.strip() for address in rest_bind_address.split(",")),
+        rest_bind_addresses=_listed(rest_bind_address),
         poll_seconds=file_system_poll_wait_seconds,
         metrics_enable=metrics_enable,
-        metrics_families=tuple(name.strip() for name in metrics_list.split(",") if name.strip()),
+        metrics_families=_listed(metrics_list),
         cors=Cors(allowed_origins, allowed_methods, allowed_headers, allow_credentials),
         cache_dir=cache_dir,
         cpu_extension=cpu_extension,
     )
     configure_logging(LogFormat.AUTO, _LEVELS[log_level])
+    if log_path is not None:
+        _log_also_to(log_path)
     for flag, value in (
         ("--rest_workers", rest_workers),
         ("--grpc_workers", grpc_workers),
-        ("--grpc_bind_address", grpc_bind_address),
+        ("--grpc_max_threads", grpc_max_threads),
+        ("--grpc_memory_quota", grpc_memory_quota),
+        ("--custom_node_resources_cleaner_interval_seconds", custom_node_resources_cleaner_interval_seconds),
     ):
         if value is not None:
-            typer.echo(f"{flag} has no effect: one event loop answers REST, and there is no gRPC", err=True)
+            typer.echo(f"{flag} has no effect: see README.md for how requests are spread", err=True)
     run_server(options)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _log_also_to(path: Path) -> None:
+    """Write every log line to `path` as well, as JSON or coloured like standard error; raises StartError."""
+    try:
+        handler = logging.FileHandler(path)
+    except OSError as error:
+        raise StartError(f"--log_path {path} cannot be written: {error.strerror}; choose another") from error
+    handler.setFormatter(logging.root.handlers[0].formatter)
+    logging.root.addHandler(handler)
 
 
 def main() -> None:

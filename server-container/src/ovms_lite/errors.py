@@ -34,6 +34,7 @@ class Fault(Enum):
     VERSION_MISSING = (404, "Model with requested version is not found")
     VERSION_NOT_LOADED = (404, "Model with requested version is not loaded yet")
     VERSION_RETIRED = (404, "Model with requested version is retired")
+    VERSION_MALFORMED = (400, "invalid model version format in request")
     OPENAI_MODEL_MISSING = (404, "Model not found")
     RESOURCE_MISSING = (404, "Requested REST resource not found")
     URL_INVALID = (400, "Invalid request URL")
@@ -57,6 +58,7 @@ class Fault(Enum):
         "Inference-Header-Content-Length header is invalid and couldn't be parsed",
     )
     BINARY_HEADER_TOO_LARGE = (400, "Inference-Header-Content-Length header exceeds actual payload length")
+    RAW_CONTENTS_COUNT = (400, "Invalid number of raw_input_contents")
     INPUT_COUNT = (400, "Invalid number of inputs")
     INPUT_MISSING = (400, "Missing input with specific name")
     INPUT_PRECISION = (400, "Invalid input precision")

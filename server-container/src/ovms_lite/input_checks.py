@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.tensors import TensorInfo, shape_text
 
+_MAX_ELEMENTS = 2**30
+"""No request can hold more. Checked without its zeros, a shape such as (0, 2^31, 2^31) is no memory either,
+but more than can be addressed."""
+
 
 def check_input_names(expected: Sequence[TensorInfo], given: Mapping[str, object], count: int) -> None:
     """Refuse a request with too few or too many inputs (`count` as sent), or one under another name."""
@@ -30,7 +34,7 @@ def check_shape(info: TensorInfo, shape: Sequence[int]) -> None:
         if not dimension.admits(size):
             break
     else:
-        if len(shape) == len(info.shape):
+        if len(shape) == len(info.shape) and _product([max(1, size) for size in shape]) <= _MAX_ELEMENTS:
             return
     both = f"Expected: {shape_text(info.shape)}; Actual: {shape_text(shape)}; input name: {info.name}"
     if len(shape) != len(info.shape):

@@ -1,16 +1,19 @@
 """What the command line asks for, checked as a whole."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from ovms_lite.config_file import parse_config
-from ovms_lite.errors import ConfigError, UsageError
+from ovms_lite.errors import ConfigError, StartError, UsageError
 from ovms_lite.model_config import ModelConfig
 
 MAX_PORT = 65535
+MIN_WORKERS, MAX_WORKERS = 2, 10_000
+"""What OVMS accepts; here one event loop answers, whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,44 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """A checked command line: models from `config_path`, or the one `single_model`."""
+class GrpcOptions:
+    """The gRPC port; `channel_arguments` go to the gRPC library as they are."""
 
-    rest_port: int
+    port: int
+    bind_addresses: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104 - OVMS's default: reachable in a pod
+    channel_arguments: tuple[tuple[str, int | str], ...] = ()
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what OVMS refuses; raises UsageError."""
+        if not 1 <= self.port <= MAX_PORT:
+            raise UsageError(f"--port is {self.port}; give a port from 1 to {MAX_PORT}, or 0 for no gRPC")
+        cores = os.cpu_count() or 1
+        if self.workers is not None and not 1 <= self.workers <= cores:
+            raise UsageError(f"--grpc_workers is {self.workers}; give 1 to {cores}, the number of cores")
+
+
+def channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    """`name=value,name=value` with whole numbers as such; raises StartError, as OVMS ends with 1 here."""
+    arguments = []
+    for pair in filter(None, text.split(",")):
+        name, separator, value = (part.strip() for part in pair.partition("="))
+        if not (name and separator and value):
+            raise StartError(f"--grpc_channel_arguments has {pair!r}; write name=value,name=value")
+        arguments.append((name, int(value) if value.lstrip("-").isdecimal() else value))
+    return tuple(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """A checked command line: models from `config_path`, or the one `single_model`.
+
+    `rest_port` 0: no REST interface; `grpc` None: no gRPC interface. One of the two has to be there.
+    """
+
+    rest_port: int = 0
+    rest_workers: int | None = None
+    grpc: GrpcOptions | None = None
     config_path: Path | None = None
     single_model: ModelConfig | None = None
     rest_bind_addresses: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104 - OVMS's default: reachable in a pod
@@ -51,18 +88,39 @@ class ServerOptions:
     cache_dir: Path | None = None
     cpu_extension: Path | None = None
 
+    @property
+    def grpc_port(self) -> int:
+        """The gRPC port; 0: there is none."""
+        return 0 if self.grpc is None else self.grpc.port
+
     def __post_init__(self) -> None:
         """Refuse combinations that make no sense; raises UsageError."""
-        if not 1 <= self.rest_port <= MAX_PORT:
-            raise UsageError(f"--rest_port is {self.rest_port}; give a port from 1 to {MAX_PORT}")
-        if (self.config_path is None) == (self.single_model is None):
-            raise UsageError("give either --config_path, or --model_name and --model_path")
-        if self.poll_seconds < 0:
-            raise UsageError("--file_system_poll_wait_seconds must be 0 (never) or more")
-        if self.metrics_families and not self.metrics_enable:
-            raise UsageError("--metrics_list needs --metrics_enable")
-        if self.cpu_extension is not None and not self.cpu_extension.exists():
-            raise UsageError(f"--cpu_extension {self.cpu_extension} does not exist")
+        for is_wrong, message in self._faults():
+            if is_wrong:
+                raise UsageError(message)
+
+    def _faults(self) -> Iterator[tuple[bool, str]]:
+        rest, grpc, workers = self.rest_port, self.grpc_port, self.rest_workers
+        yield not 0 <= rest <= MAX_PORT, f"--rest_port is {rest}; give a port from 1 to {MAX_PORT}"
+        yield not rest and not grpc, "give --rest_port, --port (gRPC), or both"
+        yield rest == grpc, f"--port and --rest_port are both {rest}; gRPC and REST need a port each"
+        yield workers is not None and not rest, "--rest_workers needs --rest_port"
+        yield (
+            workers is not None and not MIN_WORKERS <= workers <= MAX_WORKERS,
+            f"--rest_workers is {workers}; give {MIN_WORKERS} to {MAX_WORKERS}",
+        )
+        yield (
+            (self.config_path is None) == (self.single_model is None),
+            "give either --config_path, or --model_name and --model_path",
+        )
+        yield self.poll_seconds < 0, "--file_system_poll_wait_seconds must be 0 (never) or more"
+        yield self.metrics_enable and not rest, "--metrics_enable needs --rest_port, where they are answered"
+        yield bool(self.metrics_families) and not self.metrics_enable, "--metrics_list needs --metrics_enable"
+        extension = self.cpu_extension
+        yield (
+            extension is not None and not extension.exists(),
+            f"--cpu_extension {extension} does not exist",
+        )
 
 
 _JSON_SETTINGS = frozenset(("plugin_config", "model_version_policy"))

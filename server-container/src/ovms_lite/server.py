@@ -1,7 +1,6 @@
 """The running server: bind, answer at once, load, poll, and end cleanly on a signal."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 from edge_common.logs import get_logger
@@ -19,19 +19,21 @@ from ovms_lite.app import Application
 from ovms_lite.catalogue import Catalogue
 from ovms_lite.config_source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
-from ovms_lite.http_protocol import HttpConnection, HttpSettings
 from ovms_lite.inference import Inference
 from ovms_lite.loading import ModelLoader
 from ovms_lite.metrics import Metrics
 from ovms_lite.model_config import MonitoringConfig
 from ovms_lite.options import ServerOptions
 from ovms_lite.reload import Reloader
+from ovms_lite.rest_server import RestServer, listen
+
+if TYPE_CHECKING:
+    from ovms_lite.grpc_server import GrpcServer
 
 DRAIN_SECONDS = 4.5
 """How long requests under way may take after SIGTERM; the whole end stays within 5 s."""
-_IDLE_SECONDS = 600.0
-_SWEEP_SECONDS = 30.0
 _DECODER_THREADS = 2
+_VERSION = version("ovms-lite")
 
 log = get_logger()
 
@@ -44,7 +46,9 @@ def run_server(options: ServerOptions) -> None:
     """
     source, monitoring = _config_source(options)
     metrics = Metrics(monitoring.families) if monitoring.enabled else None
-    sockets = [_listen(address, options.rest_port) for address in options.rest_bind_addresses]
+    sockets = [
+        listen(address, options.rest_port) for address in options.rest_bind_addresses if options.rest_port
+    ]
     loading_thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
     server = _Server(options, source, metrics, loading_thread)
     uvloop.run(server.serve(sockets))
@@ -65,21 +69,6 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
     return source, flags if in_file is None else in_file
 
 
-def _listen(address: str, port: int) -> socket.socket:
-    """A listening socket; raises StartError when the address is taken."""
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
-        listener.listen(1024)
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {address}:{port}: {error.strerror}; end what holds it or choose another port"
-        ) from error
-    return listener
-
-
 @dataclass(slots=True)
 class _Server:
     options: ServerOptions
@@ -98,24 +87,41 @@ class _Server:
         reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
         decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
         inference = Inference(catalogue, self.metrics, decoders)
-        app = Application(catalogue, inference, reloader, self.metrics, version("ovms-lite"))
-        http = HttpSettings(app, self.options.cors.header_lines())
-        listeners = [
-            await loop.create_server(lambda: HttpConnection(http), sock=listener) for listener in sockets
-        ]
-        log.info("listening", port=self.options.rest_port, addresses=list(self.options.rest_bind_addresses))
+        rest = RestServer(
+            Application(catalogue, inference, reloader, self.metrics, _VERSION),
+            self.options.cors.header_lines(),
+        )
+        await rest.start(sockets)
+        grpc = await self._start_grpc(catalogue, inference, reloader)
+        log.info("listening", rest_port=self.options.rest_port, grpc_port=self.options.grpc_port)
         work = loop.create_task(self._load_and_poll(reloader, stop))
-        sweep = loop.create_task(_close_idle(http))
         stopped = loop.create_task(stop.wait())
         await asyncio.wait((stopped, work), return_when=asyncio.FIRST_COMPLETED)
-        log.info("ending", requests=sum(not connection.is_idle for connection in http.connections))
-        for listener in listeners:
-            listener.close()
-        sweep.cancel()
-        await _drain(http)
-        self.left_work_behind = reloader.is_running or bool(http.connections)
+        log.info("ending", requests=rest.requests)
+        stopping = [rest.stop(DRAIN_SECONDS)] + ([] if grpc is None else [grpc.stop(DRAIN_SECONDS)])
+        all_answered = all(await asyncio.gather(*stopping))
+        self.left_work_behind = reloader.is_running or not all_answered
         if work.done():
             work.result()
+
+    async def _start_grpc(
+        self, catalogue: Catalogue, inference: Inference, reloader: Reloader
+    ) -> "GrpcServer | None":
+        if self.options.grpc is None:
+            return None
+        from ovms_lite.grpc_server import GrpcServer  # noqa: PLC0415 - a tenth of a second that REST need not pay
+        from ovms_lite.grpc_service import GrpcService  # noqa: PLC0415 - as above
+
+        service = GrpcService(
+            catalogue,
+            inference,
+            self.metrics,
+            version=_VERSION,
+            is_ready=lambda: reloader.first_cycle_done,
+        )
+        server = GrpcServer(service, self.options.grpc)
+        await server.start()
+        return server
 
     async def _load_and_poll(self, reloader: Reloader, stop: asyncio.Event) -> None:
         """The first cycle, then one every poll interval; in single-model mode the first must succeed."""
@@ -128,23 +134,3 @@ class _Server:
         log.info("ready")
         await reloader.poll(self.options.poll_seconds, stop)
         await stop.wait()
-
-
-async def _close_idle(http: HttpSettings) -> None:
-    """End connections on which nothing happened for long, so that lost clients do not pile up."""
-    while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
-        long_ago = asyncio.get_running_loop().time() - _IDLE_SECONDS
-        for connection in list(http.connections):
-            if connection.is_idle and connection.idle_since < long_ago:
-                connection.close_when_idle()
-
-
-async def _drain(http: HttpSettings) -> None:
-    """Answer what is under way, for DRAIN_SECONDS at most."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            for connection in list(http.connections):
-                connection.close_when_idle()
-            if http.connections:
-                await http.all_closed.wait()

@@ -7,7 +7,6 @@ passes is an error as well, so that the list stays true.
 """
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -17,8 +16,6 @@ from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT = REPOSITORY.parent / "shared" / "reference" / "ovms-recorded"
 JOBS = "4"  # the scenarios mostly wait for polls; those that need the machine run one at a time anyway
 
 DIFFERENT_ON_PURPOSE = {
@@ -50,17 +47,6 @@ DIFFERENT_ON_PURPOSE = {
         "base-path-change-to-broken", "config-monitoring-at-run-time", "config-unknown-plugin-key",
     },
 }  # fmt: skip
-
-
-@pytest.fixture
-def recordings() -> Path:
-    """The folder with wire.json, scenarios.json and replay.py."""
-    folder = Path(os.environ.get("OVMS_RECORDED", DEFAULT))
-    if not (folder / "replay.py").is_file():
-        pytest.fail(
-            f"the recordings are not in {folder}; set OVMS_RECORDED to the folder that holds replay.py"
-        )
-    return folder
 
 
 def _replay(

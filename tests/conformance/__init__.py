@@ -1,0 +1,1 @@
+"""ovms-lite held against what the real server was recorded to do."""

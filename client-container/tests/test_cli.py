@@ -204,7 +204,7 @@ def test_watching_a_folder_that_is_not_there_ends_with_78(run: Run, tmp_path: Pa
     assert (refused.code, "there is no folder" in refused.sentence) == (78, True)
 
 
-@pytest.mark.parametrize("command", ["models", "classify", "watch"])
+@pytest.mark.parametrize("command", ["models", "classify", "watch", "serve"])
 def test_help_shows_an_example(run: Run, command: str) -> None:
     shown = run(command, "--help")
     assert shown.code == 0

@@ -15,6 +15,8 @@ def test_the_defaults_are_those_promised() -> None:
         "batch_size": 8,
         "max_picture_bytes": 32 * 1024 * 1024,
         "max_picture_pixels": 50_000_000,
+        "http_host": "0.0.0.0",
+        "http_port": 8080,
         "log_format": LogFormat.AUTO,
         "log_level": None,
     }

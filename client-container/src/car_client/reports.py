@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_common.logs import get_logger
+from edge_common.pictures.decode import NotAPictureError
 
 from car_client.classify_files import Outcome
 from car_client.inference.classifier import Classification
@@ -29,6 +30,11 @@ def log_inference(result: Classification) -> None:
         latency_ms=_milliseconds(result.latency_seconds),
         transport=str(result.transport),
     )
+
+
+def log_rejection(name: str, error: NotAPictureError) -> None:
+    """The line for a file that is no picture, or not a whole one."""
+    _log.warning("picture_rejected", image=name, error=str(error))
 
 
 def log_change(change: ModelChange) -> None:

@@ -57,6 +57,14 @@ class Settings(BaseSettings):
     max_picture_pixels: Annotated[int, Field(ge=1, le=80_000_000)] = Field(
         50_000_000, description="A picture with more pixels is refused before it is decoded."
     )
+    http_host: str = Field(
+        "0.0.0.0",  # noqa: S104 - what a pod needs; the description says how to narrow it
+        description="Address `serve` listens on: all, as a pod needs it. On a machine of your own say "
+        "`127.0.0.1`: the page has no sign-in.",
+    )
+    http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8080, description="Port of `serve`; 0 takes a free one, which the log line `listening` tells."
+    )
     log_format: LogFormat = Field(
         LogFormat.AUTO, description="`json`, `console`, or `auto`: console on a terminal, else JSON."
     )

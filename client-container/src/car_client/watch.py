@@ -12,7 +12,7 @@ from car_client.errors import ServerUnreachableError
 from car_client.following import ModelFollower, ServerView
 from car_client.inference.classifier import Classification, Classifier
 from car_client.models.served_model import ServedModel
-from car_client.reports import log_inference
+from car_client.reports import log_inference, log_rejection
 from car_client.sources.source import Frame, Source
 
 _log = get_logger()
@@ -121,7 +121,7 @@ class Watch:
         try:
             return decode_picture(frame.name, frame.content, self._limits)
         except NotAPictureError as error:
-            _log.warning("picture_rejected", image=frame.name, error=str(error))
+            log_rejection(frame.name, error)
             self.rejected += 1
             self._source.acknowledge(frame)
             return None

@@ -4,7 +4,7 @@ import io
 import cv2
 import numpy as np
 import pytest
-from edge_common.pictures.decode import NotAPictureError, PictureLimits, decode_picture
+from edge_common.pictures.decode import NotAPictureError, PictureLimits, PictureTooLargeError, decode_picture
 from hypothesis import given
 from hypothesis import strategies as st
 from made_pictures import encoded, plain
@@ -127,9 +127,9 @@ def test_other_files_are_refused_by_name(content: bytes) -> None:
 
 
 def test_too_many_bytes_or_pixels_are_refused() -> None:
-    with pytest.raises(NotAPictureError, match="more than 10 bytes"):
+    with pytest.raises(PictureTooLargeError, match="more than 10 B"):
         decode_picture("p", encoded(plain("red")), PictureLimits(10, 100))
-    with pytest.raises(NotAPictureError, match="16x12 pixels; at most 191"):
+    with pytest.raises(PictureTooLargeError, match="16x12 pixels; at most 191"):
         decode_picture("p", encoded(plain("red")), PictureLimits(10_000, 191))
 
 

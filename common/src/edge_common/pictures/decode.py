@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_common.errors import RejectedError
+from edge_common.quantities import format_size
 
 # A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -31,6 +32,10 @@ _DAMAGE: Final = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.
 
 class NotAPictureError(RejectedError):
     """The bytes are not a complete picture of a kind and size that is accepted."""
+
+
+class PictureTooLargeError(NotAPictureError):
+    """It may well be a picture, but one with more bytes or pixels than are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +64,21 @@ def decode_picture(name: str, content: bytes, limits: PictureLimits) -> Picture:
     """Decode the whole file, after its kind and size were checked; `name` is for messages.
 
     The first picture of an animation counts. The higher byte is kept of 16-bit values; transparent parts
-    become white. Raises NotAPictureError for what
-    is not a picture, is damaged or cut off, or exceeds `limits`.
+    become white. Raises NotAPictureError for what is not a picture, is damaged or cut off, and its subclass
+    PictureTooLargeError for what exceeds `limits`.
     """
     start = time.perf_counter()
     if not content:
         raise NotAPictureError(f"{name} is empty; send the whole file")
     if len(content) > limits.max_bytes:
-        raise NotAPictureError(f"{name} has more than {limits.max_bytes} bytes; send a smaller picture")
+        raise PictureTooLargeError(
+            f"{name} has more than {format_size(limits.max_bytes)}; send a smaller picture"
+        )
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             width, height = image.size
             if width * height > limits.max_pixels:
-                raise NotAPictureError(
+                raise PictureTooLargeError(
                     f"{name} has {width}x{height} pixels; at most {limits.max_pixels} are accepted, "
                     "send a smaller picture"
                 )
@@ -83,7 +90,7 @@ def decode_picture(name: str, content: bytes, limits: PictureLimits) -> Picture:
             f"{name} is not a picture; JPEG, PNG, WebP, BMP and GIF files can be classified"
         ) from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise NotAPictureError(
+        raise PictureTooLargeError(
             f"{name} has too many pixels; at most {limits.max_pixels} are accepted, send a smaller picture"
         ) from error
     except _DAMAGE as error:

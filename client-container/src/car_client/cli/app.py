@@ -1,0 +1,35 @@
+"""The commands together, and what becomes of their errors."""
+
+import sys
+
+import typer
+from edge_common.errors import EdgeError
+
+from car_client.cli.classify import classify
+from car_client.cli.models import models
+from car_client.cli.serve import serve
+from car_client.cli.watch import watch
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Classify pictures with every model that a KServe v2 server has. Settings come from CAR_CLIENT_* "
+    "variables; flags override them. Exit codes: 0 done, 65 a picture or model is at fault, 75 the server "
+    "cannot be reached, 78 a setting is wrong.",
+)
+app.command(epilog="Example: car-client models --server-url http://edge-1:8000")(models)
+app.command(
+    epilog="Examples: car-client classify car.jpg / car-client classify *.jpg --model effnet --top-k 3 --json"
+)(classify)
+app.command(epilog="Examples: car-client watch /pictures / car-client watch inbox --once --json")(watch)
+app.command(epilog="Examples: car-client serve / car-client serve /pictures --host 127.0.0.1")(serve)
+
+
+def main() -> None:
+    """Run the command; a deliberate error becomes one sentence and its exit code."""
+    try:
+        app()
+    except EdgeError as error:
+        sys.stderr.write(f"car-client: {error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""The page, the API behind it, and what probes and Prometheus read."""

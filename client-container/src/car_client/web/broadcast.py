@@ -1,0 +1,89 @@
+"""Messages from any thread to every open event stream."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+_QUEUED: Final = 64
+_ALIVE_SECONDS: Final = 15.0
+"""Shorter than the idle limits of common proxies (60 s)."""
+_RECONNECT_MS: Final = 1000
+MOST_LISTENERS: Final = 64
+
+
+class Broadcast:
+    """Fans messages out; a listener that is too slow is told to read everything anew instead."""
+
+    def __init__(self) -> None:
+        """Nobody listens yet."""
+        self._lock = threading.Lock()
+        self._listeners: set[_Listener] = set()
+        self._closed = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many listeners as are served at once."""
+        return len(self._listeners) >= MOST_LISTENERS
+
+    def publish(self, event: str, data: dict[str, Any]) -> None:
+        """Send to everybody who listens now; never waits."""
+        message = f"event: {event}\ndata: {json.dumps(data)}\n\n"
+        with self._lock:
+            for listener in self._listeners:
+                listener.offer(message)
+
+    async def listen(self) -> AsyncIterator[str]:
+        """The messages from now on as server-sent events, and comments that keep the way open."""
+        listener = _Listener(asyncio.get_running_loop())
+        with self._lock:
+            if self._closed:
+                return
+            self._listeners.add(listener)
+        try:
+            yield f"retry: {_RECONNECT_MS}\n\n"
+            while True:
+                message = await listener.next_message()
+                if message is None:
+                    return
+                yield message
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """End every stream; those who connect afterwards get an empty one."""
+        with self._lock:
+            self._closed = True
+            for listener in self._listeners:
+                listener.end()
+
+
+class _Listener:
+    """One stream's messages on their way into its event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def offer(self, message: str) -> None:
+        self._loop.call_soon_threadsafe(self._put, message)
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, None)
+
+    async def next_message(self) -> str | None:
+        """None when the stream is over."""
+        try:
+            return await asyncio.wait_for(self._queue.get(), _ALIVE_SECONDS)
+        except TimeoutError:
+            return ": still here\n\n"
+
+    def _put(self, message: str) -> None:
+        if self._queue.qsize() < _QUEUED:
+            self._queue.put_nowait(message)
+            return
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait("event: resync\ndata: {}\n\n")

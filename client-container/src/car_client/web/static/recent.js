@@ -1,0 +1,47 @@
+// The latest inferences of everybody, newest first, as they happen.
+import { byId, clock, make, milliseconds, percent } from "./dom.js";
+
+const MOST = 50;
+const list = byId("recent");
+
+export function show(document) {
+  list.replaceChildren(...document.inferences.map(item));
+  if (!list.children.length) list.append(make("li", { className: "empty" }, "None so far."));
+  count();
+}
+
+export function add(inference) {
+  if (list.querySelector(`[data-id="${inference.id}"]`)) return;
+  list.querySelector(".empty")?.remove();
+  list.prepend(item(inference));
+  while (list.children.length > MOST) list.lastElementChild.remove();
+  count();
+}
+
+function count() {
+  const items = list.querySelectorAll("[data-id]").length;
+  byId("recent-count").textContent = items ? `the last ${items}` : "";
+}
+
+function item(inference) {
+  const [best] = inference.predictions;
+  return make(
+    "li",
+    { dataset: { id: inference.id, model: inference.model } },
+    make("img", { src: inference.thumbnail, alt: "", width: 64, height: 52, loading: "lazy" }),
+    make(
+      "div",
+      { className: "words" },
+      make("p", { className: "what" }, inference.top1),
+      make("p", { className: "which hint", title: inference.model }, `${inference.model} ${inference.version}`),
+      make("p", { className: "which hint", title: inference.image }, inference.image),
+    ),
+    make(
+      "div",
+      { className: "numbers" },
+      make("p", {}, percent(best.probability)),
+      make("p", { className: "hint" }, milliseconds(inference.latency_ms)),
+      make("p", { className: "hint when" }, clock(inference.time)),
+    ),
+  );
+}

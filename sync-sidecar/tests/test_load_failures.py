@@ -1,5 +1,6 @@
 from edge_common.served_state import VersionState
 from model_sync.load_failures import load_failures
+from model_sync.observations import Blame
 from model_sync.state import Rejection
 from sync_views import NOW, available, state, stored, upload, view
 
@@ -23,9 +24,15 @@ def test_a_version_that_answered_before_is_not_blamed() -> None:
 def test_a_load_that_does_not_end_and_a_server_that_dies_of_it_are_failures() -> None:
     slow = load_failures(view(_NEW, served={2: VersionState.LOADING}, loading_for={2: 301.0}))
     assert "did not have it available within 5 min" in slow[2].reason
-    deadly = load_failures(view(_NEW, served=None, server_losses={2: 3}))
-    assert "went away 3 times" in deadly[2].reason
-    assert load_failures(view(_NEW, served=None, server_losses={2: 2}, loading_for={2: 300.0})) == {}
+    deadly = load_failures(view(_NEW, served=None, blamed={2: Blame(3, 0)}))
+    assert "went away 3 times while loading it; it is taken to be the cause" in deadly[2].reason
+    assert load_failures(view(_NEW, served=None, loading_for={2: 300.0})) == {}
+
+
+def test_a_version_that_loaded_along_with_others_is_told_that_it_may_not_be_the_cause() -> None:
+    suspected = load_failures(view(_NEW, served=None, blamed={2: Blame(3, 1)}))[2]
+    assert "while loading it and 1 more; the newest is set aside first" in suspected.reason
+    assert suspected.retry_at is not None
 
 
 def test_pauses_grow_with_each_attempt_on_the_same_upload_and_are_bounded() -> None:

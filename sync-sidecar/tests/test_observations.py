@@ -1,9 +1,10 @@
 from edge_common.served_state import VersionState
 from model_sync.catalog import Catalog, ListedObject, build_catalog
-from model_sync.observations import LoadWatch, QuietUploads
+from model_sync.observations import Blame, LoadWatch, QuietUploads
 from model_sync.state import ModelState, State
+from sync_views import NOW, state, stored
 
-_STATE = State({"m": ModelState(configured=(1, 2))})
+_STATE = State({"m": state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))})
 
 
 def _catalog(etag: str) -> Catalog:
@@ -21,26 +22,49 @@ def test_an_upload_is_quiet_since_the_listing_that_first_showed_it_so() -> None:
     assert quiet.quiet_for("m", 31.0) == {}
 
 
-def test_only_time_in_which_the_server_answered_counts_as_waiting() -> None:
+def test_only_time_since_the_server_is_back_counts_as_waiting() -> None:
     watch = LoadWatch()
     loading = {"m": {1: VersionState.AVAILABLE, 2: VersionState.LOADING}}
     watch.observe(_STATE, loading, 0.0)
     watch.observe(_STATE, loading, 5.0)
+    assert watch.loading_for("m") == {2: 5.0}
     watch.observe(_STATE, None, 100.0)
     watch.observe(_STATE, loading, 200.0)
     watch.observe(_STATE, loading, 203.0)
-    assert watch.loading_for("m") == {2: 8.0}
+    assert watch.loading_for("m") == {2: 3.0}
 
 
-def test_a_server_that_goes_away_while_loading_is_counted_until_it_answers() -> None:
+def _die_while_loading(watch: LoadWatch, state: State, **loading: tuple[int, ...]) -> None:
+    watch.observe(state, {name: dict.fromkeys(n, VersionState.LOADING) for name, n in loading.items()}, 0.0)
+    watch.observe(state, None, 1.0)
+    watch.observe(state, None, 2.0)
+
+
+def test_a_version_is_blamed_when_the_server_dies_three_times_while_loading_it() -> None:
     watch = LoadWatch()
     for _ in range(2):
-        watch.observe(_STATE, {"m": {1: VersionState.AVAILABLE, 2: VersionState.LOADING}}, 0.0)
-        watch.observe(_STATE, None, 1.0)
-        watch.observe(_STATE, None, 2.0)
-    assert watch.losses("m") == {2: 2}
+        _die_while_loading(watch, _STATE, m=(1, 2))
+    assert watch.blamed("m") == {}
+    _die_while_loading(watch, _STATE, m=(1, 2))
+    assert watch.blamed("m") == {2: Blame(losses=3, along_with=0)}, "number 1 answered before"
     watch.observe(_STATE, {"m": {1: VersionState.AVAILABLE, 2: VersionState.AVAILABLE}}, 3.0)
-    assert watch.losses("m") == {}
+    assert watch.blamed("m") == {}
+
+
+def test_of_several_that_load_when_the_server_dies_only_the_newest_is_blamed() -> None:
+    watch = LoadWatch()
+    older = ModelState({1: stored(1, at=NOW)}, configured=(1,))
+    newer = ModelState({1: stored(1, at=NOW + 5)}, configured=(1,))
+    both = State({"older": older, "newer": newer})
+    for _ in range(3):
+        _die_while_loading(watch, both, older=(1,), newer=(1,))
+    assert watch.blamed("newer") == {1: Blame(losses=3, along_with=1)}
+    assert watch.blamed("older") == {}
+    without = State({"older": older})
+    for _ in range(3):
+        assert watch.blamed("older") == {}, "its count begins anew without the other"
+        _die_while_loading(watch, without, older=(1,))
+    assert watch.blamed("older") == {1: Blame(losses=3, along_with=0)}
 
 
 def test_numbers_that_are_no_longer_listed_are_forgotten() -> None:

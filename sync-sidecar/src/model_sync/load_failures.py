@@ -10,10 +10,9 @@ from edge_common.quantities import format_duration
 from edge_common.served_state import VersionState
 
 from model_sync.model_view import ModelView
+from model_sync.observations import Blame
 from model_sync.state import Rejection, StoredVersion
 from model_sync.verdicts import RejectedAt, verdict
-
-_LOSSES_THAT_BLAME = 3
 
 
 def load_failures(view: ModelView) -> Mapping[int, Rejection]:
@@ -40,10 +39,19 @@ def _failure(view: ModelView, number: int) -> str | None:
             f"the model server did not have it available within {format_duration(waited)}; "
             "make the model smaller or raise MODEL_SYNC_ACTIVATION_TIMEOUT"
         )
-    losses = view.server_losses.get(number, 0)
-    if losses >= _LOSSES_THAT_BLAME:
-        return f"the model server went away {losses} times while loading it; it is taken to be the cause"
-    return None
+    blame = view.blamed.get(number)
+    return None if blame is None else _accusation(blame)
+
+
+def _accusation(blame: Blame) -> str:
+    if not blame.along_with:
+        return (
+            f"the model server went away {blame.losses} times while loading it; it is taken to be the cause"
+        )
+    return (
+        f"the model server went away {blame.losses} times while loading it and {blame.along_with} more; the "
+        "newest is set aside first, to find the cause, and tried again by itself"
+    )
 
 
 def _verdict(view: ModelView, version: StoredVersion, reason: str) -> Rejection:

@@ -8,6 +8,7 @@ from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 
 from model_sync.catalog import RemoteModel, RemoteVersion
+from model_sync.observations import Blame
 from model_sync.state import ModelState, Rejection, StoredVersion
 
 
@@ -70,8 +71,8 @@ class ModelView:
     """Seconds since the settings in config.json are on trial."""
     loading_for: Mapping[int, float] = field(default_factory=dict)
     """Configured number -> seconds the reachable server has not had it AVAILABLE."""
-    server_losses: Mapping[int, int] = field(default_factory=dict)
-    """Configured number -> how often the server went away while loading it."""
+    blamed: Mapping[int, Blame] = field(default_factory=dict)
+    """Configured number -> why it is taken to be what ends the server."""
     rules: Rules = Rules()
 
     def upload(self, source: str) -> RemoteVersion | None:

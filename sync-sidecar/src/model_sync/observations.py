@@ -3,7 +3,8 @@
 After a restart all of it starts anew, which costs a little time and never a wrong decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from edge_common.served_state import ServedModels, VersionState
 
@@ -11,6 +12,19 @@ from model_sync.catalog import Catalog
 from model_sync.state import State
 
 _LOADING = frozenset({VersionState.START, VersionState.LOADING})
+_LOSSES_THAT_BLAME = 3
+
+_Key = tuple[str, int]
+"""Model and number."""
+
+
+@dataclass(frozen=True)
+class Blame:
+    """A version is taken to be what ends the server. `losses`: how often it went away while loading it."""
+
+    losses: int
+    along_with: int
+    """How many other versions that never answered either were loading then; any of them may be the cause."""
 
 
 class QuietUploads:
@@ -58,27 +72,33 @@ class Trials:
 
 
 class LoadWatch:
-    """How long the server has been loading each configured version, and how often it died of it."""
+    """How long the server has been loading each configured version, and of which it dies.
+
+    When it dies while several load, nobody can tell of which. Only the newest is blamed, and the others start
+    anew; so one after the other is set aside until the server lives, and a good version is soon back.
+    """
 
     def __init__(self) -> None:
         """Nothing seen yet."""
-        self._waited: dict[tuple[str, int], float] = {}
-        self._losses: dict[tuple[str, int], int] = {}
-        self._was_loading: set[tuple[str, int]] = set()
+        self._waited: dict[_Key, float] = {}
+        self._losses: dict[_Key, int] = {}
+        self._blamed: dict[_Key, Blame] = {}
+        self._was_loading: set[_Key] = set()
         self._last_seen: float | None = None
 
     def observe(self, state: State, served: ServedModels | None, now: float) -> None:
         """Take in one answer of the server, or None for its absence; `now` is monotonic.
 
-        Only time between two answers counts as waiting, so an absent server lets no version look slow.
+        Only time between two answers counts as waiting, and after an absence loads begin anew: a server that
+        was away lets no version look slow.
         """
         configured = {(name, number) for name, model in state.models.items() for number in model.configured}
         self._waited = {key: value for key, value in self._waited.items() if key in configured}
         self._losses = {key: value for key, value in self._losses.items() if key in configured}
+        self._blamed = {key: blame for key, blame in self._blamed.items() if key in configured}
         if served is None:
-            for key in self._was_loading & configured:
-                self._losses[key] = self._losses.get(key, 0) + 1
-            self._was_loading = set()
+            self._count_loss(state, self._was_loading & configured)
+            self._was_loading, self._waited = set(), {}
             self._last_seen = None
             return
         passed = 0.0 if self._last_seen is None else now - self._last_seen
@@ -87,8 +107,8 @@ class LoadWatch:
         for name, number in configured:
             version_state = served.get(name, {}).get(number)
             if version_state is VersionState.AVAILABLE:
-                self._waited.pop((name, number), None)
-                self._losses.pop((name, number), None)
+                for seen in (self._waited, self._losses, self._blamed):
+                    seen.pop((name, number), None)
             else:
                 self._waited[name, number] = self._waited.get((name, number), 0.0) + passed
                 if version_state in _LOADING:
@@ -98,6 +118,20 @@ class LoadWatch:
         """Number -> seconds that the server, while reachable, has not had it AVAILABLE."""
         return {number: waited for (name, number), waited in self._waited.items() if name == model}
 
-    def losses(self, model: str) -> Mapping[int, int]:
-        """Number -> how often the server went away while loading it."""
-        return {number: losses for (name, number), losses in self._losses.items() if name == model}
+    def blamed(self, model: str) -> Mapping[int, Blame]:
+        """Number -> why it is taken to be what ends the server."""
+        return {number: blame for (name, number), blame in self._blamed.items() if name == model}
+
+    def _count_loss(self, state: State, loading: Iterable[_Key]) -> None:
+        since = {
+            (name, number): state.model(name).stored[number].published_at
+            for name, number in loading
+            if number in state.model(name).stored and number not in state.model(name).confirmed
+        }
+        for key in since:
+            self._losses[key] = self._losses.get(key, 0) + 1
+        if not any(self._losses[key] >= _LOSSES_THAT_BLAME for key in since):
+            return
+        newest = max(since, key=lambda key: (since[key], key))
+        self._blamed[newest] = Blame(_LOSSES_THAT_BLAME, len(since) - 1)
+        self._losses = {}

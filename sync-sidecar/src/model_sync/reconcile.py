@@ -230,6 +230,6 @@ class Reconciler:
             checking_settings=performer.checks.is_running(name),
             trial_for=self._trials.running_for(name, bucket.clock.monotonic()),
             loading_for=server.loads.loading_for(name),
-            server_losses=server.loads.losses(name),
+            blamed=server.loads.blamed(name),
             rules=self.rules,
         )

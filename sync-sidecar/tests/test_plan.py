@@ -133,3 +133,23 @@ def test_actions_are_described_for_people() -> None:
     assert describe(Fetch("1")) == "fetch 1"
     assert describe(Reject("1", _refusal("1"))) == "reject 1: no"
     assert describe(Reject("1", None)) == "clear the verdict on 1"
+
+
+def test_what_answers_is_recorded_although_more_is_awaited() -> None:
+    uploads = (upload("1"), upload("2"))
+    model = state(stored(1), stored(2), configured=(1, 2))
+    one_answers = view(model, *uploads, served={**available(1), 2: VersionState.LOADING}, policy="all")
+    assert plan_model(one_answers).actions == (Confirm((1,)),)
+    known = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
+    restarted = view(known, *uploads, served={**available(2), 1: VersionState.LOADING}, policy="all")
+    assert plan_model(restarted).actions == (Confirm((1, 2)),), "what answered once stays recorded"
+
+
+def test_a_folder_that_answers_is_not_withdrawn_for_an_earlier_verdict_on_it() -> None:
+    verdict = Rejection(upload("1").upload_mark, "it was taken to be the cause", "server", NOW, 1, NOW)
+    model = state(stored(1), stored(2), configured=(2,), confirmed=(2,), rejections={"1": verdict})
+    uploads = (upload("1"), upload("2"))
+    still_answers = view(model, *uploads, served=available(1, 2))
+    assert Withdraw(1) not in plan_model(still_answers).actions
+    ended = view(model, *uploads, served={**available(2), 1: VersionState.END})
+    assert Withdraw(1) in plan_model(ended).actions

@@ -69,7 +69,7 @@ class EndTrial:
 
 @dataclass(frozen=True)
 class Confirm:
-    """Record that the server has everything AVAILABLE that is wished."""
+    """Record that the server has had these listed numbers AVAILABLE."""
 
     numbers: tuple[int, ...]
 

@@ -34,6 +34,9 @@ from model_sync.state import StoredVersion
 from model_sync.verdicts import RejectedAt
 from model_sync.version_policy import wanted_sources
 
+_ANSWERS = frozenset({VersionState.AVAILABLE, VersionState.UNLOADING})
+"""The server reads the files; an earlier verdict on them does not make them less in use."""
+
 
 @dataclass(frozen=True)
 class ModelPlan:
@@ -153,15 +156,15 @@ def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> It
         yield Configure(configured, settings if configured else {})
         return
     reached = wish.complete and wish.numbers == set(configured)
-    if reached and all(_state(view, number) is VersionState.AVAILABLE for number in configured):
-        if configured != view.state.confirmed:
-            yield Confirm(configured)
-        else:
-            yield from begin_of_trial(view)
-        for number in configured:
-            source = view.state.stored[number].source
-            if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):
-                yield Reject(source, None)
+    answering = {number for number in configured if _state(view, number) is VersionState.AVAILABLE}
+    if answering - set(view.state.confirmed):  # also while more is awaited, perhaps for long
+        yield Confirm(tuple(sorted(answering.union(view.state.confirmed))))
+    elif reached and answering == set(configured):
+        yield from begin_of_trial(view)
+    for number in sorted(answering):
+        source = view.state.stored[number].source
+        if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):
+            yield Reject(source, None)
 
 
 def _clearing(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
@@ -173,7 +176,11 @@ def _clearing(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Itera
             to = number_to_take(view, number)
             if to is not None:
                 yield Renumber(number, to)
-        elif number not in in_use and _refused(view, version, ever=True):
+        elif (
+            number not in in_use
+            and _state(view, number) not in _ANSWERS
+            and _refused(view, version, ever=True)
+        ):
             yield Withdraw(number)
         elif number in superfluous and has_ended(number, view.served):
             yield Delete(number)

@@ -79,7 +79,7 @@ class ModelState:
     configured: tuple[int, ...] = ()
     """Numbers in the model's entry of config.json, ascending; empty: the model has no entry."""
     confirmed: tuple[int, ...] = ()
-    """Numbers that the server had AVAILABLE when the last change was completed."""
+    """Those of them that the server has had AVAILABLE; what answered once is not blamed later."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Serving settings in the model's entry of config.json."""
     last_number: int = 0

@@ -72,3 +72,13 @@ def test_nothing_is_gone_that_the_last_listing_had_or_that_was_there_within_the_
                 seen[model, source] = now
         for key in _gone(absences, now):
             assert now - seen[key] >= _GRACE
+
+
+def test_an_outage_between_two_empty_listings_does_not_count_as_time_in_which_they_agree() -> None:
+    seen = Absences().after_listing(Catalog(), [("m", "1")], 0.0)
+    seen = seen.after_failure(500.0, hold=600.0)
+    seen = seen.after_listing(Catalog(), [("m", "1")], 700.0)
+    assert seen.doubt(700.0, 600.0) is not None
+    assert seen.gone(700.0, grace=60.0, hold=600.0) == frozenset()
+    assert seen.gone(1100.0, grace=60.0, hold=600.0) == {("m", "1")}
+    assert seen.after_failure(1200.0, hold=600.0) == seen, "what is believed already stays so"

@@ -70,6 +70,7 @@ class BucketWatch:
                 catalog = build_catalog(self.store.list_objects(), self.prefix, self.catalog)
         except EdgeError as error:
             self.cycle = Cycle(attempt, self.cycle.last_success, error, self.cycle.failures + 1)
+            self._absences = self._absences.after_failure(self.clock.monotonic(), self.hold)
             self.hurry(min(_FIRST_RETRY * 2 ** min(self.cycle.failures - 1, 16), self.poll_interval))
             self.metrics.listings.labels(result="error").inc()
             told = self.cycle.failures & (self.cycle.failures - 1) == 0  # the 1st, 2nd, 4th, 8th ... time

@@ -5,7 +5,7 @@ and last a grace time, and a listing that is empty or lost more than half of the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model_sync.catalog import Catalog
 
@@ -45,6 +45,14 @@ class Absences:
         suspicious = bool(known) and (catalog.objects == 0 or 2 * len(lost) > len(known))
         since = (self.suspicious_since if self.suspicious_since is not None else now) if suspicious else None
         return Absences(missing, since, len(lost), len(known))
+
+    def after_failure(self, now: float, hold: float) -> "Absences":
+        """The same after a listing that failed: what was doubted until now is doubted anew.
+
+        Else two empty answers with an outage between them would pass for a removal that lasts.
+        """
+        doubted = self.doubt(now, hold) is not None
+        return replace(self, suspicious_since=now) if doubted else self
 
     def doubt(self, now: float, hold: float) -> str | None:
         """Why no removal is believed at the moment; None when the listings are believable."""

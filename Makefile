@@ -47,8 +47,9 @@ conformance: setup ## Hold ovms-lite against the recorded answers of the real se
 faults: setup minio ## Kill, fill, cut and corrupt the sidecar's work against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults $(ARGS)
 
-soak: setup minio ## Random faults for MINUTES (30) with a printed seed
+soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with printed seeds
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} PYTHONPATH=tests/support $(BIN)/python -m soak --minutes $${MINUTES:-30}
+	PYTHONPATH=tests/support $(BIN)/python -m simulated_life --hours 168
 
 models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models

@@ -24,6 +24,18 @@ class MortalVolume(Volume):
         super().save_state(state)
         self.moment("after state")
 
+    def set_aside_state(self) -> Path:
+        self.moment("before setting the state aside")
+        return super().set_aside_state()
+
+    def empty_trash(self) -> None:
+        self.moment("before emptying the trash")
+        super().empty_trash()
+
+    def forget_model(self, model: str) -> None:
+        self.moment("before forgetting a model")
+        super().forget_model(model)
+
     def save_config(self, content: bytes) -> None:
         self.moment("before config")
         super().save_config(content)

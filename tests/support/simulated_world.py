@@ -4,42 +4,41 @@ Real: Reconciler, Performer, FetchJobs, Fetcher, Staging, recovery, and a volume
 bucket, the model server, time, threads, and the moments of death.
 """
 
-import hashlib
 import random
+from collections import deque
 from pathlib import Path
 
 from edge_common.errors import RetryableError
 from edge_common.model_card import VersionPolicy
-from edge_common.served_state import VersionState
-from fake_ovms import MODEL_FILE, FakeOvms
+from fake_ovms import FakeOvms
 from hand_clock import HandClock
 from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
+from model_sync.actions import describe
 from model_sync.bucket_watch import BucketWatch
 from model_sync.fetch import Fetcher
 from model_sync.fetch_jobs import FetchJobs
-from model_sync.judge import Phase
 from model_sync.metrics import Metrics
 from model_sync.model_cards import ModelCards
 from model_sync.model_view import Rules
-from model_sync.ovms_config import configured_versions
 from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
 from model_sync.server_watch import ServerWatch
 from model_sync.serving_cards import ServingCards
 from model_sync.settings_checks import SettingsChecks
-from model_sync.status import report_model
 from model_sync.volume_space import VolumeSpace
 from mortal_volume import KilledError, MortalVolume, disk_full
+from simulated_promises import Promises
 
 GRACE, HOLD = 20.0, 90.0
 RULES = Rules(settle=5.0, activation_timeout=40.0, first_retry=30.0, longest_retry=240.0)
-_NEEDS_REASON = frozenset({Phase.WAITING, Phase.REJECTED, Phase.HELD})
+_LAST_MOMENTS = 40
+_DIES_IN_START = 0.2
 
 
 class World:
-    """The sidecar and its surroundings; every check raises AssertionError with what was broken."""
+    """The sidecar and its surroundings; AssertionError is raised as soon as a promise is broken."""
 
     def __init__(self, root: Path, seed: int, policy: VersionPolicy) -> None:
         self.random = random.Random(seed)
@@ -56,13 +55,20 @@ class World:
         self.present: set[tuple[str, str]] = set()
         """Model and source that the bucket really had when it was last listed."""
         self.seen_last: dict[tuple[str, str], float] = {}
-        self.deaths = 0
-        self._config = configured_versions(b"")
+        self.uploaded: set[bytes] = set()
+        """The content of every model file that was ever in the bucket."""
+        self.grace = GRACE
+        self.steps = self.deaths = self.refusals = 0
+        self.last_moments: deque[str] = deque(maxlen=_LAST_MOMENTS)
+        self.promises = Promises(self)
+        self.ovms.on_half_read = self.promises.half_read
         self.volume.prepare()
         self.reconciler = self._new_sidecar()
 
     def step(self, *, look: bool) -> None:
         """One step of the loop; a death in it is followed by a new start."""
+        self.steps += 1
+        self.note(f"step {'with a listing' if look else ''}")
         try:
             self.reconciler.step(look=look)
         except KilledError:
@@ -70,30 +76,39 @@ class World:
             self.restart_sidecar()
         except OSError:
             return  # as `service` does: told, and tried again
-        self._check_reasons()
-        self._check_served_content()
+        self.promises.after_step()
 
     def poll(self) -> None:
         """One poll of the server; nothing that is listed may disappear by it."""
-        before = self._answering()
+        before = self.promises.answering()
         starts = self.ovms.starts if self.ovms.up else -1
         self.ovms.poll()
         if self.ovms.up and self.ovms.starts == starts:
-            for name, numbers in before.items():
-                lost = numbers & set(self._config.get(name, ())) - self._answering().get(name, set())
-                assert not lost, f"the server retired {name} {lost}, which config.json lists"
+            self.promises.after_poll(before)
 
     def restart_sidecar(self) -> None:
-        """End the process without a goodbye and start another."""
+        """End the process without a goodbye and start another, which may die in its recovery, too."""
         while True:
             try:
-                self.dies_in = self.refuses_in = None
+                self.refuses_in = None
+                self.dies_in = self.random.randrange(1, 8) if self.random.random() < _DIES_IN_START else None
                 self.jobs = WhenTold()
                 self.reconciler = self._new_sidecar()
                 self.reconciler.performer.write_config()
             except KilledError:
+                self.deaths += 1
                 continue
+            self.dies_in = None
             return
+
+    def note(self, what: str) -> None:
+        """Remember `what` for the report of a failure."""
+        self.last_moments.append(f"{self.clock.passed:.1f} s: {what}")
+
+    def plans(self) -> list[str]:
+        """What the sidecar is about to do, for the report of a failure."""
+        plans = self.reconciler.plans.items()
+        return [f"plan for {name}: {describe(action)}" for name, plan in plans for action in plan.actions]
 
     def _new_sidecar(self) -> Reconciler:
         cards = ModelCards(self.store)
@@ -121,7 +136,8 @@ class World:
         self.seen_last |= dict.fromkeys(self.present, self.clock.monotonic())
 
     def _moment(self, what: str) -> None:
-        self._check_volume(what)
+        self.note(what)
+        self.promises.after_change(what)
         if self.dies_in is not None:
             self.dies_in -= 1
             if self.dies_in <= 0:
@@ -131,44 +147,5 @@ class World:
             self.refuses_in -= 1
             if self.refuses_in <= 0:
                 self.refuses_in = None
+                self.refusals += 1
                 raise disk_full()
-
-    def _check_volume(self, what: str) -> None:
-        """Whatever config.json lists is there and whole; nothing that answers is unlisted too early."""
-        listed = configured_versions(self.volume.load_config() or b"")
-        for name, numbers in listed.items():
-            for number in numbers:
-                folder = self.volume.version_folder(name, number)
-                assert (folder / MODEL_FILE).is_file(), f"{what}: {name}/{number} is listed and not there"
-        for name, before in self._config.items():
-            answering = set(before) & self._answering().get(name, set())
-            if answering and not answering & set(listed.get(name, ())):
-                self._check_removal(name, answering, what)
-        self._config = listed
-
-    def _check_removal(self, name: str, numbers: set[int], what: str) -> None:
-        assert not any(model == name for model, _ in self.present), f"{what}: {name} unlisted in the bucket"
-        for number in numbers:
-            source = self.reconciler.performer.state.model(name).stored[number].source
-            absent = self.clock.monotonic() - self.seen_last[name, source]
-            assert absent >= GRACE, f"{what}: {name} {source} unlisted {absent} s after its removal"
-
-    def _answering(self) -> dict[str, set[int]]:
-        return {
-            name: {number for number, state in versions.items() if state is VersionState.AVAILABLE}
-            for name, versions in self.ovms.states.items()
-        }
-
-    def _check_served_content(self) -> None:
-        state = self.reconciler.performer.state
-        for name, numbers in self._answering().items():
-            for number in numbers & set(state.model(name).configured):
-                digest = hashlib.sha256(self.ovms.loaded[name, number]).hexdigest()
-                recorded = {file.path: file.sha256 for file in state.model(name).stored[number].files}
-                assert recorded[MODEL_FILE] == digest, f"{name}/{number} answers with other content"
-
-    def _check_reasons(self) -> None:
-        for name, view in self.reconciler.views.items():
-            for row in report_model(view, self.reconciler.plans[name]):
-                told = row.reason or row.phase not in _NEEDS_REASON
-                assert told, f"{name} {row.source} is {row.phase} without a reason"

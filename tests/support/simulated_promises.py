@@ -1,0 +1,156 @@
+"""What must never happen, whatever fails: checked on the simulated world after every change and every step.
+
+The numbers are those of the platform's design: 1 nothing half-written or changing under the server, 2 nothing
+that serves goes before its replacement answers, 3 nothing is deleted because of an error or an empty answer,
+4 no model harms another, 5 nobody has to guess why a version is not served.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_common.served_state import VersionState
+from fake_ovms import MODEL_FILE
+from model_sync.judge import Phase
+from model_sync.ovms_config import configured_versions
+from model_sync.status import report_model
+
+if TYPE_CHECKING:
+    from simulated_world import World
+
+STEADY = "steady"
+"""A model that is uploaded once and never touched; whatever is done to the others must not concern it."""
+_NEEDS_REASON = frozenset({Phase.WAITING, Phase.REJECTED, Phase.HELD})
+_LONGEST_SILENCE = 900.0
+"""Simulated seconds after which a version that is not served needs a reason in whatever state it is."""
+
+
+@dataclass
+class Promises:
+    """The checks; each raises AssertionError that begins with the number of what was broken."""
+
+    world: "World"
+    listed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """What config.json listed at the last look."""
+    _answered: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Folders that are on the volume and were served -> their source."""
+    _steady_inode: int | None = None
+    _silent_since: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def after_change(self, what: str) -> None:
+        """After each change on the volume; `what` names it."""
+        content = self.world.volume.load_config() or b'{"model_config_list": []}'
+        assert "model_config_list" in json.loads(content), f"1: {what}: config.json is half-written"
+        listed = configured_versions(content)
+        self._check_whole(listed, what)
+        for name, before in self.listed.items():
+            answering = set(before) & self.answering().get(name, set())
+            if answering and not answering & set(listed.get(name, ())):
+                self._check_removal(name, answering, f"2: {what}")
+            for number in set(before) - set(listed.get(name, ())):
+                if self._is_gone(
+                    name, number
+                ):  # its folder may go, even if a new upload has its name by then
+                    self._answered.pop((name, number), None)
+        self.listed = listed
+        self._check_deletions(what)
+
+    def after_step(self) -> None:
+        """After each step of the sidecar's loop."""
+        self._check_served_content()
+        self._check_steady()
+        self._check_reasons()
+
+    def after_poll(self, before: Mapping[str, set[int]]) -> None:
+        """After the server has read config.json again; `before` is what answered until then."""
+        for name, numbers in before.items():
+            lost = numbers & set(self.listed.get(name, ())) - self.answering().get(name, set())
+            assert not lost, f"2: the server retired {name} {lost}, which config.json lists"
+
+    def half_read(self, what: str) -> None:
+        """The server met a folder without a whole model."""
+        raise AssertionError(f"1: the server read {what}, which is not whole")
+
+    def answering(self) -> dict[str, set[int]]:
+        """Model -> numbers that the server has AVAILABLE."""
+        return {
+            name: {number for number, state in versions.items() if state is VersionState.AVAILABLE}
+            for name, versions in self.world.ovms.states.items()
+        }
+
+    def _check_whole(self, listed: Mapping[str, tuple[int, ...]], what: str) -> None:
+        for name, numbers in listed.items():
+            for number in numbers:
+                file = self.world.volume.version_folder(name, number) / MODEL_FILE
+                assert file.is_file(), f"1: {what}: {name}/{number} is listed and not there"
+                assert file.read_bytes() in self.world.uploaded, f"1: {what}: {name}/{number} is not whole"
+
+    def _check_removal(self, name: str, numbers: set[int], what: str) -> None:
+        world = self.world
+        assert not any(model == name for model, _ in world.present), f"{what}: {name} unlisted in the bucket"
+        for number in numbers:
+            source = world.reconciler.performer.state.model(name).stored[number].source
+            absent = world.clock.monotonic() - world.seen_last[name, source]
+            assert absent >= world.grace, f"{what}: {name} {source} unlisted {absent} s after its removal"
+
+    def _check_deletions(self, what: str) -> None:
+        for key in [key for key in self._answered if not self.world.volume.version_folder(*key).exists()]:
+            name = key[0]
+            allowed = self._is_gone(*key) or any(
+                (name, number) in self._answered for number in self.listed.get(name, ()) if number != key[1]
+            )
+            assert allowed, f"3: {what}: {name}/{key[1]} was deleted, and nothing has replaced it"
+            self._answered.pop(key)
+
+    def _is_gone(self, name: str, number: int) -> bool:
+        """Whether what was served as `number` has been missing in the bucket for long enough."""
+        source = self._answered.get((name, number))
+        if source is None or (name, source) in self.world.present:
+            return False
+        return self.world.clock.monotonic() - self.world.seen_last[name, source] >= self.world.grace
+
+    def _check_served_content(self) -> None:
+        state = self.world.reconciler.performer.state
+        for name, numbers in self.answering().items():
+            for number in numbers:
+                loaded = self.world.ovms.loaded[name, number]
+                file = self.world.volume.version_folder(name, number) / MODEL_FILE
+                assert file.is_file(), f"1: {name}/{number} answers, and its folder is gone"
+                assert file.read_bytes() == loaded, f"1: {name}/{number} changed under the server"
+                version = state.model(name).stored.get(number)
+                if version is not None:
+                    recorded = {entry.path: entry.sha256 for entry in version.files}[MODEL_FILE]
+                    assert recorded == hashlib.sha256(loaded).hexdigest(), f"1: {name}/{number} is another"
+                    if number in self.listed.get(name, ()):
+                        self._answered[name, number] = version.source
+
+    def _check_steady(self) -> None:
+        world = self.world
+        file = world.volume.version_folder(STEADY, 1) / MODEL_FILE
+        if self._steady_inode is None:
+            answers = 1 in self.answering().get(STEADY, set())
+            self._steady_inode = file.stat().st_ino if answers else None
+            return
+        assert self.listed.get(STEADY) == (1,), f"4: {STEADY} is listed as {self.listed.get(STEADY)}"
+        assert file.stat().st_ino == self._steady_inode, f"4: the folder of {STEADY} was replaced"
+        rejected = world.reconciler.performer.state.model(STEADY).rejections
+        assert not rejected, f"4: {STEADY} was rejected: {rejected}"
+
+    def _check_reasons(self) -> None:
+        now, silent = self.world.clock.monotonic(), {}
+        reconciler = self.world.reconciler
+        for name, view in reconciler.views.items():
+            rows = report_model(view, reconciler.plans[name])
+            missing = set(view.remote.versions if view.remote else ()) - {row.source for row in rows}
+            assert not missing, f"5: nothing is said about {name} {missing}"
+            for row in rows:
+                told = row.reason or row.phase not in _NEEDS_REASON
+                assert told, f"5: {name} {row.source} is {row.phase} without a reason"
+                if not row.reason and row.phase is not Phase.SERVING:
+                    key = (name, row.source)
+                    silent[key] = self._silent_since.get(key, now)
+                    passed = now - silent[key]
+                    assert passed < _LONGEST_SILENCE, f"5: {key} {row.phase} for {passed} s without a reason"
+        self._silent_since = silent

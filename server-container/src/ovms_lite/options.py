@@ -87,6 +87,7 @@ class ServerOptions:
     cors: Cors = Cors()
     cache_dir: Path | None = None
     cpu_extension: Path | None = None
+    load_check: bool = False
 
     @property
     def grpc_port(self) -> int:

@@ -18,7 +18,7 @@ from edge_common.served_state import VersionState
 from ovms_lite.catalogue import Catalogue, ModelRecord, VersionRecord
 from ovms_lite.config_source import ConfigSource
 from ovms_lite.errors import Fault, LoadError, RequestError
-from ovms_lite.loading import ModelLoader
+from ovms_lite.load_check import Loader
 from ovms_lite.model_config import ModelConfig
 from ovms_lite.reload_plan import Listing, versions_to_load, versions_to_retire
 from ovms_lite.repeated_failures import RepeatedFailures
@@ -46,9 +46,7 @@ class CycleOutcome:
 class Reloader:
     """Runs cycles. `source` gives config.json; `thread` runs what blocks."""
 
-    def __init__(
-        self, catalogue: Catalogue, source: ConfigSource, loader: ModelLoader, thread: Executor
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, source: ConfigSource, loader: Loader, thread: Executor) -> None:
         self._catalogue = catalogue
         self._source = source
         self._loader = loader

@@ -20,6 +20,7 @@ from ovms_lite.catalogue import Catalogue
 from ovms_lite.config_source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
 from ovms_lite.inference import Inference
+from ovms_lite.load_check import CheckedLoader, Loader
 from ovms_lite.loading import ModelLoader
 from ovms_lite.metrics import Metrics
 from ovms_lite.model_config import MonitoringConfig
@@ -69,6 +70,13 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
     return source, flags if in_file is None else in_file
 
 
+def _loader(options: ServerOptions) -> Loader:
+    loader = ModelLoader(options.cache_dir, options.cpu_extension)
+    if not options.load_check:
+        return loader
+    return CheckedLoader(loader, (options.cache_dir, options.cpu_extension))
+
+
 @dataclass(slots=True)
 class _Server:
     options: ServerOptions
@@ -83,8 +91,7 @@ class _Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         catalogue = Catalogue()
-        loader = ModelLoader(self.options.cache_dir, self.options.cpu_extension)
-        reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
+        reloader = Reloader(catalogue, self.source, _loader(self.options), self.loading_thread)
         decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
         inference = Inference(catalogue, self.metrics, decoders)
         rest = RestServer(

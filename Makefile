@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup lint format test integration conformance faults soak demo up down minio models bench bench-server bench-sync clean
+.PHONY: help setup lint format test integration conformance faults soak demo up down minio models browser screenshots bench bench-server bench-sync clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio'
+	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser'
 
 integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
@@ -53,6 +53,12 @@ soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with
 
 models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
+
+browser: setup ## Use the client's page in Chromium (needs chromium)
+	$(BIN)/pytest -n $(JOBS) -m browser tests/browser
+
+screenshots: setup models ## Make the pictures of the client's README (needs chromium)
+	$(BIN)/python client-container/docs/make_screenshots.py
 
 demo: setup ## Show the whole platform once: upload, classify, swap, reject, remove
 	$(BIN)/edge-stack demo $(DEMO_FLAGS)

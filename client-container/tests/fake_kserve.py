@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -222,12 +221,3 @@ def _index(fake: FakeKServe) -> list[dict[str, str]]:
         for name, model in fake.models.items()
         for version in model.versions
     ]
-
-
-def wait_until(holds: Any, *, within: float = 20.0) -> None:
-    """Return when `holds()` is true; fails the test when it never is."""
-    deadline = time.monotonic() + within
-    while not holds():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"still not so after {within} s")
-        time.sleep(0.01)

@@ -15,7 +15,8 @@ from car_client.sources.folder import FolderSource
 from car_client.watch import Watch
 from edge_common.errors import RetryableError
 from edge_common.pictures.decode import PictureLimits
-from fake_kserve import FakeKServe, FakeModel, wait_until
+from eventually import wait_until
+from fake_kserve import FakeKServe, FakeModel
 from made_pictures import jpeg
 
 CARD = {"schema": 1, "input": {"color": "BGR"}, "output": {"labels": ["blue", "green", "red"]}}

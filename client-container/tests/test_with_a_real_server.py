@@ -2,14 +2,11 @@
 
 import json
 import signal
-import socket
 import subprocess
-import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,64 +15,11 @@ from car_client.inference.classifier import Classification
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
 from edge_common.pictures.decode import decode_picture
-from fake_kserve import FakeKServe, FakeModel, wait_until
+from eventually import wait_until
+from fake_kserve import FakeKServe, FakeModel
 from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain
-
-PROGRAMS = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class ModelServer:
-    """`ovms-lite` over a repository; may be ended and started again on the same port."""
-
-    def __init__(self, repository: Path) -> None:
-        self.repository = repository
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> Self:
-        with (self.repository / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    PROGRAMS / "ovms-lite",
-                    *("--config_path", self.repository / "config.json", "--rest_port", str(self.port)),
-                    *("--rest_bind_address", "127.0.0.1", "--file_system_poll_wait_seconds", "0"),
-                ],
-                stdout=log,
-                stderr=log,
-            )
-        wait_until(self.is_ready, within=60)
-        return self
-
-    def is_ready(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise AssertionError(f"the server ended: {(self.repository / 'server.log').read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(f"{self.url}/v2/health/ready", timeout=2) as answer:  # noqa: S310 - our own address
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def serve(self, **versions: list[int]) -> None:
-        """Serve exactly these versions, and return when the server does."""
-        write_config(self.repository, versions)
-        request = urllib.request.Request(f"{self.url}/v1/config/reload", method="POST", data=b"")  # noqa: S310 - our own address
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
-            assert answer.status == 200
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=20)
+from real_model_server import PROGRAMS, ModelServer
 
 
 @pytest.fixture

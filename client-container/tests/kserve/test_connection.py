@@ -11,7 +11,8 @@ from car_client.errors import (
 )
 from car_client.kserve import connection as connection_module
 from car_client.kserve.connection import Answer, Connection
-from fake_kserve import FakeKServe, FakeModel, wait_until
+from eventually import wait_until
+from fake_kserve import FakeKServe, FakeModel
 
 INFER = "/v2/models/m/infer"
 

@@ -17,7 +17,8 @@ from car_client.web.broadcast import Broadcast
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.pictures.decode import PictureLimits
-from fake_kserve import FakeKServe, FakeModel, wait_until
+from eventually import wait_until
+from fake_kserve import FakeKServe, FakeModel
 from made_pictures import encoded, jpeg, plain
 from openapi_spec_validator import validate
 

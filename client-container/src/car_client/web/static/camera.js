@@ -26,8 +26,8 @@ async function open(tell) {
   }
   video.srcObject = stream;
   dialog.showModal();
-  await video.play();
   byId("camera-take").focus();
+  video.play().catch(() => {}); // it is interrupted when the dialog is closed before the first image
 }
 
 function snap(take) {

@@ -16,4 +16,6 @@ function section(path, method, operation) {
   return make("section", { className: "panel" }, ...parts);
 }
 
-const definitions = (rows) => make("dl", {}, ...rows.flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));
+function definitions(rows) {
+  return make("dl", {}, ...rows.flatMap(([term, text]) => [make("dt", {}, term), make("dd", {}, text)]));
+}

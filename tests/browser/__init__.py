@@ -1,0 +1,1 @@
+"""The page of car-client in a real browser; needs Chromium."""

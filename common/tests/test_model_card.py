@@ -7,6 +7,7 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import (
     MAX_BYTES,
     ModelCard,
+    Sample,
     card_as_mapping,
     card_from_mapping,
     parse_card,
@@ -158,3 +159,16 @@ def test_the_mark_that_windows_editors_write_is_no_part_of_a_label() -> None:
 def test_labels_that_are_no_text_are_refused() -> None:
     with pytest.raises(RejectedError, match="not UTF-8"):
         read_labels(b"\xff\xfe")
+
+
+@pytest.mark.parametrize("schema", ["true", "1.0", "'1'", "2"])
+def test_only_the_whole_number_one_is_schema_one(schema: str) -> None:
+    with pytest.raises(RejectedError, match="schema"):
+        parse_card(f"schema: {schema}\n".encode(), "model.yaml")
+
+
+def test_a_sample_names_a_picture_and_perhaps_what_it_shows() -> None:
+    card = parse_card(b"schema: 1\nsample: {picture: sample.jpg, label: pickup}\n", "model.yaml")
+    assert card.sample == Sample(picture="sample.jpg", label="pickup")
+    with pytest.raises(RejectedError, match=r"sample.picture"):
+        parse_card(b"schema: 1\nsample: {label: pickup}\n", "model.yaml")

@@ -31,6 +31,16 @@ def write_onnx(folder: Path, *, classes: int = 3) -> Path:
     return folder
 
 
+def write_colour_classifier(folder: Path, *, size: int = 8, gain: float = 1.0) -> Path:
+    """An IR: float image [1,3,size,size] in, the mean of each channel times `gain` out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image = ops.parameter([1, 3, size, size], np.float32, name="image")
+    means = ops.reduce_mean(image, np.array([2, 3], np.int64), keep_dims=False)
+    scores = ops.multiply(means, ops.constant(np.full((1, 3), gain, np.float32)))
+    ov.save_model(ov.Model([scores], [image]), folder / "model.xml", compress_to_fp16=False)
+    return folder
+
+
 def write_ir(folder: Path, *, values: int = 4096) -> Path:
     """A version folder with an IR whose weights lie in `model.bin`."""
     folder.mkdir(parents=True, exist_ok=True)

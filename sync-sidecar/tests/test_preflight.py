@@ -1,12 +1,13 @@
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_common.errors import RejectedError
+from edge_common.errors import RejectedError, RetryableError
 from model_sync.preflight import ModelFacts, Preflight
 from model_sync.transfer import CancelledError
 from model_sync.warm_preflight import WarmPreflight
@@ -61,32 +62,57 @@ def test_a_model_that_needs_more_memory_than_allowed_is_rejected(tmp_path: Path)
         _check(write_onnx(tmp_path), memory=64 * 1024**2)
 
 
+def _stand_in(then: str, *, timeout: float = 30) -> Preflight:
+    """A child that reads its request, says so, and does something else than loading a model."""
+    code = f"import os, sys, time; sys.stdin.readline(); print(flush=True); {then}"
+    return Preflight(timeout=timeout, memory=_MEMORY, command=[sys.executable, "-c", code])
+
+
+@pytest.mark.parametrize(
+    ("then", "sentence"),
+    [
+        ("os.kill(os.getpid(), 9)", "more memory than this machine could give"),
+        ("os.kill(os.getpid(), 11)", r"crashes OpenVINO .*SIGSEGV"),
+        ("os.kill(os.getpid(), 24)", "more processor time than preflight allows"),
+        ("sys.exit(3)", r"could not be loaded within 8.0 GiB of memory \(exit code 3\)"),
+    ],
+)
+def test_how_the_child_died_of_a_model_becomes_a_sentence(tmp_path: Path, then: str, sentence: str) -> None:
+    with _stand_in(then) as child:
+        with pytest.raises(RejectedError, match=sentence):
+            child.check(tmp_path, {}, cancelled=threading.Event())
+        assert not child.usable
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_child_that_dies_before_it_reads_its_request_is_not_blamed_on_the_model(
+    child: Preflight, tmp_path: Path, death: signal.Signals
+) -> None:
+    os.kill(child._child.pid, death)
+    with pytest.raises(
+        RetryableError, match=f"ended \\({death.name}\\) before it read the request, .* not at fault"
+    ):
+        child.check(tmp_path, {}, cancelled=threading.Event())
+
+
+def test_a_child_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    with (
+        _stand_in("time.sleep(60)", timeout=1.5) as child,
+        pytest.raises(RejectedError, match=r"longer than 1.5 s .* MODEL_SYNC_PREFLIGHT_TIMEOUT"),
+    ):
+        child.check(tmp_path, {}, cancelled=threading.Event())
+
+
+def test_a_child_that_does_not_even_start_is_tried_again(child: Preflight, tmp_path: Path) -> None:
+    os.kill(child._child.pid, signal.SIGSTOP)
+    with pytest.raises(RetryableError, match="did not start within 100 ms"):
+        child.check(tmp_path, {}, cancelled=threading.Event())
+
+
 @pytest.fixture
 def child() -> Iterator[Preflight]:
     with Preflight(timeout=0.1, memory=_MEMORY) as made:
         yield made
-
-
-@pytest.mark.parametrize(
-    ("death", "sentence"),
-    [
-        (signal.SIGKILL, "more memory than this machine could give"),
-        (signal.SIGSEGV, r"crashes OpenVINO .*SIGSEGV"),
-    ],
-)
-def test_how_the_child_died_becomes_a_sentence(
-    child: Preflight, tmp_path: Path, death: int, sentence: str
-) -> None:
-    os.kill(child._child.pid, death)
-    with pytest.raises(RejectedError, match=sentence):
-        child.check(tmp_path, {}, cancelled=threading.Event())
-    assert not child.usable
-
-
-def test_a_child_that_takes_too_long_is_given_up(child: Preflight, tmp_path: Path) -> None:
-    os.kill(child._child.pid, signal.SIGSTOP)
-    with pytest.raises(RejectedError, match=r"longer than 100 ms .* MODEL_SYNC_PREFLIGHT_TIMEOUT"):
-        child.check(tmp_path, {}, cancelled=threading.Event())
 
 
 def test_a_check_can_be_cancelled(child: Preflight, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
 
 from edge_common.errors import RejectedError
 
@@ -135,18 +135,35 @@ class Limits(Section):
     """A top-1 below this is shown as "not sure"."""
 
 
+class Sample(Section):
+    """A picture that the model is tried with before it is served."""
+
+    picture: Annotated[StrictStr, Field(min_length=1)]
+    """Name of the picture's file beside the card."""
+    label: StrictStr | None = None
+    """What the model must say of it first; None: any finite answer will do."""
+
+
+def _whole_number(value: object) -> object:
+    """`schema: true` and `schema: 1.0` equal 1 in Python, and say nothing of a schema."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"must be the whole number 1, not {value!r}")
+
+
 class ModelCard(Section):
     """The whole card; `schema: 1` is required so that a later schema can be told apart."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = Field(alias="schema")
     task: Literal["image-classification"] = "image-classification"
     description: str = ""
     input: ImageInput = ImageInput()
     output: ClassOutput = ClassOutput()
     serving: Serving = Serving()
     limits: Limits = Limits()
+    sample: Sample | None = None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -41,9 +41,17 @@ def read_card(content: bytes, where: str, read_beside: Callable[[str], bytes | N
     Raises RejectedError that names the card, and the key or the labels file at fault.
     """
     card = parse_card(content, where)
+    labels = _labels(card, where, read_beside)
+    _check_sample(card, labels, where)
+    return EffectiveCard(card, labels)
+
+
+def _labels(
+    card: ModelCard, where: str, read_beside: Callable[[str], bytes | None]
+) -> tuple[str, ...] | None:
     named = card.output.labels
     if not isinstance(named, str):
-        return EffectiveCard(card, named)
+        return named
     problem = path_problem(named)
     if problem is not None:
         raise RejectedError(f"{where}: output.labels {quoted(named)} cannot be read: {problem}")
@@ -55,7 +63,22 @@ def read_card(content: bytes, where: str, read_beside: Callable[[str], bytes | N
     labels = tuple(read_labels(text))
     if not labels:
         raise RejectedError(f"the labels file {quoted(named)} is empty; write one label a line")
-    return EffectiveCard(card, labels)
+    return labels
+
+
+def _check_sample(card: ModelCard, labels: tuple[str, ...] | None, where: str) -> None:
+    if card.sample is None:
+        return
+    problem = path_problem(card.sample.picture)
+    if problem is not None:
+        raise RejectedError(
+            f"{where}: sample.picture {quoted(card.sample.picture)} cannot be read: {problem}"
+        )
+    label = card.sample.label
+    if label is not None and label not in (labels or ()):
+        raise RejectedError(
+            f"{where}: sample.label {quoted(label)} is not among the labels; correct it, or output.labels"
+        )
 
 
 def serving_in(card: bytes | None) -> Serving:

@@ -22,6 +22,7 @@ from model_sync.object_names import CHECKSUMS_NAME
 from model_sync.object_store import ObjectStore
 from model_sync.ovms_config import serving_settings
 from model_sync.preflight import Preflight
+from model_sync.sample_picture import place_sample
 from model_sync.staging import Staging
 from model_sync.state import StoredFile
 from model_sync.transfer import CorruptTransferError, digest_file, download
@@ -100,7 +101,8 @@ class Fetcher:
                 progress.phase = "preflight"
                 effective = card or model_card
                 settings = serving_settings(effective.card.serving) if effective else {}
-                facts = child.check(staging.tree, settings, cancelled=cancelled)
+                sample = place_sample(self.store, remote, upload, staging, effective)
+                facts = child.check(staging.tree, settings, sample=sample, cancelled=cancelled)
                 problem = label_problem(effective, facts.classes) if effective else None
                 if problem is not None:
                     raise RejectedError(problem)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,16 @@ from typing import Any, Self
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.quantities import format_duration, format_size
 
+from model_sync.sample_picture import SamplePicture
 from model_sync.transfer import CancelledError
 from model_sync.upload_gate import IncompleteError
 
 _POLL = 0.1
 _CHUNK = 64 * 1024
 _MAX_ANSWER = 1024 * 1024
+_LINES = 2
+"""An empty one when the child has read the request, then its answer."""
+CHILD = (sys.executable, "-P", "-m", "model_sync.preflight_child")
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,12 @@ class ModelFacts:
 class Preflight:
     """One child, started early so that it imports OpenVINO while the files are still on their way."""
 
-    def __init__(self, *, timeout: float, memory: int) -> None:
-        """`timeout` in seconds for the check itself, `memory` in bytes of address space."""
+    def __init__(self, *, timeout: float, memory: int, command: Sequence[str] = CHILD) -> None:
+        """`timeout` in seconds for the check itself, `memory` in bytes of address space of the child."""
         self._timeout = timeout
         self._memory = memory
         self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "model_sync.preflight_child"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -84,8 +88,15 @@ class Preflight:
         """Whether the child still lives."""
         return self._child.poll() is None
 
-    def check(self, tree: Path, settings: Mapping[str, Any], *, cancelled: threading.Event) -> ModelFacts:
-        """Load the version in `tree` with the serving `settings` and run it once on zeros.
+    def check(
+        self,
+        tree: Path,
+        settings: Mapping[str, Any],
+        *,
+        cancelled: threading.Event,
+        sample: SamplePicture | None = None,
+    ) -> ModelFacts:
+        """Load the version in `tree` with the serving `settings`, and run it on the `sample` or on zeros.
 
         Raises:
             IncompleteError: a file that the model names is not there.
@@ -98,6 +109,7 @@ class Preflight:
             "settings": dict(settings),
             "memory": self._memory,
             "cpu_seconds": int(self._timeout * 4) + 1,
+            "sample": sample.as_request() if sample is not None else None,
         }
         answer = self._ask(json.dumps(request).encode() + b"\n", cancelled)
         if answer is None:
@@ -113,7 +125,13 @@ class Preflight:
 
     def _ask(self, request: bytes, cancelled: threading.Event) -> dict[str, Any] | None:
         """The child's answer; None when it ended without one."""
-        line = self._exchange(request, cancelled)
+        _, found, line = self._exchange(request, cancelled).partition(b"\n")
+        if not found:
+            self._child.wait()
+            raise RetryableError(
+                f"the preflight child ended ({_ending(self._child.returncode)}) before it read the request, "
+                "so the model is not at fault; it is tried again. Does this container have memory for it?"
+            )
         try:
             answer = json.loads(line)
         except ValueError:
@@ -133,7 +151,7 @@ class Preflight:
         received = b""
         with selectors.DefaultSelector() as ready:
             ready.register(self._from_child, selectors.EVENT_READ)
-            while b"\n" not in received and len(received) < _MAX_ANSWER:
+            while received.count(b"\n") < _LINES and len(received) < _MAX_ANSWER:
                 if ready.select(_POLL):
                     data = os.read(self._from_child.fileno(), _CHUNK)
                     if not data:
@@ -143,6 +161,11 @@ class Preflight:
                     break
                 if cancelled.is_set():
                     raise CancelledError("the preflight was stopped")
+                if time.monotonic() > deadline and b"\n" not in received:
+                    raise RetryableError(
+                        f"the preflight child did not start within {format_duration(self._timeout)}; "
+                        "it is tried again"
+                    )
                 if time.monotonic() > deadline:
                     raise RejectedError(
                         f"loading took longer than {format_duration(self._timeout)} in preflight; "
@@ -168,3 +191,7 @@ class Preflight:
             f"it could not be loaded within {format_size(self._memory)} of memory (exit code {code}); "
             "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_MEMORY"
         )
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -1,4 +1,6 @@
-"""The child of `preflight`: reads one JSON line, loads that model, runs it on zeros, prints one JSON line.
+"""The child of `preflight`: reads one JSON line, loads that model, runs it, prints one JSON line.
+
+An empty line says first that the request was read, so that a death before is not blamed on the model.
 
 It protects its parent from itself: limits on memory and time, first in line for the kernel's out-of-memory
 killer, gone when the parent is gone.
@@ -10,10 +12,12 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from edge_common.errors import RejectedError
 
 from model_sync.model_files import model_file
 from model_sync.object_names import path_problem
@@ -31,12 +35,17 @@ def main() -> None:
     _die_with_parent()
     from edge_common.openvino_runtime import ov  # noqa: PLC0415 - after the protections above
 
+    from model_sync.served_shape import as_served  # noqa: PLC0415 - as above
+
     request = json.loads(sys.stdin.readline())
+    os.write(answer_to, b"\n")
     resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
     folder = Path(request["folder"])
     try:
-        answer = _inspect(ov, folder, request["settings"])
+        answer = _inspect(ov, as_served, folder, request)
+    except RejectedError as error:
+        answer = {"problem": str(error)}
     except MemoryError:
         answer = {"problem": "loading it needs more memory than preflight allows; make the model smaller"}
     except RuntimeError as error:
@@ -47,7 +56,10 @@ def main() -> None:
     os._exit(0)  # no destructor of a half-broken model may change the verdict
 
 
-def _inspect(ov: Any, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def _inspect(
+    ov: Any, as_served: Callable[[Any, dict[str, Any]], Any], folder: Path, asked: dict[str, Any]
+) -> dict[str, Any]:
+    settings = asked["settings"]
     name = model_file(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if name is None:
         return {"problem": "it holds no model file that the server can read"}
@@ -62,20 +74,37 @@ def _inspect(ov: Any, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     outside = _external_data_problem(folder, name)
     if outside is not None:
         return outside
-    model = core.read_model(folder / name)
+    model = as_served(core.read_model(folder / name), settings)
     compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
-    request = compiled.create_infer_request()
-    for port in compiled.inputs:
-        tensor = _zeros(ov, port)
-        if tensor is None:
-            break
-        request.set_tensor(port, tensor)
-    else:
-        request.infer()
+    problem = _run(ov, compiled, asked["sample"])
+    if problem is not None:
+        return {"problem": problem}
     return {
         "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
         "outputs": {_name(port): _shape(port) for port in compiled.outputs},
     }
+
+
+def _run(ov: Any, compiled: Any, asked: dict[str, Any] | None) -> str | None:
+    """Infer once, on the sample picture or on zeros; what is wrong with the answer to the picture."""
+    sample = None
+    if asked is not None:
+        from model_sync.sample_check import SampleCheck  # noqa: PLC0415 - only a few cards bring a picture
+
+        sample = SampleCheck.read(asked)
+    request = compiled.create_infer_request()
+    for port in compiled.inputs:
+        picture = None
+        if sample is not None:
+            picture = sample.tensor(port.any_name, _shape(port), port.element_type.to_dtype())
+        tensor = ov.Tensor(picture) if picture is not None else _zeros(ov, port)
+        if tensor is None:
+            return None  # an input that nobody can make up: then only loading is checked
+        request.set_tensor(port, tensor)
+    request.infer()
+    if sample is None:
+        return None
+    return sample.problem({_name(port): request.get_tensor(port).data for port in compiled.outputs})
 
 
 def _external_data_problem(folder: Path, name: str) -> dict[str, str] | None:

@@ -2,6 +2,7 @@ import pytest
 from car_client.settings import Settings, Transport, load_settings
 from edge_common.errors import FatalError
 from edge_common.logs import LogFormat, LogLevel
+from pydantic import SecretStr
 
 
 def test_the_defaults_are_those_promised() -> None:
@@ -12,6 +13,12 @@ def test_the_defaults_are_those_promised() -> None:
         "transport": Transport.AUTO,
         "timeout": 10.0,
         "interval": 1.0,
+        "source": None,
+        "sample_interval": 1.0,
+        "results": None,
+        "s3_endpoint": "http://localhost:9000",
+        "s3_access_key": SecretStr(""),
+        "s3_secret_key": SecretStr(""),
         "batch_size": 8,
         "max_picture_bytes": 32 * 1024 * 1024,
         "max_picture_pixels": 50_000_000,

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
 from edge_common.pictures.decode import Picture
+from starlette.applications import Starlette
 
 from car_client.following import ModelFollower, ServerView
 from car_client.inference.classifier import Classification
@@ -20,6 +21,7 @@ from car_client.watch import Watch
 from car_client.web.app import create_app
 from car_client.web.broadcast import Broadcast
 from car_client.web.gateway import Gateway
+from car_client.web.health import health_routes
 
 _log = get_logger()
 _MODELS_AT_ONCE = 8
@@ -76,6 +78,12 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
             show=show,
         )
         watching.run(stop)
+
+
+def probes(session: Session, follower: ModelFollower, port: int) -> ThreadedHttpServer:
+    """`/healthz`, `/readyz` and `/metrics` alone, for a watch without the page; a context manager."""
+    routes = health_routes(follower, session.metrics, alive_within=alive_within(session.settings))
+    return ThreadedHttpServer(Starlette(routes=routes), host=session.settings.http_host, port=port)
 
 
 @contextmanager

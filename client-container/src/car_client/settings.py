@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from edge_common.errors import FatalError
 from edge_common.logs import LogFormat, LogLevel
 from edge_common.quantities import Duration, Size
-from pydantic import AnyHttpUrl, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "CAR_CLIENT_"
@@ -48,6 +48,23 @@ class Settings(BaseSettings):
         description="Pause of `watch` between two looks at the models and the folder; also how long a file "
         "must be unchanged to count as complete.",
     )
+    source: str | None = Field(
+        None,
+        description="Where pictures come from: a folder, `s3://BUCKET/PREFIX`, a stream (`rtsp://...`, "
+        "`http://...`), `camera:0`, `video:FILE`, or `urls:FILE` with one address a line.",
+    )
+    sample_interval: Annotated[Duration, Field(ge=0.02, le=3600)] = Field(
+        1.0, description="Pause between two pictures of a stream, camera or address."
+    )
+    results: str | None = Field(
+        None,
+        description="Where results go besides the log: `FILE.csv`, `FILE.jsonl` or `s3://BUCKET/PREFIX`.",
+    )
+    s3_endpoint: str = Field(
+        "http://localhost:9000", description="Store of sources and results that begin with `s3://`."
+    )
+    s3_access_key: SecretStr = Field(SecretStr(""), description="Its access key; without one: anonymous.")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="Its secret key.")
     batch_size: Annotated[int, Field(ge=1, le=256)] = Field(
         8, description="Most pictures in one request, for models with a dynamic batch."
     )
@@ -74,7 +91,7 @@ class Settings(BaseSettings):
         "`classify` on a terminal, which print their answer anyway.",
     )
 
-    @field_validator("server_url", "sidecar_url", mode="before")
+    @field_validator("server_url", "sidecar_url", "s3_endpoint", mode="before")
     @classmethod
     def _http_address(cls, value: Any) -> Any:
         if value is None or (isinstance(value, str) and value.strip().lower() in {"", "none"}):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_common.generated_section import replace_section
 from edge_common.quantities import format_duration, format_size
+from pydantic import SecretStr
 
 from car_client.settings import PREFIX, Settings
 
@@ -28,7 +29,7 @@ def with_settings_table(readme: str) -> str:
 
 
 def _shown(name: str, default: object) -> str:
-    if default is None or default == ():
+    if default is None or default == () or default == SecretStr(""):
         return "unset"
     if name.endswith("_bytes") and isinstance(default, int):
         return f"`{format_size(default)}`"

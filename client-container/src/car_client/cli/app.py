@@ -22,7 +22,7 @@ app.command(epilog="Example: car-client models --server-url http://edge-1:8000")
 app.command(
     epilog="Examples: car-client classify car.jpg / car-client classify *.jpg --model effnet --top-k 3 --json"
 )(classify)
-app.command(epilog="Examples: car-client watch /pictures / car-client watch inbox --once --json")(watch)
+app.command(epilog="Examples: car-client watch /pictures / car-client watch rtsp://gate/1 --json")(watch)
 app.command(epilog="Examples: car-client serve / car-client serve /pictures --host 127.0.0.1")(serve)
 
 

@@ -14,5 +14,7 @@ Models = Annotated[list[str] | None, typer.Option("--model", help="Only this mod
 SendAs = Annotated[Transport | None, typer.Option(help="What to send for a picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Interval = Annotated[str | None, typer.Option(help="Pause between two looks: 1, 500ms.")]
+Results = Annotated[str | None, typer.Option(help="Results as well to FILE.csv, FILE.jsonl or s3://...")]
+SampleInterval = Annotated[str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")]
 TopK = Annotated[int | None, typer.Option(min=1, max=100, help="Classes to show; else what the card says.")]
 Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, WebP, BMP or GIF files.")]

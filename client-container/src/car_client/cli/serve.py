@@ -1,26 +1,40 @@
 """`car-client serve`."""
 
-from pathlib import Path
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
-from car_client.cli.options import Interval, Models, SendAs, ServerUrl, SidecarUrl, Timeout
+from car_client.cli.options import (
+    Interval,
+    Models,
+    Results,
+    SampleInterval,
+    SendAs,
+    ServerUrl,
+    SidecarUrl,
+    Timeout,
+)
 from car_client.cli.output import configure_log
-from car_client.results.sink import NoSink
+from car_client.results.address import open_sink
 from car_client.serve import serve as serve_until
 from car_client.settings import load_settings
-from car_client.sources.folder import FolderSource
+from car_client.sources.address import open_source
 from car_client.stopping import leave_now, stop_on_signals
 
 
 def serve(
-    folder: Annotated[Path | None, typer.Argument(help="Folder to watch as well.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Argument(help="Watched as well: a folder, s3://..., rtsp://..., camera:0, urls:FILE."),
+    ] = None,
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of page and API; 0: a free one.")] = None,
     model: Models = None,
     interval: Interval = None,
+    sample_interval: SampleInterval = None,
+    results: Results = None,
     transport: SendAs = None,
     server_url: ServerUrl = None,
     sidecar_url: SidecarUrl = None,
@@ -36,14 +50,16 @@ def serve(
         timeout=timeout,
         transport=transport,
         interval=interval,
+        source=source,
+        sample_interval=sample_interval,
+        results=results,
         http_host=host,
         http_port=port,
         models=tuple(model) if model else None,
     )
     configure_log(settings, answers_on_terminal=False)
-    source = None
-    if folder is not None:
-        source = FolderSource(folder, max_bytes=settings.max_picture_bytes, settle=settings.interval)
-    with stop_on_signals() as stop:
-        serve_until(settings, source, NoSink(), stop)
+    sink = open_sink(settings)
+    watched = open_source(settings.source, settings) if settings.source is not None else None
+    with closing(sink), stop_on_signals() as stop:
+        serve_until(settings, watched, sink, stop)
     leave_now()

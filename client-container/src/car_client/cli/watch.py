@@ -1,29 +1,50 @@
 """`car-client watch`."""
 
-from pathlib import Path
+from contextlib import ExitStack, closing
 from typing import Annotated
 
 import typer
 from edge_common.errors import RejectedError
 from edge_common.pictures.decode import Picture
 
-from car_client.cli.options import AsJson, Interval, Models, SendAs, ServerUrl, SidecarUrl, Timeout
+from car_client.cli.options import (
+    AsJson,
+    Interval,
+    Models,
+    Results,
+    SampleInterval,
+    SendAs,
+    ServerUrl,
+    SidecarUrl,
+    Timeout,
+)
 from car_client.cli.output import configure_log, print_json_line
 from car_client.following import ModelFollower
 from car_client.inference.classifier import Classification
 from car_client.reports import classification_document
+from car_client.results.address import open_sink
+from car_client.serve import probes
 from car_client.session import Session
 from car_client.settings import load_settings
-from car_client.sources.folder import FolderSource
+from car_client.sources.address import open_source
 from car_client.stopping import stop_on_signals
 from car_client.watch import Watch
 
+HealthPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Answer /healthz, /readyz and /metrics on this port.")
+]
+
 
 def watch(
-    folder: Annotated[Path, typer.Argument(help="Folder in which picture files arrive.")],
+    source: Annotated[
+        str, typer.Argument(help="A folder, s3://BUCKET/PREFIX, rtsp://..., camera:0, video:FILE, urls:FILE.")
+    ],
     *,
     model: Models = None,
     interval: Interval = None,
+    sample_interval: SampleInterval = None,
+    results: Results = None,
+    health_port: HealthPort = None,
     once: Annotated[bool, typer.Option("--once", help="Classify what is there now, then end.")] = False,
     transport: SendAs = None,
     server_url: ServerUrl = None,
@@ -31,7 +52,7 @@ def watch(
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
-    """Classify every picture of a folder with every model, those there and those to come, until SIGTERM.
+    """Classify every picture of a source with every model, those there and those to come, until SIGTERM.
 
     Models that appear, change or go are followed live. Log lines on standard error tell everything; --json
     prints one JSON object a result on standard output as well.
@@ -42,6 +63,9 @@ def watch(
         timeout=timeout,
         transport=transport,
         interval=interval,
+        source=source,
+        sample_interval=sample_interval,
+        results=results,
         models=tuple(model) if model else None,
     )
     configure_log(settings, answers_on_terminal=False)
@@ -50,16 +74,23 @@ def watch(
     def show(_picture: Picture, result: Classification) -> None:
         if as_json:
             print_json_line(classification_document(result))
+        sink.write(result)
 
-    watching = Watch(
-        ModelFollower(session.discovery),
-        session.classifier,
-        FolderSource(folder, max_bytes=settings.max_picture_bytes, settle=settings.interval),
-        limits=session.limits,
-        interval=settings.interval,
-        show=show,
-    )
-    with stop_on_signals() as stop:
+    follower = ModelFollower(session.discovery)
+    with ExitStack() as running:
+        sink = running.enter_context(closing(open_sink(settings)))
+        watched = running.enter_context(closing(open_source(source, settings)))
+        if health_port is not None:
+            running.enter_context(probes(session, follower, health_port))
+        watching = Watch(
+            follower,
+            session.classifier,
+            watched,
+            limits=session.limits,
+            interval=settings.interval,
+            show=show,
+        )
+        stop = running.enter_context(stop_on_signals())
         if not once:
             watching.run(stop)
             return

@@ -1,0 +1,46 @@
+"""From what a person writes (`/pictures`, `s3://...`, `rtsp://...`, `camera:0`, `urls:FILE`) to a source."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from edge_common.errors import FatalError
+
+from car_client.s3_address import SCHEME, S3Address, s3_client
+from car_client.settings import Settings
+from car_client.sources.bucket import BucketSource
+from car_client.sources.folder import FolderSource
+from car_client.sources.sampling import Sampling
+from car_client.sources.source import Source
+from car_client.sources.stream import StreamSource
+from car_client.sources.urls import UrlSource, read_addresses
+
+_STREAMS: Final = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://", "udp://")
+_CAMERA: Final = "camera:"
+_VIDEO: Final = "video:"
+_URLS: Final = "urls:"
+
+
+def open_source(address: str, settings: Settings) -> Source:
+    """The source at `address`. Raises FatalError when it cannot be one; outages show when it is polled."""
+    max_bytes = settings.max_picture_bytes
+    sampling = Sampling(settings.sample_interval)
+    if address.startswith(SCHEME):
+        store = s3_client(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key)
+        return BucketSource(store, S3Address.parse(address), max_bytes=max_bytes)
+    if address.startswith(_STREAMS):
+        return StreamSource(address, sampling=sampling, name=urlsplit(address).hostname or "stream")
+    if address.startswith(_CAMERA):
+        number = address.removeprefix(_CAMERA)
+        if not number.isdecimal():
+            raise FatalError(f"{address!r} names no camera; write camera:0 for the first one")
+        return StreamSource(int(number), sampling=sampling, name=address)
+    if address.startswith(_VIDEO):
+        file = Path(address.removeprefix(_VIDEO))
+        if not file.is_file():
+            raise FatalError(f"there is no video {file}; name another one")
+        return StreamSource(str(file), sampling=sampling, name=file.name)
+    if address.startswith(_URLS):
+        addresses = read_addresses(Path(address.removeprefix(_URLS)))
+        return UrlSource(addresses, sampling=sampling, max_bytes=max_bytes)
+    return FolderSource(Path(address), max_bytes=max_bytes, settle=settings.interval)

@@ -1,0 +1,100 @@
+"""Frames of a camera, an RTSP or HTTP stream, or a video file, through OpenCV."""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import cv2
+from edge_common.errors import RetryableError
+
+from car_client.sources.sampling import Sampling
+from car_client.sources.source import Frame
+
+_WAIT_MS: Final = 5000
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+_JPEG_QUALITY: Final = 95
+
+
+class StreamSource:
+    """The newest frame whenever one is due; a stream that breaks or ends is opened again.
+
+    A thread reads all the time, because a stream that is not read hands out frames that are long past.
+    """
+
+    def __init__(self, address: str | int, *, sampling: Sampling, name: str) -> None:
+        """Begin to read `address`: a device number, a URL or a file; `name` is for people."""
+        self._address = address
+        self._sampling = sampling
+        self._name = name
+        self._lock = threading.Lock()
+        self._newest: Any = None
+        self._trouble: str | None = "it was not opened yet"
+        self._waiting: Frame | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read_until_stopped, name="stream", daemon=True)
+        self._thread.start()
+
+    def __str__(self) -> str:
+        """The name given, without credentials."""
+        return self._name
+
+    def poll(self, at_most: int) -> Sequence[Frame]:
+        """The frame that waits, or the newest if one is due. Raises RetryableError while there is none."""
+        if self._waiting is not None:
+            return [self._waiting][:at_most]
+        with self._lock:
+            frame, trouble = self._newest, self._trouble
+        if frame is None and trouble is not None:
+            raise RetryableError(f"{self._name} has no picture: {trouble}; it is opened again by itself")
+        if at_most < 1 or frame is None or not self._sampling.is_due():
+            return []
+        with self._lock:
+            self._newest = None
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        self._waiting = Frame(f"{self._name} {moment}", encoded.tobytes(), revision=moment)
+        return [self._waiting]
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Go on to the next frame."""
+        if frame == self._waiting:
+            self._waiting = None
+
+    def close(self) -> None:
+        """Stop reading; the device is let go as soon as the frame in progress ends."""
+        self._stop.set()
+        self._thread.join(timeout=1)
+
+    def _read_until_stopped(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            if self._read_stream():
+                pause = _FIRST_PAUSE
+            self._stop.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _read_stream(self) -> bool:
+        """Read until it breaks; returns whether there was a frame at all."""
+        capture = self._open()
+        seen = False
+        try:
+            while not self._stop.is_set():
+                there, frame = capture.read()
+                if not there:
+                    break
+                seen = True
+                with self._lock:
+                    self._newest, self._trouble = frame, None
+        finally:
+            capture.release()
+        with self._lock:
+            self._trouble = "the stream ended" if seen else "it cannot be opened"
+        return seen
+
+    def _open(self) -> cv2.VideoCapture:
+        if isinstance(self._address, int):
+            return cv2.VideoCapture(self._address)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _WAIT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _WAIT_MS]
+        return cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, limits)

@@ -1,0 +1,95 @@
+"""Pictures at addresses, such as the still image of a network camera, fetched again and again."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import urllib3
+from edge_common.errors import FatalError, RetryableError
+from edge_common.logs import get_logger
+
+from car_client.sources.sampling import Sampling
+from car_client.sources.source import Frame
+
+_log = get_logger()
+_TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=5.0)
+_OK: Final = 200
+_MOST_ADDRESSES: Final = 1000
+
+
+def read_addresses(file: Path) -> tuple[str, ...]:
+    """One http or https address a line; blank lines and lines with # are left out. Raises FatalError."""
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise FatalError(f"the list of addresses {file} cannot be read: {error}") from error
+    addresses = tuple(line for line in lines if line and not line.startswith("#"))
+    wrong = [address for address in addresses if not address.startswith(("http://", "https://"))]
+    if wrong or not 0 < len(addresses) <= _MOST_ADDRESSES:
+        what = f"{wrong[0]!r} is no http address" if wrong else f"{len(addresses)} addresses"
+        raise FatalError(f"{file}: {what}; write 1 to {_MOST_ADDRESSES} addresses, one a line")
+    return addresses
+
+
+class UrlSource:
+    """Each address in turn whenever a round is due; a picture that did not change is not offered again."""
+
+    def __init__(self, addresses: Sequence[str], *, sampling: Sampling, max_bytes: int) -> None:
+        """Fetch nothing yet; at most `max_bytes` and one more of an answer are read."""
+        self._addresses = addresses
+        self._sampling = sampling
+        self._max_bytes = max_bytes
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
+        self._queue: list[str] = []
+        self._waiting: dict[str, Frame] = {}
+        self._seen: dict[str, str] = {}
+        self._silent: set[str] = set()
+
+    def __str__(self) -> str:
+        """How many addresses there are."""
+        return f"{len(self._addresses)} addresses"
+
+    def poll(self, at_most: int) -> Sequence[Frame]:
+        """Pictures that wait or are new. Raises RetryableError when no address answers any more."""
+        if not self._queue and not self._waiting and self._sampling.is_due():
+            self._queue = list(self._addresses)
+        while self._queue and len(self._waiting) < at_most:
+            self._fetch(self._queue.pop(0))
+        if len(self._silent) == len(self._addresses):
+            raise RetryableError(f"none of the {self} answers; they are asked again")
+        return list(self._waiting.values())[:at_most]
+
+    def acknowledge(self, frame: Frame) -> None:
+        """Remember what the address had."""
+        self._waiting.pop(frame.name, None)
+        self._seen[frame.name] = frame.revision
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.clear()
+
+    def _fetch(self, address: str) -> None:
+        name = _without_credentials(address)
+        try:
+            answer = self._pool.request("GET", address, preload_content=False)
+            content = answer.read(self._max_bytes + 1)
+            answer.release_conn()
+            problem = None if answer.status == _OK else f"status {answer.status}"
+        except urllib3.exceptions.HTTPError as error:
+            content, problem = b"", str(error)
+        if problem is not None:
+            if address not in self._silent:
+                _log.warning("address_lost", address=name, error=problem)
+            self._silent.add(address)
+            return
+        self._silent.discard(address)
+        revision = hashlib.blake2b(content, digest_size=16).hexdigest()
+        if self._seen.get(name) != revision:
+            self._waiting[name] = Frame(name, content, revision)
+
+
+def _without_credentials(address: str) -> str:
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

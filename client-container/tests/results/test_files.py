@@ -1,0 +1,53 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from car_client.inference.classifier import Classification
+from car_client.inference.postprocess import Prediction, Verdict
+from car_client.results.address import open_sink
+from car_client.settings import Transport, load_settings
+from edge_common.errors import FatalError
+
+RESULT = Classification(
+    "a, b.jpg",
+    "m",
+    3,
+    Verdict((Prediction(0, "bus", 0.9), Prediction(1, "cab", 0.1)), sure=True),
+    Transport.TENSOR,
+    0.1,
+    0.1,
+    0.1,
+)
+
+
+def write(path: Path, times: int = 1) -> None:
+    sink = open_sink(load_settings(results=str(path)))
+    for _ in range(times):
+        sink.write(RESULT)
+    sink.close()
+
+
+def test_json_lines_are_whole_documents_that_are_appended(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    write(path, 2)
+    write(path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(lines) == 3
+    assert (lines[0]["image"], lines[0]["predictions"][1]["label"]) == ("a, b.jpg", "cab")
+
+
+def test_a_table_has_one_head_however_often_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    write(path)
+    write(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["top1"] for row in rows] == ["bus", "bus"]
+    assert (rows[0]["image"], rows[0]["probability"]) == ("a, b.jpg", "0.9")
+
+
+@pytest.mark.parametrize("address", ["results.txt", "/no/such/folder/x.csv"])
+def test_a_place_that_cannot_take_results_is_refused(address: str) -> None:
+    with pytest.raises(FatalError, match="results cannot go to"):
+        open_sink(load_settings(results=address))

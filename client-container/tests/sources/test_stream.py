@@ -1,0 +1,104 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from car_client.sources.sampling import Sampling
+from car_client.sources.source import Frame
+from car_client.sources.stream import StreamSource
+from edge_common.errors import RetryableError
+from edge_common.pictures.decode import PictureLimits, decode_picture
+from eventually import wait_until
+from made_pictures import jpeg, plain
+from picture_server import PictureServer
+
+
+@pytest.fixture
+def camera() -> Iterator[PictureServer]:
+    with PictureServer(jpeg("red", size=(64, 64))) as running:
+        yield running
+
+
+def frame_of(source: StreamSource) -> Frame:
+    frames: list[Frame] = []
+
+    def came() -> bool:
+        try:
+            frames.extend(source.poll(1))
+        except RetryableError:
+            return False
+        return bool(frames)
+
+    wait_until(came)
+    return frames[0]
+
+
+def colour_of(frame: Frame) -> str:
+    pixels = decode_picture("f", frame.content, PictureLimits(10**7, 10**7)).pixels
+    return ("red", "green", "blue")[int(pixels.reshape(-1, 3).mean(axis=0).argmax())]
+
+
+def test_the_newest_frame_of_a_stream_is_offered_until_it_is_acknowledged(
+    camera: PictureServer,
+) -> None:
+    source = StreamSource(f"{camera.url}/stream", sampling=Sampling(0.0), name="gate")
+    first = frame_of(source)
+    assert (colour_of(first), first.name.startswith("gate 20")) == ("red", True)
+    assert source.poll(1) == [first]
+    source.acknowledge(first)
+    camera.picture = jpeg("blue", size=(64, 64))
+
+    def turns_blue() -> bool:
+        frame = frame_of(source)
+        source.acknowledge(frame)
+        return colour_of(frame) == "blue"
+
+    wait_until(turns_blue)
+    source.close()
+
+
+def test_a_stream_that_breaks_is_told_and_opened_again(camera: PictureServer) -> None:
+    source = StreamSource(f"{camera.url}/stream", sampling=Sampling(0.0), name="gate")
+    source.acknowledge(frame_of(source))
+    camera.away = True
+    camera.cut.set()
+
+    def is_told() -> bool:
+        try:
+            for frame in source.poll(1):
+                source.acknowledge(frame)
+        except RetryableError as error:
+            return "gate has no picture: " in str(error)
+        return False
+
+    wait_until(is_told)
+    camera.away = False
+    camera.cut.clear()
+    assert colour_of(frame_of(source)) == "red"
+    assert camera.streams == 2
+    source.close()
+
+
+def test_frames_come_no_faster_than_the_sampling_says(camera: PictureServer) -> None:
+    now = [100.0]
+    sampling = Sampling(5.0, monotonic=lambda: now[0])
+    source = StreamSource(f"{camera.url}/stream", sampling=sampling, name="gate")
+    source.acknowledge(frame_of(source))
+    streamed_on = camera.streams
+    assert [list(source.poll(1)) for _ in range(20)] == [[]] * 20
+    now[0] += 5.0
+    assert colour_of(frame_of(source)) == "red"
+    assert camera.streams == streamed_on
+    source.close()
+
+
+def test_a_video_file_is_read_like_a_stream(tmp_path: Path) -> None:
+    path = tmp_path / "cars.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 64))
+    for _ in range(5):
+        video.write(np.ascontiguousarray(plain("green", size=(64, 64))[..., ::-1]))
+    video.release()
+    source = StreamSource(str(path), sampling=Sampling(0.0), name="cars.avi")
+    assert colour_of(frame_of(source)) == "green"
+    source.close()

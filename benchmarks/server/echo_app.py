@@ -6,7 +6,7 @@ import sys
 import uvloop
 from ovms_lite.http_message import Request, Response
 from ovms_lite.http_protocol import HttpConnection, HttpSettings
-from ovms_lite.inference import JSON_LENGTH_HEADER
+from ovms_lite.rest_inference import JSON_LENGTH_HEADER
 
 _LONGEST_ECHO = 4096
 

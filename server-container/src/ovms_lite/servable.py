@@ -32,6 +32,10 @@ class _Slot:
         """Let a run that ends in OpenVINO's threads resolve `done` on the loop."""
         self.request.set_callback(lambda _userdata: loop.call_soon_threadsafe(self._finish), None)
 
+    def forget_loop(self) -> None:
+        """Take the callback back: with it, request and slot would keep each other, and the model, for ever."""
+        self.request.set_callback(_nothing, None)
+
     def _finish(self) -> None:
         if self.done is not None and not self.done.done():
             self.done.set_result(None)
@@ -88,6 +92,9 @@ class Servable:
     async def wait_until_unused(self) -> None:
         """Return once no request uses this version; new ones must no longer be led here."""
         await self._unused.wait()
+        if not self._runs_inline:
+            for slot in self._free:
+                slot.forget_loop()
         self._free.clear()
 
     async def infer(
@@ -159,6 +166,10 @@ class InferTimes:
 
     def __init__(self) -> None:
         self.queued = self.started = self.finished = 0.0
+
+
+def _nothing(_userdata: object) -> None:
+    """A callback that holds nothing."""
 
 
 def _stream_count(compiled: ov.CompiledModel) -> int:

@@ -1,5 +1,6 @@
 import pytest
-from model_sync.upload_gate import Complete, Waiting, check_upload, named_files_missing, partner_missing
+from model_sync.partner_files import partner_missing
+from model_sync.upload_gate import Complete, Waiting, check_upload, named_files_missing
 from sync_views import upload
 
 

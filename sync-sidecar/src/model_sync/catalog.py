@@ -22,6 +22,7 @@ from model_sync.object_names import (
     quoted,
     version_name_advice,
 )
+from model_sync.partner_files import partner_missing
 
 _MAX_NOTICES = 20
 
@@ -79,6 +80,11 @@ class RemoteVersion:
         for file in self.files:
             digest.update(f"{file.path}\0{file.size}\0{file.etag}\n".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
+
+    @cached_property
+    def partner_missing(self) -> str | None:
+        """What its files still lack to be a model; None when nothing by name."""
+        return partner_missing(file.path for file in self.files)
 
     @property
     def upload_mark(self) -> str:

@@ -21,12 +21,13 @@ from model_sync.checksums import parse_checksums
 from model_sync.object_names import CHECKSUMS_NAME
 from model_sync.object_store import ObjectStore
 from model_sync.ovms_config import serving_settings
+from model_sync.partner_files import partner_missing
 from model_sync.preflight import Preflight
 from model_sync.sample_picture import place_sample
 from model_sync.staging import Staging
 from model_sync.state import StoredFile
 from model_sync.transfer import CorruptTransferError, digest_file, download
-from model_sync.upload_gate import IncompleteError, named_files_missing, partner_missing
+from model_sync.upload_gate import IncompleteError, named_files_missing
 from model_sync.warm_preflight import WarmPreflight
 
 

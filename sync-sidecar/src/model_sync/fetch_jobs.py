@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError
 
+from model_sync.by_model import ByModel
 from model_sync.cards import EffectiveCard
 from model_sync.catalog import RemoteModel, RemoteVersion
 from model_sync.fetch import Fetcher, Progress, StagedVersion
@@ -16,7 +17,7 @@ from model_sync.staging import Staging
 from model_sync.transfer import CancelledError
 from model_sync.upload_gate import IncompleteError
 
-_FETCHES_AT_A_TIME = 4
+_FETCHES_AT_A_TIME = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Key = tuple[str, str]
@@ -66,8 +67,8 @@ class FetchJobs:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_FETCHES_AT_A_TIME, thread_name_prefix="fetch")
     )
-    _jobs: dict[Key, _Job] = field(default_factory=dict)
-    _troubles: dict[Key, _Trouble] = field(default_factory=dict)
+    _jobs: ByModel[str, _Job] = field(default_factory=ByModel)
+    _troubles: ByModel[str, _Trouble] = field(default_factory=ByModel)
 
     def start(
         self, remote: RemoteModel, upload: RemoteVersion, staging: Staging, card: EffectiveCard | None
@@ -96,16 +97,15 @@ class FetchJobs:
         """Source -> what is fetched for it."""
         return {
             source: FetchView(job.upload.upload_mark, job.progress.phase, job.progress.fraction)
-            for (name, source), job in self._jobs.items()
-            if name == model
+            for source, job in self._jobs.of(model).items()
         }
 
     def troubles(self, model: str, now: float) -> Mapping[str, str]:
         """Source -> why it is not fetched again yet; `now` is monotonic."""
         return {
             source: trouble.reason
-            for (name, source), trouble in self._troubles.items()
-            if name == model and now < trouble.retry_at
+            for source, trouble in self._troubles.of(model).items()
+            if now < trouble.retry_at
         }
 
     def collect(self, now: float) -> list[tuple[Key, Outcome]]:

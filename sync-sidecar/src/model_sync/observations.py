@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edge_common.served_state import ServedModels, VersionState
 
+from model_sync.by_model import ByModel
 from model_sync.catalog import Catalog
 from model_sync.state import State
 
@@ -32,11 +33,11 @@ class QuietUploads:
 
     def __init__(self) -> None:
         """Nothing seen yet."""
-        self._seen: dict[tuple[str, str], tuple[str, float]] = {}
+        self._seen: ByModel[str, tuple[str, float]] = ByModel()
 
     def after_listing(self, catalog: Catalog, now: float) -> None:
         """Take in one complete listing; `now` is monotonic."""
-        seen = {}
+        seen: ByModel[str, tuple[str, float]] = ByModel()
         for name, model in catalog.models.items():
             for source, version in model.versions.items():
                 before = self._seen.get((name, source))
@@ -46,7 +47,7 @@ class QuietUploads:
 
     def quiet_for(self, model: str, now: float) -> Mapping[str, float]:
         """Source -> seconds, as of the last listing and `now`."""
-        return {source: now - since for (name, source), (_, since) in self._seen.items() if name == model}
+        return {source: now - since for source, (_, since) in self._seen.of(model).items()}
 
 
 class Trials:

@@ -20,7 +20,8 @@ _SERVING_KEYS = frozenset({"target_device", "nireq", "batch_size", "shape", "lay
 
 def serving_settings(serving: Serving) -> Mapping[str, Any]:
     """The part of a card's `serving` that belongs into config.json; only what the card sets."""
-    return serving.model_dump(mode="json", exclude_none=True, include=set(_SERVING_KEYS))
+    wanted = serving.model_fields_set & _SERVING_KEYS
+    return serving.model_dump(mode="json", exclude_none=True, include=wanted) if wanted else {}
 
 
 def format_config(state: State, models_dir: Path) -> bytes:

@@ -28,6 +28,7 @@ from model_sync.actions import (
     TrySettings,
     Withdraw,
 )
+from model_sync.by_model import ByModel
 from model_sync.catalog import RemoteModel
 from model_sync.clock import Clock
 from model_sync.fetch import StagedVersion
@@ -57,7 +58,7 @@ class Performer:
     clock: Clock
     first_retry: float
     longest_retry: float
-    staged: dict[Key, StagedVersion] = field(default_factory=dict)
+    staged: ByModel[str, StagedVersion] = field(default_factory=ByModel)
     approved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Model -> serving settings that passed preflight."""
     records: RecordedState = field(init=False)
@@ -158,8 +159,7 @@ class Performer:
 
     def serving_of(self, model: str) -> Serving:
         """How the model asks to be served."""
-        own = (version.card for (name, _), version in self.staged.items() if name == model)
-        staged = [card for card in own if card is not None]
+        staged = [staged.card for staged in self.staged.of(model).values() if staged.card is not None]
         return self.cards.serving(model, self.state.model(model), staged)
 
     def _fetch(self, remote: RemoteModel | None, source: str) -> None:

@@ -28,9 +28,9 @@ from model_sync.object_names import (
     version_name_advice,
 )
 from model_sync.object_store import S3Bucket
+from model_sync.partner_files import partner_missing
 from model_sync.state import StoredFile, StoredVersion
 from model_sync.transfer import digest_file
-from model_sync.upload_gate import partner_missing
 
 _POLL = 0.05
 _UPLOADS_AT_A_TIME = 4

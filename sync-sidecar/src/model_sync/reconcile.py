@@ -1,12 +1,21 @@
 """One step: look, plan for each model, act. Called again and again by the loop in `service`."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from edge_common.logs import get_logger
 from edge_common.model_card import VersionPolicy
 
-from model_sync.actions import Delete, DropStaging, Fetch, Publish, Renumber, Withdraw
+from model_sync.actions import (
+    CancelFetch,
+    CheckSettings,
+    Delete,
+    DropStaging,
+    Fetch,
+    Publish,
+    Renumber,
+    Withdraw,
+)
 from model_sync.bucket_watch import BucketWatch
 from model_sync.judge import Phase
 from model_sync.metrics import Metrics
@@ -29,7 +38,7 @@ _ROUNDS = 3
 _FRESH = 15.0
 """Seconds without a change after which an unfinished upload is no longer expected to end soon."""
 _FETCHING = 0.5
-"""Seconds between looks while something is fetched."""
+"""Seconds between looks while something is fetched, or the volume has refused something."""
 _SERVER_AWAY = 1.0
 """Seconds between looks at a server that does not answer."""
 _IDLE = 5.0
@@ -69,12 +78,13 @@ class Reconciler:
         for name, checked in self.performer.checks.collect().items():
             self.performer.take_checked_settings(name, checked)
         self.server.ask(self.performer.state)
+        self._write_config()  # first: the next plan may take a folder away that the file still lists
+        self.plan_all()
+        concerned: Collection[str] = self.plans.keys()
         for _ in range(_ROUNDS):
-            self._write_config()  # first: the next plan may take a folder away that the file still lists
-            self.plan_all()
-            if not self._act():
-                break
-        self._write_config()
+            concerned = self._act(concerned)
+            self._write_config()
+            self._plan(concerned)
         self._expect_uploads()
 
     def look(self) -> None:
@@ -96,9 +106,9 @@ class Reconciler:
         names = set(self.performer.state.models) | set(catalog.models if catalog else ())
         self._trials.observe(self.performer.state, self.bucket.clock.monotonic())
         self._space_now = self.space.measure(self.performer.state, self.performer.jobs, self.server)
-        self.views = {name: self._view(name) for name in sorted(names)}
+        self.views, self.plans = {}, {}
         self.obstacles = {name: reason for name, reason in self.obstacles.items() if name in names}
-        self.plans = {name: plan_model(view) for name, view in self.views.items()}
+        self._plan(sorted(names))
 
     @property
     def busy(self) -> bool:
@@ -118,7 +128,7 @@ class Reconciler:
         waits = [self.bucket.due_in, _IDLE if self.server.served is not None else _SERVER_AWAY]
         if self.server.in_motion(self.performer.state) or self._has_plans():
             waits.append(_TICK)
-        if not jobs.idle:
+        if not jobs.idle or self.obstacles:
             waits.append(_FETCHING)
         retry = jobs.next_retry(self.bucket.clock.monotonic())
         if retry is not None:
@@ -127,12 +137,22 @@ class Reconciler:
             waits.append(_FETCHING)
         return max(0.0, min(waits))
 
+    def _plan(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.views[name] = view = self._view(name)
+            self.plans[name] = plan_model(view)
+
     def _write_config(self) -> None:
         if self.performer.write_config():
             self.metrics.config_writes.inc()
 
     def _has_plans(self) -> bool:
-        return any(plan.actions for plan in self.plans.values())
+        """Whether a plan has more to do than what runs in the background and wakes the loop by itself."""
+        return any(
+            not isinstance(action, Fetch | CancelFetch | CheckSettings)
+            for plan in self.plans.values()
+            for action in plan.actions
+        )
 
     def _kept(self) -> Iterator[tuple[str, str]]:
         for name, model in self.performer.state.models.items():
@@ -150,12 +170,12 @@ class Reconciler:
             if not listed and (name, source) not in kept and source not in self.performer.jobs.running(name):
                 self.performer.perform(name, None, DropStaging(source))
 
-    def _act(self) -> bool:
-        """Carry out all plans; True when a new plan may already see further than the last."""
-        changed = False
+    def _act(self, names: Collection[str]) -> list[str]:
+        """Carry out the plans of these models; returns those of which a new plan may already see further."""
+        changed: dict[str, None] = {}
         refusals: list[Refusal] = []
-        for name, plan in self.plans.items():
-            for action in plan.actions:
+        for name in names:
+            for action in self.plans[name].actions:
                 try:
                     if isinstance(action, Fetch):
                         self._make_room(name, action.source)
@@ -163,9 +183,11 @@ class Reconciler:
                 except OSError as error:
                     refusals.append(Refusal(name, type(action).__name__.lower(), error))
                     break
-                changed = changed or isinstance(action, Publish | Renumber | Withdraw | Delete)
-        self._take_refusals([*refusals, *self.performer.settle()])
-        return changed
+                if isinstance(action, Publish | Renumber | Withdraw | Delete):
+                    changed[name] = None
+        refusals += self.performer.settle()
+        self._tell_refusals(names, refusals)
+        return [name for name in changed if name not in self.obstacles]
 
     def _make_room(self, name: str, source: str) -> None:
         """Delete what nobody serves, oldest first, until the upload fits; it can, or no plan would ask."""
@@ -176,8 +198,8 @@ class Reconciler:
             _log.info("version_evicted", model=version.model, version=version.number, to_make_room_for=name)
             self.performer.perform(version.model, None, Delete(version.number))
 
-    def _take_refusals(self, refusals: list[Refusal]) -> None:
-        obstacles = {}
+    def _tell_refusals(self, names: Collection[str], refusals: list[Refusal]) -> None:
+        obstacles = {name: reason for name, reason in self.obstacles.items() if name not in names}
         for refusal in refusals:
             trouble = refusal.error.strerror or refusal.error
             reason = f"cannot write to the volume: {trouble}; make room or mend it, then it goes on"
@@ -206,7 +228,6 @@ class Reconciler:
         performer, bucket, server = self.performer, self.bucket, self.server
         serving, remote = performer.serving_of(name), bucket.model(name)
         shared = performer.cards.shared.of(name)
-        staged = {s: v for (model, s), v in performer.staged.items() if model == name}
         return ModelView(
             name=name,
             state=performer.state.model(name),
@@ -221,7 +242,7 @@ class Reconciler:
             gone=bucket.gone(name),
             doubt=bucket.doubt,
             fetching=performer.jobs.running(name),
-            staged={source: version.upload.upload_mark for source, version in staged.items()},
+            staged={source: v.upload.upload_mark for source, v in performer.staged.of(name).items()},
             no_room=self._space_now.refusals(name, remote, performer.state, performer.jobs)
             if self._space_now is not None
             else {},

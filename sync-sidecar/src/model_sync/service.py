@@ -41,6 +41,7 @@ _log = get_logger()
 
 _LOCK_RETRY = 1.0
 _VOLUME_RETRY = 1.0
+_LONGEST_GATHERING = 0.1
 
 
 @dataclass
@@ -133,6 +134,7 @@ class Sidecar:
         A volume that refuses to be written is told and waited for; what serves goes on serving.
         """
         self.board.beat()
+        began = self.reconciler.bucket.clock.monotonic()
         try:
             self.reconciler.step(look=look)
             self.board.volume_trouble = ""
@@ -145,6 +147,10 @@ class Sidecar:
             self.wakeup.pause(_VOLUME_RETRY)
             return
         self.board.post(self.reconciler)
+        if not self.reconciler.performer.jobs.idle:
+            # many fetches end at about the same time: let more of them come together, as long as a step takes
+            took = self.reconciler.bucket.clock.monotonic() - began
+            self.wakeup.pause(min(took, _LONGEST_GATHERING))
 
     def run(self) -> None:
         """Serve until `wakeup.stop`; raises FatalError when the volume cannot be used."""

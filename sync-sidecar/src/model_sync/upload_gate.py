@@ -5,19 +5,13 @@ answer needs the file's content, so `fetch` asks `named_files_missing` after rea
 partner files and a time of quiet decide, and verification and preflight catch what these cannot see.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from edge_common.errors import RejectedError
 
 from model_sync.catalog import RemoteVersion
-from model_sync.object_names import CHECKSUMS_NAME, quoted
-
-_PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
-_ALONE = frozenset({".onnx", ".tflite", ".pb"})
-_SAVED_MODEL = "saved_model.pb"
-_SAVED_MODEL_INDEX = "variables/variables.index"
+from model_sync.object_names import CHECKSUMS_NAME
 
 
 class IncompleteError(RejectedError):
@@ -44,7 +38,7 @@ def check_upload(version: RemoteVersion, *, quiet_for: float, settle: float) -> 
     """
     if version.checksums is not None:
         return Complete()
-    missing = partner_missing(file.path for file in version.files)
+    missing = version.partner_missing
     if missing is not None:
         return Waiting(missing)
     if quiet_for < settle:
@@ -54,34 +48,6 @@ def check_upload(version: RemoteVersion, *, quiet_for: float, settle: float) -> 
             settles_in=settle - quiet_for,
         )
     return Complete()
-
-
-def partner_missing(paths: Iterable[str]) -> str | None:
-    """What these files of a version still lack to be a model; None when nothing by name."""
-    names = set(paths)
-    top = [PurePosixPath(name) for name in sorted(names) if "/" not in name]
-    for file in top:
-        partner = _PARTNERS.get(file.suffix)
-        if partner is not None and file.with_suffix(partner).name not in names:
-            return f"waiting for {file.with_suffix(partner).name}, named by {file.name}"
-    if _SAVED_MODEL in names and _SAVED_MODEL_INDEX not in names:
-        return f"waiting for {_SAVED_MODEL_INDEX}, which {_SAVED_MODEL} needs"
-    if any(file.suffix in _ALONE or file.suffix in _PARTNERS for file in top):
-        return None
-    lonely = [file.name for file in top if file.suffix in _PARTNERS.values()]
-    if lonely:
-        suffix = ".xml" if lonely[0].endswith(".bin") else ".pdmodel"
-        return f"waiting for the {suffix} file that belongs to {lonely[0]}"
-    deeper = next(
-        (name for name in sorted(names) if "/" in name and PurePosixPath(name).suffix in _ALONE), None
-    )
-    if deeper is not None:
-        return (
-            f"waiting for a model file; {quoted(deeper)} lies too deep, upload it directly into the version"
-        )
-    return (
-        "waiting for a model file (.xml and .bin, .onnx, .pdmodel and .pdiparams, saved_model.pb or .tflite)"
-    )
 
 
 def named_files_missing(version: RemoteVersion, digests: Mapping[str, str]) -> str | None:

@@ -1,6 +1,8 @@
 """The space on the volume as it is now: what is free, used, promised, and what could make room."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import TypeVar
 
 from model_sync.activation import has_ended
 from model_sync.catalog import RemoteModel, RemoteVersion
@@ -10,6 +12,8 @@ from model_sync.server_watch import ServerWatch
 from model_sync.staging import staged_bytes
 from model_sync.state import State
 from model_sync.volume import Volume
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -31,18 +35,24 @@ class SpaceNow:
         refused = {}
         for source, upload in remote.versions.items():
             if upload.fingerprint not in here and source not in running:
-                reason = self.room.refusal(self._need(upload), self.evictable)
+                reason = self._asked(self.room.refusal, upload)
                 if reason is not None:
                     refused[source] = reason
         return refused
 
     def evictions(self, upload: RemoteVersion) -> list[Evictable]:
         """What has to go, oldest first, before `upload` is fetched."""
-        return self.room.evictions(self._need(upload), self.evictable)
+        return self._asked(self.room.evictions, upload) or []
 
-    def _need(self, upload: RemoteVersion) -> int:
+    def _asked(
+        self, question: Callable[[int, Collection[Evictable]], Answer], upload: RemoteVersion
+    ) -> Answer:
+        """The answer for what is still to be fetched; the folder is looked at only if that matters."""
+        answer = question(upload.size, self.evictable)
+        if not answer:
+            return answer
         there = staged_bytes(self.volume.staging_folder(upload.model, upload.source))
-        return max(0, upload.size - there)
+        return question(max(0, upload.size - there), self.evictable)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class VolumeSpace:
         stored = sum(version.size for model in state.models.values() for version in model.stored.values())
         room = DiskRoom(
             free=self.volume.free_bytes(),
-            used=stored + staged_bytes(self.volume.staging_root),
+            used=stored + staged_bytes(self.volume.staging_root) if self.max_bytes else stored,
             promised=jobs.outstanding_bytes,
             max_bytes=self.max_bytes,
             min_free=self.min_free,

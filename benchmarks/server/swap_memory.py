@@ -1,4 +1,4 @@
-"""Does ovms-lite grow over thousands of swaps? Each adds a version of a tiny model and removes the one before.
+"""Does ovms-lite grow over thousands of swaps? Each adds a version of a tiny model and removes the last one.
 
 python benchmarks/server/swap_memory.py [--swaps 10000]
 
@@ -23,6 +23,8 @@ from servers import free_port
 
 _KIB_PER_SWAP = 2
 _ALLOCATOR_KIB = 8 * 1024
+_CLOSING_FILES = 2
+"""Connections that the server has not seen closed yet."""
 _STREAMS = {"NUM_STREAMS": "1"}
 """Keeps the model off the event loop, so that its callbacks are swapped, too."""
 
@@ -107,7 +109,7 @@ def main() -> None:
     grown = last.kib - first.kib
     allowed = swaps * _KIB_PER_SWAP + _ALLOCATOR_KIB
     print(f"from the first tenth to the last: {grown} KiB, allowed {allowed}")
-    if grown > allowed or last.threads > first.threads or last.files > first.files:
+    if grown > allowed or last.threads > first.threads or last.files > first.files + _CLOSING_FILES:
         raise SystemExit(1)
 
 

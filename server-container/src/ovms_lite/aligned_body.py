@@ -31,6 +31,11 @@ class AlignedBody:
         self._filled += count
 
     @property
+    def filled(self) -> int:
+        """Bytes that are there."""
+        return self._filled
+
+    @property
     def is_complete(self) -> bool:
         """Whether every byte is there."""
         return self._filled == self._size

@@ -26,6 +26,8 @@ _LIMITS: dict[str, int | str] = {
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_concurrent_streams": 100,
     "grpc.max_connection_idle_ms": 600_000,
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
     "grpc.server_handshake_timeout_ms": 10_000,
     "grpc.so_reuseport": 0,  # otherwise two servers could share the port without noticing
 }

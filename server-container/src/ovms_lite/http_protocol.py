@@ -13,6 +13,7 @@ from edge_common.logs import get_logger
 
 from ovms_lite.http_message import REASONS, Request, Response, json_response
 from ovms_lite.request_reader import SCRATCH_BYTES, ReceivedRequest, RequestReader, UnreadableRequestError
+from ovms_lite.time_limits import TimeLimits
 
 _MAX_PIPELINED = 16
 _JOINED_BYTES = 16 * 1024
@@ -30,6 +31,7 @@ class HttpSettings:
 
     app: App
     extra_headers: bytes = b""
+    limits: TimeLimits = field(default_factory=TimeLimits)
     connections: "set[HttpConnection]" = field(default_factory=set)
     all_closed: asyncio.Event = field(default_factory=asyncio.Event)
     scratch: bytearray = field(default_factory=lambda: bytearray(SCRATCH_BYTES))
@@ -47,7 +49,9 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._may_write = True
         self._closing = False
         self._loop = asyncio.get_running_loop()
-        self.idle_since = self._loop.time()
+        self._idle_since = self._loop.time()
+        self._request_since: float | None = None
+        self._blocked_since = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -59,6 +63,21 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._closing = True
         if self.is_idle and self._transport is not None:
             self._transport.close()
+
+    def end_if_overdue(self, now: float) -> None:
+        """End the connection of a client that is slower than the limits allow; `now` is the loop's time."""
+        limits = self._settings.limits
+        if self._transport is None:
+            return
+        if not self._may_write:
+            if now - self._blocked_since > limits.answer:
+                self._transport.abort()
+        elif self.is_idle and self._request_since is not None:
+            if not limits.allows_request(now - self._request_since, self._reader.body_bytes):
+                self._closing = True
+                self._send(Response(408), keep_alive=False)
+        elif self.is_idle and now - self._idle_since > limits.idle:
+            self.close_when_idle()
 
     # What the transport calls.
 
@@ -82,13 +101,18 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived."""
-        self.idle_since = self._loop.time()
+        self._idle_since = self._loop.time()
         try:
-            self._queue.extend(self._reader.received(nbytes))
+            complete = self._reader.received(nbytes)
         except UnreadableRequestError as error:
             self._closing = True
             self._send(Response(error.status), keep_alive=False)
             return
+        self._queue.extend(complete)
+        if not self._reader.is_within_request:
+            self._request_since = None
+        elif complete or self._request_since is None:
+            self._request_since = self._idle_since
         if self._transport is None:
             return
         if self._reader.awaits_continue:
@@ -106,6 +130,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """The client reads too slowly; answer no further request."""
         self._may_write = False
+        self._blocked_since = self._loop.time()
 
     def resume_writing(self) -> None:
         """The client caught up."""
@@ -136,7 +161,11 @@ class HttpConnection(asyncio.BufferedProtocol):
     def _finish(self, received: ReceivedRequest, response: Response) -> None:
         keep_alive = received.keep_alive and not (self._closing and not self._queue)
         self._send(response, keep_alive=keep_alive, head_only=received.request.method == "HEAD")
-        self.idle_since = self._loop.time()
+        self._idle_since = self._loop.time()
+        if self._request_since is not None:
+            self._request_since = (
+                self._idle_since
+            )  # what came meanwhile could not be read: our fault, not theirs
         if self._transport is not None and keep_alive and len(self._queue) < _MAX_PIPELINED:
             self._transport.resume_reading()
 

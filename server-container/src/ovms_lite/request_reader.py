@@ -55,6 +55,16 @@ class RequestReader:
         self._head_bytes = 0
         self._in_head = True
 
+    @property
+    def is_within_request(self) -> bool:
+        """Whether a request has begun to arrive and is not complete."""
+        return self._head_bytes > 0 or not self._in_head
+
+    @property
+    def body_bytes(self) -> int:
+        """How much of the body has arrived."""
+        return len(self._body) if self._large is None else self._large.filled
+
     def buffer(self) -> memoryview:
         """Where the next bytes shall be received: the rest of a large body, or the scratch memory."""
         return memoryview(self._scratch) if self._direct is None else self._direct.missing()

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 from ovms_lite.errors import StartError
 from ovms_lite.http_protocol import App, HttpConnection, HttpSettings
-
-_IDLE_SECONDS = 600.0
-_SWEEP_SECONDS = 30.0
+from ovms_lite.time_limits import TimeLimits
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -30,8 +28,8 @@ def listen(address: str, port: int) -> socket.socket:
 class RestServer:
     """Serves `app` on sockets that listen already; all methods belong to one event loop."""
 
-    def __init__(self, app: App, extra_headers: bytes) -> None:
-        self._http = HttpSettings(app, extra_headers)
+    def __init__(self, app: App, extra_headers: bytes = b"", limits: TimeLimits | None = None) -> None:
+        self._http = HttpSettings(app, extra_headers, limits or TimeLimits())
         self._listeners: list[asyncio.Server] = []
         self._sweep: asyncio.Task[None] | None = None
 
@@ -47,7 +45,7 @@ class RestServer:
             await loop.create_server(lambda: HttpConnection(self._http), sock=listener)
             for listener in sockets
         ]
-        self._sweep = loop.create_task(self._close_idle())
+        self._sweep = loop.create_task(self._end_overdue())
 
     async def stop(self, grace: float) -> bool:
         """Answer what is under way, for `grace` seconds at most; whether all was answered."""
@@ -63,11 +61,10 @@ class RestServer:
                     await self._http.all_closed.wait()
         return not self._http.connections
 
-    async def _close_idle(self) -> None:
-        """End connections on which nothing happened for long, so that lost clients do not pile up."""
+    async def _end_overdue(self) -> None:
+        """So that neither lost nor slow clients pile up."""
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            long_ago = asyncio.get_running_loop().time() - _IDLE_SECONDS
+            await asyncio.sleep(self._http.limits.look)
             for connection in list(self._http.connections):
-                if connection.is_idle and connection.idle_since < long_ago:
-                    connection.close_when_idle()
+                connection.end_if_overdue(loop.time())

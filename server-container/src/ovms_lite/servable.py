@@ -33,7 +33,7 @@ class _Slot:
         self.request.set_callback(lambda _userdata: loop.call_soon_threadsafe(self._finish), None)
 
     def forget_loop(self) -> None:
-        """Take the callback back: with it, request and slot would keep each other, and the model, for ever."""
+        """Take the callback back: with it, request and slot would keep each other and the model for ever."""
         self.request.set_callback(_nothing, None)
 
     def _finish(self) -> None:

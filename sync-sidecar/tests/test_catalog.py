@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from model_sync.catalog import Catalog, ListedObject, build_catalog
+from model_sync.catalog import Catalog, ListedObject, build_catalog, combined
 
 
 def _listed(*keys: str, etag: str = "e", modified: float = 1.0) -> list[ListedObject]:
@@ -23,6 +23,18 @@ def test_files_are_grouped_by_model_and_version() -> None:
 
 def test_a_prefix_is_no_part_of_the_names() -> None:
     assert _catalog("team/cars/1/model.onnx", prefix="team/").models["cars"].versions["1"].problem is None
+
+
+def test_of_two_prefixes_the_first_that_has_a_model_holds_and_the_other_is_told() -> None:
+    site = _catalog("site/cars/2/model.onnx", prefix="site/")
+    shared = _catalog("shared/cars/1/model.onnx", "shared/dogs/1/model.onnx", prefix="shared/")
+    both = combined({"site/": site, "shared/": shared})
+    assert {name: list(model.versions) for name, model in both.models.items()} == {
+        "cars": ["2"],
+        "dogs": ["1"],
+    }
+    assert both.objects == 3
+    assert both.notices == ("cars: it lies under both 'site/' and 'shared/'; the one under 'site/' is used",)
 
 
 def test_checksums_are_no_file_of_the_version() -> None:

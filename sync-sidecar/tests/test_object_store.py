@@ -31,9 +31,7 @@ def test_only_keys_under_the_prefix_are_listed(s3: S3Server) -> None:
     name = s3.new_bucket()
     for key in ("team/m/1/a", "other/m/1/a"):
         _put(s3, name, key)
-    assert [entry.key for entry in S3Bucket(s3.settings(name, prefix="team/")).list_objects()] == [
-        "team/m/1/a"
-    ]
+    assert [entry.key for entry in S3Bucket(s3.settings(name)).list_objects("team/")] == ["team/m/1/a"]
 
 
 def test_objects_are_read_from_an_offset_and_only_as_they_were_listed(

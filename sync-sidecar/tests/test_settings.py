@@ -43,6 +43,9 @@ def test_policies_are_read_as_people_write_them(text: str, policy: object) -> No
         ("S3_ENDPOINT", "minio:9000"),
         ("S3_ACCESS_KEY", "alone"),
         ("PREFIX", "team"),
+        ("PREFIX", "team/,team/cars/"),
+        ("PREFIX", ",team/"),
+        ("PREFIX", "team/,team/"),
         ("INSTANCE", "../other"),
         ("INSTANCE", "a/b"),
         ("VERSIONS", "latest:x"),
@@ -55,6 +58,12 @@ def test_what_cannot_be_meant_is_refused_with_the_name_of_the_setting(name: str,
     with pytest.raises(FatalError) as refused:
         _read(**{name: value})
     assert name.lower() in str(refused.value).lower()
+
+
+def test_prefixes_are_a_list_and_the_first_is_where_the_sidecar_writes() -> None:
+    settings = _read(PREFIX="site/, shared/")
+    assert (settings.prefix, settings.home_prefix) == (("site/", "shared/"), "site/")
+    assert _read().prefix == ("",)
 
 
 def test_an_empty_authority_means_the_public_ones() -> None:

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import requests
+from answers import put_version
 from edge_common.served_state import VersionState, available_versions
 from edge_stack.load import Load, summarize
 from edge_stack.served_timeline import ServedTimeline
@@ -215,6 +216,30 @@ def test_an_emptied_bucket_removes_nothing_at_first(tmp_path: Path, store_kind: 
         time.sleep(3)
         assert "suddenly lacks 1 of 1 models" in entry["reason"]
         assert answer_of(stack, "car") == 1.0
+
+
+def test_two_prefixes_are_mirrored_and_the_first_that_has_a_model_holds(
+    tmp_path: Path, store_kind: StoreKind
+) -> None:
+    options = StackOptions(
+        root=tmp_path / "stack", store=store_kind, sidecar_settings={**QUICK, "PREFIX": "site/,shared/"}
+    )
+    with Stack(options) as stack:
+        stack.start_store()
+        client = stack.store.client()
+        client.make_bucket(BUCKET)
+        put_version(client, write_model(tmp_path / "a", 1.0), "shared/car/5")
+        put_version(client, write_model(tmp_path / "b", 2.0), "shared/boat/1")
+        put_version(client, write_model(tmp_path / "c", 3.0), "site/car/1")
+        put_version(client, write_model(tmp_path / "d", 4.0), "elsewhere/bus/1")
+        stack.start_sidecar()
+        stack.start_server()
+        stack.wait_version("car", 1, "serving", within=WITHIN)
+        stack.wait_version("boat", 1, "serving", within=WITHIN)
+        assert (answer_of(stack, "car"), answer_of(stack, "boat")) == (3.0, 2.0)
+        status = stack.status()
+        assert set(status["models"]) == {"car", "boat"}
+        assert any("car: it lies under both 'site/' and 'shared/'" in notice for notice in status["notices"])
 
 
 def put(client: Minio, key: str, content: bytes) -> None:

@@ -40,11 +40,12 @@ class MemoryStore:
         """Remove every object below `prefix`."""
         self.objects = {key: value for key, value in self.objects.items() if not key.startswith(prefix)}
 
-    def list_objects(self) -> Iterator[ListedObject]:
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
         self.on_list()
         if self.lists_nothing:
             return
-        for key, stored in sorted(self.objects.items()):
+        below = ((key, stored) for key, stored in sorted(self.objects.items()) if key.startswith(prefix))
+        for key, stored in below:
             yield ListedObject(key, len(stored.content), stored.etag, stored.modified)
 
     @contextmanager

@@ -123,7 +123,7 @@ class World:
             RULES.first_retry,
             RULES.longest_retry,
         )
-        bucket = BucketWatch(self.store, "", cards, self.clock, self.metrics, 10.0, GRACE, HOLD)
+        bucket = BucketWatch(self.store, ("",), cards, self.clock, self.metrics, 10.0, GRACE, HOLD)
         # FakeOvms answers what ModelServer does; only `served` and `url` are used
         server = ServerWatch(self.ovms, self.clock)  # type: ignore[arg-type]
         space = VolumeSpace(performer.volume, max_bytes=0, min_free=0)

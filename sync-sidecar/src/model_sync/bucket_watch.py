@@ -1,12 +1,12 @@
 """The bucket over time: the last complete listing, how listing went, what is quiet, what is missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
 
-from model_sync.catalog import Catalog, RemoteModel, build_catalog
+from model_sync.catalog import Catalog, RemoteModel, build_catalog, combined
 from model_sync.clock import Clock
 from model_sync.metrics import Metrics
 from model_sync.model_cards import ModelCards
@@ -35,7 +35,7 @@ class BucketWatch:
     """Lists the bucket when asked and remembers what that told. Used by one thread."""
 
     store: ObjectStore
-    prefix: str
+    prefixes: Sequence[str]
     cards: ModelCards
     clock: Clock
     metrics: Metrics
@@ -67,7 +67,12 @@ class BucketWatch:
         self._next = started + self.poll_interval
         try:
             with self.metrics.listing_seconds.time():
-                catalog = build_catalog(self.store.list_objects(), self.prefix, self.catalog)
+                catalog = combined(
+                    {
+                        prefix: build_catalog(self.store.list_objects(prefix), prefix, self.catalog)
+                        for prefix in self.prefixes
+                    }
+                )
         except EdgeError as error:
             self.cycle = Cycle(attempt, self.cycle.last_success, error, self.cycle.failures + 1)
             self._absences = self._absences.after_failure(self.clock.monotonic(), self.hold)

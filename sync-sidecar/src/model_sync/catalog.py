@@ -139,6 +139,25 @@ def build_catalog(
     return Catalog(draft.models(), tuple(notices), count)
 
 
+def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
+    """One catalog of the listings of several prefixes: of two models of one name, the first listed holds."""
+    if len(catalogs) == 1:
+        return next(iter(catalogs.values()))
+    models: dict[str, RemoteModel] = {}
+    home: dict[str, str] = {}
+    notices: list[str] = []
+    for prefix, catalog in catalogs.items():
+        notices += catalog.notices
+        for name, model in catalog.models.items():
+            if name in models:
+                where = f"it lies under both {quoted(home[name])} and {quoted(prefix)}"
+                notices.append(f"{name}: {where}; the one under {quoted(home[name])} is used")
+            else:
+                models[name], home[name] = model, prefix
+    objects = sum(catalog.objects for catalog in catalogs.values())
+    return Catalog(dict(sorted(models.items())), tuple(notices[:_MAX_NOTICES]), objects)
+
+
 class _Draft:
     """A catalog in the making. Listings are in order, so a version is whole when the next one begins."""
 

@@ -154,7 +154,7 @@ def push(
     bucket = S3Bucket(settings)
     bucket.ensure_exists(create=settings.create_bucket)
     with screens.upload_progress(upload.size) as sent:
-        uploaded_at = send(upload, bucket, settings.prefix, sent)
+        uploaded_at = send(upload, bucket, settings.home_prefix, sent)
     result = {
         "model": model,
         "version": version,
@@ -165,7 +165,7 @@ def push(
     }
     if wait:
         with screens.waiting_for(f"{model} version {version}") as show:
-            mark = upload_mark(upload, bucket, settings.prefix)
+            mark = upload_mark(upload, bucket, settings.home_prefix)
             for entry in wait_until_served(upload, mark, status_url, timeout):
                 show(entry)
         result["served_after_s"] = round(screens.now() - uploaded_at, 3)

@@ -13,7 +13,7 @@ from edge_common.errors import EdgeError
 from edge_common.quantities import format_duration, format_size
 
 from model_sync.bucket_status import FOLDER
-from model_sync.catalog import build_catalog
+from model_sync.catalog import build_catalog, combined
 from model_sync.object_store import S3Bucket
 from model_sync.ovms_client import ModelServer
 from model_sync.settings import Settings
@@ -60,7 +60,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     yield _checked("clock", lambda: _clock(settings.s3_endpoint))
     yield (found := _checked("credentials and bucket", lambda: _bucket(bucket)))
     if found.well:
-        yield _checked("models in the bucket", lambda: _models(bucket, settings.prefix))
+        yield _checked("models in the bucket", lambda: _models(bucket, settings))
         yield _checked("status object", lambda: _status_object(bucket, settings))
 
 
@@ -141,8 +141,8 @@ def _bucket(bucket: S3Bucket) -> tuple[str, str]:
     return f"'{bucket.name}' exists and may be listed", ""
 
 
-def _models(bucket: S3Bucket, prefix: str) -> tuple[str, str]:
-    catalog = build_catalog(bucket.list_objects(), prefix)
+def _models(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
+    catalog = combined({p: build_catalog(bucket.list_objects(p), p) for p in settings.prefix})
     versions = sum(len(model.versions) for model in catalog.models.values())
     problems = [v.problem for model in catalog.models.values() for v in model.versions.values() if v.problem]
     problems += catalog.notices
@@ -158,8 +158,8 @@ def _status_object(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
     if settings.status_to_bucket == "off":
         return "switched off", ""
     try:
-        bucket.put_small(settings.prefix + _KEY, b"", "text/plain")
-        bucket.remove(settings.prefix + _KEY)
+        bucket.put_small(settings.home_prefix + _KEY, b"", "text/plain")
+        bucket.remove(settings.home_prefix + _KEY)
     except EdgeError as error:
         return (
             str(error).partition(";")[0],

@@ -68,8 +68,8 @@ class ObjectStream:
 class ObjectStore(Protocol):
     """What the sidecar needs of a bucket."""
 
-    def list_objects(self) -> Iterator[ListedObject]:
-        """Every object under the prefix, all pages; raises RetryableError or FatalError midway too."""
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """Every object under `prefix`, all pages; raises RetryableError or FatalError midway too."""
         ...
 
     def open_object(
@@ -95,21 +95,19 @@ class S3Bucket:
 
     def __init__(self, settings: Settings) -> None:
         """Prepare a client; nothing is asked of the store yet. Raises FatalError for an unusable endpoint."""
-        self._settings = settings
         self.endpoint = settings.s3_endpoint
         self.name = settings.bucket
         self._client = make_client(settings, make_pool(settings))
         self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
 
-    def list_objects(self, prefix: str | None = None) -> Iterator[ListedObject]:
-        """See ObjectStore; `prefix` instead of the one in the settings."""
-        below = self._settings.prefix if prefix is None else prefix
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """See ObjectStore."""
         with self._translated("list the bucket"), ThreadPoolExecutor(1, "listing") as ahead:
-            page: Page | None = self._page(below, None)
+            page: Page | None = self._page(prefix, None)
             while page is not None:
                 token = page.next_token
                 # the store prepares the next page while this one is read
-                following = None if token is None else ahead.submit(self._page, below, token)
+                following = None if token is None else ahead.submit(self._page, prefix, token)
                 yield from page.objects()
                 page = None if following is None else following.result()
 

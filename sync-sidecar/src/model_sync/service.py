@@ -88,7 +88,7 @@ class Sidecar:
         )
         bucket = BucketWatch(
             store=store,
-            prefix=settings.prefix,
+            prefixes=settings.prefix,
             cards=cards,
             clock=clock,
             metrics=metrics,
@@ -164,10 +164,10 @@ class Sidecar:
             bucket_status = None
             if self.settings.status_to_bucket == "on":
                 bucket_status = BucketStatus(
-                    self.store, prefix=self.settings.prefix, instance=self.settings.instance
+                    self.store, prefix=self.settings.home_prefix, instance=self.settings.instance
                 )
             if self.settings.events == "auto":
-                EventListener(self.settings, self.wakeup, self.settings.prefix + FOLDER).start()
+                EventListener(self.settings, self.wakeup, self.settings.home_prefix + FOLDER).start()
             look = True
             bucket_ready = False
             while not self.wakeup.stopped:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -40,6 +41,11 @@ def _version_policy(value: Any) -> Any:
     return value
 
 
+def _prefixes(value: Any) -> Any:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(part.strip() if isinstance(part, str) else part for part in parts) or ("",)
+
+
 Switch = Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)]
 
 
@@ -64,8 +70,9 @@ class Settings(BaseModel):
     """`path`, `virtual` or `auto`."""
     bucket: Annotated[str, Field(min_length=3, max_length=63)] = "ml-models"
     """Bucket that holds the models."""
-    prefix: str = ""
-    """Only keys that begin with this are looked at; it is not part of a model's name."""
+    prefix: Annotated[tuple[str, ...], BeforeValidator(_prefixes)] = ("",)
+    """Only keys that begin with one of these are looked at, such as `team/` or `site/,shared/`; no part of a
+    model's name. The first that has a model wins; the very first also takes the status object and `push`."""
     create_bucket: bool = False
     """Create the bucket when it is missing."""
     models_dir: Path = Path("/models")
@@ -123,9 +130,18 @@ class Settings(BaseModel):
             raise ValueError(f"s3_endpoint {self.s3_endpoint!r} needs http:// or https:// in front")
         if bool(self.s3_access_key.get_secret_value()) != bool(self.s3_secret_key.get_secret_value()):
             raise ValueError("s3_access_key and s3_secret_key go together; set both or none")
-        if self.prefix and not self.prefix.endswith("/"):
-            raise ValueError(f"prefix {self.prefix!r} must end with '/'")
+        for prefix in self.prefix:
+            if prefix and not prefix.endswith("/"):
+                raise ValueError(f"prefix {prefix!r} must end with '/'")
+        for one, other in permutations(self.prefix, 2):
+            if one.startswith(other):
+                raise ValueError(f"prefix {one!r} lies within {other!r}; name only one of them")
         return self
+
+    @property
+    def home_prefix(self) -> str:
+        """The prefix under which this sidecar writes."""
+        return self.prefix[0]
 
 
 def read_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -53,7 +53,7 @@ def _meanings() -> dict[str, str]:
 
 
 def _shown(default: object, metadata: list[Any]) -> str:
-    if isinstance(default, SecretStr) or default is None or default == "":
+    if isinstance(default, SecretStr) or default in (None, "", ("",)):
         return "unset"
     if _DURATION in metadata and isinstance(default, float):
         return f"`{format_duration(default)}`"

@@ -125,9 +125,8 @@ class EventListener:
     def _follow(self) -> None:
         pool = make_pool(self._settings, read_timeout=_KEEP_ALIVE_TIMEOUT, kind=_OneStreamPool)
         client = make_client(self._settings, pool)
-        with client.listen_bucket_notification(
-            self._settings.bucket, prefix=self._settings.prefix, events=_EVENTS
-        ) as events:
+        one = self._settings.prefix[0] if len(self._settings.prefix) == 1 else ""
+        with client.listen_bucket_notification(self._settings.bucket, prefix=one, events=_EVENTS) as events:
             for event in events:
                 self._alive, self._told = True, False
                 if any(not self._is_ours(record) for record in event.get("Records") or ()):

@@ -204,7 +204,22 @@ def test_watching_a_folder_that_is_not_there_ends_with_78(run: Run, tmp_path: Pa
     assert (refused.code, "there is no folder" in refused.sentence) == (78, True)
 
 
-@pytest.mark.parametrize("command", ["models", "classify", "watch", "serve"])
+@pytest.mark.usefixtures("served")
+def test_bench_compares_the_pipeline_with_the_server_alone(run: Run, red: Path) -> None:
+    document = run("bench", red, "--model", "cars", "--seconds", "0.2", "--workers", "2", "--json").document
+    [rate] = document["models"]
+    assert (document["workers"], rate["model"], rate["version"]) == (2, "cars", 1)
+    assert rate["pipeline_per_second"] > 0
+    assert rate["ratio"] == pytest.approx(rate["pipeline_per_second"] / rate["server_per_second"], rel=0.01)
+
+
+@pytest.mark.usefixtures("served")
+def test_bench_with_a_file_that_is_not_there_ends_with_65(run: Run, tmp_path: Path) -> None:
+    refused = run("bench", tmp_path / "none.jpg")
+    assert (refused.code, "none.jpg cannot be read" in refused.sentence) == (65, True)
+
+
+@pytest.mark.parametrize("command", ["models", "classify", "watch", "serve", "bench"])
 def test_help_shows_an_example(run: Run, command: str) -> None:
     shown = run(command, "--help")
     assert shown.code == 0

@@ -1,5 +1,5 @@
 import pytest
-from car_client.settings import Settings, Transport, load_settings
+from car_client.settings import Protocol, Settings, Transport, load_settings
 from edge_common.errors import FatalError
 from edge_common.logs import LogFormat, LogLevel
 from pydantic import SecretStr
@@ -10,6 +10,8 @@ def test_the_defaults_are_those_promised() -> None:
         "server_url": "http://localhost:8000",
         "sidecar_url": "http://localhost:8081",
         "models": (),
+        "protocol": Protocol.HTTP,
+        "grpc_address": "localhost:9001",
         "transport": Transport.AUTO,
         "timeout": 10.0,
         "interval": 1.0,

@@ -13,13 +13,13 @@ import pytest
 from car_client.classify_files import classify_files
 from car_client.inference.classifier import Classification
 from car_client.session import Session
-from car_client.settings import Transport, load_settings
+from car_client.settings import Protocol, Transport, load_settings
 from edge_common.pictures.decode import decode_picture
 from eventually import wait_until
 from fake_kserve import FakeKServe, FakeModel
 from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain
-from real_model_server import PROGRAMS, ModelServer
+from real_model_server import PROGRAMS, ModelServer, free_port
 
 
 @pytest.fixture
@@ -92,6 +92,28 @@ def test_a_jpeg_means_the_same_as_its_pixels(real: ModelServer, pictures: list[P
         assert results[0].transport is transport
     for sent_as_file, sent_as_pixels in zip(*answers.values(), strict=True):
         assert sent_as_file == pytest.approx(sent_as_pixels, abs=0.01)
+
+
+def test_grpc_gives_the_same_answers_as_http(models: Path, server: FakeKServe, pictures: list[Path]) -> None:
+    server.cards["floats"] = FLOAT_CARD
+    grpc_port = free_port()
+    real = ModelServer(models, "--port", str(grpc_port), "--grpc_bind_address", "127.0.0.1")
+    try:
+        real.start()
+        answers = []
+        for protocol in Protocol:
+            settings = load_settings(
+                server_url=real.url,
+                sidecar_url=server.url,
+                protocol=protocol,
+                grpc_address=f"127.0.0.1:{grpc_port}",
+            )
+            results = classify(Session(settings), pictures)
+            answers.append([(r.model, r.version, r.transport, r.verdict) for r in results])
+        assert answers[0] == answers[1]
+        assert len(answers[0]) == 12
+    finally:
+        real.stop()
 
 
 def test_a_swap_to_a_model_with_another_input_fails_no_request(

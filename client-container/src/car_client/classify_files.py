@@ -1,5 +1,7 @@
 """Classify given files once: what cannot be read or classified harms nothing else, and is told at the end."""
 
+import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +11,14 @@ from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits
 
 from car_client.errors import ServerUnreachableError, UnknownModelError, UnusableModelError
 from car_client.inference.classifier import Classification
+from car_client.inference.overlap import overlapped
 from car_client.models.model_table import ModelTable
 from car_client.models.served_model import ServedModel
 from car_client.session import Session
 
-_FILES_AT_ONCE = 8
+_WORKERS = 4
+"""More than the cores of a small machine, because requests mostly wait for the server."""
+_FILES_A_TASK = 8
 """Bounds the memory: a decoded photo of 12 megapixels takes 36 MB."""
 
 
@@ -52,34 +57,50 @@ def classify_files(
     ServerUnreachableError. The server is not asked when no file is a picture.
     """
     outcome = Outcome()
-    chosen: list[ServedModel] | None = None
-    for start in range(0, len(files), _FILES_AT_ONCE):
-        pictures = _read_pictures(files[start : start + _FILES_AT_ONCE], session.limits, outcome)
-        if pictures and chosen is None:
-            chosen = _chosen(session.discovery.refresh(), models)
-        for model in chosen or ():
-            if model.name not in outcome.failed:
-                _classify(session, model, pictures, top_k=top_k, show=show, outcome=outcome)
+    tasks = _Tasks(session, models, top_k)
+    size = max(1, min(_FILES_A_TASK, math.ceil(len(files) / _WORKERS)))
+    parts = [files[start : start + size] for start in range(0, len(files), size)]
+    for done in overlapped(tasks.classify, parts, workers=_WORKERS):
+        for result in done.results:
+            show(result)
+        outcome.results += done.results
+        outcome.rejected |= done.rejected
+        outcome.failed = done.failed | outcome.failed
     return outcome
 
 
-def _classify(
-    session: Session,
-    model: ServedModel,
-    pictures: Sequence[Picture],
-    *,
-    top_k: int | None,
-    show: Callable[[Classification], None],
-    outcome: Outcome,
-) -> None:
-    try:
-        for result in session.classifier.classify(model, pictures, top_k=top_k):
-            outcome.results.append(result)
-            show(result)
-    except ServerUnreachableError:
-        raise
-    except EdgeError as error:
-        outcome.failed[model.name] = error
+class _Tasks:
+    """Classifies some files in a thread of its own; all threads know which models are given up."""
+
+    def __init__(self, session: Session, names: Sequence[str], top_k: int | None) -> None:
+        self._session = session
+        self._names = names
+        self._top_k = top_k
+        self._given_up: set[str] = set()
+        self._lock = threading.Lock()
+        self._models: list[ServedModel] | None = None
+
+    def classify(self, files: Sequence[Path]) -> Outcome:
+        outcome = Outcome()
+        pictures = _read_pictures(files, self._session.limits, outcome)
+        for model in self._chosen_models() if pictures else ():
+            if model.name in self._given_up:
+                continue
+            try:
+                outcome.results += self._session.classifier.classify(model, pictures, top_k=self._top_k)
+            except ServerUnreachableError:
+                raise
+            except EdgeError as error:
+                self._given_up.add(model.name)
+                outcome.failed[model.name] = error
+        return outcome
+
+    def _chosen_models(self) -> list[ServedModel]:
+        """Asked for once, by the first thread that has a picture."""
+        with self._lock:
+            if self._models is None:
+                self._models = _chosen(self._session.discovery.refresh(), self._names)
+            return self._models
 
 
 def _read_pictures(files: Sequence[Path], limits: PictureLimits, outcome: Outcome) -> list[Picture]:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from car_client.bench import Throughput
 from car_client.inference.classifier import Classification
 from car_client.inference.postprocess import NOT_SURE
 from car_client.models.model_table import ModelTable
@@ -60,6 +61,31 @@ def show_models(console: Console, server_url: str, table: ModelTable) -> None:
     for name, model in sorted(table.usable.items()):
         for warning in model.warnings:
             console.print(f"[yellow]{escape(name)}[/]: {escape(warning)}", highlight=False, soft_wrap=True)
+
+
+def show_throughput(console: Console, rates: Iterable[Throughput]) -> None:
+    """A row a model: both rates, their ratio, and how long one picture took."""
+    rows = [
+        (
+            f"{rate.model}/{rate.version}",
+            f"{rate.pipeline.per_second:.1f}",
+            f"{rate.server.per_second:.1f}",
+            f"{rate.ratio:.2f}",
+            f"{rate.pipeline.median * 1000:.1f}",
+            f"{rate.pipeline.p95 * 1000:.1f}",
+        )
+        for rate in rates
+    ]
+    if not console.is_terminal:
+        for row in rows:
+            _write_fields(console, row)
+        return
+    grid = Table()
+    for heading in ("model", "pictures/s", "server alone", "ratio", "median ms", "p95 ms"):
+        grid.add_column(heading, justify="left" if heading == "model" else "right")
+    for row in rows:
+        grid.add_row(*(escape(cell) for cell in row))
+    console.print(grid)
 
 
 def _write_fields(console: Console, fields: Iterable[str]) -> None:

@@ -5,10 +5,11 @@ from edge_common.pictures.decode import PictureLimits
 from car_client.inference.classifier import Classifier
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
+from car_client.kserve.inference_server import InferenceServer
 from car_client.metrics import ClientMetrics
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
-from car_client.settings import Settings
+from car_client.settings import Protocol, Settings
 
 _SIDECAR_SECONDS = 2.0
 """A card is a few kilobytes from next door; a sidecar slower than this counts as absent."""
@@ -27,11 +28,22 @@ class Session:
             within = min(settings.timeout, _SIDECAR_SECONDS)
             cards = CardReader(Connection(settings.sidecar_url, timeout=within))
         self.discovery = Discovery(server, cards, only=settings.models)
+        self.inference = self._choose_inference(server)
         self.classifier = Classifier(
-            HttpInference(server),
+            self.inference,
             self.discovery,
             transport=settings.transport,
             batch_size=settings.batch_size,
             metrics=self.metrics,
         )
         self.limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
+
+    def _choose_inference(self, server: Connection) -> InferenceServer:
+        settings = self.settings
+        if settings.protocol is Protocol.HTTP:
+            return HttpInference(server)
+        from car_client.kserve.grpc_inference import GrpcInference  # noqa: PLC0415 - grpc takes 0.2 s to import
+
+        return GrpcInference(
+            settings.grpc_address, timeout=settings.timeout, on_retry=self.metrics.count_retry
+        )

@@ -22,6 +22,13 @@ class Transport(StrEnum):
     JPEG = "jpeg"
 
 
+class Protocol(StrEnum):
+    """How inferences are asked for; models are always discovered over HTTP."""
+
+    HTTP = "http"
+    GRPC = "grpc"
+
+
 class Settings(BaseSettings):
     """Everything that can be set; `car-client --help` and the README describe the same fields."""
 
@@ -35,6 +42,10 @@ class Settings(BaseSettings):
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Use only these models, separated by commas; empty: every model the server serves."
     )
+    protocol: Protocol = Field(
+        Protocol.HTTP, description="How inferences are asked for: `http` or `grpc`. Discovery is always HTTP."
+    )
+    grpc_address: str = Field("localhost:9001", description="`host:port` of the server's gRPC interface.")
     transport: Transport = Field(
         Transport.AUTO,
         description="`tensor`: pixels prepared here. `jpeg`: the file itself, where the server makes "

@@ -5,6 +5,7 @@ import sys
 import typer
 from edge_common.errors import EdgeError
 
+from car_client.cli.bench import bench
 from car_client.cli.classify import classify
 from car_client.cli.models import models
 from car_client.cli.serve import serve
@@ -24,6 +25,8 @@ app.command(
 )(classify)
 app.command(epilog="Examples: car-client watch /pictures / car-client watch rtsp://gate/1 --json")(watch)
 app.command(epilog="Examples: car-client serve / car-client serve /pictures --host 127.0.0.1")(serve)
+
+app.command(epilog="Example: car-client bench *.jpg --seconds 10 --workers 4")(bench)
 
 
 def main() -> None:

@@ -3,7 +3,18 @@
 from rich.console import Console
 
 from car_client.classify_files import classify_files
-from car_client.cli.options import AsJson, Images, Models, SendAs, ServerUrl, SidecarUrl, Timeout, TopK
+from car_client.cli.options import (
+    AsJson,
+    GrpcAddress,
+    Images,
+    Models,
+    SendAs,
+    ServerUrl,
+    SidecarUrl,
+    Speak,
+    Timeout,
+    TopK,
+)
 from car_client.cli.output import configure_log, print_json
 from car_client.display import show_classification
 from car_client.inference.classifier import Classification
@@ -18,6 +29,8 @@ def classify(
     model: Models = None,
     top_k: TopK = None,
     transport: SendAs = None,
+    protocol: Speak = None,
+    grpc_address: GrpcAddress = None,
     server_url: ServerUrl = None,
     sidecar_url: SidecarUrl = None,
     timeout: Timeout = None,
@@ -28,7 +41,12 @@ def classify(
     Pictures that cannot be classified are told on standard error, the others are classified all the same.
     """
     settings = load_settings(
-        server_url=server_url, sidecar_url=sidecar_url, timeout=timeout, transport=transport
+        server_url=server_url,
+        sidecar_url=sidecar_url,
+        timeout=timeout,
+        transport=transport,
+        protocol=protocol,
+        grpc_address=grpc_address,
     )
     configure_log(settings, answers_on_terminal=True)
     console = Console()

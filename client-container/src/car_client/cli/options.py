@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from car_client.settings import Transport
+from car_client.settings import Protocol, Transport
 
 ServerUrl = Annotated[str | None, typer.Option(help="Model server, such as http://localhost:8000.")]
 SidecarUrl = Annotated[str | None, typer.Option(help="Sidecar with the model cards; `none` asks nobody.")]
 Timeout = Annotated[str | None, typer.Option(help="Time limit of one request: 10, 500ms, 1m.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")]
+Speak = Annotated[Protocol | None, typer.Option(help="How inferences are asked for.")]
+GrpcAddress = Annotated[str | None, typer.Option(help="host:port of the server's gRPC interface.")]
 SendAs = Annotated[Transport | None, typer.Option(help="What to send for a picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Interval = Annotated[str | None, typer.Option(help="Pause between two looks: 1, 500ms.")]

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from car_client.cli.options import (
+    GrpcAddress,
     Interval,
     Models,
     Results,
@@ -13,6 +14,7 @@ from car_client.cli.options import (
     SendAs,
     ServerUrl,
     SidecarUrl,
+    Speak,
     Timeout,
 )
 from car_client.cli.output import configure_log
@@ -36,6 +38,8 @@ def serve(
     sample_interval: SampleInterval = None,
     results: Results = None,
     transport: SendAs = None,
+    protocol: Speak = None,
+    grpc_address: GrpcAddress = None,
     server_url: ServerUrl = None,
     sidecar_url: SidecarUrl = None,
     timeout: Timeout = None,
@@ -49,6 +53,8 @@ def serve(
         sidecar_url=sidecar_url,
         timeout=timeout,
         transport=transport,
+        protocol=protocol,
+        grpc_address=grpc_address,
         interval=interval,
         source=source,
         sample_interval=sample_interval,

@@ -9,6 +9,7 @@ from edge_common.pictures.decode import Picture
 
 from car_client.cli.options import (
     AsJson,
+    GrpcAddress,
     Interval,
     Models,
     Results,
@@ -16,6 +17,7 @@ from car_client.cli.options import (
     SendAs,
     ServerUrl,
     SidecarUrl,
+    Speak,
     Timeout,
 )
 from car_client.cli.output import configure_log, print_json_line
@@ -47,6 +49,8 @@ def watch(
     health_port: HealthPort = None,
     once: Annotated[bool, typer.Option("--once", help="Classify what is there now, then end.")] = False,
     transport: SendAs = None,
+    protocol: Speak = None,
+    grpc_address: GrpcAddress = None,
     server_url: ServerUrl = None,
     sidecar_url: SidecarUrl = None,
     timeout: Timeout = None,
@@ -62,6 +66,8 @@ def watch(
         sidecar_url=sidecar_url,
         timeout=timeout,
         transport=transport,
+        protocol=protocol,
+        grpc_address=grpc_address,
         interval=interval,
         source=source,
         sample_interval=sample_interval,

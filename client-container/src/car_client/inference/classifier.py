@@ -131,7 +131,8 @@ class Classifier:
 
     def _ask(self, model: ServedModel, pictures: Sequence[Picture], transport: Transport) -> "_Asked":
         start = time.perf_counter()
-        tensor = _as_jpeg(model, pictures) if transport is Transport.JPEG else _as_tensor(model, pictures)
+        as_files = transport is Transport.JPEG
+        tensor = _as_jpeg(model, pictures) if as_files else prepared_tensor(model, pictures)
         prepared = time.perf_counter()
         with self._counted(model.name):
             answer = self._server.infer(model.name, tensor, model.output.name)
@@ -197,7 +198,8 @@ def _same_request(one: ServedModel, other: ServedModel) -> bool:
     return (one.input, one.output, one.preprocessing) == (other.input, other.output, other.preprocessing)
 
 
-def _as_tensor(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
+def prepared_tensor(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
+    """What the model takes for `pictures`: at most as many as its batch, which is filled up when fixed."""
     elements = [preprocess(picture.pixels, model.preprocessing) for picture in pictures]
     # A fixed batch must be full; the answers to the repetitions are not read.
     elements += [elements[-1]] * ((model.batch or len(elements)) - len(elements))

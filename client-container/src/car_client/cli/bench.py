@@ -1,0 +1,68 @@
+"""`car-client bench`."""
+
+from typing import Annotated
+
+import typer
+from edge_common.errors import RejectedError
+from rich.console import Console
+
+from car_client.bench import measure_model
+from car_client.cli.options import (
+    AsJson,
+    GrpcAddress,
+    Images,
+    Models,
+    SendAs,
+    ServerUrl,
+    SidecarUrl,
+    Speak,
+    Timeout,
+)
+from car_client.cli.output import configure_log, print_json
+from car_client.display import show_throughput
+from car_client.errors import UnknownModelError
+from car_client.session import Session
+from car_client.settings import load_settings
+
+
+def bench(
+    images: Images,
+    *,
+    model: Models = None,
+    seconds: Annotated[float, typer.Option(min=0.2, max=600, help="Time for each of the two rates.")] = 5.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Requests at the same time.")] = 4,
+    transport: SendAs = None,
+    protocol: Speak = None,
+    grpc_address: GrpcAddress = None,
+    server_url: ServerUrl = None,
+    sidecar_url: SidecarUrl = None,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure pictures a second: from files to verdicts, and by the server alone with prepared tensors.
+
+    It loads the server as far as it can.
+    """
+    settings = load_settings(
+        server_url=server_url,
+        sidecar_url=sidecar_url,
+        timeout=timeout,
+        transport=transport,
+        protocol=protocol,
+        grpc_address=grpc_address,
+    )
+    configure_log(settings, answers_on_terminal=True)
+    missing = [file for file in images if not file.is_file()]
+    if missing:
+        raise RejectedError(f"{missing[0]} cannot be read: there is no such file")
+    session = Session(settings)
+    usable = session.discovery.refresh().usable
+    for name in model or ():
+        if name not in usable:
+            raise UnknownModelError(name, usable)
+    chosen = [served for name, served in usable.items() if not model or name in model]
+    rates = [measure_model(session, served, images, seconds=seconds, workers=workers) for served in chosen]
+    if as_json:
+        print_json({"workers": workers, "models": [rate.document() for rate in rates]})
+    else:
+        show_throughput(Console(), rates)

@@ -49,6 +49,14 @@ class Models:
         )
         return _save(self.root / model / str(version), graph)
 
+    def strings(self, model: str, version: int) -> Path:
+        """Y = x, both of any number of texts."""
+        texts = [helper.make_tensor_value_info(name, TensorProto.STRING, ("n",)) for name in ("x", "y")]
+        node = helper.make_node("Identity", ["x"], ["y"])
+        return _save(
+            self.root / model / str(version), helper.make_graph([node], "texts", texts[:1], texts[1:])
+        )
+
     def slow(self, model: str, version: int) -> Path:
         """Y = x + 0 after as many turns of a loop over a matrix product as x[0, 0] says."""
         matrix = numpy_helper.from_array(np.full((256, 256), 0.001, np.float32), "w")

@@ -107,14 +107,18 @@ class Bench:
         """From the end of an upload until ovms-lite has it AVAILABLE, preflight on."""
         volume, upload = self.folder / "served", self.folder / "upload"
         volume.mkdir()
+        bucket = f"latency-{'events' if events else 'poll'}"
+        if events:
+            self.store.tell_changes(bucket)
         port = free_port()
         environment = sidecar_environment(
             self.store.authority,
-            f"latency-{'events' if events else 'poll'}",
+            bucket,
             volume,
+            HTTP_PORT=str(self.store.sidecar_port),
             OVMS_URL=f"http://127.0.0.1:{port}",
             POLL_INTERVAL=str(poll_seconds),
-            EVENTS="auto" if events else "off",
+            EVENTS="off",  # the store calls the webhook, or nothing does
             PREFLIGHT="on",
             CREATE_BUCKET="true",
         )
@@ -133,7 +137,7 @@ class Bench:
             finally:
                 server.terminate()
                 server.wait(timeout=30)
-            how = "with events" if events else f"polling every {poll_seconds} s"
+            how = "with the store's webhook" if events else f"polling every {poll_seconds} s"
             # the first one also waits for the server to start
             yield Row(
                 f"upload end to AVAILABLE, {how}", "model-sync", median(taken[1:]), sidecar.memory.peak_mib

@@ -81,8 +81,8 @@ class Running:
 
 @contextmanager
 def running_sidecar(environment: Mapping[str, str]) -> Iterator[Running]:
-    """`model-sync run`, ready after its first listing."""
-    port = free_port()
+    """`model-sync run`, ready after its first listing; on the port in the environment, or a free one."""
+    port = environment.get("MODEL_SYNC_HTTP_PORT") or free_port()
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("model-sync")), "run"],
         env={**environment, "MODEL_SYNC_HTTP_PORT": str(port)},

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_stack.store_events import call_on_changes, webhook_environment
 from minio import Minio
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
@@ -29,6 +30,8 @@ class Store:
 
     authority: str
     client: Minio
+    sidecar_port: int
+    """Where a sidecar has to listen whose uploads the store shall tell it about."""
 
     def fill(self, bucket: str, keys: Iterable[str], size: int) -> None:
         """Put an object of `size` random bytes under each key; MinIO unpacks archives of many at a time."""
@@ -44,6 +47,12 @@ class Store:
                 batch = []
         if batch:
             self._send(bucket, batch, content)
+
+    def tell_changes(self, bucket: str) -> None:
+        """From now on every change in `bucket` calls the sidecar on `sidecar_port`."""
+        if not self.client.bucket_exists(bucket_name=bucket):
+            self.client.make_bucket(bucket_name=bucket)
+        call_on_changes(self.client, bucket)
 
     def _send(self, bucket: str, keys: list[str], content: bytes) -> None:
         if len(keys) == 1:
@@ -80,8 +89,13 @@ def free_port() -> int:
 @contextmanager
 def running_store(binary: Path, folder: Path) -> Iterator[Store]:
     """MinIO on a free port with its data in `folder`; SystemExit when it does not start."""
-    authority = f"127.0.0.1:{free_port()}"
-    environment = {**os.environ, "MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY}
+    authority, sidecar_port = f"127.0.0.1:{free_port()}", free_port()
+    environment = {
+        **os.environ,
+        **webhook_environment(f"http://127.0.0.1:{sidecar_port}/v1/sync"),
+        "MINIO_ROOT_USER": ACCESS_KEY,
+        "MINIO_ROOT_PASSWORD": SECRET_KEY,
+    }
     process = subprocess.Popen(
         [str(binary), "server", "--quiet", "--address", authority, str(folder)],
         env=environment,
@@ -93,7 +107,7 @@ def running_store(binary: Path, folder: Path) -> Iterator[Store]:
     )
     try:
         _wait_until_ready(client, process)
-        yield Store(authority, client)
+        yield Store(authority, client, sidecar_port)
     finally:
         process.terminate()
         process.wait(timeout=30)

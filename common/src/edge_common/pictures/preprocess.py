@@ -1,6 +1,7 @@
 """From 8-bit RGB pixels to the elements of a model's input tensor."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import cv2
@@ -22,11 +23,21 @@ def preprocess(pixels: NDArray[np.uint8], steps: Preprocessing) -> NDArray[Any]:
     """One element of the batch: [3,H,W] or [H,W,3] of type `steps.dtype`, from RGB `pixels` [h,w,3]."""
     resized = resize(pixels, (steps.height, steps.width), steps.resizing)
     ordered = resized if steps.color is Color.RGB else resized[..., ::-1]
-    if steps.keeps_pixel_values and steps.dtype.kind in "fu":
-        values = ordered.astype(steps.dtype)
-    else:
-        values = _normalised(ordered, steps)
-    return np.ascontiguousarray(values.transpose(2, 0, 1) if steps.layout is Layout.NCHW else values)
+    tensor: NDArray[Any] = np.empty((*resized.shape[:2], 3), steps.dtype)
+    if steps.layout is Layout.NCHW:
+        tensor = np.empty((3, *resized.shape[:2]), steps.dtype)
+    for channel, values in enumerate(_value_of_each_level(steps)):
+        plane = tensor[channel] if steps.layout is Layout.NCHW else tensor[..., channel]
+        plane[...] = np.take(values, ordered[..., channel])
+    return tensor
+
+
+@lru_cache(maxsize=64)
+def _value_of_each_level(steps: Preprocessing) -> NDArray[Any]:
+    """[3,256]: what becomes of each level in each channel; twice as fast as computing every pixel."""
+    levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    plain = steps.keeps_pixel_values and steps.dtype.kind in "fu"
+    return np.ascontiguousarray((levels.astype(steps.dtype) if plain else _normalised(levels, steps)).T)
 
 
 def _normalised(ordered: NDArray[np.uint8], steps: Preprocessing) -> NDArray[Any]:

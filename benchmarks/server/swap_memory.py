@@ -3,7 +3,7 @@
 python benchmarks/server/swap_memory.py [--swaps 10000]
 
 Prints memory, threads and open files after every tenth of the swaps. Exits with 1 when threads or files grew,
-or when memory grew by more than 2 KiB a swap after the first tenth, because a retired version stays listed
+or when memory grew by more than 1 KiB a swap after the first tenth, because a retired version stays listed
 until a restart, plus 8 MiB for the allocator.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from models import write_tiny
 from servers import free_port
 
-_KIB_PER_SWAP = 2
+_KIB_PER_SWAP = 1
 _ALLOCATOR_KIB = 8 * 1024
 _CLOSING_FILES = 2
 """Connections that the server has not seen closed yet."""

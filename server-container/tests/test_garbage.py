@@ -26,8 +26,8 @@ GRPC_REQUESTS = 2_000 // SHARDS
 METHOD_NAMES = ["GET", "POST", "POST", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH", "BREW"]
 PATH_PARTS = [
     "v1", "v2", "v3", "models", "m", "free", "picture", "text", "none", "versions", "1", "0", "-1", "9" * 25,
-    "infer", "ready", "config", "reload", "health", "live", "metadata", "m:predict", "metrics", "..", "", "%2F",
-    "%", "%00", "%ff", "é", "a" * 300, "labels", "repository", "index", "m:classify",
+    "infer", "ready", "config", "reload", "health", "live", "metadata", "m:predict", "metrics", "..", "",
+    "%2F", "%", "%00", "%ff", "é", "a" * 300, "labels", "repository", "index", "m:classify",
 ]  # fmt: skip
 PATHS = [
     "/v2/models/m/infer", "/v2/models/free/infer", "/v2/models/picture/infer", "/v2/models/text/infer",

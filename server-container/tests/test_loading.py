@@ -125,6 +125,15 @@ def test_nireq_and_streams_follow_the_settings(loader: ModelLoader, models: Mode
     assert _load(loader, models, plugin_config=(("NUM_STREAMS", "1"),)).request_count == 1
 
 
+def test_the_device_and_its_properties_are_those_of_the_settings(loader: ModelLoader, models: Models) -> None:
+    models.add("m", 1, 1.0)
+    hints = (("PERFORMANCE_HINT", "LATENCY"), ("INFERENCE_PRECISION_HINT", "f32"))
+    compiled = _load(loader, models, target_device="CPU", plugin_config=hints).compiled
+    assert compiled.get_property("EXECUTION_DEVICES") == ["CPU"]
+    assert compiled.get_property("PERFORMANCE_HINT") == "LATENCY"
+    assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
+
+
 def test_only_models_whose_runs_cannot_be_long_are_brief(loader: ModelLoader, models: Models) -> None:
     models.slow("m", 1)
     assert not _load(loader, models).is_brief

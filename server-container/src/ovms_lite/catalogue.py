@@ -5,6 +5,7 @@ what was removed stays listed as END until the server restarts, as OVMS does.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 from edge_common.served_state import VersionState
@@ -19,27 +20,29 @@ LOADING_WAIT_SECONDS = 10.0
 class VersionRecord:
     """One version number of a model: its state, and what answers while it is AVAILABLE."""
 
+    __slots__ = ("_settled", "servable", "state", "version")  # kept until the end, and there may be thousands
+
     def __init__(self, version: int) -> None:
         self.version = version
         self.state = VersionState.START
         self.servable: Servable | None = None
-        self._settled = asyncio.Event()
+        self._settled: asyncio.Event | None = None
 
     def move_to(self, state: VersionState, servable: Servable | None = None) -> None:
         """Enter a state; `servable` answers from now on, None in every state but AVAILABLE."""
         self.state = state
         self.servable = servable
         if state is VersionState.LOADING:
-            self._settled.clear()
-        else:
+            self._settled = self._settled or asyncio.Event()
+        elif self._settled is not None:
             self._settled.set()
+            self._settled = None
 
     async def wait_until_settled(self) -> None:
         """Return when a first load has ended, well or badly, or after LOADING_WAIT_SECONDS."""
-        try:
-            await asyncio.wait_for(self._settled.wait(), LOADING_WAIT_SECONDS)
-        except TimeoutError:
-            return
+        if self._settled is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), LOADING_WAIT_SECONDS)
 
 
 class ModelRecord:

@@ -65,7 +65,9 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     ] = "",
     cache_dir: Annotated[
         Path | None,
-        typer.Option("--cache_dir", help="Folder for compiled models; makes later starts faster."),
+        typer.Option(
+            "--cache_dir", help="Folder for compiled models; without it /opt/cache, if that is there."
+        ),
     ] = None,
     cpu_extension: Annotated[
         Path | None, typer.Option("--cpu_extension", help="Library with custom CPU operations.")

@@ -17,6 +17,7 @@ from edge_common.logs import get_logger
 
 from ovms_lite.app import Application
 from ovms_lite.catalogue import Catalogue
+from ovms_lite.compile_cache import usable_cache
 from ovms_lite.config_source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
 from ovms_lite.inference import Inference
@@ -71,10 +72,9 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
 
 
 def _loader(options: ServerOptions) -> Loader:
-    loader = ModelLoader(options.cache_dir, options.cpu_extension)
-    if not options.load_check:
-        return loader
-    return CheckedLoader(loader, (options.cache_dir, options.cpu_extension))
+    cache = usable_cache(options.cache_dir)
+    loader = ModelLoader(cache, options.cpu_extension)
+    return CheckedLoader(loader, (cache, options.cpu_extension)) if options.load_check else loader
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup lint format test integration conformance faults soak demo up down minio models browser screenshots bench bench-server bench-sync clean
+.PHONY: help setup lint format test integration conformance faults soak demo up down minio models browser screenshots bench bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ bench-sync: setup minio ## Compare model-sync with rclone, mc and aws s3 sync (n
 
 bench-server: setup models ## Compare ovms-lite with the machine's limit (needs wrk)
 	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1
+
+swap-memory: setup ## Let ovms-lite swap a model 10,000 times and watch its memory
+	$(BIN)/python benchmarks/server/swap_memory.py
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .local models demo-report.html demo-report.json build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,8 +18,8 @@ FOLDER = StackFolder(Path("/stack"))
 
 @pytest.fixture
 def ports() -> Iterator[StackPorts]:
-    with ReservedPort() as server, ReservedPort() as sidecar:
-        yield StackPorts(server=server, sidecar=sidecar)
+    with ReservedPort() as server, ReservedPort() as sidecar, ReservedPort() as client:
+        yield StackPorts(server=server, sidecar=sidecar, client=client)
 
 
 def test_the_sidecar_learns_the_store_the_volume_and_the_server(ports: StackPorts) -> None:

@@ -51,6 +51,7 @@ def _record_of(stack: Stack) -> StackRecord:
     addresses = {
         "server": stack.ports.server_url,
         "sidecar": stack.ports.sidecar_url,
+        "page": stack.ports.page_url,
         "store": stack.store.endpoint,
     }
     if stack.store.console:

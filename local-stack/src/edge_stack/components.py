@@ -52,6 +52,7 @@ class StackPorts:
 
     server: ReservedPort
     sidecar: ReservedPort
+    client: ReservedPort
 
     @property
     def server_url(self) -> str:
@@ -62,6 +63,11 @@ class StackPorts:
     def sidecar_url(self) -> str:
         """Health, status and cards of the sidecar."""
         return f"http://{HOST}:{self.sidecar.number}"
+
+    @property
+    def page_url(self) -> str:
+        """The client's web page."""
+        return f"http://{HOST}:{self.client.number}"
 
 
 def program(name: str) -> str:
@@ -116,12 +122,16 @@ def server_command(folder: StackFolder, ports: StackPorts, flags: Sequence[str] 
 
 
 def client_command(folder: StackFolder, ports: StackPorts) -> Command:
-    """`car-client watch` over the folder of pictures."""
+    """`car-client serve`: the page, and the watch over the folder of pictures."""
     return Command(
         name="client",
-        argv=[program("car-client"), "watch", folder.pictures],
+        argv=[
+            *(program("car-client"), "serve", folder.pictures),
+            *("--host", HOST, "--port", str(ports.client.number)),
+        ],
         log=folder.log("client"),
         env=client_environment(ports),
+        ports=(ports.client,),
     )
 
 

@@ -13,6 +13,7 @@ _NEEDED_TO_UPLOAD = ("MODEL_SYNC_S3_ENDPOINT", "MODEL_SYNC_S3_ACCESS_KEY", "MODE
 def directions(record: StackRecord, root: Path) -> Iterator[str]:
     """Lines to print after `up` and with `status`."""
     where = record.addresses
+    yield f"page      {where['page']}  classify pictures, watch models come and change"
     yield f"store     {where['store']}  {record.store}"
     if "console" in where:
         yield f"console   {where['console']}  bucket {BUCKET}, sign in with {ACCESS_KEY} / {SECRET_KEY}"

@@ -39,7 +39,7 @@ from edge_stack.store_events import call_no_more, call_on_changes
 from edge_stack.waiting import http_answers, wait_until
 
 _READY_WITHIN_SECONDS = 60.0
-_SERVER_PORT, _SIDECAR_PORT = 8000, 8081
+_SERVER_PORT, _SIDECAR_PORT, _CLIENT_PORT = 8000, 8081, 8080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class StackOptions:
     """State folder; made when missing."""
     store: StoreKind = StoreKind.AUTO
     default_ports: bool = False
-    """Prefer the documented ports (8000, 8081, 9000, 9001) where they are free; else any free ones."""
+    """Prefer the documented ports (8000, 8080, 8081, 9000, 9001) where they are free; else any free ones."""
     sidecar_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of model-sync without their prefix, such as `{"POLL_INTERVAL": "1s"}`."""
     server_flags: tuple[str, ...] = ()
@@ -85,6 +85,7 @@ class Stack:
             self._ports = StackPorts(
                 server=opening.enter_context(self._port(_SERVER_PORT)),
                 sidecar=opening.enter_context(self._port(_SIDECAR_PORT)),
+                client=opening.enter_context(self._port(_CLIENT_PORT)),
             )
             self._open = opening.pop_all()
         return self
@@ -97,7 +98,7 @@ class Stack:
 
     @property
     def ports(self) -> StackPorts:
-        """Addresses of server and sidecar, fixed from entering the context on."""
+        """Addresses of server, sidecar and client, fixed from entering the context on."""
         if self._ports is None:
             raise FatalError("the stack has no ports yet; use it as a context manager")
         return self._ports
@@ -165,12 +166,9 @@ class Stack:
         return process
 
     def start_client(self) -> RunningProcess:
-        """Start the client that watches the folder of pictures.
-
-        It offers nothing to ask: that it works shows in its log, once there are models and pictures.
-        """
+        """Start the client, which watches the folder of pictures, and wait until its page answers."""
         process = self.processes.start(client_command(self.folder, self.ports))
-        process.raise_if_ended()
+        process.wait_ready(http_answers(f"{self.ports.page_url}/healthz"), within=_READY_WITHIN_SECONDS)
         return process
 
     def component(self, name: str) -> RunningProcess:

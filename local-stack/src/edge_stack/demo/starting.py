@@ -72,7 +72,7 @@ def start_server(findings: Findings) -> str:
 
 
 def start_client(findings: Findings) -> str:
-    """Start the client that watches a folder."""
+    """Start the client, which watches a folder and serves its page."""
     findings.stack.start_client()
     return f"watches {findings.stack.folder.pictures.name}/"
 

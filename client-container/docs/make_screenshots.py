@@ -1,0 +1,75 @@
+# ruff: noqa: INP001 - a script beside what it makes, no package
+"""Makes the pictures of the README: the whole platform on this machine, seen through Chromium.
+
+    python client-container/docs/make_screenshots.py [models]
+
+`models` holds what `car-models build` wrote. Needs chromium.
+"""
+
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from edge_stack.components import program
+from edge_stack.stack import Stack, StackOptions
+from edge_stack.store import StoreKind
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+HERE = Path(__file__).parent
+VIEWS = {"page": (1280, 900, "light"), "page-dark": (1280, 900, "dark"), "page-phone": (360, 780, "light")}
+MODELS = ("effnet_lite0_car_onnx", "effnet_lite2_car_openvino")
+
+
+def main() -> None:
+    """Start everything, classify two pictures, take the pictures."""
+    models = Path(sys.argv[1] if len(sys.argv) > 1 else "models")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("there is no chromium; install it: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pictures = root / "demo-pictures"
+        # drawn ones only: they are the project's own, while the photos come under another licence
+        drawing = [program("car-models"), "pictures", "--out", str(pictures), "--photos", "none", "--json"]
+        subprocess.run(drawing, check=True, stdout=subprocess.DEVNULL)
+        shown = pictures / "drawn-fire-engine.jpg"
+        with Stack(StackOptions(root=root / "stack", store=StoreKind.EMBEDDED)) as stack:
+            stack.start_all()
+            for model in MODELS:
+                stack.push(models / model / "1", model=model, version=1)
+            for model in MODELS:
+                stack.wait_version(model, 1, "serving", within=60)
+            for picture in sorted(pictures.glob("*.jpg"))[:4]:
+                shutil.copy(picture, stack.folder.pictures)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+                for name, (width, height, scheme) in VIEWS.items():
+                    page = browser.new_page(viewport={"width": width, "height": height})
+                    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                    _classify(page, stack.ports.page_url, shown)
+                    _save_small(page.screenshot(), HERE / f"{name}.png")
+                    page.close()
+                browser.close()
+
+
+def _save_small(screenshot: bytes, path: Path) -> None:
+    """With 256 colours, a third of the bytes; nobody sees the difference in a README."""
+    Image.open(io.BytesIO(screenshot)).quantize(256).save(path, optimize=True)
+
+
+def _classify(page: Page, url: str, picture: Path) -> None:
+    page.goto(url)
+    page.locator("#server[data-state=up]").wait_for()
+    page.locator("#models tr").nth(1).wait_for()
+    page.locator("#file").set_input_files(picture)
+    page.locator(".answer").nth(1).wait_for()
+    page.locator("#recent li").nth(3).wait_for()
+    page.wait_for_timeout(500)  # bars grow for a moment, thumbnails arrive
+
+
+if __name__ == "__main__":
+    main()

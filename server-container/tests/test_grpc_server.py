@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -240,9 +241,46 @@ def test_sigterm_lets_a_call_under_way_finish_and_exits_with_0(start_server: Sta
         assert answered.wait(10)
 
 
+def test_sigterm_does_not_wait_for_a_call_without_end(start_server: Start, models: Models) -> None:
+    models.slow("slow", 1)
+    server = start_server([{"name": "slow"}], "--metrics_enable")
+    with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
+        ended = threading.Event()
+        client.async_infer(
+            "slow", _input([[10**7, 0]]), lambda result, error: ended.set() if error else result
+        )
+        _wait_until_running(server)
+        server.process.terminate()
+        assert server.process.wait(timeout=15) == 0  # a call takes minutes
+        assert ended.wait(10)
+
+
 def _wait_until_running(server: ServerProcess) -> None:
     while b'ovms_current_requests{name="slow",version="1"} 1' not in server.ask("GET", "/metrics")[1]:
         assert server.process.poll() is None
+
+
+def test_no_call_fails_while_versions_are_swapped(start_server: Start, models: Models) -> None:
+    models.add("m", 1, 1.0)
+    server = start_server([{"name": "m"}])
+    seen: list[float] = []
+    swapped = threading.Event()
+
+    def ask() -> None:
+        with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
+            while not swapped.is_set():
+                seen.append(float(client.infer("m", _input([[0, 0]])).as_numpy("y")[0, 0]))
+
+    with ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(ask) for _ in range(2)]
+        for version in range(2, 8):
+            models.add("m", version, float(version))
+            assert server.ask("POST", "/v1/config/reload")[0] == 200
+        swapped.set()
+        for call in asking:
+            call.result()
+    assert set(seen) <= {float(version) for version in range(1, 8)}
+    assert len(set(seen)) > 1
 
 
 def test_channel_arguments_reach_the_library(start_server: Start, models: Models) -> None:

@@ -1,13 +1,12 @@
 import json
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from ovms_lite.byte_strings import split_elements
 from ovms_lite.kserve_request import InferRequest
-from ovms_lite.kserve_response import infer_response, model_metadata
+from ovms_lite.kserve_response import infer_response
 from ovms_lite.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo
 
 
@@ -71,11 +70,3 @@ def test_strings_are_texts_in_json_and_length_prefixed_as_bytes() -> None:
     assert document["outputs"][0]["data"] == ["hello", "ü"]
     tail = infer_response("m", "1", _request("s"), [info], [array]).body[1]
     assert [bytes(element) for element in split_elements(memoryview(tail))] == [b"hello", "ü".encode()]
-
-
-@pytest.mark.parametrize("model_info", [{}, {"labels": "cat dog"}])
-def test_rt_info_is_shown_when_there_is_any(model_info: dict[str, object]) -> None:
-    info = TensorInfo("x", BY_KSERVE_NAME["FP32"], (Dimension(1, 1), Dimension(0, None), Dimension(2, 5)))
-    metadata = model_metadata("m", ["1", "2"], [info], [info], model_info)
-    assert metadata["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [1, -1, -1]}]
-    assert ("rt_info" in metadata) == bool(model_info)

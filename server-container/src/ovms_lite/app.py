@@ -7,16 +7,13 @@ from ovms_lite.catalogue import Catalogue, ModelRecord, servable_now
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.http_message import EMPTY, TEXT, Request, Response, error_response, json_response
 from ovms_lite.inference import Inference
-from ovms_lite.kserve_response import model_metadata
+from ovms_lite.kserve_metadata import model_metadata
 from ovms_lite.metrics import Metrics
 from ovms_lite.reload import Reloader
 from ovms_lite.routes import Operation, Route, find_route
 from ovms_lite.servable import Servable
-from ovms_lite.status import config_status, version_status
+from ovms_lite.status import SERVER_NAME, config_status, version_status
 from ovms_lite.tfs_response import signature_metadata
-
-SERVER_NAME = "OpenVINO Model Server"
-"""What OVMS calls itself in `GET /v2`; clients tell servers apart by it, so it is kept."""
 
 
 class Application:

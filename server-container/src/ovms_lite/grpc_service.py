@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ovms_lite import grpc_inference
-from ovms_lite.app import SERVER_NAME
 from ovms_lite.catalogue import Catalogue, servable_now
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.grpc_messages import message_class
 from ovms_lite.inference import Inference
-from ovms_lite.kserve_response import model_metadata
+from ovms_lite.kserve_metadata import model_metadata
 from ovms_lite.metrics import Metrics
 from ovms_lite.repository import MAX_VERSION
 from ovms_lite.servable import Servable
+from ovms_lite.status import SERVER_NAME
 
 _VERSION = re.compile(r"0|[1-9][0-9]{0,18}")
 

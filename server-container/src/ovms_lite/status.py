@@ -1,4 +1,4 @@
-"""The states of versions as `/v1/config` and `/v1/models/<m>` show them. Pure."""
+"""What the server calls itself, and the states of versions as `/v1/config` and `/v1/models/<m>` show them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 from edge_common.served_state import VersionState
 
 from ovms_lite.catalogue import Catalogue, VersionRecord
+
+SERVER_NAME = "OpenVINO Model Server"
+"""What OVMS calls itself in its metadata; clients tell servers apart by it, so it is kept."""
 
 
 def version_status(records: Sequence[VersionRecord]) -> dict[str, Any]:

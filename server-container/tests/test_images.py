@@ -1,0 +1,33 @@
+"""What the two Dockerfiles promise, as far as it can be read; building them needs a container engine."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1]
+
+
+@pytest.fixture(params=["Dockerfile", "Dockerfile.lite"])
+def last_stage(request: pytest.FixtureRequest) -> str:
+    """The instructions of the stage that becomes the image, continued lines joined."""
+    text = (FOLDER / request.param).read_text().replace("\\\n", "")
+    return re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
+
+
+def test_it_runs_as_a_number_that_is_not_root(last_stage: str) -> None:
+    assert re.findall(r"^USER (.*)$", last_stage, re.MULTILINE) == ["5000:5000"]
+
+
+def test_both_start_the_same_entrypoint_with_the_same_variables(last_stage: str) -> None:
+    assert 'ENTRYPOINT ["/usr/local/bin/edgeai-entrypoint"]' in last_stage
+    assert "server-container/entrypoint.sh /usr/local/bin/edgeai-entrypoint" in last_stage
+    for variable in ("OVMS_REST_PORT=8000", "OVMS_PORT=9000", "OVMS_FILE_SYSTEM_POLL_WAIT_SECONDS=1"):
+        assert variable in last_stage
+
+
+def test_the_base_is_a_release_and_not_the_latest() -> None:
+    for name in ("Dockerfile", "Dockerfile.lite"):
+        images = re.findall(r"^ARG \w+_IMAGE=(\S+)$", (FOLDER / name).read_text(), re.MULTILINE)
+        assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
+        assert images

@@ -76,10 +76,13 @@ minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 	mkdir -p .local/bin
 	GOBIN=$(CURDIR)/.local/bin go install github.com/minio/minio@$(MINIO_VERSION)
 
-bench: bench-server bench-sync ## All benchmarks
+bench: bench-server bench-client bench-sync ## All benchmarks
 
 bench-sync: setup minio ## Compare model-sync with rclone, mc and aws s3 sync (needs Go)
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/python benchmarks/sync/mirroring.py
+
+bench-client: setup models ## Compare the client with the server alone and other clients (needs chromium)
+	$(BIN)/python benchmarks/client/whole_client.py models --write docs/performance.md
 
 bench-server: setup models ## Compare ovms-lite with the machine's limit (needs wrk)
 	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1

@@ -90,7 +90,7 @@ def test_the_camera_takes_a_picture_that_is_classified(page: Page) -> None:
     page.get_by_role("button", name="Use the camera").click()
     dialog = page.get_by_role("dialog", name="Camera")
     expect(dialog).to_be_visible()
-    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    page.wait_for_function("() => document.getElementById('video').videoWidth > 0")
     dialog.get_by_role("button", name="Take the picture").click()
     expect(dialog).to_be_hidden()
     expect(page.locator(".answer")).to_have_count(2)

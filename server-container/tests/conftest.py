@@ -17,9 +17,13 @@ from typing import Any, TypeVar
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 _Result = TypeVar("_Result")
+
+settings.register_profile("server", deadline=None)  # a busy machine is no failure
+settings.load_profile("server")
 
 
 def _save(folder: Path, graph: onnx.GraphProto) -> Path:

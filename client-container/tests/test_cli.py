@@ -8,6 +8,7 @@ import pytest
 from car_client import cli
 from fake_kserve import FakeKServe, FakeModel
 from made_pictures import jpeg
+from PIL import Image
 
 CARD = {"schema": 1, "input": {"color": "BGR"}, "output": {"labels": ["blue", "green", "red"]}}
 
@@ -202,6 +203,27 @@ def test_watch_once_with_a_bad_picture_ends_with_65(run: Run, red: Path) -> None
 def test_watching_a_folder_that_is_not_there_ends_with_78(run: Run, tmp_path: Path) -> None:
     refused = run("watch", tmp_path / "none")
     assert (refused.code, "there is no folder" in refused.sentence) == (78, True)
+
+
+@pytest.mark.usefixtures("served")
+def test_annotate_draws_the_classes_below_the_picture(run: Run, red: Path, tmp_path: Path) -> None:
+    drawn = tmp_path / "drawn.png"
+    assert run("classify", red, "--annotate", drawn).code == 0
+    with Image.open(red) as before, Image.open(drawn) as after:
+        assert after.width >= 320
+        assert after.height > before.height + 8 * 20, "two models with a head and three bars each"
+        middle = after.getpixel((after.width // 2, before.height // 2))
+    assert isinstance(middle, tuple)
+    assert middle[0] > 200 > middle[1]
+    folder = tmp_path / "folder"
+    run("classify", red, tmp_path / "none.jpg", "--annotate", folder)
+    assert [path.name for path in folder.iterdir()] == ["red.png"]
+
+
+@pytest.mark.usefixtures("served")
+def test_annotating_two_pictures_of_one_name_ends_with_78(run: Run, red: Path, tmp_path: Path) -> None:
+    refused = run("classify", red, red.with_suffix(".png"), "--annotate", tmp_path / "folder")
+    assert (refused.code, "have the same name" in refused.sentence) == (78, True)
 
 
 @pytest.mark.usefixtures("served")

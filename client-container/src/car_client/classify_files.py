@@ -107,13 +107,14 @@ def _read_pictures(files: Sequence[Path], limits: PictureLimits, outcome: Outcom
     pictures: list[Picture] = []
     for file in files:
         try:
-            pictures.append(_read_picture(file, limits))
+            pictures.append(read_picture(file, limits))
         except NotAPictureError as error:
             outcome.rejected[str(file)] = error
     return pictures
 
 
-def _read_picture(file: Path, limits: PictureLimits) -> Picture:
+def read_picture(file: Path, limits: PictureLimits) -> Picture:
+    """The picture in `file`; raises NotAPictureError, also when it cannot be read."""
     try:
         with file.open("rb") as opened:
             content = opened.read(limits.max_bytes + 1)

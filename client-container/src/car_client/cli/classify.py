@@ -1,8 +1,13 @@
 """`car-client classify`."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
 from rich.console import Console
 
-from car_client.classify_files import classify_files
+from car_client.annotate import annotated, annotation_paths, save_annotated
+from car_client.classify_files import classify_files, read_picture
 from car_client.cli.options import (
     AsJson,
     GrpcAddress,
@@ -34,6 +39,10 @@ def classify(
     server_url: ServerUrl = None,
     sidecar_url: SidecarUrl = None,
     timeout: Timeout = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Write the picture with its classes drawn below it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures once, with every model or with those named.
@@ -56,7 +65,13 @@ def classify(
         if not as_json:
             show_classification(console, result)
 
-    outcome = classify_files(Session(settings), images, models=model or (), top_k=top_k, show=show)
+    drawings = annotation_paths(annotate, images) if annotate is not None else {}
+    session = Session(settings)
+    outcome = classify_files(session, images, models=model or (), top_k=top_k, show=show)
+    for file, path in drawings.items():
+        results = [result for result in outcome.results if result.picture == str(file)]
+        if results:
+            save_annotated(annotated(read_picture(file, session.limits).pixels, results), path)
     if as_json:
         print_json(outcome_document(outcome))
     outcome.check()

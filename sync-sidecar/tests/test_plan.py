@@ -34,7 +34,7 @@ def test_the_life_of_a_new_version() -> None:
     assert plan_model(view(published, *both, served=available(1))).actions == (Configure((1, 2), {}),)
     listed = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
     assert plan_model(view(listed, *both, served={**available(1), 2: VersionState.LOADING})).actions == ()
-    assert plan_model(view(listed, *both, served=available(1, 2))).actions == (Configure((2,), {}),)
+    assert plan_model(view(listed, *both, served=available(1, 2))).actions == (Confirm((2,)), Configure((2,), {}))
     alone = state(stored(1), stored(2), configured=(2,), confirmed=())
     assert plan_model(view(alone, *both, served=available(2))).actions == (Confirm((2,)),)
 
@@ -66,7 +66,7 @@ def test_a_second_overwrite_during_the_first_still_finds_its_way() -> None:
     newest = upload("2", "newest")
     both = state(stored(2, "old"), stored(9, "new", source="2"), configured=(2, 9), confirmed=(2,))
     now = view(both, newest, served=available(2, 9), staged={"2": newest.upload_mark})
-    assert plan_model(now).actions == (Configure((9,), {}),)
+    assert plan_model(now).actions == (Confirm((9,)), Configure((9,), {}))
     ended = state(stored(2, "old"), stored(9, "new", source="2"), configured=(9,))
     gone = view(ended, newest, served={9: VersionState.AVAILABLE, 2: VersionState.END}, staged=now.staged)
     assert Delete(2) in plan_model(gone).actions

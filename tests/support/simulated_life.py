@@ -170,7 +170,8 @@ class Life:
             assert served == wishes, f"{model} answers with {served}, wished is {wishes}"
             assert good or model not in state.models, f"{model} is remembered: {state.models[model]}"
         stored = {(name, number) for name, model in state.models.items() for number in model.stored}
-        assert set(world.volume.stored_numbers()) == stored, "folders on the volume that nobody knows of"
+        strangers = set(world.volume.stored_numbers()) ^ stored
+        assert not strangers, f"{strangers} are on the volume or in the state, not in both"
         in_bucket = {tuple(key.split("/")[:2]) for key in world.store.objects}
         leftovers = set(world.volume.staged_sources()) - in_bucket
         assert not leftovers, f"staging keeps {leftovers}"

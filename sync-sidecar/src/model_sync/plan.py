@@ -150,21 +150,19 @@ def _publishing(view: ModelView, wanted: list[str], judgements: Mapping[str, Jud
 
 
 def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
-    before = view.state.configured
-    if configured != before:
-        settings = view.state.settings if before else view.settings
-        yield Configure(configured, settings if configured else {})
-        return
-    reached = wish.complete and wish.numbers == set(configured)
-    answering = {number for number in configured if _state(view, number) is VersionState.AVAILABLE}
-    if answering - set(view.state.confirmed):  # also while more is awaited, perhaps for long
-        yield Confirm(tuple(sorted(answering.union(view.state.confirmed))))
-    elif reached and answering == set(configured):
-        yield from begin_of_trial(view)
+    before, confirmed = view.state.configured, set(view.state.confirmed)
+    answering = {n for n in configured if n in before and _state(view, n) is VersionState.AVAILABLE}
+    if answering - confirmed:  # also while more is awaited, perhaps for long
+        yield Confirm(tuple(sorted(answering | (confirmed & set(configured)))))
     for number in sorted(answering):
         source = view.state.stored[number].source
         if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):
             yield Reject(source, None)
+    if configured != before:
+        settings = view.state.settings if before else view.settings
+        yield Configure(configured, settings if configured else {})
+    elif wish.complete and wish.numbers == set(configured) == answering == confirmed:
+        yield from begin_of_trial(view)
 
 
 def _clearing(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:

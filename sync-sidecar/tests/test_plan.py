@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from edge_common.served_state import VersionState
 from model_sync.actions import (
     CancelFetch,
@@ -16,7 +18,7 @@ from model_sync.model_view import FetchView, Rules
 from model_sync.plan import plan_model
 from model_sync.state import Rejection
 from model_sync.verdicts import RejectedAt
-from sync_views import NOW, available, state, stored, upload, view
+from sync_views import NOW, available, remote_file, state, stored, upload, view
 
 
 def _refusal(source: str, etag: str = "a", *, retry_at: float = NOW + 60) -> Rejection:
@@ -34,7 +36,8 @@ def test_the_life_of_a_new_version() -> None:
     assert plan_model(view(published, *both, served=available(1))).actions == (Configure((1, 2), {}),)
     listed = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
     assert plan_model(view(listed, *both, served={**available(1), 2: VersionState.LOADING})).actions == ()
-    assert plan_model(view(listed, *both, served=available(1, 2))).actions == (Confirm((2,)), Configure((2,), {}))
+    both_answer = view(listed, *both, served=available(1, 2))
+    assert plan_model(both_answer).actions == (Confirm((2,)), Configure((2,), {}))
     alone = state(stored(1), stored(2), configured=(2,), confirmed=())
     assert plan_model(view(alone, *both, served=available(2))).actions == (Confirm((2,)),)
 
@@ -153,3 +156,15 @@ def test_a_folder_that_answers_is_not_withdrawn_for_an_earlier_verdict_on_it() -
     assert Withdraw(1) not in plan_model(still_answers).actions
     ended = view(model, *uploads, served={**available(2), 1: VersionState.END})
     assert Withdraw(1) in plan_model(ended).actions
+
+
+def test_two_uploads_never_borrow_the_same_number_in_one_plan() -> None:
+    model = state(stored(7), stored(8, source="latest"), configured=(7, 8), confirmed=(7, 8))
+    uploads = (
+        upload("7", "b"),
+        replace(upload("latest", "b"), files=(remote_file("model.onnx", "b", modified=1),)),
+    )
+    marks = {version.source: version.upload_mark for version in uploads}
+    now = view(model, *uploads, served=available(7, 8), policy="all", staged=marks)
+    numbers = [action.number for action in plan_model(now).actions if isinstance(action, Publish)]
+    assert len(numbers) == len(set(numbers)), numbers

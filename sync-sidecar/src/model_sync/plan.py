@@ -137,13 +137,15 @@ def _fetching(view: ModelView, wanted: list[str]) -> Iterator[Action]:
 
 
 def _publishing(view: ModelView, wanted: list[str], judgements: Mapping[str, Judgement]) -> Iterator[Action]:
+    taken: set[int] = set()
     for source in wanted:
         upload = view.upload(source)
         if upload is None or view.is_stored(upload) or not judgements[source].fetchable:
             continue
         if view.staged.get(source) == upload.upload_mark:
             number = number_for(view, upload, wanted)
-            if number is not None:
+            if number is not None and number not in taken:  # two may borrow the same; one waits a round
+                taken.add(number)
                 yield Publish(source, number)
         elif source not in view.fetching and source not in view.troubles:
             yield Fetch(source)

@@ -9,7 +9,7 @@ class RejectedAt(StrEnum):
     """Which check spoke a verdict."""
 
     UPLOAD = "upload"
-    """It lacks something; another try waits for another upload."""
+    """It lacks something, or does not fit together; what is missing may also be mended in the store."""
     CHECK = "check"
     SERVER = "server"
 
@@ -27,9 +27,8 @@ def verdict(
     """The verdict on the upload `mark`; `before` is the last one on the same source.
 
     The same upload is tried again after `first_retry` seconds, then after twice as many each time, up to
-    `longest_retry`: memory may have been short. `now` is in Unix seconds.
+    `longest_retry`: memory may have been short, or a store be healed. `now` is in Unix seconds.
     """
     attempts = before.attempts + 1 if before is not None and before.upload_mark == mark else 1
     pause = min(first_retry * 2 ** min(attempts - 1, 32), longest_retry)
-    retry_at = None if stage is RejectedAt.UPLOAD else now + pause
-    return Rejection(mark, reason, stage, now, attempts, retry_at)
+    return Rejection(mark, reason, stage, now, attempts, now + pause)

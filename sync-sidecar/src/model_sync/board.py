@@ -130,10 +130,7 @@ class Board:
         metrics.failures.set(reconciler.bucket.cycle.failures)
         for phase in Phase:
             metrics.models.labels(state=phase.value).set(sum(row.phase is phase for row in rows))
-        metrics.served.clear()
-        for name, numbers in serving.items():
-            for number in numbers:
-                metrics.served.labels(model=name, version=str(number)).set(1)
+        metrics.tell_served(serving)
         metrics.leader.set(self.writes)
         metrics.server_up.set(reconciler.server.served is not None)
         try:

@@ -1,8 +1,13 @@
 """The sidecar's Prometheus metrics. Labels are bounded: results, states, and the models of the deployment."""
 
+from collections.abc import Iterable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+MOST_MODELS_MEASURED = 1000
+"""Models with series of their own; of more, the first by name. /v1/status has all of them."""
 
 
 class Metrics:
@@ -37,7 +42,7 @@ class Metrics:
         )
         self.served = Gauge(
             f"{prefix}_model_version_info",
-            "1 for each version that the server has AVAILABLE.",
+            f"1 for each version that the server has AVAILABLE, of the first {MOST_MODELS_MEASURED} models.",
             ["model", "version"],
             registry=self.registry,
         )
@@ -51,6 +56,13 @@ class Metrics:
         self.disk_used = self._gauge("disk_used_bytes", "Bytes of published versions on the volume.")
         self.leader = self._gauge("leader", "1 when this pod writes to the volume, else 0.")
         self.server_up = self._gauge("server_up", "1 when the model server answers.")
+
+    def tell_served(self, serving: Mapping[str, Iterable[int]]) -> None:
+        """Replace the series of served versions by these; `serving` is model -> numbers."""
+        self.served.clear()
+        for name in sorted(serving)[:MOST_MODELS_MEASURED]:
+            for number in serving[name]:
+                self.served.labels(model=name, version=str(number)).set(1)
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"model_sync_{name}", text, registry=self.registry)

@@ -33,7 +33,10 @@ while IFS= read -r -d '' entry; do
     case $name in
     OVMS_CONFIG_WAIT_SECONDS | OVMS_MODEL_REPOSITORY_PATH) continue ;; # this script's, and the server's own
     esac
-    if is_of_kubernetes "$name" "$value"; then continue; fi
+    if is_of_kubernetes "$name" "$value"; then
+        [[ $name != OVMS_PORT ]] || say "OVMS_PORT is Kubernetes' of a Service called ovms, so there is no gRPC; set enableServiceLinks: false"
+        continue
+    fi
     flag=--${name#OVMS_}
     flag=${flag,,}
     case $value in

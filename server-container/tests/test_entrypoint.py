@@ -103,7 +103,9 @@ def test_what_kubernetes_sets_for_a_service_called_ovms_is_no_flag(start: Start)
         OVMS_PORT_8000_TCP_ADDR="10.96.0.7",
         OVMS_LITE_SERVER_SERVICE_HOST="10.96.0.7",
     )
-    assert _flags(process) == ["--model_name=car"]
+    output, errors = process.communicate(timeout=30)
+    assert output.splitlines() == ["--model_name=car"]
+    assert "there is no gRPC; set enableServiceLinks: false" in errors
 
 
 def test_without_a_model_or_a_file_named_the_default_config_is_used(start: Start) -> None:

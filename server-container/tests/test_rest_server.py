@@ -126,6 +126,22 @@ def test_a_client_that_does_not_read_its_answer_is_let_go(run: Run) -> None:
     run(scenario())
 
 
+def test_a_client_that_reads_its_answer_slowly_gets_all_of_it(run: Run) -> None:
+    size = 40 * 10**6  # more than the sockets' buffers, so that the server waits for the client all the while
+
+    async def scenario() -> int:
+        async with Client(_limits(answer=2.0)) as client:
+            client.send(POST % size + b"1" * size)
+            await client.reader.readuntil(b"\r\n\r\n")
+            received = 0
+            for _ in range(20):
+                received += len(await client.reader.readexactly(size // 20))
+                await asyncio.sleep(0.15)
+            return received
+
+    assert run(scenario()) == size
+
+
 def test_a_connection_between_requests_is_closed_when_it_is_idle_for_long(run: Run) -> None:
     async def scenario() -> bytes:
         async with Client(_limits(idle=SHORT)) as client:

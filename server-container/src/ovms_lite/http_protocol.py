@@ -52,6 +52,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         self._idle_since = self._loop.time()
         self._request_since: float | None = None
         self._blocked_since = 0.0
+        self._unsent_bytes = 0
 
     @property
     def is_idle(self) -> bool:
@@ -70,6 +71,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         if self._transport is None:
             return
         if not self._may_write:
+            unsent = self._transport.get_write_buffer_size()
+            if unsent < self._unsent_bytes:
+                self._blocked_since = now
+            self._unsent_bytes = unsent
             if now - self._blocked_since > limits.answer:
                 self._transport.abort()
         elif self.is_idle and self._request_since is not None:
@@ -131,6 +136,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         """The client reads too slowly; answer no further request."""
         self._may_write = False
         self._blocked_since = self._loop.time()
+        self._unsent_bytes = 0
 
     def resume_writing(self) -> None:
         """The client caught up."""

@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup lint format test integration conformance faults soak demo up down minio models browser screenshots bench bench-server bench-sync swap-memory clean
+.PHONY: help setup lint format test integration conformance faults soak demo up down minio mlserver models browser screenshots bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser'
+	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver'
 
 integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
@@ -53,6 +53,12 @@ soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with
 
 models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
+
+mlserver: .local/mlserver/bin/mlserver ## Install MLServer into an environment of its own
+
+.local/mlserver/bin/mlserver:
+	$(PYTHON) -m venv .local/mlserver
+	.local/mlserver/bin/python -m pip install --quiet 'mlserver==1.7.1'
 
 browser: setup ## Use the client's page in Chromium (needs chromium)
 	$(BIN)/pytest -n $(JOBS) -m browser tests/browser

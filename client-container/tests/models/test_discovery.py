@@ -70,6 +70,7 @@ def test_servers_without_config_status_are_asked_for_their_repository_index(
     server.models = {"m": FakeModel(versions=[2]), "off": FakeModel(state="END")}
     table = discovery.refresh()
     assert (list(table.usable), table.states["off"]) == (["m"], {1: VersionState.END})
+    assert not table.usable["m"].decodes_files
     discovery.refresh()
     assert len(server.sent("/v1/config")) == 1
 

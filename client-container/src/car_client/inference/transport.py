@@ -35,6 +35,8 @@ def choose_transport(wanted: Transport, model: ServedModel, pictures: Sequence[P
 def why_no_jpeg(model: ServedModel) -> str | None:
     """Why the server would make another tensor of a JPEG than this client; None when it would not."""
     steps = model.preprocessing
+    if not model.decodes_files:
+        return "the server is not one that decodes files"
     if steps.layout is not Layout.NHWC:
         return "the input is not NHWC"
     if steps.color is not Color.BGR:

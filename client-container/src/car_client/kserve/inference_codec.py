@@ -72,6 +72,16 @@ def encode_request(tensor: RequestTensor, output: str) -> EncodedRequest:
     )
 
 
+def encode_json_request(tensor: RequestTensor, output: str) -> EncodedRequest:
+    """The same in JSON alone, for servers without the binary extension; not for BYTES."""
+    values = np.frombuffer(tensor.data, NUMPY_TYPES[tensor.datatype]).tolist()
+    document = {
+        "inputs": [{"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape, "data": values}],
+        "outputs": [{"name": output}],
+    }
+    return EncodedRequest(json.dumps(document).encode(), {"Content-Type": "application/json"})
+
+
 class _Parameters(BaseModel):
     binary_data_size: int | None = Field(None, ge=0)
 

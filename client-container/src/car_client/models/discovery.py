@@ -1,5 +1,6 @@
 """Which models the server has, and what each of them takes: nothing is configured, everything is asked."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -80,11 +81,13 @@ class Discovery:
         version = metadata.newest_version or available[-1]
         card = self._cards.card_of(name, version) if self._cards is not None else CardAnswer(None)
         try:
-            return describe_model(
+            model = describe_model(
                 metadata, version, card.card, warnings=(card.problem,) if card.problem else ()
             )
         except UnusableModelError as error:
             raise UnusableModelError(f"model {name} version {version} cannot be used: {error}") from error
+        # Of the servers known, those with /v1/config are OVMS and its like, which decode files.
+        return dataclasses.replace(model, decodes_files=self._has_config_status)
 
     def _states(self) -> ServedModels:
         states = self._config_status() if self._has_config_status else None

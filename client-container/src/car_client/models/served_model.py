@@ -22,7 +22,8 @@ class ServedModel:
     """One model at the version that answers; immutable, so that a request keeps to one description.
 
     `activation` None means that the source does not say; then the values themselves decide.
-    `server_resizes` tells whether the server is known to stretch encoded pictures to the model's size.
+    `decodes_files` tells whether the server is one that takes pictures as files, `server_resizes` whether it
+    is known to stretch them to the model's size.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ServedModel:
     activation: Activation | None = None
     top_k: int = 5
     min_probability: float = 0.0
+    decodes_files: bool = True
     server_resizes: bool = False
     description: str = ""
     warnings: tuple[str, ...] = ()

@@ -241,7 +241,7 @@ def test_bench_with_a_file_that_is_not_there_ends_with_65(run: Run, tmp_path: Pa
     assert (refused.code, "none.jpg cannot be read" in refused.sentence) == (65, True)
 
 
-@pytest.mark.parametrize("command", ["models", "classify", "watch", "serve", "bench"])
+@pytest.mark.parametrize("command", ["models", "classify", "watch", "serve", "bench", "healthcheck"])
 def test_help_shows_an_example(run: Run, command: str) -> None:
     shown = run(command, "--help")
     assert shown.code == 0

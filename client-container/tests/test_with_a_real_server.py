@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from car_client.classify_files import classify_files
 from car_client.inference.classifier import Classification
 from car_client.session import Session
@@ -197,6 +198,39 @@ def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanl
     assert (first["image"], first["top1"], first["version"]) == ("one.jpg", "red", 1)
     assert (second["image"], second["top1"], second["version"]) == ("two.jpg", "blue", 2)
     assert len(watching.events("server_lost")) == len(watching.events("server_back")) == 1
+
+
+def test_the_pod_serves_its_page_and_watches_and_ends_cleanly_whatever_hangs(
+    server: FakeKServe, inbox: Path, tmp_path: Path
+) -> None:
+    server.models["m"] = FakeModel()
+    port = free_port()
+    (inbox / "one.jpg").write_bytes(jpeg("red"))
+    arguments = (
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--sidecar-url",
+        "none",
+        "--server-url",
+        server.url,
+    )
+    log = tmp_path / "serve.log"
+    with log.open("wb") as errors:
+        serving = subprocess.Popen([PROGRAMS / "car-client", "serve", inbox, *listen, *ask], stderr=errors)
+    wait_until(lambda: '"inference"' in log.read_text())
+    health: list[str | Path] = [PROGRAMS / "car-client", "healthcheck", "--port", str(port)]
+    assert subprocess.run(health, check=False).returncode == 0
+    with requests.get(f"http://127.0.0.1:{port}/api/events", stream=True, timeout=10):
+        server.faults.append("slow")
+        asked = len(server.sent("/infer"))
+        (inbox / "two.jpg").write_bytes(jpeg("blue"))
+        wait_until(lambda: len(server.sent("/infer")) > asked)
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(timeout=30) == 0
+    refused = subprocess.run(health, check=False, capture_output=True, text=True)
+    assert (refused.returncode, "nothing answers" in refused.stderr) == (75, True)
 
 
 def test_sigterm_ends_a_watch_that_waits_for_an_answer(

@@ -7,6 +7,7 @@ from edge_common.errors import EdgeError
 
 from car_client.cli.bench import bench
 from car_client.cli.classify import classify
+from car_client.cli.healthcheck import healthcheck
 from car_client.cli.models import models
 from car_client.cli.serve import serve
 from car_client.cli.watch import watch
@@ -27,6 +28,7 @@ app.command(epilog="Examples: car-client watch /pictures / car-client watch rtsp
 app.command(epilog="Examples: car-client serve / car-client serve /pictures --host 127.0.0.1")(serve)
 
 app.command(epilog="Example: car-client bench *.jpg --seconds 10 --workers 4")(bench)
+app.command(epilog="Example: car-client healthcheck --port 8080")(healthcheck)
 
 
 def main() -> None:

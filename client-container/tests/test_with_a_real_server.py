@@ -206,16 +206,8 @@ def test_the_pod_serves_its_page_and_watches_and_ends_cleanly_whatever_hangs(
     server.models["m"] = FakeModel()
     port = free_port()
     (inbox / "one.jpg").write_bytes(jpeg("red"))
-    arguments = (
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--sidecar-url",
-        "none",
-        "--server-url",
-        server.url,
-    )
+    listen = ("--host", "127.0.0.1", "--port", str(port))
+    ask = ("--sidecar-url", "none", "--server-url", server.url, "--interval", "50ms")
     log = tmp_path / "serve.log"
     with log.open("wb") as errors:
         serving = subprocess.Popen([PROGRAMS / "car-client", "serve", inbox, *listen, *ask], stderr=errors)

@@ -145,3 +145,21 @@ def test_any_body_is_understood_or_refused_with_a_fault(
         parse_infer_request(head + tail, str(len(head)) if length == "exact" else length)
     except RequestError as error:
         assert 400 <= error.status < 500  # noqa: PT017 - both ends are right, a third is not
+
+
+def _outcome(head: bytes, tail: bytes) -> object:
+    try:
+        parsed = parse_infer_request(head + tail, str(len(head)))
+    except RequestError as error:
+        return error.fault, str(error)
+    values = [None if t.values is None else t.values.tolist() for t in parsed.inputs]
+    raw = [None if t.raw is None else bytes(t.raw) for t in parsed.inputs]
+    named = [(t.name, t.shape, t.datatype) for t in parsed.inputs]
+    return parsed.id, named, values, raw, parsed.binary_outputs
+
+
+@given(DOCUMENT, st.binary(max_size=20))
+def test_a_head_that_is_remembered_means_what_a_long_one_means(document: object, tail: bytes) -> None:
+    head = json.dumps(document).encode()
+    too_long_to_remember = head.ljust(4096)  # blanks behind a document change nothing
+    assert _outcome(head, tail) == _outcome(head, tail) == _outcome(too_long_to_remember, tail)

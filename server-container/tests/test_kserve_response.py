@@ -63,6 +63,18 @@ def test_outputs_are_sorted_by_name_and_their_bytes_follow_in_that_order() -> No
     assert response.headers == ((b"inference-header-content-length", str(len(response.body[0])).encode()),)
 
 
+def test_an_answer_in_bytes_alone_is_the_same_however_it_was_asked_for() -> None:
+    infos = [_info("b", "FP32", 2), _info("a", "INT8"), _info("text", "BYTES")]
+    arrays: list[Array] = [
+        np.ones((1, 2), np.float32),
+        np.arange(3, dtype=np.int8),
+        np.array([b"x", b"yz"], np.object_),
+    ]
+    all_of_them = infer_response("m", "1", InferRequest("", (), None), infos, arrays)
+    each_by_name = infer_response("m", "1", _request("a", "b", "text"), infos, arrays)
+    assert all_of_them == each_by_name == infer_response("m", "1", InferRequest("", (), None), infos, arrays)
+
+
 def test_strings_are_texts_in_json_and_length_prefixed_as_bytes() -> None:
     array = np.array([b"hello", "ü".encode()])
     info = _info("s", "BYTES")

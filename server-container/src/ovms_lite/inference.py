@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from ovms_lite.catalogue import Catalogue, ModelRecord, is_loading, servable_now
 from ovms_lite.errors import Fault
@@ -40,10 +40,38 @@ class Inference:
     async def run(self, call: Call, prepare: Callable[[Servable], Prepared[_Answer]]) -> _Answer:
         """Infer once; `prepare` understands the request for the version that answers. Raises RequestError."""
         servable = await self._servable(self._catalogue.model(call.model, call.missing), call.version)
-        if self._metrics is None:
+        counts = None if self._metrics is None else self._metrics.of(servable.name, servable.version_text)
+        began, times = time.perf_counter(), InferTimes()
+        if counts is not None:
+            counts.current += 1
+        success = False
+        try:
             with servable.in_use():
-                return await self._answer(servable, prepare, InferTimes())
-        return await self._counted(self._metrics, servable, call, prepare)
+                response = await self._answer(servable, prepare, times)
+            success = True
+            return response
+        finally:
+            if counts is not None:
+                counts.current -= 1
+            self._count(call, servable, began, times if success else None)
+
+    def run_at_once(self, call: Call, prepare: Callable[[Servable], Prepared[_Answer]]) -> _Answer | None:
+        """As `run`, for a version whose runs are too short to be worth a task; None for the others."""
+        model, version = self._catalogue.model(call.model, call.missing), call.version or None
+        if is_loading(model, version) is not None:
+            return None
+        servable = servable_now(model, version)
+        if not servable.answers_at_once:
+            return None
+        began, times = time.perf_counter(), InferTimes()
+        success = False
+        try:
+            inputs, answer = prepare(servable)
+            response = servable.infer_at_once(cast("Sequence[Array]", inputs), answer, times)
+            success = True
+            return response
+        finally:
+            self._count(call, servable, began, times if success else None)
 
     async def _servable(self, model: ModelRecord, version: int | None) -> Servable:
         """Who answers; a version that is being loaded for the first time is waited for.
@@ -56,30 +84,17 @@ class Inference:
             await record.wait_until_settled()
         return servable_now(model, version)
 
-    async def _counted(
-        self,
-        metrics: Metrics,
-        servable: Servable,
-        call: Call,
-        prepare: Callable[[Servable], Prepared[_Answer]],
-    ) -> _Answer:
-        counts = metrics.of(servable.name, servable.version_text)
-        began = time.perf_counter()
-        times = InferTimes()
-        counts.current += 1
-        success = False
-        try:
-            with servable.in_use():
-                response = await self._answer(servable, prepare, times)
-            success = True
-            return response
-        finally:
-            counts.current -= 1
-            metrics.count(servable.name, servable.version_text, call.method, call.interface, success=success)
-            if success:
-                counts.request_time[call.interface].observe((time.perf_counter() - began) * 1e6)
-                counts.wait_time.observe((times.started - times.queued) * 1e6)
-                counts.inference_time.observe((times.finished - times.started) * 1e6)
+    def _count(self, call: Call, servable: Servable, began: float, times: InferTimes | None) -> None:
+        """Count one request; `times` None: it failed."""
+        if self._metrics is None:
+            return
+        name, version, success = servable.name, servable.version_text, times is not None
+        self._metrics.count(name, version, call.method, call.interface, success=success)
+        if times is not None:
+            counts = self._metrics.of(name, version)
+            counts.request_time[call.interface].observe((time.perf_counter() - began) * 1e6)
+            counts.wait_time.observe((times.started - times.queued) * 1e6)
+            counts.inference_time.observe((times.finished - times.started) * 1e6)
 
     async def _answer(
         self, servable: Servable, prepare: Callable[[Servable], Prepared[_Answer]], times: InferTimes

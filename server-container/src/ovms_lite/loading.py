@@ -84,7 +84,9 @@ class ModelLoader:
             compiled = self._core.compile_model(model, device, plugin)
             brief = is_ours_to_tune and not config.nireq and is_brief(model, compiled)
             if brief:
-                compiled = self._core.compile_model(model, device, plugin | {"PERFORMANCE_HINT": "LATENCY"})
+                # in the thread that asks: to wake another would cost more than it could take over
+                alone = {"NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1}
+                compiled = self._core.compile_model(model, device, plugin | alone)
         except (*_OPENVINO_ERRORS, ConfigError) as error:
             raise LoadError(
                 f"{config.name} version {version} cannot be compiled: {_first_line(error)}; "

@@ -101,7 +101,10 @@ class Metrics:
 
     def of(self, name: str, version: str) -> VersionMetrics:
         """The counts of one version."""
-        return self._versions.setdefault((name, version), VersionMetrics())
+        counts = self._versions.get((name, version))
+        if counts is None:
+            counts = self._versions[name, version] = VersionMetrics()
+        return counts
 
     def count(self, name: str, version: str, method: str, interface: Interface, *, success: bool) -> None:
         """Count one request; for ModelReady and GetModelStatus the version does not matter."""

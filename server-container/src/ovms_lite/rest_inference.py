@@ -1,6 +1,6 @@
 """The two ways to infer by REST: KServe's `infer` and TensorFlow Serving's `:predict`."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 
 from ovms_lite.errors import Fault
@@ -18,16 +18,18 @@ from ovms_lite.tfs_response import predict_response
 JSON_LENGTH_HEADER = b"inference-header-content-length"
 
 
-async def infer(inference: Inference, route: Route, request: Request) -> Response:
-    """`POST /v2/models/<m>[/versions/<v>]/infer`; raises RequestError."""
+def infer(inference: Inference, route: Route, request: Request) -> Response | Awaitable[Response]:
+    """`POST /v2/models/<m>[/versions/<v>]/infer`; raises RequestError, now or when awaited."""
     call = Call(route.model, route.version, "ModelInfer", "REST", Fault.SERVABLE_MISSING)
-    return await inference.run(call, partial(_prepare_infer, request))
+    prepare = partial(_prepare_infer, request)
+    return inference.run_at_once(call, prepare) or inference.run(call, prepare)
 
 
-async def predict(inference: Inference, route: Route, request: Request) -> Response:
-    """`POST /v1/models/<m>[/versions/<v>]:predict`; raises RequestError."""
+def predict(inference: Inference, route: Route, request: Request) -> Response | Awaitable[Response]:
+    """`POST /v1/models/<m>[/versions/<v>]:predict`; raises RequestError, now or when awaited."""
     call = Call(route.model, route.version, "Predict", "REST", Fault.NAME_MISSING)
-    return await inference.run(call, partial(_prepare_predict, request))
+    prepare = partial(_prepare_predict, request)
+    return inference.run_at_once(call, prepare) or inference.run(call, prepare)
 
 
 def _prepare_infer(request: Request, servable: Servable) -> Prepared[Response]:

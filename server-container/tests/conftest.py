@@ -22,6 +22,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 _Result = TypeVar("_Result")
 
+# The helpers beside this file are plain modules; pytest's importlib mode adds no folder to the path.
+sys.path.insert(0, str(Path(__file__).parent))
 settings.register_profile("server", deadline=None)  # a busy machine is no failure
 settings.load_profile("server")
 

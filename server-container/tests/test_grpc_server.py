@@ -1,217 +1,33 @@
-"""The gRPC port of a real server, asked by tritonclient as it comes, and by hand where that is too polite."""
+"""The gRPC port as a whole: its limits, its end, and what may go on beside it."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import grpc
-import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from ovms_lite.errors import Fault, RequestError
-from ovms_lite.grpc_messages import METHODS, SERVICE, message_class
-from ovms_lite.grpc_server import status_code
+from edge_common.served_state import VersionState
+from grpc_calls import Raw, fp32_input, infer_request
+from ovms_lite.catalogue import Catalogue
+from ovms_lite.grpc_messages import SERVICE, message_class
+from ovms_lite.grpc_server import GrpcServer
+from ovms_lite.grpc_service import GrpcService
+from ovms_lite.inference import Inference
+from ovms_lite.options import GrpcOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from conftest import Models, ServerProcess
 
     Start = Callable[..., ServerProcess]
 
-
-@pytest.fixture
-def server(start_server: Start, models: Models) -> ServerProcess:
-    models.add("m", 1, 1.0)
-    models.add("m", 3, 3.0)
-    models.add("free", 1, 1.0, ("n", "k"))
-    models.add("picture", 1, 0.0, (1, 4, 4, 3))
-    models.broken("bad", 1)
-    return start_server(
-        [
-            {"name": "m", "model_version_policy": {"all": {}}},
-            {"name": "free"},
-            {"name": "picture"},
-            {"name": "bad"},
-        ],
-        "--metrics_enable",
-    )
-
-
-@pytest.fixture
-def client(server: ServerProcess) -> Iterator[triton.InferenceServerClient]:
-    with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
-        yield client
-
-
-def _input(values: list[list[float]]) -> list[triton.InferInput]:
-    array = np.array(values, np.float32)
-    tensor = triton.InferInput("x", list(array.shape), "FP32")
-    tensor.set_data_from_numpy(array)
-    return [tensor]
-
-
-def test_tritonclient_finds_out_what_is_served(client: triton.InferenceServerClient) -> None:
-    assert client.is_server_live()
-    assert client.is_server_ready()
-    assert client.get_server_metadata().name == "OpenVINO Model Server"
-    assert client.is_model_ready("m")
-    assert client.is_model_ready("m", "1")
-    assert not client.is_model_ready("bad", "1")
-    shown = client.get_model_metadata("free", as_json=True)
-    assert (shown["name"], shown["versions"], shown["platform"]) == ("free", ["1"], "OpenVINO")
-    assert shown["inputs"] == [{"name": "x", "datatype": "FP32", "shape": ["-1", "-1"]}]
-    assert list(client.get_model_metadata("m").versions) == ["1", "3"]
-
-
-def test_tritonclient_infers_with_and_without_a_version_and_gets_its_id_back(
-    client: triton.InferenceServerClient,
-) -> None:
-    answer = client.infer("m", _input([[1, 2]]), request_id="seven")
-    assert answer.as_numpy("y").tolist() == [[4.0, 5.0]]
-    shown = answer.get_response()
-    assert (shown.id, shown.model_name, shown.model_version) == ("seven", "m", "3")
-    assert client.infer("m", _input([[1, 2]]), model_version="1").as_numpy("y").tolist() == [[2.0, 3.0]]
-
-
-def test_an_encoded_picture_is_decoded(client: triton.InferenceServerClient) -> None:
-    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-    encoded = cv2.imencode(".png", picture)[1].tobytes()
-    tensor = triton.InferInput("x", [1], "BYTES")
-    tensor.set_data_from_numpy(np.array([encoded], dtype=np.object_))
-    assert np.array_equal(client.infer("picture", [tensor]).as_numpy("y")[0], picture)
-
-
-def test_several_frames_under_way_on_one_connection_each_get_their_own_answer(
-    client: triton.InferenceServerClient,
-) -> None:
-    answers: dict[float, list[list[float]]] = {}
-    arrived = threading.Semaphore(0)
-
-    def keep(number: float, result: Any, error: object) -> None:
-        answers[number] = [] if error else result.as_numpy("y").tolist()
-        arrived.release()
-
-    for number in range(40):
-        client.async_infer(
-            "free",
-            _input([[float(number)] * 5]),
-            lambda result, error, n=float(number): keep(n, result, error),
-        )
-    for _ in range(40):
-        assert arrived.acquire(timeout=30)
-    assert answers == {float(n): [[n + 1.0] * 5] for n in range(40)}
-
-
-class Raw:
-    """Sends messages, or bytes that are none, and tells code and text of the answer."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}")
-
-    def send(self, method: str, content: bytes) -> tuple[grpc.StatusCode, str]:
-        call: Any = self.channel.unary_unary(f"/{SERVICE}/{method}")
-        try:
-            call(content, timeout=30)
-        except grpc.RpcError as error:
-            told: Any = error
-            return told.code(), told.details()
-        return grpc.StatusCode.OK, ""
-
-
-@pytest.fixture
-def raw(server: ServerProcess) -> Iterator[Raw]:
-    raw = Raw(server)
-    yield raw
-    raw.channel.close()
-
-
-def _infer(**fields: object) -> Any:
-    request = {"model_name": "m", "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2]}]}
-    return message_class("ModelInferRequest")(**(request | fields))
-
-
-FOUR = b"\0" * 4
 CODE = grpc.StatusCode
-
-
-@pytest.mark.timeout(120)
-def test_every_mistake_has_the_code_and_the_text_of_ovms(raw: Raw) -> None:
-    def x(**changes: object) -> list[dict[str, object]]:
-        return [{"name": "x", "datatype": "FP32", "shape": [1, 2]} | changes]
-
-    cases: list[tuple[dict[str, object], grpc.StatusCode, str]] = [
-        ({"model_name": "no"}, CODE.NOT_FOUND, "graph definition with requested name is not found"),
-        ({"model_version": "9"}, CODE.NOT_FOUND, "Model with requested version is not found"),
-        ({"model_name": "bad", "model_version": "1"}, CODE.UNAVAILABLE, "is not loaded yet"),
-        ({"model_version": "01"}, CODE.INVALID_ARGUMENT, "invalid model version format in request"),
-        ({"model_version": "x"}, CODE.INVALID_ARGUMENT, "invalid model version format in request"),
-        ({"model_version": "9" * 30}, CODE.INVALID_ARGUMENT, "invalid model version format in request"),
-        ({"inputs": []}, CODE.INVALID_ARGUMENT, "Invalid number of inputs - Expected: 1; Actual: 0"),
-        (
-            {"inputs": x(name="z")},
-            CODE.INVALID_ARGUMENT,
-            "Missing input with specific name - Required input: x",
-        ),
-        (
-            {"inputs": x(datatype="INT8")},
-            CODE.INVALID_ARGUMENT,
-            "Expected: FP32; Actual: INT8; input name: x",
-        ),
-        ({"inputs": x(shape=[2])}, CODE.INVALID_ARGUMENT, "Invalid number of shape dimensions"),
-        (
-            {"inputs": x(shape=[2, 2])},
-            CODE.INVALID_ARGUMENT,
-            "Invalid input batch size - Expected: 1; Actual: 2",
-        ),
-        ({"inputs": x(shape=[1, 3])}, CODE.INVALID_ARGUMENT, "Expected: (1,2); Actual: (1,3)"),
-        ({"inputs": x(shape=[1, -2])}, CODE.INVALID_ARGUMENT, "Expected: (1,2); Actual: (1,-2)"),
-        ({}, CODE.INVALID_ARGUMENT, "Expected: 2 values; Actual: 0 values; input name: x"),
-        ({"raw_input_contents": [FOUR]}, CODE.INVALID_ARGUMENT, "Expected: 8 bytes; Actual: 4 bytes"),
-        ({"raw_input_contents": [FOUR, FOUR]}, CODE.INVALID_ARGUMENT, "Expected: 1; Actual: 2"),
-        (
-            {"model_name": "free", "inputs": x(shape=[0, 2**62])},
-            CODE.INVALID_ARGUMENT,
-            "Invalid input shape",
-        ),
-        (
-            {
-                "model_name": "picture",
-                "inputs": x(datatype="BYTES", shape=[1], contents={"bytes_contents": [b"?"]}),
-            },
-            CODE.INVALID_ARGUMENT,
-            "Image parsing failed",
-        ),
-    ]
-    for fields, code, text in cases:
-        assert raw.send("ModelInfer", _infer(**fields).SerializeToString())[0] is code, fields
-        assert text in raw.send("ModelInfer", _infer(**fields).SerializeToString())[1]
-    missing = message_class("ModelMetadataRequest")(name="no").SerializeToString()
-    assert raw.send("ModelMetadata", missing) == (CODE.NOT_FOUND, "Model with requested name is not found")
-    assert raw.send("ModelReady", missing) == (CODE.NOT_FOUND, "Model with requested name is not found")
-
-
-def test_bytes_that_are_no_message_and_methods_that_do_not_exist_are_refused(raw: Raw) -> None:
-    for method in METHODS:
-        code, text = raw.send(method, b"\xff\xff\xff")
-        assert (code, text) == (CODE.INVALID_ARGUMENT, f"The message is no {method}Request")
-    assert raw.send("RepositoryIndex", b"")[0] is CODE.UNIMPLEMENTED
-    assert raw.send("ServerLive", b"")[0] is CODE.OK
-
-
-def test_requests_are_counted_for_their_interface(
-    server: ServerProcess, client: triton.InferenceServerClient
-) -> None:
-    client.infer("m", _input([[1, 2]]))
-    client.is_model_ready("m")
-    text = server.ask("GET", "/metrics")[1].decode()
-    labels = 'api="KServe",interface="gRPC",method="{}",name="m"'
-    assert f'ovms_requests_success{{{labels.format("ModelInfer")},version="3"}} 1' in text
-    assert f"ovms_requests_success{{{labels.format('ModelReady')}}} 1" in text
-    assert 'ovms_request_time_us_count{interface="gRPC",name="m",version="3"} 1' in text
 
 
 def test_a_client_that_gives_up_does_not_disturb_the_next_one(start_server: Start, models: Models) -> None:
@@ -220,8 +36,8 @@ def test_a_client_that_gives_up_does_not_disturb_the_next_one(start_server: Star
     with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
         for _ in range(5):
             with pytest.raises(triton.InferenceServerException, match="Deadline Exceeded"):
-                client.infer("slow", _input([[300, 0]]), client_timeout=0.02)
-        assert client.infer("slow", _input([[3, 4]])).as_numpy("y").tolist() == [[3.0, 4.0]]
+                client.infer("slow", fp32_input([[300, 0]]), client_timeout=0.02)
+        assert client.infer("slow", fp32_input([[3, 4]])).as_numpy("y").tolist() == [[3.0, 4.0]]
 
 
 def test_sigterm_lets_a_call_under_way_finish_and_exits_with_0(start_server: Start, models: Models) -> None:
@@ -235,7 +51,7 @@ def test_sigterm_lets_a_call_under_way_finish_and_exits_with_0(start_server: Sta
             assert result.as_numpy("y").tolist() == [[2000.0, 0.0]]
             answered.set()
 
-        client.async_infer("slow", _input([[2000, 0]]), note)
+        client.async_infer("slow", fp32_input([[2000, 0]]), note)
         _wait_until_running(server)
         assert server.stop() == 0
         assert answered.wait(10)
@@ -247,7 +63,7 @@ def test_sigterm_does_not_wait_for_a_call_without_end(start_server: Start, model
     with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
         ended = threading.Event()
         client.async_infer(
-            "slow", _input([[10**7, 0]]), lambda result, error: ended.set() if error else result
+            "slow", fp32_input([[10**7, 0]]), lambda result, error: ended.set() if error else result
         )
         _wait_until_running(server)
         server.process.terminate()
@@ -269,7 +85,7 @@ def test_no_call_fails_while_versions_are_swapped(start_server: Start, models: M
     def ask() -> None:
         with triton.InferenceServerClient(f"127.0.0.1:{server.grpc_port}") as client:
             while not swapped.is_set():
-                seen.append(float(client.infer("m", _input([[0, 0]])).as_numpy("y")[0, 0]))
+                seen.append(float(client.infer("m", fp32_input([[0, 0]])).as_numpy("y")[0, 0]))
 
     with ThreadPoolExecutor(2) as pool:
         asking = [pool.submit(ask) for _ in range(2)]
@@ -286,8 +102,8 @@ def test_no_call_fails_while_versions_are_swapped(start_server: Start, models: M
 def test_channel_arguments_reach_the_library(start_server: Start, models: Models) -> None:
     models.add("m", 1, 1.0)
     flags = ("--grpc_channel_arguments", "grpc.max_receive_message_length=100")
-    raw = Raw(start_server([{"name": "m"}], *flags))
-    code, _ = raw.send("ModelInfer", _infer(raw_input_contents=[b"\0" * 200]).SerializeToString())
+    raw = Raw(start_server([{"name": "m"}], *flags).grpc_port)
+    code, _ = raw.send("ModelInfer", infer_request(raw_input_contents=[b"\0" * 200]).SerializeToString())
     raw.channel.close()
     assert code is CODE.RESOURCE_EXHAUSTED
 
@@ -300,7 +116,7 @@ def test_a_server_without_rest_serves_grpc(start_server: Start, models: Models) 
         ready(message_class("ServerReadyRequest")(), wait_for_ready=True, timeout=30)
         while not client.is_server_ready():
             assert server.process.poll() is None
-        assert client.infer("m", _input([[1, 2]])).as_numpy("y").tolist() == [[2.0, 3.0]]
+        assert client.infer("m", fp32_input([[1, 2]])).as_numpy("y").tolist() == [[2.0, 3.0]]
 
 
 def test_a_taken_port_ends_the_start(start_server: Start) -> None:
@@ -315,8 +131,38 @@ def test_grpc_needs_a_port_of_its_own(start_server: Start) -> None:
     assert server.process.wait(timeout=30) == 64
 
 
-@pytest.mark.parametrize("fault", list(Fault))
-def test_every_fault_has_a_code_that_blames_the_right_side(fault: Fault) -> None:
-    code = status_code(RequestError(fault))
-    assert (code is CODE.INTERNAL) == (fault.status == 500)
-    assert code is not CODE.UNKNOWN
+def test_calls_beyond_the_limit_are_refused_while_others_wait_for_a_version_to_load() -> None:
+    async def scenario(port: int) -> list[grpc.StatusCode]:
+        catalogue = Catalogue()
+        loading = catalogue.register("m").record(1)
+        loading.move_to(VersionState.LOADING)
+        with ThreadPoolExecutor(1) as decoders:
+            inference = Inference(catalogue, None, decoders)
+            service = GrpcService(catalogue, inference, None, version="1", is_ready=lambda: True)
+            server = GrpcServer(service, GrpcOptions(port, ("127.0.0.1",)), max_calls=2)
+            await server.start()
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                infer: Any = channel.unary_unary(f"/{SERVICE}/ModelInfer")
+                request = infer_request(model_version="1").SerializeToString()
+                calls = [infer(request) for _ in range(3)]
+                codes = [await _first_code(calls)]
+                loading.move_to(VersionState.FAILED)
+                codes += [await call.code() for call in calls]
+            await server.stop(1)
+        return codes
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    first, *codes = asyncio.run(scenario(port))
+    assert first is CODE.RESOURCE_EXHAUSTED
+    assert sorted(code.name for code in codes) == ["RESOURCE_EXHAUSTED", "UNAVAILABLE", "UNAVAILABLE"]
+
+
+async def _first_code(calls: list[Any]) -> grpc.StatusCode:
+    """The code of whichever call ends first."""
+    done, _ = await asyncio.wait(
+        [asyncio.ensure_future(call.code()) for call in calls], return_when=asyncio.FIRST_COMPLETED
+    )
+    code: grpc.StatusCode = done.pop().result()
+    return code

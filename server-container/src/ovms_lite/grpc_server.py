@@ -19,7 +19,7 @@ from ovms_lite.options import GrpcOptions
 
 MAX_MESSAGE_BYTES = 1024**3
 """OVMS's limit, in both directions."""
-_MAX_CALLS = 1000
+MAX_CALLS = 1000
 """Calls under way; the next one is refused with RESOURCE_EXHAUSTED."""
 _LIMITS: dict[str, int | str] = {
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
@@ -53,9 +53,10 @@ def status_code(error: RequestError) -> grpc.StatusCode:
 class GrpcServer:
     """Listens from `start` to `stop`, both called on the models' event loop."""
 
-    def __init__(self, service: GrpcService, options: GrpcOptions) -> None:
+    def __init__(self, service: GrpcService, options: GrpcOptions, max_calls: int = MAX_CALLS) -> None:
         self._service = service
         self._options = options
+        self._max_calls = max_calls
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="grpc")
         self._listening: Future[Callable[[float], object]] = Future()
         self._ended: asyncio.Future[bool] | None = None
@@ -75,7 +76,7 @@ class GrpcServer:
 
     async def _serve(self, models_loop: asyncio.AbstractEventLoop) -> bool:
         options = _LIMITS | dict(self._options.channel_arguments)
-        server = grpc.aio.server(options=list(options.items()), maximum_concurrent_rpcs=_MAX_CALLS)
+        server = grpc.aio.server(options=list(options.items()), maximum_concurrent_rpcs=self._max_calls)
         server.add_generic_rpc_handlers((_handlers(self._service, models_loop),))
         for address in self._options.bind_addresses:
             where = f"[{address}]" if ":" in address else address

@@ -1,59 +1,20 @@
 """A real model server with tiny models, `car-client serve` in front of it, and Chromium looking at it."""
 
-import json
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from eventually import wait_until
 from image_models import put_version, whole_number_model, write_config
 from playwright.sync_api import Browser, Page, sync_playwright
-from real_model_server import PROGRAMS, ModelServer, free_port
+from real_model_server import ModelServer
+from running_client import RunningClient
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",  # CI runs as root in a container, where Chromium's own sandbox cannot start
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
-
-
-class RunningClient:
-    """`car-client serve` as a pod runs it; may be ended and started again on the same port."""
-
-    def __init__(self, server_url: str, log: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._server_url = server_url
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            before = self._log.stat().st_size
-            self._process = subprocess.Popen(
-                [
-                    *(PROGRAMS / "car-client", "serve", "--host", "127.0.0.1", "--port", str(self.port)),
-                    *("--server-url", self._server_url, "--sidecar-url", "none", "--interval", "200ms"),
-                ],
-                stderr=log,
-            )
-        wait_until(lambda: any(line["event"] == "listening" for line in self._lines(before)))
-
-    def stop(self) -> int:
-        """End it with SIGTERM; returns the exit code."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(timeout=20)
-
-    def _lines(self, start: int) -> list[dict[str, Any]]:
-        assert self._process is not None
-        text = self._log.read_bytes()[start:].decode()
-        assert self._process.poll() is None, f"the client ended: {text[-2000:]}"
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 @pytest.fixture

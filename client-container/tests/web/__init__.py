@@ -1,0 +1,1 @@
+"""The web interface, over real HTTP."""

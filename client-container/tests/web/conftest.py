@@ -1,0 +1,51 @@
+"""A real HTTP server with the whole web interface, in front of a fake model server."""
+
+from collections.abc import Iterator
+
+import pytest
+from car_client.following import ModelFollower
+from car_client.inference.side_by_side import SideBySide
+from car_client.recent import RecentInferences
+from car_client.session import Session
+from car_client.settings import load_settings
+from car_client.web.app import create_app
+from car_client.web.broadcast import Broadcast
+from car_client.web.gateway import Gateway
+from edge_common.http_server import ThreadedHttpServer
+from edge_common.pictures.decode import PictureLimits
+from fake_kserve import FakeKServe, FakeModel
+from page_client import PageClient
+
+CARD = {"schema": 1, "input": {"color": "BGR"}, "output": {"labels": ["blue", "green", "red"]}}
+LIMITS = PictureLimits(max_bytes=200_000, max_pixels=50_000)
+
+
+@pytest.fixture
+def page(server: FakeKServe) -> Iterator[PageClient]:
+    session = Session(load_settings(server_url=server.url, sidecar_url=server.url))
+    broadcast = Broadcast()
+    models = SideBySide(session.classifier, at_once=2)
+    gateway = Gateway(
+        server_url=server.url,
+        follower=ModelFollower(
+            session.discovery, on_change=lambda _view: broadcast.publish("models", {"changed": True})
+        ),
+        models=models,
+        limits=LIMITS,
+        metrics=session.metrics,
+        recent=RecentInferences(at_most=3, on_new=lambda document: broadcast.publish("inference", document)),
+        broadcast=broadcast,
+        alive_within=30,
+    )
+    with ThreadedHttpServer(create_app(gateway), host="127.0.0.1", port=0) as http:
+        yield PageClient(gateway, f"http://127.0.0.1:{http.port}")
+        broadcast.close()
+        models.close()
+
+
+@pytest.fixture
+def served(server: FakeKServe, page: PageClient) -> FakeKServe:
+    server.models = {"a": FakeModel(), "b": FakeModel(shape=(-1, 3, 8, 8), datatype="FP32")}
+    server.cards = {"a": CARD, "b": CARD}
+    page.gateway.follower.refresh()
+    return server

@@ -1,0 +1,105 @@
+"""How a person gets a picture classified, and what is said when it cannot be."""
+
+import re
+
+import numpy as np
+import pytest
+from made_pictures import encoded, jpeg
+from page_actions import picture, upload, verdicts
+from playwright.sync_api import FilePayload, Page, expect
+
+pytestmark = pytest.mark.browser
+RED = jpeg("red", size=(99, 99))
+
+
+def test_an_uploaded_picture_is_answered_by_every_model_side_by_side(page: Page) -> None:
+    upload(page, picture("red", "my car.jpg"))
+    verdicts(page, "red", "red")
+    expect(page.locator(".answer h3")).to_have_text(["far", "near"])
+    first = page.locator(".answer").first
+    expect(first.locator(".bars li")).to_have_count(3)
+    for part in ("decode", "preprocess", "request"):
+        expect(first.locator(f".legend .{part}")).to_have_text(re.compile(rf"{part} [\d.]+ ms"))
+    expect(page.locator("#drop-title")).to_have_text("my car.jpg")
+    expect(page.locator("#drop-hint")).to_have_text(re.compile(r"120 .{1} 90, .* answered in \d+ ms"))
+
+
+def test_one_model_may_be_chosen(page: Page) -> None:
+    page.get_by_label("Model", exact=True).select_option("far")
+    upload(page, picture("blue"))
+    verdicts(page, "blue")
+    page.get_by_label("Model", exact=True).select_option("")
+    verdicts(page, "blue", "blue")
+
+
+def test_a_picture_may_be_dropped_anywhere(page: Page) -> None:
+    page.evaluate(
+        """async (bytes) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "dropped.jpg", { type: "image/jpeg" }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+        }""",
+        list(jpeg("green")),
+    )
+    verdicts(page, "green", "green")
+
+
+def test_the_camera_takes_a_picture_that_is_classified(page: Page) -> None:
+    page.get_by_role("button", name="Use the camera").click()
+    dialog = page.get_by_role("dialog", name="Camera")
+    expect(dialog).to_be_visible()
+    page.wait_for_function("() => document.getElementById('video').videoWidth > 0")
+    dialog.get_by_role("button", name="Take the picture").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".answer")).to_have_count(2)
+    expect(page.locator("#drop-title")).to_contain_text("camera")
+    assert page.evaluate("document.getElementById('video').srcObject") is None
+
+
+def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to classifying")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_attribute("id", "model")
+    page.keyboard.press("Tab")
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Enter")
+    choosing.value.set_files(picture("red"))
+    verdicts(page, "red", "red")
+    expect(page.locator("#summary")).to_contain_text("near says red")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Camera")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Camera")).to_be_hidden()
+    expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("payload", "sentence"),
+    [
+        ({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"x"}, "notes.txt is not a picture"),
+        ({"name": "empty.jpg", "mimeType": "image/jpeg", "buffer": b""}, "Empty.jpg is empty"),
+        (
+            {"name": "cut.jpg", "mimeType": "image/jpeg", "buffer": RED[:500]},
+            "damaged",
+        ),
+        ({"name": "huge.jpg", "mimeType": "image/jpeg", "buffer": b"\xff" * 34_000_000}, "at most 33.6 MB"),
+    ],
+    ids=["text", "empty", "cut", "huge"],
+)
+def test_a_bad_file_is_told_in_a_sentence_and_the_next_picture_works(
+    page: Page, payload: FilePayload, sentence: str
+) -> None:
+    upload(page, payload)
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    upload(page, picture("green"))
+    verdicts(page, "green", "green")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_picture_of_a_hundred_megapixels_is_refused_clearly(page: Page) -> None:
+    bomb = encoded(np.zeros((10_000, 10_000), np.bool_))
+    upload(page, {"name": "bomb.png", "mimeType": "image/png", "buffer": bomb})
+    expect(page.get_by_role("alert")).to_contain_text("too many pixels; at most 50000000")

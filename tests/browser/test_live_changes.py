@@ -1,0 +1,82 @@
+"""What an open page shows when models, servers and other people change something."""
+
+import pytest
+from made_pictures import jpeg
+from page_actions import picture, upload, verdicts
+from playwright.sync_api import Page, expect
+from real_model_server import ModelServer
+from running_client import RunningClient
+
+pytestmark = pytest.mark.browser
+
+
+def mark(page: Page) -> None:
+    """A reload would lose this mark."""
+    page.evaluate("window.sameDocument = true")
+
+
+def is_the_same_document(page: Page) -> bool:
+    return bool(page.evaluate("window.sameDocument === true"))
+
+
+def test_the_recent_list_grows_by_itself_with_everybodys_inferences(
+    page: Page, client: RunningClient
+) -> None:
+    answer = page.request.post(
+        f"{client.url}/api/classify?name=elsewhere.jpg&model=near",
+        data=jpeg("green"),
+        headers={"Content-Type": "image/jpeg"},
+    )
+    assert answer.ok
+    newest = page.locator("#recent li").first
+    expect(newest).to_contain_text("green")
+    expect(newest).to_contain_text("elsewhere.jpg")
+    image = newest.locator("img")
+    image.scroll_into_view_if_needed()
+    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+
+
+def test_a_new_version_and_a_new_model_are_seen_and_answer_without_a_reload(
+    page: Page, models: ModelServer
+) -> None:
+    upload(page, picture("red"))
+    verdicts(page, "red", "red")
+    mark(page)
+    near = page.locator(".answer[data-model=near]")
+    expect(near).to_have_attribute("data-version", "1")
+    models.serve(near=[2])
+    expect(near).to_have_attribute("data-version", "2")
+    expect(page.locator("#models tr[data-model=near]")).to_contain_text("2")
+    expect(page.locator(".answer[data-model=far]")).to_have_count(0)
+    models.serve(near=[2], far=[1])
+    verdicts(page, "red", "red")
+    assert is_the_same_document(page)
+
+
+def test_the_model_server_may_go_and_come_back_and_the_picture_is_answered_then(
+    page: Page, models: ModelServer
+) -> None:
+    mark(page)
+    models.stop()
+    expect(page.locator("#server")).to_have_attribute("data-state", "away")
+    upload(page, picture("blue"))
+    expect(page.get_by_role("alert")).to_contain_text("sent again as soon as it can be answered")
+    models.start()
+    verdicts(page, "blue", "blue")
+    expect(page.locator("#server")).to_have_attribute("data-state", "up")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert is_the_same_document(page)
+
+
+def test_the_client_itself_may_restart_under_an_open_page(page: Page, client: RunningClient) -> None:
+    upload(page, picture("blue"))
+    verdicts(page, "blue", "blue")
+    mark(page)
+    assert client.stop() == 0
+    expect(page.locator("#server")).to_contain_text("This page's server is away")
+    upload(page, picture("green"))
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    client.start()
+    verdicts(page, "green", "green")
+    expect(page.locator("#server")).to_have_attribute("data-state", "up")
+    assert is_the_same_document(page)

@@ -48,6 +48,11 @@ def test_objects_are_read_from_an_offset_and_only_as_they_were_listed(
         bucket.open_object("m/1/a", etag=listed.etag),
     ):
         pass
+    with (
+        pytest.raises(ObjectChangedError, match="replaced or removed"),
+        bucket.open_object("m/1/a", etag=listed.etag, offset=1, length=2),
+    ):
+        pass
     bucket.remove("m/1/a")
     with pytest.raises(ObjectChangedError), bucket.open_object("m/1/a", etag=listed.etag):
         pass

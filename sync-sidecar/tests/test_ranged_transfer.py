@@ -14,7 +14,8 @@ from model_sync.ranged_transfer import CHUNK, PIECE
 from model_sync.staging import Staging
 from model_sync.transfer import RANGED_FROM, CancelledError, CorruptTransferError, download
 
-_CONTENT = bytes(range(256)) * ((RANGED_FROM + 3 * PIECE // 2) // 256)
+_CONTENT = bytes(range(256)) * ((RANGED_FROM + 5 * PIECE // 2) // 256)
+"""Of more pieces than there are connections: the last is opened after another has been read."""
 _SHA256 = hashlib.sha256(_CONTENT).hexdigest()
 _KEY = "m/1/model.bin"
 
@@ -102,9 +103,8 @@ def test_a_cancelled_download_keeps_what_arrived(
 def test_an_object_replaced_midway_is_not_mixed(
     store: MemoryStore, file: RemoteFile, helpers: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
-    def replace(_key: str, offset: int, content: bytes) -> bytes:
-        if offset == PIECE:
-            store.put(_KEY, b"other")
+    def replace(_key: str, _offset: int, content: bytes) -> bytes:
+        store.put(_KEY, b"other")  # at every read, so that whatever is opened after any of them meets it
         return content
 
     store.on_read = replace

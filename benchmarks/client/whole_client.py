@@ -16,21 +16,27 @@ from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
-from car_client.bench import Rate, measure_model, repeat
+from car_client.bench import Rate, Throughput, measure_model, repeat
 from car_client.session import Session
-from car_client.settings import load_settings
+from car_client.settings import Transport, load_settings
 from edge_common.generated_section import replace_section
 from edge_stack.components import program
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store import StoreKind
-from memory import measure_growth
-from page import measure_page
-from peers import json_predict, triton_image_client
+from memory_growth import measure_growth
+from other_clients import json_predict, triton_image_client
+from page_times import measure_page
 
 BEGIN = "<!-- client: written by benchmarks/client/whole_client.py --write -->"
 END = "<!-- end of client -->"
 TENSOR_MODEL = "effnet_lite0_car_onnx"
-MODELS = (TENSOR_MODEL, "effnet_lite2_car_openvino")
+IMAGE_MODEL = "effnet_lite2_car_openvino"
+MODELS = (TENSOR_MODEL, IMAGE_MODEL)
+CASES = (
+    (TENSOR_MODEL, Transport.AUTO),
+    (IMAGE_MODEL, Transport.AUTO),
+    (IMAGE_MODEL, Transport.TENSOR),
+)
 WORKERS = 4
 
 
@@ -38,11 +44,13 @@ def main() -> None:
     """Measure, print, and write when asked to."""
     options = _arguments()
     seconds, pictures, uploads = (0.5, 100, 3) if options.smoke else (8.0, 10_000, 20)
+    servers, ours = _halves(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, servers)  # inherited by what is started now
     with _platform(options.models) as (stack, files):
-        cores = len(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, ours)
         today = datetime.now(UTC).date().isoformat()
         lines = [
-            f"Measured on {today}. Client, server and browser shared {cores} cores.",
+            f"Measured on {today}. Cores: {len(servers)} for servers, {len(ours)} for clients and browser.",
             f"{WORKERS} requests at a time, {len(files)} JPEG files of 640x480.",
             "",
             *_rates(stack, files, seconds),
@@ -56,18 +64,27 @@ def main() -> None:
         options.write.write_text(section, encoding="utf-8")
 
 
+def _halves(cores: set[int]) -> tuple[set[int], set[int]]:
+    """Cores for the servers and for the clients, as if on two machines; the same when there is one only."""
+    ordered = sorted(cores)
+    middle = len(ordered) // 2
+    return (set(ordered[:middle]), set(ordered[middle:])) if middle else (cores, cores)
+
+
 def _rates(stack: Stack, files: Sequence[Path], seconds: float) -> Iterator[str]:
     url = stack.ports.server_url
-    session = Session(load_settings(server_url=url, sidecar_url=stack.ports.sidecar_url))
     yield "| from JPEG files to answers | pictures/s | median ms | to the server alone |"
     yield "| --- | ---: | ---: | ---: |"
-    for model in MODELS:
+    measured: dict[tuple[str, Transport], Throughput] = {}
+    for model, transport in CASES:
+        settings = load_settings(server_url=url, sidecar_url=stack.ports.sidecar_url, transport=transport)
+        session = Session(settings)
         served = session.discovery.describe(model)
-        measured = measure_model(session, served, files, seconds=seconds, workers=WORKERS)
-        yield _row(f"{model}, car-client", measured.pipeline, measured.server)
-        yield _row(f"{model}, server alone (prepared tensors)", measured.server, measured.server)
-        if model == TENSOR_MODEL:
-            ours, alone = measured.pipeline, measured.server
+        rates = measure_model(session, served, files, seconds=seconds, workers=WORKERS)
+        measured[model, transport] = rates
+        yield _row(f"{model}, car-client, transport {transport}", rates.pipeline, rates.server)
+        yield _row(f"{model}, server alone (prepared tensors)", rates.server, rates.server)
+    ours, alone = measured[CASES[0]].pipeline, measured[CASES[0]].server
     for name, peer in (
         ("requests and JSON `:predict`", json_predict),
         ("tritonclient's image client", triton_image_client),

@@ -33,8 +33,8 @@ def test_building_twice_gives_the_same_bytes(
 @pytest.mark.parametrize(
     ("model", "names"),
     [
-        (LITE0, {"SHA256SUMS", "labels.txt", "model.onnx", "model.yaml"}),
-        (LITE2, {"SHA256SUMS", "model.bin", "model.xml", "model.yaml"}),
+        (LITE0, {"SHA256SUMS", "labels.txt", "model.onnx", "model.yaml", "sample.jpg"}),
+        (LITE2, {"SHA256SUMS", "model.bin", "model.xml", "model.yaml", "sample.jpg"}),
     ],
 )
 def test_a_version_has_the_documented_files(models: Path, model: str, names: set[str]) -> None:

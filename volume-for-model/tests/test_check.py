@@ -89,7 +89,7 @@ def test_a_bad_card_beside_the_versions_concerns_those_without_their_own(
 def test_labels_that_do_not_fit_the_model_are_counted(uploaded: Callable[[str], Path]) -> None:
     folder = uploaded(LITE0)
     (folder / "1" / "SHA256SUMS").unlink()
-    (folder / "1" / "labels.txt").write_text("car\nno car\n")
+    (folder / "1" / "labels.txt").write_text("fire engine\nno car\n")
     assert "2 labels, but the model gives 29 values" in problem(folder)
 
 

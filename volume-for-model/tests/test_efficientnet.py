@@ -7,7 +7,7 @@ import pytest
 from car_models import efficientnet
 from car_models.classifier import Classifier, read_picture
 from car_models.onnx_graph import GraphBuilder
-from car_models.preprocess import Picture
+from car_models.pictures.canvas import Picture
 from car_models.recipes import STRETCH, TEMPERATURES, Variant
 from car_models.torch_checkpoint import Tensors
 from car_models.vehicles import LABELS, ROAD_VEHICLES

@@ -13,7 +13,7 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME, Layout, ModelCard, Sample, card_from_mapping
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from edge_common.pictures.preprocess import preprocess
-from edge_common.pictures.steps import Preprocessing, Resizing
+from edge_common.pictures.steps import Preprocessing
 from numpy.typing import NDArray
 
 _LIMITS = PictureLimits(max_bytes=16 * 1024 * 1024, max_pixels=50_000_000)
@@ -65,16 +65,7 @@ class SampleCheck:
                 f"the card's input.size and input.layout do not fit the input {name} {list(shape)}; "
                 "correct them"
             )
-        steps = Preprocessing(
-            height,
-            width,
-            dtype,
-            wanted.layout,
-            wanted.color,
-            wanted.mean,
-            wanted.scale,
-            Resizing.of_card(wanted.resize),
-        )
+        steps = Preprocessing.of_card(wanted, (height, width), dtype)
         return np.repeat(preprocess(self.pixels, steps)[None], max(1, shape[0]), axis=0)
 
     def problem(self, outputs: Mapping[str, NDArray[Any]]) -> str | None:
@@ -89,10 +80,10 @@ class SampleCheck:
         scores = outputs.get(self.card.output.name or next(iter(outputs)))
         if self.sample.label is None:
             return None
-        if scores is None or self.labels is None or scores[0].size != len(self.labels):
-            return (
-                "the card's sample has a label, but no output has one value for each label; correct the card"
-            )
+        if scores is None or self.labels is None:
+            return "the card's sample has a label, but no output to find it in; correct output.name"
+        if scores[0].size != len(self.labels):
+            return None  # the number of labels is judged for every model, with a sentence of its own
         order = np.argsort(scores[0].ravel())[::-1]
         said = [self.labels[index] for index in order[:_LABELS_TOLD]]
         if said[0] == self.sample.label:

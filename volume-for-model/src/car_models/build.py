@@ -6,9 +6,11 @@ from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.model_card import ModelCard, ResizeMode
 
 from car_models import efficientnet
-from car_models.card import IMAGE, LABELS_FILE, PROBABILITIES, card_for, card_yaml
+from car_models.card import IMAGE, LABELS_FILE, PROBABILITIES, SAMPLE_FILE, card_for, card_yaml
 from car_models.onnx_graph import GraphBuilder, onnx_bytes
 from car_models.openvino_ir import ir_from_onnx
+from car_models.pictures.canvas import as_jpeg
+from car_models.pictures.drawn import fire_engine
 from car_models.recipes import TEMPERATURES, Format, Recipe, Variant, half_weights
 from car_models.vehicles import LABELS, add_probabilities
 from car_models.weights import load_weights
@@ -43,7 +45,7 @@ def build_files(recipe: Recipe, variant: Variant) -> Files:
         output_shape=[1, len(LABELS)],
     )
     card = card_for(recipe, variant)
-    files = {CARD_FILE: card_yaml(card)}
+    files = {CARD_FILE: card_yaml(card), SAMPLE_FILE: as_jpeg(fire_engine())}
     if in_ir:
         xml, weights = ir_from_onnx(
             model,

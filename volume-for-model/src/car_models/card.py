@@ -8,6 +8,7 @@ from edge_common.model_card import (
     Layout,
     Limits,
     ModelCard,
+    Sample,
     card_as_mapping,
 )
 
@@ -18,6 +19,8 @@ from car_models.vehicles import LABELS
 IMAGE = "image"
 PROBABILITIES = "probabilities"
 LABELS_FILE = "labels.txt"
+SAMPLE_FILE = "sample.jpg"
+SAMPLE_LABEL = "fire engine"
 _MIN_PROBABILITY = 0.3
 
 
@@ -48,6 +51,7 @@ def card_for(recipe: Recipe, variant: Variant) -> ModelCard:
         input=image,
         output=ClassOutput(name=PROBABILITIES, labels=labels),
         limits=Limits(min_probability=_MIN_PROBABILITY),
+        sample=Sample(picture=SAMPLE_FILE, label=SAMPLE_LABEL),
     )
 
 

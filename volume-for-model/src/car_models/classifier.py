@@ -9,10 +9,12 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.model_card import Activation, Layout, Resize
 from edge_common.openvino_runtime import ov
+from edge_common.pictures.preprocess import preprocess
+from edge_common.pictures.steps import Preprocessing
 from model_sync.cards import EffectiveCard, label_problem, read_card
 from model_sync.model_files import model_file
 
-from car_models.preprocess import Picture, input_tensor
+from car_models.pictures.canvas import Picture
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,8 @@ class Classifier:
     def classify(self, picture: Picture, resize: Resize | None = None) -> list[Prediction]:
         """All classes, most likely first; `resize` replaces the card's."""
         image = self.card.input.model_copy(update={"resize": resize}) if resize else self.card.input
-        scores = self._compiled(input_tensor(picture, image, self._size, self._dtype))[0][0].astype(
-            np.float64
-        )
+        steps = Preprocessing.of_card(image, self._size, self._dtype)
+        scores = self._compiled(preprocess(picture[..., ::-1], steps)[None])[0][0].astype(np.float64)
         if self.card.output.activation is Activation.SOFTMAX:
             scores = np.exp(scores - scores.max())
             scores /= scores.sum()

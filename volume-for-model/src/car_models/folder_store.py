@@ -17,12 +17,12 @@ class FolderStore:
         """`model_folder` is what would be uploaded; its own name is the model's."""
         self._folder = model_folder.resolve()
 
-    def list_objects(self) -> Iterator[ListedObject]:
-        """Every file below the folder, with keys that begin with the model's name."""
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """Every file below the folder, with keys that begin with the model's name, and with `prefix`."""
         for path in sorted(self._folder.rglob("*")):
-            if path.is_file():
+            key = path.relative_to(self._folder.parent).as_posix()
+            if path.is_file() and key.startswith(prefix):
                 status = path.stat()
-                key = path.relative_to(self._folder.parent).as_posix()
                 yield ListedObject(key, status.st_size, _mark(path), status.st_mtime)
 
     @contextmanager

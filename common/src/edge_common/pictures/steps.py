@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from edge_common.model_card import Color, Interpolation, Layout, Resize, ResizeMode, Triple
+from edge_common.model_card import Color, ImageInput, Interpolation, Layout, Resize, ResizeMode, Triple
 
 NO_MEAN: Final[Triple] = (0.0, 0.0, 0.0)
 NO_SCALE: Final[Triple] = (1.0, 1.0, 1.0)
@@ -51,6 +51,12 @@ class Preprocessing:
     mean: Triple = NO_MEAN
     scale: Triple = NO_SCALE
     resizing: Resizing = field(default_factory=Resizing)
+
+    @classmethod
+    def of_card(cls, image: ImageInput, size: tuple[int, int], dtype: np.dtype[Any]) -> Self:
+        """As the card's `input` says, for a model that takes `size` (height and width) in `dtype`."""
+        resizing = Resizing.of_card(image.resize)
+        return cls(*size, dtype, image.layout, image.color, image.mean, image.scale, resizing)
 
     @property
     def keeps_pixel_values(self) -> bool:

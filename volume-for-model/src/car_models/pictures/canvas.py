@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from car_models.preprocess import Picture
-
+Picture = NDArray[np.uint8]
+"""H x W x 3, blue, green, red, as OpenCV decodes pictures."""
 Color = tuple[int, int, int]
 """Blue, green, red in 0...255."""
 Point = tuple[float, float]
@@ -16,6 +17,12 @@ BLACK: Color = (22, 20, 20)
 GLASS: Color = (70, 58, 48)
 CHROME: Color = (190, 190, 190)
 _OVERSAMPLING = 2
+_JPEG_QUALITY = 92
+
+
+def as_jpeg(picture: Picture) -> bytes:
+    """The picture as a JPEG file; the same bytes for the same release of OpenCV."""
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1])
 
 
 class Canvas:

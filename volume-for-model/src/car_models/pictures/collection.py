@@ -6,18 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
 from pydantic import TypeAdapter, ValidationError
 
 from car_models.classifier import Classifier, read_picture
+from car_models.pictures.canvas import Picture, as_jpeg
 from car_models.pictures.drawn import DRAWINGS
 from car_models.pictures.stamps import PACKAGE, STAMPS, composed, licence_of_stamps
-from car_models.preprocess import Picture
 
 LIST_FILE: Final = "pictures.json"
-_JPEG_QUALITY: Final = 92
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,7 @@ def write_collection(out: Path, stamps_root: Path | None, models: Sequence[Class
     out.mkdir(parents=True, exist_ok=True)
     entries = []
     for entry, picture in _sources(stamps_root):
-        encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
-        replace_file(out / entry.file, encoded.tobytes())
+        replace_file(out / entry.file, as_jpeg(picture))
         seen = read_picture(out / entry.file)
         right = tuple(m.model for m in models if m.classify(seen)[0].label == entry.expected)
         entries.append(Entry(**(asdict(entry) | {"recognised_by": right})))

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from car_models.pictures.canvas import BLACK, CHROME, GLASS, Canvas, Color
-from car_models.preprocess import Picture
+from car_models.pictures.canvas import BLACK, CHROME, GLASS, Canvas, Color, Picture
 from car_models.vehicles import NOT_A_VEHICLE
 
 _YELLOW: Final[Color] = (18, 172, 246)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from edge_common.errors import FatalError, RetryableError
 
-from car_models.preprocess import Picture
+from car_models.pictures.canvas import Picture
 from car_models.vehicles import NOT_A_VEHICLE
 
 PACKAGE: Final = "tuxpaint-stamps-default"

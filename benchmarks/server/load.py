@@ -1,4 +1,4 @@
-"""Load on an HTTP server by wrk, and the requests it sends."""
+"""Load on an HTTP server by wrk."""
 
 import json
 import os
@@ -8,10 +8,15 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Self
 
-import numpy as np
+from bodies import Body
 
-SCRIPT = Path(__file__).with_name("binary_request.lua")
+SCRIPT = Path(__file__).with_name("infer_request.lua")
+CONNECTIONS = (1, 4, 16)
+_TIMEOUT = "30s"
+"""wrk counts a slower answer as failed; its default of 2 s is what slow servers need for 16 JSON bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +28,19 @@ class Load:
     p99_ms: float
     failed: int
 
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A KServe request: JSON of `json_length` bytes, then the raw tensor."""
-
-    content: bytes
-    json_length: int
-
-
-def binary_body(name: str, shape: Sequence[int], datatype: str, dtype: np.dtype[np.generic]) -> Body:
-    """A request with one random tensor, which also asks for a binary answer."""
-    values = np.random.default_rng(0).random(shape) * (255 if dtype.kind == "u" else 1)
-    tensor = values.astype(dtype).tobytes()
-    size = {"binary_data_size": len(tensor)}
-    document = {
-        "inputs": [{"name": name, "shape": list(shape), "datatype": datatype, "parameters": size}],
-        "parameters": {"binary_data_output": True},
-    }
-    head = json.dumps(document).encode()
-    return Body(head + tensor, len(head))
+    @classmethod
+    def median(cls, loads: Sequence[Self]) -> Self:
+        """The median of each figure; failures are added up."""
+        return cls(
+            median(load.rate for load in loads),
+            median(load.p50_ms for load in loads),
+            median(load.p99_ms for load in loads),
+            sum(load.failed for load in loads),
+        )
 
 
 def put_load(url: str, body: Body, *, connections: int, seconds: float) -> Load:
-    """Send `body` over `connections` connections for `seconds`; every answer must be a 2xx."""
+    """Send `body` over `connections` connections for `seconds`, at least one; an answer must be a 2xx."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
@@ -54,14 +48,8 @@ def put_load(url: str, body: Body, *, connections: int, seconds: float) -> Load:
         file.write(body.content)
         file.flush()
         threads = "1" if connections == 1 else "2"
-        command = [
-            wrk,
-            f"-t{threads}",
-            f"-c{connections}",
-            f"-d{max(1, round(seconds))}s",
-            f"-s{SCRIPT}",
-            url,
-        ]
+        length = f"-d{max(1, round(seconds))}s"
+        command = [wrk, f"-t{threads}", f"-c{connections}", length, "--timeout", _TIMEOUT, f"-s{SCRIPT}", url]
         settings: Mapping[str, str] = {"BODY_FILE": file.name, "JSON_LENGTH": str(body.json_length)}
         done = subprocess.run(
             command, env={**os.environ, **settings}, capture_output=True, text=True, check=True

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 from edge_common.openvino_runtime import ov
 from onnx import TensorProto, helper, numpy_helper
 
 _OPSET = 13
+_PICTURE_RANK = 4
+_CHANNELS = 3
 _KSERVE = {"f32": "FP32", "u8": "UINT8", "f16": "FP16"}
+Array = np.ndarray[Any, np.dtype[Any]]
 _BLOCKS = (
     # (channels, stride, repeats); with 224 pixels about 0.4 G multiply-adds, as EfficientNet-Lite0
     (24, 2, 3),
@@ -27,6 +32,17 @@ class InputFacts:
     shape: tuple[int, ...]
     datatype: str
     dtype: np.dtype[np.generic]
+
+    @property
+    def is_nchw_picture(self) -> bool:
+        """Whether it is a picture with its three channels first."""
+        return len(self.shape) == _PICTURE_RANK and self.shape[1] == _CHANNELS
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of the picture it takes."""
+        height, width = self.shape[2:] if self.is_nchw_picture else self.shape[1:3]
+        return height, width
 
 
 def find_model(folder: Path) -> Path:
@@ -46,6 +62,15 @@ def input_facts(file: Path) -> InputFacts:
     shape = tuple(d.get_length() if d.is_static else 1 for d in port.partial_shape)
     type_name = port.element_type.get_type_name()
     return InputFacts(port.any_name, shape, _KSERVE[type_name], np.dtype(port.element_type.to_dtype()))
+
+
+def picture_tensor(picture: bytes, facts: InputFacts) -> Array:
+    """An encoded picture of the right size as the tensor that OVMS makes of it: blue, green, red."""
+    pixels = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError("the picture cannot be decoded")
+    ordered = pixels.transpose(2, 0, 1) if facts.is_nchw_picture else pixels
+    return np.ascontiguousarray(ordered[np.newaxis], facts.dtype)
 
 
 def write_tiny(folder: Path) -> None:

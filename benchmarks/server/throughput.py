@@ -1,125 +1,110 @@
-"""How much of the machine ovms-lite leaves to the model, measured in one run.
+"""ovms-lite against what the machine can do, MLServer, and KServe's Python server, in one run.
 
-    python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1
-    python benchmarks/server/throughput.py --smoke        (a minute less, on a stand-in model; for CI)
+    python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1 models/effnet_lite2_car_openvino/1
+    python benchmarks/server/throughput.py --write docs/performance.md MODEL…      (under 12 minutes)
+    python benchmarks/server/throughput.py --smoke [MODEL…]      (small; only servers already installed)
 
-Compares images/s through the server (wrk, binary tensors) with OpenVINO's own queue in this process on the
-same cores, and requests/s of a tiny model with an echo application on the same HTTP server.
+Without a model it takes a stand-in of EfficientNet-Lite0's cost. The other servers are installed under
+.local/bench. The limits: OpenVINO's own queue in this process, and an application on ovms-lite's HTTP layer
+that answers with the bytes it got. Compare ratios within one run; rates depend on the machine.
 """
 
 import json
-import os
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from statistics import mean, median
 from typing import Annotated
 
 import typer
-from load import Load, binary_body, put_load
-from models import find_model, input_facts, write_stand_in, write_tiny
-from raw_limit import raw_rate
-from rich.console import Console
-from rich.table import Table
-from servers import echo, ovms_lite
+from comparing import all_running, compare_images, compare_tiny
+from contestants import Subject, contestants, subject
+from lifecycle import hold_models, measure_swaps
+from models import write_stand_in, write_tiny
+from rivals import Rival, rivals
+from serving_report import Figures, show, write
+from verdicts import OURS
 
-CONCURRENCY = (1, 4, 16)
-_SMOKE_SECONDS = 1.0
+_TOOLS = Path(__file__).parents[2] / ".local" / "bench"
 
 
-def measure(model: Path | None, seconds: float, rounds: int) -> dict[str, object]:
-    """All figures of one run, medians of `rounds`; rates are per second, latencies in milliseconds."""
+class Part(StrEnum):
+    """What can be measured by itself."""
+
+    IMAGES = "images"
+    TINY = "tiny"
+    LIFE = "life"
+
+
+@contextmanager
+def _subjects(models: Sequence[Path]) -> Iterator[tuple[list[Subject], Subject]]:
+    """The models that take pictures, and the tiny one."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if model is None:
-            model = folder / "stand_in" / "1"
-            write_stand_in(model)
         write_tiny(folder / "tiny" / "1")
-        file = find_model(model)
-        facts = input_facts(file)
-        (folder / "image").mkdir()
-        (folder / "image" / "1").symlink_to(model.absolute())
-        body = binary_body(facts.name, facts.shape, facts.datatype, facts.dtype)
-        tiny = input_facts(folder / "tiny" / "1" / "model.onnx")
-        tiny_body = binary_body(tiny.name, tiny.shape, tiny.datatype, tiny.dtype)
-        image_rounds: list[dict[int, dict[str, float]]] = []
-        raw_rates = [raw_rate(file, facts, seconds)]
-        with ovms_lite({"image": folder / "image", "tiny": folder / "tiny"}, folder) as address:
-            for _ in range(rounds):
-                loads = {
-                    c: put_load(f"{address}/v2/models/image/infer", body, connections=c, seconds=seconds)
-                    for c in CONCURRENCY
-                }
-                raw_rates.append(raw_rate(file, facts, seconds))
-                limit = mean(raw_rates[-2:])  # just before and just after, so that a busy machine hits both
-                image_rounds.append({c: _row(load, limit) for c, load in loads.items()})
-            tiny_load = {
-                c: put_load(f"{address}/v2/models/tiny/infer", tiny_body, connections=c, seconds=seconds)
-                for c in CONCURRENCY
-            }
-        with echo() as address:
-            echo_load = {c: put_load(address, tiny_body, connections=c, seconds=seconds) for c in CONCURRENCY}
-    return {
-        "model": str(model.name if model.name != "1" else model.parent.name),
-        "cores": len(os.sched_getaffinity(0)),
-        "raw_images_per_s": median(raw_rates),
-        "image": {c: _median_row([one[c] for one in image_rounds]) for c in CONCURRENCY},
-        "tiny": {c: _row(load, echo_load[c].rate) for c, load in tiny_load.items()},
-        "echo": {c: _row(load, load.rate) for c, load in echo_load.items()},
-    }
+        if not models:
+            write_stand_in(folder / "stand_in" / "1")
+            models = [folder / "stand_in" / "1"]
+        pictures = [subject(model.absolute().parent.name, model, takes_pictures=True) for model in models]
+        yield pictures, subject("tiny", folder / "tiny" / "1", takes_pictures=False)
 
 
-def _median_row(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {key: median(row[key] for row in rows) for key in rows[0]} | {
-        "failed": sum(row["failed"] for row in rows)
-    }
-
-
-def _row(load: Load, limit: float) -> dict[str, float]:
-    return {
-        "per_s": load.rate,
-        "ratio": load.rate / limit,
-        "p50_ms": load.p50_ms,
-        "p99_ms": load.p99_ms,
-        "failed": load.failed,
-    }
-
-
-def show(figures: dict[str, object]) -> None:
-    """One table on the terminal."""
-    table = Table(title=f"{figures['model']} on {figures['cores']} cores")
-    for column in ("what", "connections", "per s", "ratio", "p50 ms", "p99 ms", "failed"):
-        table.add_column(column, justify="right")
-    table.add_row("AsyncInferQueue", "-", f"{figures['raw_images_per_s']:.1f}", "1.00", "", "", "")
-    for what in ("image", "tiny", "echo"):
-        rows = figures[what]
-        assert isinstance(rows, dict)  # noqa: S101 - built above
-        for connections, row in rows.items():
-            cells = (
-                f"{row['per_s']:.1f}",
-                f"{row['ratio']:.2f}",
-                f"{row['p50_ms']:.2f}",
-                f"{row['p99_ms']:.2f}",
-            )
-            table.add_row(what, str(connections), *cells, str(row["failed"]))
-    Console().print(table)
+def _measure(
+    figures: Figures,
+    models: Sequence[Path],
+    installed: Sequence[Rival],
+    parts: Sequence[Part],
+    *,
+    small: bool,
+) -> None:
+    seconds, rounds = figures.seconds, figures.rounds
+    with _subjects(models) as (pictures, tiny):
+        who = contestants(installed, pictures)
+        if Part.IMAGES in parts or Part.TINY in parts:
+            with all_running(who, [*pictures, tiny]) as running:
+                for one in pictures if Part.IMAGES in parts else []:
+                    rate, rows = compare_images(one, who, running, seconds=seconds, rounds=rounds)
+                    figures.raw[one.name] = rate
+                    figures.images += rows
+                if Part.TINY in parts:
+                    figures.tiny = compare_tiny(tiny, who, running, seconds=seconds, rounds=rounds)
+        if Part.LIFE in parts:
+            figures.holdings = hold_models(who, (1, 2) if small else (1, 10, 50), rounds=1)
+            figures.swaps = [measure_swaps(one, 2 if small else 10) for one in [tiny, *pictures]]
 
 
 def main(
-    model: Annotated[Path | None, typer.Argument(help="Version folder with the model.")] = None,
+    models: Annotated[
+        list[Path] | None, typer.Argument(help="Version folders with image classifiers.")
+    ] = None,
     *,
-    seconds: Annotated[float, typer.Option(help="Length of each measurement.")] = 4.0,
-    rounds: Annotated[int, typer.Option(help="How often the images are measured.")] = 3,
+    seconds: Annotated[float, typer.Option(help="Length of each load.")] = 2.0,
+    rounds: Annotated[int, typer.Option(help="How often each load is put on.")] = 2,
+    part: Annotated[list[Part] | None, typer.Option(help="Measure this only; may be repeated.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="Leave this server out; may be repeated.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Only show that everything runs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    document: Annotated[
+        Path | None, typer.Option("--write", help="Document whose section to replace.")
+    ] = None,
 ) -> None:
-    """Measure ovms-lite against the machine's limit; exit 1 when a request failed."""
-    figures = measure(model, _SMOKE_SECONDS, 1) if smoke else measure(model, seconds, rounds)
+    """Measure; exit 1 when ovms-lite failed a request."""
+    wanted = [rival for rival in rivals(_TOOLS.resolve()) if rival.name not in (without or [])]
+    if not smoke:
+        for rival in wanted:
+            rival.install()
+    installed = [rival for rival in wanted if rival.is_installed]
+    figures = Figures([r.requirement for r in installed], 1 if smoke else rounds, 1.0 if smoke else seconds)
+    _measure(figures, models or [], installed, part or list(Part), small=smoke)
     if as_json:
-        print(json.dumps(figures))
+        print(json.dumps(asdict(figures)))
     else:
         show(figures)
-    failed = [row["failed"] for rows in figures.values() if isinstance(rows, dict) for row in rows.values()]
-    if any(failed):
+    if document is not None:
+        write(document, figures)
+    if any(row.load.failed for row in [*figures.images, *figures.tiny] if row.server == OURS):
         raise typer.Exit(1)
 
 

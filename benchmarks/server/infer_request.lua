@@ -1,9 +1,15 @@
--- Posts the file named by BODY_FILE; JSON_LENGTH is the length of its JSON part, empty for none.
+-- Posts the file named by BODY_FILE; JSON_LENGTH is the length of its JSON part, 0 when it is nothing but JSON.
 wrk.method = "POST"
 local file = assert(io.open(os.getenv("BODY_FILE"), "rb"))
 wrk.body = file:read("*a")
 file:close()
-wrk.headers["Inference-Header-Content-Length"] = os.getenv("JSON_LENGTH")
+local json_length = os.getenv("JSON_LENGTH")
+if json_length == "0" then
+    wrk.headers["Content-Type"] = "application/json"
+else
+    wrk.headers["Content-Type"] = "application/octet-stream"
+    wrk.headers["Inference-Header-Content-Length"] = json_length
+end
 
 function done(summary, latency, requests)
     local errors = summary.errors

@@ -1,0 +1,130 @@
+"""The figures as tables: on the terminal, and between the marks of a document."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from comparing import Row
+from edge_common.generated_section import replace_section
+from lifecycle import Holding, Swap
+from rich.console import Console
+from rich.table import Table
+from verdicts import judge_images, judge_swaps, judge_tiny
+
+BEGIN = "<!-- server: written by benchmarks/server/throughput.py --write -->"
+END = "<!-- end of server -->"
+
+
+@dataclass(slots=True)
+class Figures:
+    """All that one run found; `raw` is images/s of the raw queue for each model."""
+
+    rivals: list[str]
+    rounds: int
+    seconds: float
+    raw: dict[str, float] = field(default_factory=dict)
+    images: list[Row] = field(default_factory=list)
+    tiny: list[Row] = field(default_factory=list)
+    holdings: list[Holding] = field(default_factory=list)
+    swaps: list[Swap] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    title: str
+    columns: Sequence[str]
+    lines: Sequence[tuple[str, ...]]
+
+
+def show(figures: Figures) -> None:
+    """Every table on the terminal."""
+    for sheet in _sheets(figures):
+        table = Table(title=sheet.title, title_justify="left")
+        for column in sheet.columns:
+            table.add_column(column)
+        for line in sheet.lines:
+            table.add_row(*line)
+        Console().print(table)
+
+
+def write(document: Path, figures: Figures) -> None:
+    """Replace what is between the marks of `document`; SystemExit when it has none."""
+    lines = ["", _circumstances(figures)]
+    for sheet in _sheets(figures):
+        rule = ["---", "---:"]
+        marks = [rule[_is_number(sheet, column)] for column in range(len(sheet.columns))]
+        lines += ["", f"**{sheet.title}**", ""]
+        lines += ["| " + " | ".join(line) + " |" for line in (sheet.columns, marks, *sheet.lines)]
+    try:
+        text = replace_section(document.read_text(encoding="utf-8"), BEGIN, END, "\n".join([*lines, ""]))
+    except ValueError as error:
+        raise SystemExit(f"{document}: {error}") from error
+    document.write_text(text, encoding="utf-8")
+
+
+def _circumstances(figures: Figures) -> str:
+    cores = len(os.sched_getaffinity(0))
+    openvino = version("openvino").split("-")[0]
+    return (
+        f"Measured on {datetime.now(UTC).date()}, {cores} cores for servers and load together, "
+        f"OpenVINO {openvino}; medians of {figures.rounds} rounds of {figures.seconds:.0f} s. "
+        f"Against: {', '.join(figures.rivals) or 'nobody'}."
+    )
+
+
+def _sheets(figures: Figures) -> list[_Sheet]:
+    latencies = ("p50 ms", "p99 ms", "failed")
+    goals = judge_images(figures.images) if figures.images else []
+    goals += judge_tiny(figures.tiny) if figures.tiny else []
+    goals += judge_swaps(figures.swaps)
+    sheets = [
+        _Sheet(
+            f"{subject}: the raw queue alone does {rate:.0f} images/s",
+            ("body", "server", "connections", "images/s", "of the raw queue", *latencies),
+            [_loaded(row) for row in figures.images if row.subject == subject],
+        )
+        for subject, rate in figures.raw.items()
+    ]
+    sheets += [
+        _Sheet(
+            "Tiny model (ten additions)",
+            ("body", "server", "connections", "requests/s", "of the echo", *latencies),
+            [_loaded(row) for row in figures.tiny],
+        ),
+        _Sheet(
+            "Start and memory with tiny models",
+            ("server", "models", "ready after, s", "resident, MiB"),
+            [_held(holding) for holding in figures.holdings],
+        ),
+        _Sheet(
+            "ovms-lite: config.json renamed to AVAILABLE",
+            ("model", "median, ms", "longest, ms", "load alone, ms"),
+            [_swapped(swap) for swap in figures.swaps],
+        ),
+        _Sheet("Goals", ("goal", "result"), goals),
+    ]
+    return [sheet for sheet in sheets if sheet.lines]
+
+
+def _loaded(row: Row) -> tuple[str, ...]:
+    load = row.load
+    rate = f"{load.rate:.1f}" if load.rate < 1000 else f"{load.rate:,.0f}"  # noqa: PLR2004 - enough digits
+    figures = (rate, f"{row.ratio:.2f}", f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}", str(load.failed))
+    return row.wire, row.server, str(row.connections), *figures
+
+
+def _held(holding: Holding) -> tuple[str, ...]:
+    figures = (f"{holding.ready_seconds:.2f}", f"{holding.resident_mib:.0f}")
+    return holding.server, str(holding.models), *figures
+
+
+def _swapped(swap: Swap) -> tuple[str, ...]:
+    seconds = (swap.median_seconds, swap.longest_seconds, swap.load_seconds)
+    return swap.subject, *(f"{value * 1e3:.0f}" for value in seconds)
+
+
+def _is_number(sheet: _Sheet, column: int) -> bool:
+    return all(line[column].replace(",", "").replace(".", "").isdigit() for line in sheet.lines)

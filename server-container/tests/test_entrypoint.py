@@ -38,7 +38,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             (programs / "ovms").symlink_to(Path(sys.executable).with_name("ovms-lite"))
         environment = {"PATH": f"{programs}:{os.environ['PATH']}"} | variables
         process = subprocess.Popen(
-            [ENTRYPOINT, *arguments],
+            # a test run in the background of a shell is deaf to SIGINT, and so would be what it starts
+            ["env", "--default-signal=INT", ENTRYPOINT, *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

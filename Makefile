@@ -90,8 +90,8 @@ bench-sync: setup minio ## Compare model-sync with rclone, mc and aws s3 sync (n
 bench-client: setup models ## Compare the client with the server alone and other clients (needs chromium)
 	$(BIN)/python benchmarks/client/whole_client.py models --write docs/performance.md
 
-bench-server: setup models ## Compare ovms-lite with the machine's limit (needs wrk)
-	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1
+bench-server: setup models ## Compare ovms-lite with the machine's limit, MLServer and KServe (needs wrk)
+	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1 models/effnet_lite2_car_openvino/1
 
 swap-memory: setup ## Let ovms-lite swap a model 10,000 times and watch its memory
 	$(BIN)/python benchmarks/server/swap_memory.py

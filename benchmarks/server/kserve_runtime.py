@@ -1,8 +1,8 @@
 """KServe's Python model server with OpenVINO models: `python kserve_runtime.py PORT NAME=FOLDER…`.
 
 Runs in KServe's environment. As fast as its options allow: no access log, no latency log, no gRPC.
-It takes a picture as base64 text: KServe turns raw BYTES into UTF-8 text first, which a JPEG file is not, and all
-other binary tensors into Python lists (kserve 0.21.0, InferRequest.from_bytes).
+It takes a picture as base64 text: KServe turns raw BYTES into UTF-8 text first, which a JPEG file is not,
+and all other binary tensors into Python lists (kserve 0.21.0, InferRequest.from_bytes).
 """
 
 import base64

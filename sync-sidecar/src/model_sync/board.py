@@ -112,14 +112,23 @@ class Board:
             level = _log.info if row.phase in _TOLD_AT_INFO else _log.debug
             facts = {"model": row.model, "source": row.source, "local_version": row.local_version}
             level(f"version_{row.phase.value}", **facts, reason=row.reason)
-            if row.phase is Phase.SERVING and before is not None and before[0] is not Phase.SERVING:
-                upload = reconciler.views[row.model].upload(row.source)
-                if upload is not None and before[0] is Phase.ACTIVATING:
-                    self.metrics.activation_seconds.observe(max(0.0, now - upload.modified))
+            if before is not None and before[0] is Phase.ACTIVATING:
+                self._count_load(row, reconciler)
         for key in self._told.keys() - current.keys():
             _log.info("version_gone", model=key[0], source=key[1])
             self._since.pop(key, None)
         self._told = current
+
+    def _count_load(self, row: VersionReport, reconciler: Reconciler) -> None:
+        """Count what became of a version that the server was loading."""
+        if row.phase is Phase.REJECTED:
+            self.metrics.loads.labels(result="error").inc()
+        elif row.phase is Phase.SERVING:
+            self.metrics.loads.labels(result="success").inc()
+            upload = reconciler.views[row.model].upload(row.source)
+            if upload is not None:
+                took = self.clock.now() - upload.modified
+                self.metrics.activation_seconds.observe(max(0.0, took))
 
     def _measure(
         self, rows: list[VersionReport], serving: Mapping[str, list[int]], reconciler: Reconciler

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_common.errors import RejectedError
@@ -18,6 +18,7 @@ from model_sync.cards import MAX_LABELS_BYTES, EffectiveCard, label_problem, rea
 from model_sync.catalog import RemoteFile, RemoteModel, RemoteVersion
 from model_sync.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
 from model_sync.checksums import parse_checksums
+from model_sync.metrics import Metrics
 from model_sync.object_names import CHECKSUMS_NAME
 from model_sync.object_store import ObjectStore
 from model_sync.ovms_config import serving_settings
@@ -70,6 +71,7 @@ class Fetcher:
     transfers: Executor
     preflight: WarmPreflight | None
     """None: uploads are not tried before the server sees them."""
+    metrics: Metrics = field(default_factory=Metrics)
 
     def fetch(
         self,
@@ -157,6 +159,7 @@ class Fetcher:
         try:
             return self._download_once(file, part, progress, cancelled)
         except CorruptTransferError as error:
+            self.metrics.integrity_failures.labels(reason="store").inc()
             first = error
         staging.drop(file)
         progress.add(-file.size)
@@ -173,19 +176,24 @@ class Fetcher:
     def _download_once(
         self, file: RemoteFile, part: Path, progress: Progress, cancelled: threading.Event
     ) -> str:
-        return download(
-            self.store, file, part, cancelled=cancelled, progress=progress.add, helpers=self.transfers
-        )
+        with self.metrics.download():
+            return download(
+                self.store, file, part, cancelled=cancelled, progress=progress.add, helpers=self.transfers
+            )
 
-    @staticmethod
     def _verify(
-        stored: list[StoredFile], digests: Mapping[str, str] | None, staging: Staging, files: list[RemoteFile]
+        self,
+        stored: list[StoredFile],
+        digests: Mapping[str, str] | None,
+        staging: Staging,
+        files: list[RemoteFile],
     ) -> None:
         if digests is None:
             return
         for entry, file in zip(stored, files, strict=True):
             if entry.sha256 != digests[entry.path]:
                 staging.drop(file)
+                self.metrics.integrity_failures.labels(reason="checksums").inc()
                 raise IncompleteError(
                     f"{entry.path} does not have the digest that {CHECKSUMS_NAME} lists; "
                     f"upload the file again, or {CHECKSUMS_NAME} last"

@@ -1,13 +1,30 @@
 """The sidecar's Prometheus metrics. Labels are bounded: results, states, and the models of the deployment."""
 
-from collections.abc import Iterable, Mapping
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from itertools import product
 
+from edge_common.errors import FatalError, RejectedError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
 MOST_MODELS_MEASURED = 1000
 """Models with series of their own; of more, the first by name. /v1/status has all of them."""
+
+REVISION_VARIABLE = "SOURCE_REVISION"
+"""Set by the image: the commit it was built from."""
+
+_OPERATIONS = ("list", "read", "write", "remove", "head")
+_RESULTS = ("success", "refused", "failed")
+"""`refused`: another try would not help; `failed`: it ended early, and is worth another."""
+
+
+def _result_of(error: Exception) -> str:
+    return "refused" if isinstance(error, FatalError | RejectedError) else "failed"
 
 
 class Metrics:
@@ -38,7 +55,7 @@ class Metrics:
             f"{prefix}_config_writes", "Changes of config.json.", registry=self.registry
         )
         self.models = Gauge(
-            f"{prefix}_versions", "Versions by the state they are in.", ["state"], registry=self.registry
+            f"{prefix}_models", "Versions by the state they are in.", ["state"], registry=self.registry
         )
         self.served = Gauge(
             f"{prefix}_model_version_info",
@@ -56,6 +73,35 @@ class Metrics:
         self.disk_used = self._gauge("disk_used_bytes", "Bytes of published versions on the volume.")
         self.leader = self._gauge("leader", "1 when this pod writes to the volume, else 0.")
         self.server_up = self._gauge("server_up", "1 when the model server answers.")
+        self.loads = self._counter(
+            "ovms_reloads", "Loads that the model server completed.", result=("success", "error")
+        )
+        self.requests = self._counter(
+            "store_requests", "Requests to the store.", operation=_OPERATIONS, result=_RESULTS
+        )
+        self.request_seconds = Histogram(
+            f"{prefix}_store_request_duration_seconds",
+            "Until the store answered; of reads until the first byte.",
+            ["operation"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self.received_bytes = Counter(
+            f"{prefix}_download_bytes", "Bytes of objects that arrived.", registry=self.registry
+        )
+        self.downloads = self._counter(
+            "downloads", "Downloads of an object to the volume, by how they ended.", result=_RESULTS
+        )
+        self.download_seconds = Histogram(
+            f"{prefix}_download_duration_seconds",
+            "Duration of a download of one object that succeeded.",
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self.integrity_failures = self._counter(
+            "integrity_failures", "Content that is not what was promised.", reason=("store", "checksums")
+        )
+        self._gauge_of_build()
 
     def tell_served(self, serving: Mapping[str, Iterable[int]]) -> None:
         """Replace the series of served versions by these; `serving` is model -> numbers."""
@@ -63,6 +109,44 @@ class Metrics:
         for name in sorted(serving)[:MOST_MODELS_MEASURED]:
             for number in serving[name]:
                 self.served.labels(model=name, version=str(number)).set(1)
+
+    @contextmanager
+    def store_request(self, operation: str) -> Iterator[None]:
+        """Count and time one request to the store; `operation` is list, read, write, remove or head."""
+        began = time.monotonic()
+        result = "success"
+        try:
+            yield
+        except Exception as error:
+            result = _result_of(error)
+            raise
+        finally:
+            self.request_seconds.labels(operation=operation).observe(time.monotonic() - began)
+            self.requests.labels(operation=operation, result=result).inc()
+
+    @contextmanager
+    def download(self) -> Iterator[None]:
+        """Count one download by its end, and time it when it succeeds."""
+        began = time.monotonic()
+        try:
+            yield
+        except Exception as error:
+            self.downloads.labels(result=_result_of(error)).inc()
+            raise
+        self.download_seconds.observe(time.monotonic() - began)
+        self.downloads.labels(result="success").inc()
+
+    def _counter(self, name: str, text: str, **values: Iterable[str]) -> Counter:
+        """A counter whose label values are all known, so that each series exists from the first scrape."""
+        counter = Counter(f"model_sync_{name}", text, list(values), registry=self.registry)
+        for chosen in product(*values.values()):
+            counter.labels(*chosen)
+        return counter
+
+    def _gauge_of_build(self) -> None:
+        labels = {"version": version("model-sync"), "revision": os.environ.get(REVISION_VARIABLE, "unknown")}
+        build = Gauge("model_sync_build_info", "1; what runs.", list(labels), registry=self.registry)
+        build.labels(**labels).set(1)
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"model_sync_{name}", text, registry=self.registry)

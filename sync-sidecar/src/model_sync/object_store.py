@@ -14,12 +14,14 @@ from xml.etree.ElementTree import ParseError
 
 from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
 from minio.error import InvalidResponseError, MinioException, S3Error
+from prometheus_client import Counter
 from urllib3.exceptions import HTTPError
 
 from model_sync.bandwidth import ThrottledStream, TokenBucket
 from model_sync.catalog import ListedObject
 from model_sync.checksums import whole_sha256
 from model_sync.listing import PAGE_OBJECTS, Page
+from model_sync.metrics import Metrics
 from model_sync.object_names import quoted
 from model_sync.s3_client import make_client, make_pool
 from model_sync.settings import Settings
@@ -59,10 +61,13 @@ class ObjectStream:
 
     body: ByteStream
     sha256: str | None
+    received: Counter
 
     def read(self, amt: int | None = None, /) -> bytes:
         """See ByteStream."""
-        return self.body.read(amt)
+        content = self.body.read(amt)
+        self.received.inc(len(content))
+        return content
 
 
 class ObjectStore(Protocol):
@@ -93,8 +98,9 @@ class ObjectStore(Protocol):
 class S3Bucket:
     """One bucket on one endpoint. Thread-safe."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         """Prepare a client; nothing is asked of the store yet. Raises FatalError for an unusable endpoint."""
+        self._metrics = metrics or Metrics()
         self.endpoint = settings.s3_endpoint
         self.name = settings.bucket
         self._client = make_client(settings, make_pool(settings))
@@ -121,7 +127,8 @@ class S3Bucket:
         if token is not None:
             query["continuation-token"] = token
         # the SDK's public listing reads each page at a tenth of the speed and does not look ahead
-        answer = self._client._execute("GET", self.name, query_params=query)  # noqa: SLF001 - see above
+        with self._asked("list", "list the bucket"):
+            answer = self._client._execute("GET", self.name, query_params=query)  # noqa: SLF001 - see above
         return Page(answer.data)
 
     @contextmanager
@@ -129,19 +136,19 @@ class S3Bucket:
         self, key: str, *, etag: str, offset: int = 0, length: int | None = None
     ) -> Iterator[ByteStream]:
         """See ObjectStore. The stream raises our errors, too, when the connection breaks midway."""
-        headers: dict[str, str | list[str] | tuple[str]] = {
-            "If-Match": f'"{etag}"',
-            "x-amz-checksum-mode": "ENABLED",
-        }
+        headers: dict[str, str | list[str] | tuple[str]] = {"If-Match": f'"{etag}"'}
+        headers["x-amz-checksum-mode"] = "ENABLED"
         with self._translated(f"read {quoted(key)}"):
-            response = self._client.get_object(
-                self.name, key, offset=offset, length=length or 0, request_headers=headers
-            )
+            with self._asked("read", f"read {quoted(key)}"):
+                response = self._client.get_object(
+                    self.name, key, offset=offset, length=length or 0, request_headers=headers
+                )
             whole = offset == 0 and length is None
             try:
                 yield ObjectStream(
                     response if self._bandwidth is None else ThrottledStream(response, self._bandwidth),
                     whole_sha256(response.headers) if whole else None,
+                    self._metrics.received_bytes,
                 )
             finally:
                 response.close()
@@ -159,30 +166,36 @@ class S3Bucket:
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """See ObjectStore."""
-        with self._translated(f"write {quoted(key)}"):
+        with self._asked("write", f"write {quoted(key)}"):
             self._client.put_object(
                 self.name, key, io.BytesIO(content), length=len(content), content_type=content_type
             )
 
     def put_file(self, key: str, path: str) -> None:
         """Upload the file `path`, in parts when it is large; raises RetryableError or FatalError."""
-        with self._translated(f"write {quoted(key)}"):
+        with self._asked("write", f"write {quoted(key)}"):
             self._client.fput_object(self.name, key, path)
 
     def remove(self, key: str) -> None:
         """Remove one object; a missing one is no error."""
-        with self._translated(f"remove {quoted(key)}"):
+        with self._asked("remove", f"remove {quoted(key)}"):
             self._client.remove_object(self.name, key)
 
     def ensure_exists(self, *, create: bool) -> None:
         """Raises FatalError when the bucket is missing and may not, or cannot, be created."""
-        with self._translated("look for the bucket"):
+        with self._asked("head", "look for the bucket"):
             if self._client.bucket_exists(self.name):
                 return
         if not create:
             raise FatalError(_missing_bucket(self.name, self.endpoint))
-        with self._translated("create the bucket"):
+        with self._asked("write", "create the bucket"):
             self._client.make_bucket(self.name)
+
+    @contextmanager
+    def _asked(self, operation: str, doing: str) -> Iterator[None]:
+        """One request, measured; its errors are ours already."""
+        with self._metrics.store_request(operation), self._translated(doing):
+            yield
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

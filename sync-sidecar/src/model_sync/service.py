@@ -63,12 +63,12 @@ class Sidecar:
         """All parts, connected; nothing is asked or written yet. Raises FatalError for unusable settings."""
         clock = clock or SystemClock()
         wakeup, metrics = Wakeup(), Metrics()
-        store, volume = S3Bucket(settings), Volume(settings.models_dir)
+        store, volume = S3Bucket(settings, metrics), Volume(settings.models_dir)
         transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
         preflight = None
         if settings.preflight == "on":
             preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
-        jobs = FetchJobs(Fetcher(store, transfers, preflight), wakeup.work_done)
+        jobs = FetchJobs(Fetcher(store, transfers, preflight, metrics), wakeup.work_done)
         checks = SettingsChecks(preflight, wakeup.work_done)
         cards = ModelCards(store)
         rules = Rules(

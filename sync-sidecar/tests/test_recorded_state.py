@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from model_sync.recorded_state import RecordedState
-from model_sync.state import ModelState, State, StoredVersion
+from model_sync.state import ModelState, State, StoredFile, StoredVersion
+from model_sync.version_folders import VersionFolders
 from model_sync.volume import Volume
 
 
@@ -75,6 +76,23 @@ def test_a_folder_that_is_gone_stays_forgotten_when_that_cannot_be_recorded(volu
     assert records.current == State({"a": ModelState({2: _version(2)})})
     volume.full = False
     records.settle()
+    assert volume.load_state() == records.current
+
+
+def test_a_version_whose_folder_was_refused_is_forgotten_even_when_that_cannot_be_recorded(
+    volume: _CountedVolume, tmp_path: Path
+) -> None:
+    records = RecordedState(volume, State({"a": ModelState({1: _version(1)})}))
+    new = StoredVersion(2, "2", "content-2", (StoredFile("model.onnx", 3, "0" * 64),), 0.0)
+    missing = tmp_path / "no such folder"
+    VersionFolders(volume, records).enter("a", records.current.model("a").with_stored(new), new, missing)
+    assert [refusal.doing for refusal in records.settle()] == ["publish"]
+    volume.full = True
+    with pytest.raises(OSError, match="No space"):
+        records.record()
+    assert list(records.current.model("a").stored) == [1], "config.json would list a folder that is not there"
+    volume.full = False
+    records.record()
     assert volume.load_state() == records.current
 
 

@@ -53,6 +53,11 @@ class RecordedState:
         known = self._true_without_record.model(model)
         self._true_without_record = self._true_without_record.with_model(model, known.without_stored(number))
 
+    def correct(self, model: str, state: ModelState) -> None:
+        """An effect was refused after its record was written: `state` is true, recorded or not."""
+        self.change(model, state)
+        self._true_without_record = self._true_without_record.with_model(model, state)
+
     def after_record(self, model: str, doing: str, effect: Callable[[], None]) -> None:
         """Carry out `effect` by the next `settle`, once everything changed so far is recorded."""
         self._effects.append(_Effect(model, doing, effect))

@@ -29,7 +29,7 @@ class VersionFolders:
                     # else config.json would list a folder that is not there
                     now = self.records.current.model(model)
                     without = now.without_stored(version.number)
-                    self.records.change(model, without if replaced is None else now.with_stored(replaced))
+                    self.records.correct(model, without if replaced is None else now.with_stored(replaced))
                 raise
 
         self.records.after_record(model, "publish", rename)

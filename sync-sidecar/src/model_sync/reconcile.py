@@ -7,8 +7,6 @@ from edge_common.logs import get_logger
 from edge_common.model_card import VersionPolicy
 
 from model_sync.actions import (
-    CancelFetch,
-    CheckSettings,
     Delete,
     DropStaging,
     Fetch,
@@ -17,11 +15,11 @@ from model_sync.actions import (
     Withdraw,
 )
 from model_sync.bucket_watch import BucketWatch
-from model_sync.judge import Phase
 from model_sync.metrics import Metrics
 from model_sync.model_view import ModelView, Rules
 from model_sync.observations import Trials
 from model_sync.ovms_config import serving_settings
+from model_sync.pace import Pace
 from model_sync.perform import Performer
 from model_sync.plan import ModelPlan, plan_model
 from model_sync.recorded_state import Refusal
@@ -31,18 +29,8 @@ from model_sync.volume_space import SpaceNow, VolumeSpace
 
 _log = get_logger()
 
-_TICK = 0.1
-"""Seconds between looks at the server while something is being activated or ended."""
 _ROUNDS = 3
 """Plans in one step: what one publishes, the next one can list."""
-_FRESH = 15.0
-"""Seconds without a change after which an unfinished upload is no longer expected to end soon."""
-_FETCHING = 0.5
-"""Seconds between looks while something is fetched, or the volume has refused something."""
-_SERVER_AWAY = 1.0
-"""Seconds between looks at a server that does not answer."""
-_IDLE = 5.0
-"""Seconds between looks at the server while nothing changes."""
 
 
 @dataclass
@@ -62,6 +50,11 @@ class Reconciler:
     """Model -> why the volume did not take its last change."""
     _trials: Trials = field(default_factory=Trials)
     _space_now: SpaceNow | None = None
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is planned yet."""
+        self._pace = Pace(self.bucket, self.server, self.performer, self._trials)
 
     def step(self, *, look: bool = False) -> None:
         """List the bucket if it is time (or `look`), then plan and act on what is known.
@@ -85,7 +78,7 @@ class Reconciler:
             concerned = self._act(concerned)
             self._write_config()
             self._plan(concerned)
-        self._expect_uploads()
+        self._pace.expect_uploads(self.views, self.plans)
 
     def look(self) -> None:
         """List the bucket, ask the server and plan; act on nothing."""
@@ -113,29 +106,11 @@ class Reconciler:
     @property
     def busy(self) -> bool:
         """Whether something is under way that needs no new upload to go on."""
-        jobs, state = self.performer.jobs, self.performer.state
-        return (
-            not jobs.idle
-            or self._trials.any_running
-            or self.server.in_motion(state)
-            or self._has_plans()
-            or self._settles_in() is not None
-        )
+        return self._pace.is_busy(self.plans)
 
     def next_step_in(self) -> float:
         """Seconds until the next step is worth while, if nothing wakes the loop before."""
-        jobs = self.performer.jobs
-        waits = [self.bucket.due_in, _IDLE if self.server.served is not None else _SERVER_AWAY]
-        if self.server.in_motion(self.performer.state) or self._has_plans():
-            waits.append(_TICK)
-        if not jobs.idle or self.obstacles:
-            waits.append(_FETCHING)
-        retry = jobs.next_retry(self.bucket.clock.monotonic())
-        if retry is not None:
-            waits.append(retry)
-        if self._trials.any_running:
-            waits.append(_FETCHING)
-        return max(0.0, min(waits))
+        return self._pace.next_step_in(self.plans, refused=bool(self.obstacles))
 
     def _plan(self, names: Iterable[str]) -> None:
         for name in names:
@@ -145,14 +120,6 @@ class Reconciler:
     def _write_config(self) -> None:
         if self.performer.write_config():
             self.metrics.config_writes.inc()
-
-    def _has_plans(self) -> bool:
-        """Whether a plan has more to do than what runs in the background and wakes the loop by itself."""
-        return any(
-            not isinstance(action, Fetch | CancelFetch | CheckSettings)
-            for plan in self.plans.values()
-            for action in plan.actions
-        )
 
     def _kept(self) -> Iterator[tuple[str, str]]:
         for name, model in self.performer.state.models.items():
@@ -207,22 +174,6 @@ class Reconciler:
                 _log.error("action_failed", model=refusal.model, action=refusal.doing, reason=reason)
             obstacles[refusal.model] = reason
         self.obstacles = obstacles
-
-    def _settles_in(self) -> float | None:
-        """Seconds until the first upload has been quiet long enough; None when none is waiting for that."""
-        judgements = (judgement for plan in self.plans.values() for judgement in plan.judgements.values())
-        return min((j.settles_in for j in judgements if j.settles_in is not None), default=None)
-
-    def _expect_uploads(self) -> None:
-        settles_in = self._settles_in()
-        if settles_in is not None:  # the listing that finds it quiet should not wait for the next poll
-            self.bucket.hurry(settles_in + _TICK)
-        arriving = any(
-            judgement.phase is Phase.WAITING and view.quiet_for.get(source, _FRESH) < _FRESH
-            for name, view in self.views.items()
-            for source, judgement in self.plans[name].judgements.items()
-        )
-        self.performer.jobs.expect_upload(expected=arriving)
 
     def _view(self, name: str) -> ModelView:
         performer, bucket, server = self.performer, self.bucket, self.server

@@ -1,6 +1,5 @@
 """Puts the parts together and runs them: the loop, the HTTP interface, the event listener."""
 
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -10,32 +9,20 @@ from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
 
 from model_sync.actions import describe
+from model_sync.assembly import assemble_loop
 from model_sync.board import Board
 from model_sync.bucket_status import FOLDER, BucketStatus
-from model_sync.bucket_watch import BucketWatch
 from model_sync.clock import Clock, SystemClock
-from model_sync.fetch import Fetcher
-from model_sync.fetch_jobs import FetchJobs
 from model_sync.http_api import HttpApi
 from model_sync.metrics import Metrics
-from model_sync.model_cards import ModelCards
-from model_sync.model_view import Rules
 from model_sync.object_store import S3Bucket
-from model_sync.ovms_client import ModelServer
-from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
 from model_sync.recovery import recover_state
-from model_sync.replicas import Replicas
-from model_sync.server_watch import ServerWatch
-from model_sync.serving_cards import ServingCards
 from model_sync.settings import Settings
-from model_sync.settings_checks import SettingsChecks
 from model_sync.state import State
 from model_sync.triggers import EventListener, Wakeup
 from model_sync.volume import Volume
 from model_sync.volume_lock import VolumeLock
-from model_sync.volume_space import VolumeSpace
-from model_sync.warm_preflight import WarmPreflight
 
 _log = get_logger()
 
@@ -65,41 +52,15 @@ class Sidecar:
         wakeup, metrics = Wakeup(), Metrics()
         store, volume = S3Bucket(settings, metrics), Volume(settings.models_dir)
         transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
-        preflight = None
-        if settings.preflight == "on":
-            preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
-        jobs = FetchJobs(Fetcher(store, transfers, preflight, metrics), wakeup.work_done)
-        checks = SettingsChecks(preflight, wakeup.work_done)
-        cards = ModelCards(store)
-        rules = Rules(
-            settle=settings.settle,
-            keep_previous=settings.keep_previous,
-            activation_timeout=settings.activation_timeout,
-        )
-        performer = Performer(
-            volume,
-            State(),
-            jobs,
-            checks,
-            ServingCards(volume, cards),
-            clock,
-            rules.first_retry,
-            rules.longest_retry,
-        )
-        bucket = BucketWatch(
+        reconciler = assemble_loop(
+            settings,
             store=store,
-            prefixes=settings.prefix,
-            cards=cards,
-            clock=clock,
+            volume=volume,
+            transfers=transfers,
+            wakeup=wakeup,
             metrics=metrics,
-            poll_interval=settings.poll_interval,
-            delete_grace=settings.delete_grace,
-            hold=settings.hold,
+            clock=clock,
         )
-        replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
-        server = ServerWatch(ModelServer(settings.ovms_url), clock, replicas)
-        space = VolumeSpace(volume, max_bytes=settings.max_bytes, min_free=settings.min_free_bytes)
-        reconciler = Reconciler(bucket, server, performer, space, metrics, rules, settings.versions)
         board = Board(settings.instance, store.endpoint, store.name, metrics, clock)
         return cls(
             settings, wakeup, store, volume, VolumeLock(volume.lock_path), board, reconciler, transfers

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,3 +79,11 @@ def s3() -> Iterator[S3Server]:
 def s3_settings(s3: S3Server) -> Settings:
     """Settings for a new, empty bucket."""
     return s3.settings(s3.new_bucket())
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

@@ -12,27 +12,15 @@ from edge_common.errors import RetryableError
 from edge_common.model_card import VersionPolicy
 from fake_ovms import FakeOvms
 from hand_clock import HandClock
-from hand_executors import AtOnce, WhenTold
+from hand_executors import WhenTold
+from hand_sidecar import GRACE, start_by_hand
 from memory_store import MemoryStore
 from model_sync.actions import describe
-from model_sync.bucket_watch import BucketWatch
-from model_sync.fetch import Fetcher
-from model_sync.fetch_jobs import FetchJobs
 from model_sync.metrics import Metrics
-from model_sync.model_cards import ModelCards
-from model_sync.model_view import Rules
-from model_sync.perform import Performer
 from model_sync.reconcile import Reconciler
-from model_sync.recovery import recover_state
-from model_sync.server_watch import ServerWatch
-from model_sync.serving_cards import ServingCards
-from model_sync.settings_checks import SettingsChecks
-from model_sync.volume_space import VolumeSpace
 from mortal_volume import KilledError, MortalVolume, disk_full
 from simulated_promises import Promises
 
-GRACE, HOLD = 20.0, 90.0
-RULES = Rules(settle=5.0, activation_timeout=40.0, first_retry=30.0, longest_retry=240.0)
 _LAST_MOMENTS = 40
 _DIES_IN_START = 0.2
 
@@ -111,23 +99,15 @@ class World:
         return [f"plan for {name}: {describe(action)}" for name, plan in plans for action in plan.actions]
 
     def _new_sidecar(self) -> Reconciler:
-        cards = ModelCards(self.store)
-        fetch_jobs = FetchJobs(Fetcher(self.store, AtOnce(), None), lambda: None, self.jobs)
-        performer = Performer(
+        return start_by_hand(
             self.volume,
-            recover_state(self.volume),
-            fetch_jobs,
-            SettingsChecks(None, lambda: None, AtOnce()),
-            ServingCards(self.volume, cards),
+            self.store,
+            self.ovms,
             self.clock,
-            RULES.first_retry,
-            RULES.longest_retry,
+            jobs=self.jobs,
+            metrics=self.metrics,
+            policy=self.policy,
         )
-        bucket = BucketWatch(self.store, ("",), cards, self.clock, self.metrics, 10.0, GRACE, HOLD)
-        # FakeOvms answers what ModelServer does; only `served` and `url` are used
-        server = ServerWatch(self.ovms, self.clock)  # type: ignore[arg-type]
-        space = VolumeSpace(performer.volume, max_bytes=0, min_free=0)
-        return Reconciler(bucket, server, performer, space, self.metrics, RULES, self.policy)
 
     def _note_truth(self) -> None:
         if self.store_is_away:

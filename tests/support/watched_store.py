@@ -9,17 +9,18 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
 
-_REQUEST = re.compile(rb"GET /ml-models/([^ ?]+) HTTP/1\.1\r\n((?:[^\r\n]+\r\n)*)\r\n")
-_RANGE = re.compile(rb"(?i)range: bytes=(\d+)-")
+_REQUEST = re.compile(rb"GET /[^/ ?]+/([^ ?]+) HTTP/1\.1\r\n((?:[^\r\n]+\r\n)*)\r\n")
+_RANGE = re.compile(rb"(?i)range: bytes=(\d+)-(\d*)")
 _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
 class ObjectRequest:
-    """A GET of an object; `start` is its first byte asked for."""
+    """A GET of an object; `start` is its first byte asked for, `end` the one after the last, None: all."""
 
     key: str
     start: int
+    end: int | None
 
 
 class WatchedStore:
@@ -85,6 +86,8 @@ class WatchedStore:
 
     def _note(self, asked: bytes) -> bytes:
         for match in _REQUEST.finditer(asked):
-            start = _RANGE.search(match[2])
-            self.requests.append(ObjectRequest(unquote(match[1].decode()), int(start[1]) if start else 0))
+            found = _RANGE.search(match[2])
+            start, last = (found[1], found[2]) if found else (b"0", b"")
+            end = int(last) + 1 if last else None
+            self.requests.append(ObjectRequest(unquote(match[1].decode()), int(start), end))
         return asked[-4096:] if not _REQUEST.search(asked) else b""

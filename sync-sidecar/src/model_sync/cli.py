@@ -2,8 +2,10 @@
 
 import json
 import os
-import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 from edge_common.errors import EdgeError, FatalError, RetryableError
 from edge_common.logs import configure_logging, get_logger
 from edge_common.settings_source import redacted
+from edge_common.stopping import leave_now, stop_on_signals
 
 from model_sync import screens
 from model_sync.doctor import examine
@@ -19,7 +22,6 @@ from model_sync.object_store import S3Bucket
 from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
 from model_sync.service import Sidecar
 from model_sync.settings import Settings, read_settings
-from model_sync.triggers import Wakeup
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +41,7 @@ def main() -> None:
         app()
     except EdgeError as error:
         sys.stderr.write(f"model-sync: {error}\n")
-        sys.exit(error.exit_code)
+        leave_now(error.exit_code)
 
 
 def _settings(overrides: dict[str, Any] | None = None) -> Settings:
@@ -48,9 +50,16 @@ def _settings(overrides: dict[str, Any] | None = None) -> Settings:
     return settings
 
 
-def _stop_on_signals(wakeup: Wakeup) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: wakeup.stop())
+@contextmanager
+def _until_a_signal(sidecar: Sidecar) -> Iterator[threading.Event]:
+    """Let signals end what `sidecar` does, and close it, unless a slow store lets that take too long."""
+    with stop_on_signals(sidecar.wakeup.stop) as stopped:
+        try:
+            yield stopped
+        except Exception:  # not the end of the grace period, after which nothing may wait any more
+            sidecar.close()
+            raise
+        sidecar.close()
 
 
 @app.command()
@@ -62,12 +71,10 @@ def run() -> None:
     settings = _settings()
     get_logger().info("starting", settings=redacted(settings))
     sidecar = Sidecar.build(settings)
-    _stop_on_signals(sidecar.wakeup)
-    try:
+    with _until_a_signal(sidecar):
         sidecar.run()
-    finally:
-        sidecar.close()
     get_logger().info("stopped")
+    leave_now()
 
 
 @app.command()
@@ -80,13 +87,12 @@ def once(
     Exit code 0: all that can be served is; 65: something was rejected; 75: the store or the server is away.
     """
     sidecar = Sidecar.build(_settings())
-    _stop_on_signals(sidecar.wakeup)
-    try:
+    with _until_a_signal(sidecar) as stopped:
         sidecar.open_volume()
         sidecar.prepare_bucket()
         sidecar.converge(timeout)
-    finally:
-        sidecar.close()
+    if stopped.is_set():
+        raise RetryableError("stopped by a signal; what was done stays, run it again")
     document = sidecar.board.document
     screens.show_status(document, as_json=as_json)
     states = [v["state"] for model in document["models"].values() for v in model["versions"]]

@@ -4,6 +4,7 @@ from contextlib import closing
 from typing import Annotated
 
 import typer
+from edge_common.stopping import leave_now, stop_on_signals
 
 from car_client.cli.options import (
     GrpcAddress,
@@ -22,7 +23,6 @@ from car_client.results.address import open_sink
 from car_client.serve import serve as serve_until
 from car_client.settings import load_settings
 from car_client.sources.address import open_source
-from car_client.stopping import leave_now, stop_on_signals
 
 
 def serve(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from edge_common.errors import RejectedError
 from edge_common.pictures.decode import Picture
+from edge_common.stopping import stop_on_signals
 
 from car_client.cli.options import (
     AsJson,
@@ -29,7 +30,6 @@ from car_client.serve import probes
 from car_client.session import Session
 from car_client.settings import load_settings
 from car_client.sources.address import open_source
-from car_client.stopping import stop_on_signals
 from car_client.watch import Watch
 
 HealthPort = Annotated[

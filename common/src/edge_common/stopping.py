@@ -5,9 +5,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 GRACE_SECONDS = 3.5
 """Less than the 5 seconds after which every process of the platform has to be gone."""
@@ -18,16 +19,17 @@ class GracePeriodOverError(BaseException):
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
+def stop_on_signals(tell: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
     """An event that the first SIGTERM or SIGINT sets; the block ends quietly if it outlasts the grace period.
 
-    For the main thread only, as signal handlers are.
+    `tell` is called along with it. For the main thread only, as signal handlers are.
     """
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
         if not stop.is_set():
             stop.set()
+            tell()
             signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
@@ -51,8 +53,8 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def leave_now() -> None:
-    """End the process with 0 although threads may wait for an answer; they hold nothing that must be kept.
+def leave_now(exit_code: int = 0) -> NoReturn:
+    """End the process although threads may wait for an answer; they hold nothing that must be kept.
 
     The interpreter would wait for them, longer than a pod's end may take.
     """
@@ -60,4 +62,5 @@ def leave_now() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
-        os._exit(0)
+        os._exit(exit_code)
+    sys.exit(exit_code)

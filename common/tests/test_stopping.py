@@ -1,9 +1,11 @@
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
-from car_client import stopping
-from car_client.stopping import stop_on_signals
+from edge_common import stopping
+from edge_common.stopping import stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -27,3 +29,18 @@ def test_what_outlasts_the_grace_period_is_left(monkeypatch: pytest.MonkeyPatch)
     assert left
     for end in never:
         os.close(end)
+
+
+def test_others_that_have_to_know_are_told() -> None:
+    told: list[None] = []
+    with stop_on_signals(lambda: told.append(None)):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert told == [None]
+
+
+@pytest.mark.parametrize("threads", ["", "threading.Thread(target=threading.Event().wait).start();"])
+def test_leaving_waits_for_no_thread_and_keeps_the_exit_code(threads: str) -> None:
+    said = f"{threads} print('said'); leave_now(75)"
+    program = f"import threading; from edge_common.stopping import leave_now; {said}"
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, capture_output=True)
+    assert (done.returncode, done.stdout) == (75, b"said\n")

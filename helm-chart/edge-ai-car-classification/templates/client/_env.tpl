@@ -1,0 +1,20 @@
+{{/* Where the client's image finds server, cards and store. */}}
+{{- define "edge.clientServerEnv" -}}
+{{- $server := printf "%s-server" (include "edge.fullname" .) -}}
+- name: CAR_CLIENT_SERVER_URL
+  value: http://{{ $server }}:8000
+- name: CAR_CLIENT_SIDECAR_URL
+  value: http://{{ $server }}:8081
+- name: CAR_CLIENT_GRPC_ADDRESS
+  value: {{ $server }}:9000
+{{- end }}
+
+{{/* `yes` or nothing: whether the client reads or writes a bucket. */}}
+{{- define "edge.clientUsesStore" -}}
+{{- if or (hasPrefix "s3://" .Values.client.source) (hasPrefix "s3://" .Values.client.results) }}yes{{ end }}
+{{- end }}
+
+{{/* `yes` or nothing: whether the chart's own pictures are played. */}}
+{{- define "edge.clientPlaysSamples" -}}
+{{- if and .Values.client.samplePictures.enabled (not .Values.client.source) }}yes{{ end }}
+{{- end }}

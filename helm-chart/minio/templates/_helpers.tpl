@@ -1,0 +1,43 @@
+{{/* Name of everything: the documented `<release>-minio`. */}}
+{{- define "minio.fullname" -}}
+{{- printf "%s-minio" (.Release.Name | trunc 45 | trimSuffix "-") }}
+{{- end }}
+
+{{- define "minio.selectorLabels" -}}
+app.kubernetes.io/name: minio
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: minio
+{{- end }}
+
+{{/* Labels of pods: none that change with a release of the chart, which would restart the store. */}}
+{{- define "minio.podLabels" -}}
+{{ include "minio.selectorLabels" . }}
+app.kubernetes.io/part-of: edge-ai-car-classification
+{{- with (.Values.global).commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "minio.labels" -}}
+{{ include "minio.podLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "minio.secretName" -}}
+{{- .Values.auth.existingSecret | default (include "minio.fullname" .) }}
+{{- end }}
+
+{{/* The image, taken from global.imageRegistry when that is set. */}}
+{{- define "minio.image" -}}
+{{- $image := .Values.image -}}
+{{- with (.Values.global).imageRegistry -}}
+{{- $parts := splitList "/" $image -}}
+{{- if and (gt (len $parts) 1) (regexMatch "[.:]|^localhost$" (first $parts)) -}}
+{{- $image = rest $parts | join "/" -}}
+{{- end -}}
+{{- $image = printf "%s/%s" . $image -}}
+{{- end -}}
+{{- $image -}}
+{{- end }}

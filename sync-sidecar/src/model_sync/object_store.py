@@ -1,4 +1,4 @@
-"""The bucket, through the `minio` SDK used as a plain S3 client.
+"""The bucket, through the `minio` SDK used as a plain S3 client, and libcurl for what is read most.
 
 Only ListObjectsV2, GetObject with Range and If-Match, PutObject, HeadBucket and MakeBucket are needed, so any
 S3 works. Every failure leaves here as one of ours, with a sentence that names the address and what to do.
@@ -7,12 +7,12 @@ S3 works. Every failure leaves here as one of ours, with a sentence that names t
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 from xml.etree.ElementTree import ParseError
 
-from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
+from edge_common.errors import EdgeError, RejectedError
 from minio.error import InvalidResponseError, MinioException, S3Error
 from prometheus_client import Counter
 from urllib3.exceptions import HTTPError
@@ -23,18 +23,12 @@ from model_sync.checksums import whole_sha256
 from model_sync.listing import PAGE_OBJECTS, Page
 from model_sync.metrics import Metrics
 from model_sync.object_names import quoted
-from model_sync.s3_client import make_client, make_pool
+from model_sync.s3_client import make_client, make_pool, make_provider, make_reader
+from model_sync.s3_reader import S3RefusalError
 from model_sync.settings import Settings
+from model_sync.store_errors import BucketPlace, ObjectChangedError, missing_bucket, outage, refusal
 
-_PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
-_CREDENTIALS = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId"}
-)
-_SKEW = "RequestTimeTooSkewed"
-
-
-class ObjectChangedError(RetryableError):
-    """The object is no longer the one that was listed."""
+__all__ = ["ByteStream", "KnowsDigest", "ObjectChangedError", "ObjectStore", "ObjectStream", "S3Bucket"]
 
 
 class ByteStream(Protocol):
@@ -103,7 +97,9 @@ class S3Bucket:
         self._metrics = metrics or Metrics()
         self.endpoint = settings.s3_endpoint
         self.name = settings.bucket
-        self._client = make_client(settings, make_pool(settings))
+        provider = make_provider(settings)
+        self._client = make_client(settings, make_pool(settings), provider)
+        self._reader = make_reader(settings, self._client, provider)
         self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
@@ -136,23 +132,21 @@ class S3Bucket:
         self, key: str, *, etag: str, offset: int = 0, length: int | None = None
     ) -> Iterator[ByteStream]:
         """See ObjectStore. The stream raises our errors, too, when the connection breaks midway."""
-        headers: dict[str, str | list[str] | tuple[str]] = {"If-Match": f'"{etag}"'}
-        headers["x-amz-checksum-mode"] = "ENABLED"
-        with self._translated(f"read {quoted(key)}"):
-            with self._asked("read", f"read {quoted(key)}"):
-                response = self._client.get_object(
-                    self.name, key, offset=offset, length=length or 0, request_headers=headers
-                )
-            whole = offset == 0 and length is None
-            try:
-                yield ObjectStream(
-                    response if self._bandwidth is None else ThrottledStream(response, self._bandwidth),
-                    whole_sha256(response.headers) if whole else None,
-                    self._metrics.received_bytes,
-                )
-            finally:
-                response.close()
-                response.release_conn()
+        whole = offset == 0 and length is None
+        headers = {"If-Match": f'"{etag}"', "x-amz-checksum-mode": "ENABLED"}
+        if not whole:
+            headers["Range"] = (
+                f"bytes={offset}-" if length is None else f"bytes={offset}-{offset + length - 1}"
+            )
+        doing = f"read {quoted(key)}"
+        with self._translated(doing), ExitStack() as until_read:
+            with self._asked("read", doing):
+                answer = until_read.enter_context(self._reader.open(key, headers))
+            yield ObjectStream(
+                answer if self._bandwidth is None else ThrottledStream(answer, self._bandwidth),
+                whole_sha256(answer.headers) if whole else None,
+                self._metrics.received_bytes,
+            )
 
     def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
         """See ObjectStore."""
@@ -187,7 +181,7 @@ class S3Bucket:
             if self._client.bucket_exists(self.name):
                 return
         if not create:
-            raise FatalError(_missing_bucket(self.name, self.endpoint))
+            raise missing_bucket(BucketPlace(self.name, self.endpoint))
         with self._asked("write", "create the bucket"):
             self._client.make_bucket(self.name)
 
@@ -203,48 +197,8 @@ class S3Bucket:
             yield
         except EdgeError:
             raise
-        except S3Error as error:
-            raise self._from_s3(error, doing) from error
+        except (S3Error, S3RefusalError) as error:
+            where = BucketPlace(self.name, self.endpoint)
+            raise refusal(error.code or "", error.message or "", doing, where) from error
         except (MinioException, InvalidResponseError, HTTPError, OSError, ValueError, ParseError) as error:
-            raise RetryableError(
-                f"cannot {doing} '{self.name}' at {self.endpoint}: {_short(error)}; "
-                "check that the store runs and the address is right"
-            ) from error
-
-    def _from_s3(self, error: S3Error, doing: str) -> EdgeError:
-        where = f"'{self.name}' at {self.endpoint}"
-        code = error.code or ""
-        if code == "NoSuchBucket":
-            return FatalError(_missing_bucket(self.name, self.endpoint))
-        if code in {"PreconditionFailed", "NoSuchKey", "InvalidRange"}:
-            return ObjectChangedError(f"cannot {doing}: it was replaced or removed since it was listed")
-        if code in _CREDENTIALS:
-            return FatalError(
-                f"the store at {self.endpoint} does not accept the credentials ({code}); "
-                "check MODEL_SYNC_S3_ACCESS_KEY and MODEL_SYNC_S3_SECRET_KEY"
-            )
-        if code in _PERMISSION:
-            return FatalError(
-                f"not allowed to {doing} in {where}; "
-                "grant this access key s3:ListBucket and s3:GetObject there"
-            )
-        if code == _SKEW:
-            return FatalError(
-                f"the clocks of this machine and of {self.endpoint} differ too much; correct them"
-            )
-        return RetryableError(
-            f"cannot {doing} in {where}: {code or 'no code'}, {error.message or 'no message'}"
-        )
-
-
-def _missing_bucket(bucket: str, endpoint: str) -> str:
-    return (
-        f"the bucket '{bucket}' does not exist at {endpoint}; create it (mc mb local/{bucket}), "
-        "or set MODEL_SYNC_CREATE_BUCKET=true"
-    )
-
-
-def _short(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    text = " ".join(str(reason).split())
-    return text if len(text) <= 200 else text[:197] + "..."  # noqa: PLR2004 - one log line's worth
+            raise outage(error, doing, BucketPlace(self.name, self.endpoint)) from error

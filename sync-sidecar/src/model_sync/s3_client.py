@@ -4,8 +4,10 @@ import certifi
 import urllib3
 from edge_common.errors import FatalError
 from minio import Minio
+from minio.credentials.providers import Provider, StaticProvider
 
 from model_sync.credentials import DefaultChain
+from model_sync.s3_reader import S3Reader, TimeLimits
 from model_sync.settings import Addressing, Settings
 
 _CONNECT_TIMEOUT = 5.0
@@ -28,25 +30,43 @@ def make_pool(
         maxsize=settings.concurrency + 4,
         retries=False,
         cert_reqs="CERT_REQUIRED",
-        ca_certs=str(settings.s3_ca_file) if settings.s3_ca_file else certifi.where(),
+        ca_certs=_ca_file(settings),
     )
 
 
-def make_client(settings: Settings, pool: urllib3.PoolManager) -> Minio:
+def make_provider(settings: Settings) -> Provider:
+    """The keys of the settings, else the default chain."""
+    access_key = settings.s3_access_key.get_secret_value()
+    if not access_key:
+        return DefaultChain()
+    return StaticProvider(
+        access_key,
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_session_token.get_secret_value() or None,
+    )
+
+
+def make_reader(settings: Settings, client: Minio, provider: Provider) -> S3Reader:
+    """What reads the objects of the bucket in the settings."""
+    limits = TimeLimits(connect=_CONNECT_TIMEOUT, silence=_READ_TIMEOUT)
+    return S3Reader(client, settings.bucket, provider, _ca_file(settings), limits)
+
+
+def _ca_file(settings: Settings) -> str:
+    return str(settings.s3_ca_file) if settings.s3_ca_file else certifi.where()
+
+
+def make_client(settings: Settings, pool: urllib3.PoolManager, provider: Provider | None = None) -> Minio:
     """An SDK client for the endpoint over `pool`; raises FatalError when the endpoint cannot be used."""
     secure = settings.s3_endpoint.startswith("https://")
     authority = settings.s3_endpoint.split("://", 1)[1].rstrip("/")
-    access_key = settings.s3_access_key.get_secret_value() or None
     try:
         client = Minio(
             endpoint=authority,
-            access_key=access_key,
-            secret_key=settings.s3_secret_key.get_secret_value() or None,
-            session_token=settings.s3_session_token.get_secret_value() or None,
             secure=secure,
             region=settings.s3_region or None,
             http_client=pool,
-            credentials=None if access_key else DefaultChain(),
+            credentials=provider or make_provider(settings),
         )
     except ValueError as error:
         raise FatalError(

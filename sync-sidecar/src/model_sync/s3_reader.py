@@ -1,0 +1,232 @@
+"""Reading objects over libcurl, which signs, sends and parses in C.
+
+For a small object the SDK spends most of a sidecar's processor time on the request itself; this takes a
+fraction of it (docs/performance.md). A stream is pulled: nothing is received that nobody asked for.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import parse_qs, quote, urlsplit
+from xml.etree import ElementTree as ET
+
+import pycurl
+from minio import Minio
+from minio.credentials.providers import Provider
+
+_BUFFER_BYTES = 256 * 1024
+_ANSWER_AFTER = 0.25
+"""Seconds after which `read` hands out what it has, so that a caller can stop a slow transfer."""
+_MAX_ERROR_BYTES = 64 * 1024
+_OK, _ERRORS_FROM = 200, 300
+_NO_DESCRIPTOR_PAUSE = 0.001
+_ANY_KEY = "k"
+
+
+class S3RefusalError(Exception):
+    """The store answered, and not with the object."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        """`body` is the XML that S3 describes errors with, if it sent any."""
+        self.code, self.message = _described(body)
+        self.status = status
+        super().__init__(f"status {status}: {self.code or 'no code'}, {self.message or 'no message'}")
+
+
+@dataclass(frozen=True)
+class BucketAddress:
+    """Where a bucket's objects are, and what its requests are signed for."""
+
+    base: str
+    """Address of the bucket; a key follows after a slash."""
+    region: str
+
+    @classmethod
+    def asked_of(cls, client: Minio, bucket: str) -> "BucketAddress":
+        """What the SDK found out: it knows the addressing, and asks the store for the region.
+
+        Raises what the SDK raises when the store does not answer.
+        """
+        signed = urlsplit(client.presigned_get_object(bucket, _ANY_KEY))
+        region = parse_qs(signed.query)["X-Amz-Credential"][0].split("/")[-3]
+        return cls(f"{signed.scheme}://{signed.netloc}{signed.path.removesuffix('/' + _ANY_KEY)}", region)
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Seconds."""
+
+    connect: float
+    silence: float
+    """Longest without a byte."""
+
+
+class _Connection:
+    """One libcurl handle with a connection of its own, used by one transfer at a time."""
+
+    def __init__(self, ca_file: str, limits: TimeLimits) -> None:
+        self._silence = limits.silence
+        self._multi = pycurl.CurlMulti()
+        self._easy = easy = pycurl.Curl()
+        easy.setopt(pycurl.NOSIGNAL, 1)  # signals are for the main thread
+        easy.setopt(pycurl.PROXY, "")  # as the SDK: not from the environment
+        easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        easy.setopt(pycurl.CAINFO, ca_file)
+        easy.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect * 1000))
+        easy.setopt(pycurl.WRITEFUNCTION, self._take_body)
+        easy.setopt(pycurl.HEADERFUNCTION, self._take_header)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.headers: dict[str, str] = {}
+        self._chunks: deque[bytes] = deque()
+        self._buffered = 0
+        self._ended = False
+        self._failure: OSError | None = None
+
+    @contextmanager
+    def get(
+        self, url: str, headers: Mapping[str, str], region: str, access: tuple[str, str]
+    ) -> Iterator[None]:
+        """Send a request and wait for the answer's head; the body is read inside the block."""
+        self._begin()
+        easy = self._easy
+        easy.setopt(pycurl.URL, url)
+        easy.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+        easy.setopt(pycurl.AWS_SIGV4, f"aws:amz:{region}:s3")
+        easy.setopt(pycurl.USERNAME, access[0])
+        easy.setopt(pycurl.PASSWORD, access[1])
+        self._multi.add_handle(easy)
+        try:
+            self._pump(1)
+            status = easy.getinfo(pycurl.RESPONSE_CODE)
+            if not _OK <= status < _ERRORS_FROM:
+                self._pump(_MAX_ERROR_BYTES)
+                self._raise_failure()
+                raise S3RefusalError(status, self._taken(_MAX_ERROR_BYTES))
+            yield
+        finally:
+            self._multi.remove_handle(easy)  # an unfinished answer's connection is closed by this
+
+    def read(self, amt: int | None = None, /) -> bytes:
+        """At most `amt` bytes, all for None; empty at the end. Raises OSError."""
+        if amt is None:
+            return b"".join(iter(lambda: self.read(_BUFFER_BYTES), b""))
+        self._pump(amt)
+        if not self._buffered:
+            self._raise_failure()
+        return self._taken(amt)
+
+    def close(self) -> None:
+        self._easy.close()
+        self._multi.close()
+
+    def _pump(self, wanted: int) -> None:
+        """Receive until `wanted` bytes are there or the answer has ended; something, once time is up."""
+        begun = time.monotonic()
+        while self._buffered < wanted and not self._ended:
+            _, running = self._multi.perform()
+            if running == 0:
+                self._end()
+            elif self._buffered < wanted:
+                waited = time.monotonic() - begun
+                if self._buffered and waited >= _ANSWER_AFTER:
+                    return
+                if waited >= self._silence:
+                    raise TimeoutError(f"nothing arrived for {self._silence:g} s")
+                if self._multi.select(_ANSWER_AFTER) < 0:
+                    time.sleep(_NO_DESCRIPTOR_PAUSE)  # libcurl is between two sockets, or resolves a name
+
+    def _end(self) -> None:
+        self._ended = True
+        _, _, failed = self._multi.info_read()
+        for _, _, reason in failed:
+            self._failure = ConnectionError(reason)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _taken(self, amt: int) -> bytes:
+        if self._buffered <= amt:
+            content = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            self._chunks.clear()
+        else:
+            whole = b"".join(self._chunks)
+            content, rest = whole[:amt], whole[amt:]
+            self._chunks = deque([rest])
+        self._buffered -= len(content)
+        return content
+
+    def _take_body(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._buffered += len(chunk)
+
+    def _take_header(self, line: bytes) -> None:
+        name, separator, value = line.decode("latin-1").partition(":")
+        if separator:
+            self.headers[name.strip().lower()] = value.strip()
+
+
+class S3Reader:
+    """Opens objects of one bucket; keeps the connections that are free. Thread-safe."""
+
+    def __init__(
+        self, client: Minio, bucket: str, provider: Provider, ca_file: str, limits: TimeLimits
+    ) -> None:
+        """Nothing is asked of the store before the first object."""
+        self._client = client
+        self._bucket = bucket
+        self._provider = provider
+        self._ca_file = ca_file
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._address: BucketAddress | None = None
+        self._free: list[_Connection] = []
+
+    @contextmanager
+    def open(self, key: str, headers: Mapping[str, str]) -> Iterator[_Connection]:
+        """GET one object: its headers and a stream of its body.
+
+        Raises:
+            S3RefusalError: the store answered with an error.
+            OSError: the connection failed, or was silent for too long; also while reading.
+            MinioException, HTTPError: the bucket's region could not be found out.
+        """
+        address = self._known_address()
+        credentials = self._provider.retrieve()
+        signed = dict(headers)
+        if credentials.session_token:
+            signed["x-amz-security-token"] = credentials.session_token
+        with self._lock:
+            connection = self._free.pop() if self._free else None
+        connection = connection or _Connection(self._ca_file, self._limits)
+        try:
+            url = f"{address.base}/{quote(key, safe='/~')}"
+            with connection.get(
+                url, signed, address.region, (credentials.access_key, credentials.secret_key)
+            ):
+                yield connection
+        finally:
+            with self._lock:
+                self._free.append(connection)
+
+    def _known_address(self) -> BucketAddress:
+        with self._lock:
+            if self._address is None:
+                self._address = BucketAddress.asked_of(self._client, self._bucket)
+            return self._address
+
+
+def _described(body: bytes) -> tuple[str, str]:
+    """Code and message of S3's XML; empty when it is something else."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - at most 64 KiB; expat bounds the expansion of entities
+    except ET.ParseError:
+        return "", ""
+    return root.findtext("Code") or "", root.findtext("Message") or ""

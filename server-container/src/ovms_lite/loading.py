@@ -8,6 +8,7 @@ from typing import Any
 from edge_common.openvino_runtime import ov, preprocessing
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ovms_lite.batchable_models import batch_limit
 from ovms_lite.brief_models import is_brief
 from ovms_lite.errors import ConfigError, LoadError
 from ovms_lite.layouts import (
@@ -39,6 +40,8 @@ class LoadedModel:
     request_count: int
     is_brief: bool
     """Whether a run takes less time than handing it to another thread."""
+    batch_limit: int
+    """How many requests of one row may be run as one."""
 
 
 class _Mapping(BaseModel):
@@ -93,13 +96,16 @@ class ModelLoader:
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
+        inputs = _describe(compiled.inputs, mapping.inputs, layouts.inputs)
+        outputs = _describe(compiled.outputs, mapping.outputs, {})
         return LoadedModel(
             compiled,
-            _describe(compiled.inputs, mapping.inputs, layouts.inputs),
-            _describe(compiled.outputs, mapping.outputs, {}),
+            inputs,
+            outputs,
             _model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             brief,
+            batch_limit(model, inputs, outputs),
         )
 
 

@@ -56,6 +56,7 @@ class Servable:
         self.outputs = loaded.outputs
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
+        self.batch_limit = loaded.batch_limit
         self.stream_count = _stream_count(loaded.compiled)
         self._runs_inline = loaded.is_brief
         self.answers_at_once = loaded.is_brief and not any(takes_images(info) for info in loaded.inputs)

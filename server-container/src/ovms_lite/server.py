@@ -16,6 +16,7 @@ import uvloop
 from edge_common.logs import get_logger
 
 from ovms_lite.app import Application
+from ovms_lite.batching import Batching
 from ovms_lite.catalogue import Catalogue
 from ovms_lite.compile_cache import usable_cache
 from ovms_lite.config_source import ConfigFileSource, ConfigSource, SingleModelSource
@@ -93,7 +94,9 @@ class _Server:
         catalogue = Catalogue()
         reloader = Reloader(catalogue, self.source, _loader(self.options), self.loading_thread)
         decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
-        inference = Inference(catalogue, self.metrics, decoders)
+        window = self.options.batching_window_us
+        batching = Batching(window / 1e6) if window else None
+        inference = Inference(catalogue, self.metrics, decoders, batching)
         rest = RestServer(
             Application(catalogue, inference, reloader, self.metrics, _VERSION),
             self.options.cors.header_lines(),

@@ -81,7 +81,7 @@ def _indices_above_zero(root: Path) -> None:
 
 
 def _load(root: Path) -> LoadedModel:
-    return ModelLoader().load(ModelConfig("m", root / "m"), 1)
+    return ModelLoader(batching=True).load(ModelConfig("m", root / "m"), 1)
 
 
 class _Service:

@@ -1,4 +1,6 @@
+import itertools
 import os
+import selectors
 import signal
 import sys
 import threading
@@ -6,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from edge_common.errors import RejectedError, RetryableError
 from model_sync.preflight import ModelFacts, Preflight
@@ -24,6 +27,23 @@ def _check(tree: Path, settings: Mapping[str, Any] | None = None, *, memory: int
 def test_a_good_model_passes_with_its_facts(tmp_path: Path) -> None:
     facts = _check(write_onnx(tmp_path, classes=3), {"plugin_config": {"NUM_STREAMS": 1}})
     assert (facts.inputs, facts.outputs, facts.classes) == ({"x": (1, 4)}, {"y": (1, 3)}, 3)
+
+
+def test_a_child_that_answers_and_ends_between_two_looks_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = selectors.DefaultSelector.select
+    looks = itertools.count()
+
+    def look_late(self: selectors.DefaultSelector, timeout: float | None = None) -> object:
+        if next(looks) > 0:
+            return look(self, timeout)
+        while not any(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children()):
+            threading.Event().wait(0.05)
+        return []
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", look_late)
+    assert _check(write_onnx(tmp_path, classes=3)).classes == 3
 
 
 def test_a_truncated_model_is_rejected_with_the_reason(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from edge_common.openvino_runtime import ov, preprocessing
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ovms_lite.batchable_models import batch_limit
+from ovms_lite.batchable_models import ALONE, batch_limit
 from ovms_lite.brief_models import is_brief
 from ovms_lite.errors import ConfigError, LoadError
 from ovms_lite.layouts import (
@@ -51,10 +51,16 @@ class _Mapping(BaseModel):
 
 
 class ModelLoader:
-    """Loads versions with one OpenVINO core. `cache_dir` None compiles every time."""
+    """Loads versions with one OpenVINO core.
 
-    def __init__(self, cache_dir: Path | None = None, cpu_extension: Path | None = None) -> None:
+    `cache_dir` None compiles every time; without `batching` nobody asks how many requests may run as one.
+    """
+
+    def __init__(
+        self, cache_dir: Path | None = None, cpu_extension: Path | None = None, *, batching: bool = False
+    ) -> None:
         self._core = ov.Core()
+        self._batching = batching
         if cpu_extension is not None:
             self._core.add_extension(str(cpu_extension))
         if cache_dir is not None:
@@ -105,7 +111,7 @@ class ModelLoader:
             _model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             brief,
-            batch_limit(model, inputs, outputs),
+            batch_limit(model, inputs, outputs) if self._batching else ALONE,
         )
 
 

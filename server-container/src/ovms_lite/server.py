@@ -74,7 +74,7 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
 
 def _loader(options: ServerOptions) -> Loader:
     cache = usable_cache(options.cache_dir)
-    loader = ModelLoader(cache, options.cpu_extension)
+    loader = ModelLoader(cache, options.cpu_extension, batching=options.batching_window_us > 0)
     return CheckedLoader(loader, (cache, options.cpu_extension)) if options.load_check else loader
 
 

@@ -152,12 +152,13 @@ class Preflight:
         with selectors.DefaultSelector() as ready:
             ready.register(self._from_child, selectors.EVENT_READ)
             while received.count(b"\n") < _LINES and len(received) < _MAX_ANSWER:
-                if ready.select(_POLL):
+                ended = self._child.poll() is not None  # asked first: what it wrote before that can be read
+                if ready.select(0 if ended else _POLL):
                     data = os.read(self._from_child.fileno(), _CHUNK)
                     if not data:
                         break
                     received += data
-                elif self._child.poll() is not None:
+                elif ended:
                     break
                 if cancelled.is_set():
                     raise CancelledError("the preflight was stopped")

@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup lint format test integration conformance faults soak demo up down minio mlserver models browser screenshots bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver models browser screenshots bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -36,7 +36,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver'
+	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver and not chart'
 
 integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
@@ -65,6 +65,16 @@ browser: setup ## Use the client's page in Chromium (needs chromium)
 
 screenshots: setup models ## Make the pictures of the client's README (needs chromium)
 	$(BIN)/python client-container/docs/make_screenshots.py
+
+chart: setup chart-tools ## Check the Helm chart: lint, schema, unit tests, rendering, alerts (needs Go)
+	.local/bin/helm dependency update helm-chart/edge-ai-car-classification
+	.local/bin/helm-unittest --color helm-chart/edge-ai-car-classification
+	$(BIN)/python tests/chart/kubernetes_schemas.py .local/chart-schemas
+	cd tests/chart/tools && go test ./...
+	$(BIN)/pytest -n $(JOBS) -m chart tests/chart
+
+chart-readme: .local/bin/helm-docs ## Write the chart's README from values.yaml
+	.local/bin/helm-docs --chart-search-root helm-chart --template-files README.md.gotmpl --chart-to-generate helm-chart/edge-ai-car-classification
 
 demo: setup ## Show the whole platform once: upload, classify, swap, reject, remove
 	$(BIN)/edge-stack demo $(DEMO_FLAGS)
@@ -98,3 +108,5 @@ swap-memory: setup ## Let ovms-lite swap a model 10,000 times and watch its memo
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .local models demo-report.html demo-report.json build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+include tests/chart/tools.mk

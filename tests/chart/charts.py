@@ -44,7 +44,16 @@ def render_text(
     """All manifests of the release as text. Raises RefusedError when Helm refuses the values."""
     options = [option for file in files for option in ("--values", str(file))]
     options += [option for value in sets for option in ("--set", value)]
-    command = [tool(helm), "template", release, CHART, "--namespace", "edge", "--kube-version", KUBERNETES]
+    command = [
+        tool(helm),
+        "template",
+        release,
+        str(CHART),
+        "--namespace",
+        "edge",
+        "--kube-version",
+        KUBERNETES,
+    ]
     done = run([*command, *options])
     if done.returncode:
         raise RefusedError(done.stderr)

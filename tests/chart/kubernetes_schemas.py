@@ -3,7 +3,7 @@
     python tests/chart/kubernetes_schemas.py FOLDER
 
 Kubernetes' own kinds come from `api/openapi-spec/swagger.json` of k8s.io/kubernetes, the others from the
-custom resource definitions in the modules of their projects. Unknown fields are errors, as with strict decoding.
+custom resource definitions in the modules of their projects. Unknown fields are errors.
 """
 
 import json

@@ -7,7 +7,8 @@ import pytest
 from .charts import VALUES_FILES, containers, pod_specs, render
 
 ALLOWED_VOLUMES = {
-    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret",
+    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim",
+    "projected", "secret",
 }  # fmt: skip
 EVERYTHING = next(path for path in VALUES_FILES if path.stem == "everything-values")
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,11 +101,11 @@ def test_every_value_is_described_in_one_sentence_or_more(chart: Any) -> None:
         described = line.strip().startswith("# --")
         if described:
             following = next(text for text in lines[number:] if not text.strip().startswith("#"))
-            comment = [text for text in lines[number : lines.index(following, number)]]
+            comment = lines[number : lines.index(following, number)]
             assert comment[-1].rstrip().endswith((".", "…")), comment
     undescribed = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if re.match(r"\s*\w+: \S", line) and not before.strip().startswith("#")
     ]
     nested = ("cpu:", "memory:", "stabilizationWindowSeconds:", "grafana_dashboard:")

@@ -27,11 +27,46 @@ def test_a_kill_between_record_and_rename_leaves_nothing_to_list(volume: Volume)
     assert recover_state(volume) == State()
 
 
-def test_a_damaged_folder_is_not_listed(volume: Volume, tmp_path: Path) -> None:
+def _damage(volume: Volume) -> None:
+    (volume.version_folder("cars", 1) / "model.onnx").write_text("damaged")
+
+
+def test_a_damaged_folder_that_has_answered_stays_listed_until_it_is_replaced(
+    volume: Volume, tmp_path: Path
+) -> None:
     _publish(volume, tmp_path)
     volume.save_state(_STATE)
-    (volume.version_folder("cars", 1) / "model.onnx").write_text("damaged")
+    _damage(volume)
+    recovered = recover_state(volume).model("cars")
+    assert (recovered.configured, recovered.confirmed) == ((1,), (1,))
+    assert not recovered.stored[1].trusted
+    assert recovered.stored[1].files == (StoredFile("model.onnx", 7, ""),)
+
+
+def test_the_next_start_still_knows_that_it_was_damaged(volume: Volume, tmp_path: Path) -> None:
+    _publish(volume, tmp_path)
+    volume.save_state(_STATE)
+    _damage(volume)
+    volume.save_state(recover_state(volume))
+    assert not recover_state(volume).model("cars").stored[1].trusted
+
+
+def test_a_damaged_folder_that_never_answered_is_not_listed(volume: Volume, tmp_path: Path) -> None:
+    _publish(volume, tmp_path)
+    volume.save_state(State({"cars": ModelState({1: _VERSION}, configured=(1,), last_number=1)}))
+    _damage(volume)
     assert recover_state(volume).model("cars").configured == ()
+
+
+def test_a_file_that_is_missing_or_too_many_is_damage(volume: Volume, tmp_path: Path) -> None:
+    _publish(volume, tmp_path)
+    volume.save_state(_STATE)
+    folder = volume.version_folder("cars", 1)
+    (folder / "more.bin").write_text("?")
+    assert not recover_state(volume).model("cars").stored[1].trusted
+    (folder / "more.bin").unlink()
+    (folder / "model.onnx").unlink()
+    assert recover_state(volume).model("cars").stored[1].files == ()
 
 
 def test_a_lost_state_is_rebuilt_from_what_config_json_lists(volume: Volume, tmp_path: Path) -> None:
@@ -42,9 +77,16 @@ def test_a_lost_state_is_rebuilt_from_what_config_json_lists(volume: Volume, tmp
     assert recovered.stored[1].files[0].path == "model.onnx"
 
 
-def test_folders_that_nobody_lists_are_not_adopted(volume: Volume, tmp_path: Path) -> None:
+def test_folders_that_a_person_may_have_put_there_are_not_adopted(volume: Volume, tmp_path: Path) -> None:
     _publish(volume, tmp_path, 7)
     assert recover_state(volume) == State()
+
+
+def test_folders_that_can_only_be_ours_are_adopted_and_not_listed(volume: Volume, tmp_path: Path) -> None:
+    volume.claim()
+    _publish(volume, tmp_path, 7)
+    recovered = recover_state(volume).model("cars")
+    assert (tuple(recovered.stored), recovered.configured, recovered.last_number) == ((7,), (), 7)
 
 
 def test_an_unreadable_state_is_kept_for_a_person(volume: Volume, tmp_path: Path) -> None:

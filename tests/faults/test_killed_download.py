@@ -13,6 +13,7 @@ import pytest
 from answers import digest_of, put_version, wait_answer
 from edge_stack.stack import Stack
 from edge_stack.waiting import wait_until
+from model_sync.covered_ranges import Range
 from part_files import complement_of, covered_ranges, merged, total_of
 from tiny_models import write_model
 from watched_store import WatchedStore
@@ -56,7 +57,7 @@ def test_no_byte_of_a_killed_ranged_download_is_fetched_twice(
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails, to repeat it
     folder = write_model(tmp_path / "1", 1.0, padding=PADDING)
     size = (folder / "model.onnx").stat().st_size
-    kept = 0
+    there: list[Range] = []
     with WatchedStore(idle_stack.store.endpoint, BYTES_PER_SECOND) as watched:
         settings = {"S3_ENDPOINT": watched.endpoint, "PREFLIGHT": "off"}
         sidecar = idle_stack.start_sidecar(**settings)
@@ -64,10 +65,10 @@ def test_no_byte_of_a_killed_ranged_download_is_fetched_twice(
         for moment in moments(seed, size):
             wait_for_bytes(idle_stack, moment)
             sidecar.kill()
-            there = covered_ranges(idle_stack.folder.volume, "car", "1")
-            assert there is not None, "the download had ended already"
-            assert total_of(there) >= moment
-            kept = total_of(there)
+            covered = covered_ranges(idle_stack.folder.volume, "car", "1")
+            assert covered is not None, "the download had ended already"
+            assert total_of(covered) >= moment
+            there = covered
             asked = len(watched.requests)
             sidecar = idle_stack.start_sidecar(**settings)
         idle_stack.start_server()
@@ -76,4 +77,6 @@ def test_no_byte_of_a_killed_ranged_download_is_fetched_twice(
     assert merged(fetched) == complement_of(there, size)
     published = idle_stack.folder.volume / "car" / "1" / "model.onnx"
     assert digest_of(published) == digest_of(folder / "model.onnx")
-    seen(f"{KILLS} kills, {kept} of {size} bytes were there at the last one and not asked for again")
+    seen(
+        f"{KILLS} kills, {total_of(there)} of {size} bytes were there at the last one and not asked for again"
+    )

@@ -84,6 +84,7 @@ class HandSidecar:
             policy=LatestVersions(),
         )
         self.reconciler.performer.write_config()
+        self.volume.claim()
         self.board = Board("hand", "http://store", "models", self.metrics, self.clock)
 
     def step(self, *, look: bool = False) -> None:

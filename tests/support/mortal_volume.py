@@ -1,6 +1,7 @@
 """A volume whose owner can be killed, or refused, before and after each of its changes."""
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +14,12 @@ class KilledError(Exception):
 
 
 class MortalVolume(Volume):
-    """`moment` is called with the name of the change, before and after each."""
+    """`moment` is called with the name of the change, before and after each; `now` dates the folders."""
 
-    def __init__(self, root: Path, moment: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, moment: Callable[[str], None], now: Callable[[], float]) -> None:
         super().__init__(root)
         self.moment = moment
+        self._now = now
 
     def save_state(self, state: State) -> None:
         self.moment("before state")
@@ -48,6 +50,7 @@ class MortalVolume(Volume):
     def publish(self, model: str, number: int, tree: Path) -> None:
         self.moment("before publish")
         super().publish(model, number, tree)
+        os.utime(self.version_folder(model, number), (self._now(), self._now()))
         self.moment("after publish")
 
     def copy_version(self, model: str, number: int, tree: Path) -> None:

@@ -5,22 +5,19 @@ PYTHONPATH=tests/support python -m simulated_life --hours 168 --seed 7   # the s
 """
 
 import argparse
-import logging
 import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest.mock import patch
 
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 from model_sync.version_policy import wanted_sources
 from simulated_promises import STEADY
-from simulated_world import World
+from simulated_world import World, quick_and_quiet
 
 POLICIES: list[VersionPolicy] = [LatestVersions(), LatestVersions(), LatestVersions(latest=2), "all"]
 VERSIONS = ("1", "2", "3", "7", "latest")
@@ -111,6 +108,13 @@ class Life:
     def restart_sidecar(self) -> None:
         self.world.restart_sidecar()
 
+    def lose_state(self) -> None:
+        """While the server answers: after that, it alone can tell what has answered before."""
+        if self._served(STEADY):
+            (self.world.volume.root / ".model-sync" / "state.json").unlink(missing_ok=True)
+            self.world.restart_sidecar()
+            self.world.step(look=False)
+
     def stop_or_start_server(self) -> None:
         (self.world.ovms.stop if self.world.ovms.up else self.world.ovms.start)()
 
@@ -190,6 +194,7 @@ _EVENTS: list[tuple[int, Callable[[Life], None]]] = [
     (6, Life.kill_sidecar_soon),
     (4, Life.refuse_a_change_soon),
     (3, Life.restart_sidecar),
+    (1, Life.lose_state),
     (4, Life.stop_or_start_server),
 ]
 
@@ -203,7 +208,7 @@ def live_for(root: Path, *, seed: int, hours: float, steps: int = 0, quarters: i
     world = life.world
     try:
         random.seed(seed)  # the sidecar's own dice, which spread its retries
-        with _quick_and_quiet():
+        with quick_and_quiet():
             for quarter in range(1, quarters + 1):
                 life.live(until=quarter * hours * 3600 / quarters, steps=steps // quarters)
                 life.make_peace()
@@ -217,17 +222,6 @@ def live_for(root: Path, *, seed: int, hours: float, steps: int = 0, quarters: i
         f"{uploads} uploads, {removals} removals, {world.deaths} kills, "
         f"{world.refusals} refusals of the volume, {world.ovms.starts} starts of the server"
     )
-
-
-@contextmanager
-def _quick_and_quiet() -> Iterator[None]:
-    """Nobody pulls the plug here, and ten thousand steps should neither wait for the disk nor be logged."""
-    logging.disable()
-    try:
-        with patch("os.fsync", lambda _descriptor: None):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STEADY = "steady"
 """A model that is uploaded once and never touched; whatever is done to the others must not concern it."""
 _NEEDS_REASON = frozenset({Phase.WAITING, Phase.REJECTED, Phase.HELD})
+_NEVER = float("-inf")
+"""A number that was adopted after a loss as if it were a source in the bucket."""
 _LONGEST_SILENCE = 900.0
 """Simulated seconds after which a version that is not served needs a reason in whatever state it is."""
 
@@ -92,7 +94,7 @@ class Promises:
         assert not any(model == name for model, _ in world.present), f"{what}: {name} unlisted in the bucket"
         for number in numbers:
             source = world.reconciler.performer.state.model(name).stored[number].source
-            absent = world.clock.monotonic() - world.seen_last[name, source]
+            absent = world.clock.monotonic() - world.seen_last.get((name, source), _NEVER)
             assert absent >= world.grace, f"{what}: {name} {source} unlisted {absent} s after its removal"
 
     def _check_deletions(self, what: str) -> None:
@@ -109,7 +111,10 @@ class Promises:
         source = self._answered.get((name, number))
         if source is None or (name, source) in self.world.present:
             return False
-        return self.world.clock.monotonic() - self.world.seen_last[name, source] >= self.world.grace
+        return (
+            self.world.clock.monotonic() - self.world.seen_last.get((name, source), _NEVER)
+            >= self.world.grace
+        )
 
     def _check_served_content(self) -> None:
         state = self.world.reconciler.performer.state

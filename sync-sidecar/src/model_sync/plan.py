@@ -70,13 +70,16 @@ def plan_model(view: ModelView) -> ModelPlan:
 
 
 def _unfit(view: ModelView, dead: Collection[int]) -> set[int]:
-    """Stored numbers that are not to be listed: dead, refused, or outdated without ever having answered."""
+    """Stored numbers that are not to be listed.
+
+    Dead ones, refused ones, and what is outdated or of unknown worth and has never answered.
+    """
     unfit = set(dead)
     for number, version in view.state.stored.items():
         upload = view.upload(version.source)
         outdated = upload is not None and upload.fingerprint != version.fingerprint
         answered = number in view.state.confirmed or _state(view, number) is VersionState.AVAILABLE
-        if _refused(view, version) or (outdated and not answered):
+        if _refused(view, version) or ((outdated or not version.trusted) and not answered):
             unfit.add(number)
     return unfit
 

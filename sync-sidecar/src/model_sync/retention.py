@@ -23,7 +23,7 @@ def superfluous_numbers(view: ModelView, in_use: Collection[int]) -> frozenset[i
         standing_in = view.stored_for(version.source)
         if version.source in view.gone or replaced or standing_in is not version:
             superfluous.add(number)
-        else:
+        elif version.trusted:  # else it stays until the bucket surely does not have it
             previous.append((version.published_at, number))
     previous.sort(reverse=True)
     superfluous.update(number for _, number in previous[view.rules.keep_previous :])

@@ -81,6 +81,7 @@ class Sidecar:
                 )
             self.reconciler.performer.records.adopt(recover_state(self.volume))
             self.reconciler.performer.write_config()
+            self.volume.claim()
         except OSError as error:
             raise FatalError(f"the volume {self.volume.root} cannot be used: {error}") from error
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from edge_common.logs import LogFormat, LogLevel
 from edge_common.model_card import LatestVersions, VersionPolicy
-from edge_common.quantities import Duration, Size
+from edge_common.quantities import Duration, Size, parse_size
 from edge_common.settings_source import load_settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -44,6 +44,10 @@ def _version_policy(value: Any) -> Any:
 def _prefixes(value: Any) -> Any:
     parts = value.split(",") if isinstance(value, str) else value
     return tuple(part.strip() if isinstance(part, str) else part for part in parts) or ("",)
+
+
+def _size_or_unset(value: Any) -> Any:
+    return None if value is None or value == "" else parse_size(value)
 
 
 Switch = Annotated[Literal["on", "off"], BeforeValidator(_on_or_off)]
@@ -103,8 +107,8 @@ class Settings(BaseModel):
     """Address space the child may use."""
     max_bytes: Size = 0
     """Bytes that models may take on the volume, staging included; 0: only the volume itself limits."""
-    min_free_bytes: Size = 256 * 1024**2
-    """Bytes that stay free on the volume."""
+    min_free_bytes: Annotated[int | None, BeforeValidator(_size_or_unset)] = None
+    """Bytes that stay free on the volume; unset: 256 MiB, or 5 % of the volume where that is less."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Requests to the store at the same time."""
     bandwidth: Size = 0

@@ -18,6 +18,11 @@ from model_sync.checksums import format_checksums
 
 SCHEMA = 1
 
+UNKNOWN = "unknown"
+"""Fingerprint of content whose upload nobody remembers; its files are compared when the upload is seen."""
+DAMAGED = "damaged"
+"""Fingerprint of content that somebody else has changed on the volume."""
+
 
 @dataclass(frozen=True)
 class StoredFile:
@@ -37,6 +42,11 @@ class StoredVersion:
     fingerprint: str
     files: tuple[StoredFile, ...]
     published_at: float
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it is known to be what some upload was; else it is never listed anew."""
+        return self.fingerprint not in {UNKNOWN, DAMAGED}
 
     @cached_property
     def size(self) -> int:

@@ -11,7 +11,7 @@ from model_sync.judge import Judgement, Phase
 from model_sync.model_view import ModelView
 from model_sync.plan import ModelPlan
 from model_sync.settings_change import settings_note
-from model_sync.state import StoredVersion
+from model_sync.state import DAMAGED, StoredVersion
 from model_sync.version_policy import describe_policy
 
 
@@ -70,12 +70,19 @@ def _standing(
     if stored.number in view.state.configured:
         phase, reason = _configured(view, plan, stored)
         if not current and judgement is not None and phase is Phase.SERVING:
-            reason = f"new content uploaded: {judgement.reason or judgement.phase.value}"
+            what = (
+                "its files on the volume were changed"
+                if stored.fingerprint == DAMAGED
+                else "new content uploaded"
+            )
+            reason = f"{what}: {judgement.reason or judgement.phase.value}"
         return phase, reason
     if source in view.gone:
         return Phase.RETIRING, "removed from the bucket"
     if not current and judgement is not None:
         return judgement.phase, judgement.reason
+    if not stored.trusted:
+        return Phase.HELD, "on the volume without a record and not in the bucket; removed when that lasts"
     if stored.number in plan.wish.numbers:
         return Phase.ACTIVATING, "waiting for the model server to answer" if view.served is None else ""
     return Phase.PREVIOUS, "kept for rollback"

@@ -7,7 +7,7 @@ reader never sees anything in between. All of it is on one file system, because 
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edge_common.atomic_files import fsync_folder, replace_file
@@ -67,6 +67,16 @@ class Volume:
         self._state_path.replace(aside)
         return aside
 
+    def claim(self) -> None:
+        """Note that the version folders here are ours: what state.json does not know is no person's own."""
+        if not self.is_claimed:
+            replace_file(self._own / "claimed", b"")
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a sidecar has taken over this volume before."""
+        return (self._own / "claimed").exists()
+
     def load_config(self) -> bytes | None:
         """The text of config.json; None when there is none."""
         try:
@@ -113,13 +123,16 @@ class Volume:
 
     def is_intact(self, model: str, version: StoredVersion) -> bool:
         """Whether the version's folder holds exactly the recorded files, by name and size."""
-        folder = self.version_folder(model, version.number)
-        if not folder.is_dir():
-            return False
-        found = {
-            str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()
-        }
+        found = self.found_files(model, version.number)
         return found == {file.path: file.size for file in version.files}
+
+    def found_files(self, model: str, number: int) -> Mapping[str, int] | None:
+        """Path -> size of the files in a version's folder; None when there is no such folder."""
+        folder = self.version_folder(model, number)
+        if not folder.is_dir():
+            return None
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
     def publish(self, model: str, number: int, tree: Path) -> None:
         """Rename the complete, fsynced folder `tree` into place as version `number`.
@@ -194,6 +207,11 @@ class Volume:
         """Delete what was renamed out of the way, also by a process that was killed before deleting it."""
         for entry in (self._own / "trash").iterdir():
             _remove(entry)
+
+    def total_bytes(self) -> int:
+        """The size of the file system."""
+        usage = os.statvfs(self.root)
+        return usage.f_blocks * usage.f_frsize
 
     def free_bytes(self) -> int:
         """Bytes that can still be written."""

@@ -12,8 +12,10 @@ from model_sync.ovms_config import configured_versions, format_config
 from model_sync.state import State
 from model_sync.volume import Volume
 from model_sync.volume_lock import VolumeLock
+from model_sync.volume_space import least_free
 
 _LITTLE_SPACE = 1024**3
+_LITTLE_PART = 10
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -73,11 +75,12 @@ def config_file(volume: Volume) -> tuple[str, str]:
     return "is ours and can be replaced", ""
 
 
-def space(volume: Volume, min_free: int) -> tuple[str, str]:
-    """Whether something still fits."""
-    free = volume.free_bytes()
-    advice = "make the volume larger, or remove models" if free < max(_LITTLE_SPACE, min_free) else ""
-    return f"{format_size(free)} free, {format_size(min_free)} of them are never used", advice
+def space(volume: Volume, min_free: int | None) -> tuple[str, str]:
+    """Whether something still fits; `min_free` None: what suits the size of the volume."""
+    free, kept = volume.free_bytes(), least_free(volume, min_free)
+    little = min(_LITTLE_SPACE, volume.total_bytes() // _LITTLE_PART)
+    advice = "make the volume larger, or remove models" if free < max(little, kept) else ""
+    return f"{format_size(free)} free, {format_size(kept)} of them are never used", advice
 
 
 def writer(volume: Volume) -> tuple[str, str]:

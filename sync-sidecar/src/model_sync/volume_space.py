@@ -15,6 +15,10 @@ from model_sync.volume import Volume
 
 Answer = TypeVar("Answer")
 
+_LEAST_FREE = 256 * 1024**2
+_LEAST_FREE_PART = 20
+"""At most a twentieth of a volume, so that a small one is not mostly unused."""
+
 
 @dataclass(frozen=True)
 class SpaceNow:
@@ -55,13 +59,18 @@ class SpaceNow:
         return question(max(0, upload.size - there), self.evictable)
 
 
+def least_free(volume: Volume, wanted: int | None) -> int:
+    """Bytes that are to stay free: `wanted`, or what suits the size of `volume`. Raises OSError."""
+    return min(_LEAST_FREE, volume.total_bytes() // _LEAST_FREE_PART) if wanted is None else wanted
+
+
 @dataclass(frozen=True)
 class VolumeSpace:
-    """Measures the volume; `max_bytes` 0: no limit of our own."""
+    """Measures the volume; `max_bytes` 0: no limit of our own, `min_free` None: what suits its size."""
 
     volume: Volume
     max_bytes: int
-    min_free: int
+    min_free: int | None
 
     def measure(self, state: State, jobs: FetchJobs, server: ServerWatch) -> SpaceNow:
         """The space at this moment; raises OSError when the volume does not tell."""
@@ -71,7 +80,7 @@ class VolumeSpace:
             used=stored + staged_bytes(self.volume.staging_root) if self.max_bytes else stored,
             promised=jobs.outstanding_bytes,
             max_bytes=self.max_bytes,
-            min_free=self.min_free,
+            min_free=least_free(self.volume, self.min_free),
         )
         return SpaceNow(self.volume, room, tuple(_evictable(state, server)))
 

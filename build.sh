@@ -20,7 +20,7 @@ Builds the images with docker, podman or buildah, the first of them that works:
 
 Variables:
   IMAGES     which of them (default: server lite sidecar client)
-  TAG        tag of all (default: latest)
+  TAG        tag of all (default: two, latest and the version, which the chart takes when it is told none)
   REGISTRY   what comes before the names: a Docker Hub user, or host/path
   PUSH       true: push each image after all are built
   PLATFORMS  such as linux/amd64,linux/arm64; docker builds several only together with PUSH=true
@@ -47,7 +47,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-TAG=${TAG:-latest} REGISTRY=${REGISTRY:-} PLATFORMS=${PLATFORMS:-} PUSH=${PUSH:-false} BUILDER=${BUILDER:-}
+TAG=${TAG:-latest $(version)} REGISTRY=${REGISTRY:-} PLATFORMS=${PLATFORMS:-} PUSH=${PUSH:-false} BUILDER=${BUILDER:-}
 IMAGES=${IMAGES:-$ALL_IMAGES}
 for image in $IMAGES; do dockerfile_of "$image" >/dev/null; done
 case $PUSH in true | false) ;; *) die "PUSH is true or false, not '$PUSH'" 64 ;; esac
@@ -66,12 +66,11 @@ docker:*,*:false) die "docker keeps no image of several platforms; add PUSH=true
 esac
 
 facts() { # what every image is told about its origin
-  local revision source version
-  version=$(sed -n 's/^version = "\(.*\)"/\1/p' client-container/pyproject.toml)
+  local revision source
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
   source=$(git config --get remote.origin.url 2>/dev/null || true)
   case $source in http*://*@* | '') source=unknown ;; esac # never a password
-  echo "--build-arg VERSION=$version --build-arg REVISION=$revision --build-arg SOURCE=$source"
+  echo "--build-arg VERSION=$(version) --build-arg REVISION=$revision --build-arg SOURCE=$source"
   [ -z "${PYTHON_IMAGE:-}" ] || echo "--build-arg PYTHON_IMAGE=$PYTHON_IMAGE"
 }
 
@@ -80,9 +79,10 @@ platforms_of() { # IMAGE: the real server is made for amd64 only
 }
 
 build() { # IMAGE
-  local image=$1 platforms names name options first
+  local image=$1 platforms names name options first epoch
   platforms=$(platforms_of "$image")
-  names=$(tags_of "$image")
+  # shellcheck disable=SC2086 # TAG may be two
+  names=$(tags_of "$image" $TAG)
   first=$(echo "$names" | head -1)
   # shellcheck disable=SC2046 # words without blanks: options, numbers and addresses
   set -- -f "$(dockerfile_of "$image")" $(facts)
@@ -119,7 +119,8 @@ build() { # IMAGE
 push() { # IMAGE
   local name platforms
   platforms=$(platforms_of "$1")
-  for name in $(tags_of "$1"); do
+  # shellcheck disable=SC2086 # TAG may be two
+  for name in $(tags_of "$1" $TAG); do
     case $engine:$platforms in
     docker:*,*) ;; # pushed by its build
     podman:*,* | buildah:*,*) run "$engine" manifest push --all "$name" "docker://$name" || return ;;
@@ -132,7 +133,8 @@ report() { # what there is now
   local image name size
   [ "$dry_run" = no ] || return 0
   for image in $built; do
-    for name in $(tags_of "$image"); do
+    # shellcheck disable=SC2086 # TAG may be two
+    for name in $(tags_of "$image" $TAG); do
       size=
       case $engine:$PLATFORMS in own:* | *,*) ;; *) size=$(size_of "$engine" "$name") ;; esac
       printf '%-10s %-50s %s\n' "$image" "$name" "$size"

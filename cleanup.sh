@@ -28,7 +28,7 @@ END
 }
 
 dry_run=no namespace=ml-platform release=ml-platform data=ask images=no timeout=5m
-REGISTRY=${REGISTRY:-} TAG=${TAG:-latest}
+REGISTRY=${REGISTRY:-} TAG=${TAG:-latest $(version)}
 while [ $# -gt 0 ]; do
   case $1 in
   --yes | -y) data=delete ;;
@@ -114,7 +114,8 @@ remove_images() {
   engine=$(find_engine)
   [ -n "$engine" ] || { say "neither docker, podman nor buildah works here, so there are no images" && return 0; }
   for image in $ALL_IMAGES; do
-    for name in $(tags_of "$image"); do
+    # shellcheck disable=SC2086 # TAG may be two
+    for name in $(tags_of "$image" $TAG); do
       ! engine_has "$engine" "$name" || run "$engine" rmi "$name"
     done
   done

@@ -25,7 +25,7 @@ installs or upgrades the Helm chart, waits until everything is ready, and prints
   --release N          name of the Helm release; default: ml-platform
   --values FILE        chart values; may be given several times, later ones win
   --set KEY=VALUE      one chart value; may be given several times
-  --tag TAG            tag of the images; default: latest
+  --tag TAG            tag of the images; default: the chart's version, with --dockerhub or REGISTRY: latest
   --no-load            load no images into the cluster
   --timeout D          how long to wait; default: 10m
   --dry-run            show the commands, run none that changes something
@@ -44,7 +44,7 @@ END
 }
 
 dry_run=no dockerhub=no runtime='' namespace=ml-platform release=ml-platform load=yes timeout=10m
-REGISTRY=${REGISTRY:-} TAG=${TAG:-latest}
+REGISTRY=${REGISTRY:-} TAG=${TAG:-}
 values=() sets=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -82,13 +82,12 @@ kubectl version --request-timeout=10s >/dev/null 2>&1 ||
 
 server_image=server
 [ "$runtime" != lite ] || server_image=lite
-image_of() { tags_of "$1" | head -1; }
-if [ $dockerhub = yes ]; then
-  REGISTRY=$DOCKERHUB_USER load=no
-  [ -z "${SIDECAR_IMAGE:-}" ] || say "SIDECAR_IMAGE is not looked at; say --set server.sidecar.image=$SIDECAR_IMAGE"
-elif [ -n "$REGISTRY" ]; then
-  load=no
+image_of() { tags_of "$1" "$TAG" | head -1; }
+[ $dockerhub = no ] || REGISTRY=$DOCKERHUB_USER
+if [ -n "$REGISTRY" ]; then
+  load=no TAG=${TAG:-latest}
 fi
+TAG=${TAG:-$(version)}
 images=("$(image_of $server_image)" "$(image_of sidecar)" "$(image_of client)")
 [ $load = no ] || load_images "${images[@]}"
 

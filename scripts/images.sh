@@ -24,9 +24,13 @@ repositories_of() { # IMAGE: its names without registry and tag; the sidecar has
   esac
 }
 
-tags_of() { # IMAGE: all its names, with REGISTRY and TAG
-  local repository
-  for repository in $(repositories_of "$1"); do echo "${REGISTRY:+${REGISTRY%/}/}$repository:$TAG"; done
+version() { sed -n 's/^appVersion: "\(.*\)"/\1/p' helm-chart/edge-ai-car-classification/Chart.yaml; }
+
+tags_of() { # IMAGE TAG...: all its names, with REGISTRY
+  local repository tag
+  for repository in $(repositories_of "$1"); do
+    for tag in "${@:2}"; do echo "${REGISTRY:+${REGISTRY%/}/}$repository:$tag"; done
+  done
 }
 
 full_name() { # NAME: as Kubernetes knows it

@@ -13,7 +13,6 @@ import pytest
 from answers import digest_of, put_version, wait_answer
 from edge_stack.stack import Stack
 from edge_stack.waiting import wait_until
-from model_sync.covered_ranges import Range
 from part_files import complement_of, covered_ranges, merged, total_of
 from tiny_models import write_model
 from watched_store import WatchedStore
@@ -57,7 +56,7 @@ def test_no_byte_of_a_killed_ranged_download_is_fetched_twice(
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails, to repeat it
     folder = write_model(tmp_path / "1", 1.0, padding=PADDING)
     size = (folder / "model.onnx").stat().st_size
-    there: list[Range] = []
+    there: list[tuple[int, int]] = []
     with WatchedStore(idle_stack.store.endpoint, BYTES_PER_SECOND) as watched:
         settings = {"S3_ENDPOINT": watched.endpoint, "PREFLIGHT": "off"}
         sidecar = idle_stack.start_sidecar(**settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_stack.components import sidecar_command
 from edge_stack.processes import RunningProcess
 from edge_stack.stack import Stack
-from edge_stack.waiting import http_answers
+from edge_stack.waiting import http_answers, wait_until
 
 SUPPORT = Path(__file__).parent
 """The folder of these modules, for programs that are started with one of them."""
@@ -19,12 +19,16 @@ def start_wrapped_sidecar(
     stack: Stack, module: str, *arguments: str | Path, **settings: str
 ) -> RunningProcess:
     """`python -m module arguments... -- run` in place of `model-sync run`; waits for /startupz."""
+    process = _begin(stack, module, *arguments, **settings)
+    process.wait_ready(http_answers(f"{stack.ports.sidecar_url}/startupz"), within=_READY_WITHIN)
+    return process
+
+
+def _begin(stack: Stack, module: str, *arguments: str | Path, **settings: str) -> RunningProcess:
     plain = sidecar_command(stack.folder, stack.ports, stack.sidecar_environment(**settings))
     argv = [sys.executable, "-m", module, *arguments, "--", "run"]
     path = os.pathsep.join(filter(None, [str(SUPPORT), os.environ.get("PYTHONPATH")]))
-    process = stack.processes.start(replace(plain, argv=argv, env={**plain.env, "PYTHONPATH": path}))
-    process.wait_ready(http_answers(f"{stack.ports.sidecar_url}/startupz"), within=_READY_WITHIN)
-    return process
+    return stack.processes.start(replace(plain, argv=argv, env={**plain.env, "PYTHONPATH": path}))
 
 
 class FatefulSidecar:
@@ -41,6 +45,18 @@ class FatefulSidecar:
         self.obey(None)
         arguments = (self._order, self._trace)
         return start_wrapped_sidecar(self._stack, "killed_at_effect", *arguments, **settings)
+
+    def start_under(self, order: str, **settings: str) -> RunningProcess | None:
+        """Start it under an order; None when that killed it before it had listed the bucket."""
+        self.obey(order)
+        process = _begin(self._stack, "killed_at_effect", self._order, self._trace, **settings)
+        started = http_answers(f"{self._stack.ports.sidecar_url}/startupz")
+
+        def look() -> str | None:
+            return None if process.exit_code is not None else started()
+
+        wait_until("the start or the death of the sidecar", look, within=_READY_WITHIN)
+        return process if process.exit_code is None else None
 
     def obey(self, order: str | None) -> None:
         """Give a new order (`kill 3`, `refuse 3`), or none."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,33 +104,3 @@ def test_tensors_of_every_storage_come_back(
         return await _servable(models).infer([sent], _first, InferTimes())
 
     assert run(scenario()) == sent.reshape(-1).tolist()
-
-
-def test_a_caller_who_goes_leaves_the_request_to_openvino_until_it_is_free(models: Models, run: Run) -> None:
-    models.slow("m", 1)
-
-    async def scenario() -> list[float]:
-        servable = _servable(models, nireq=1)
-        turns = np.array([[300, 0]], np.float32)
-        leaving = asyncio.create_task(servable.infer([turns], _first, InferTimes()))
-        await asyncio.sleep(0.01)
-        leaving.cancel()
-        return await servable.infer([np.array([[1, 0]], np.float32)], _first, InferTimes())
-
-    assert len(run(scenario())) > 0
-
-
-def test_a_run_that_ends_after_its_event_loop_harms_nobody(models: Models, run: Run) -> None:
-    models.slow("m", 1)
-    left: list[Servable] = []
-
-    async def scenario() -> None:
-        left.append(_servable(models))
-        turns = np.array([[300, 0]], np.float32)
-        running = asyncio.create_task(left[0].infer([turns], _first, InferTimes()))
-        await asyncio.sleep(0.01)
-        running.cancel()
-
-    run(scenario())
-    time.sleep(1)  # OpenVINO ends the run meanwhile; an exception in its thread would abort this process
-    assert len(left) == 1

@@ -8,7 +8,6 @@ from typing import Any
 from edge_common.openvino_runtime import ov, preprocessing
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ovms_lite.batchable_models import ALONE, batch_limit
 from ovms_lite.brief_models import is_brief
 from ovms_lite.errors import ConfigError, LoadError
 from ovms_lite.layouts import (
@@ -40,8 +39,6 @@ class LoadedModel:
     request_count: int
     is_brief: bool
     """Whether a run takes less time than handing it to another thread."""
-    batch_limit: int
-    """How many requests of one row may be run as one."""
 
 
 class _Mapping(BaseModel):
@@ -51,16 +48,10 @@ class _Mapping(BaseModel):
 
 
 class ModelLoader:
-    """Loads versions with one OpenVINO core.
+    """Loads versions with one OpenVINO core. `cache_dir` None compiles every time."""
 
-    `cache_dir` None compiles every time; without `batching` nobody asks how many requests may run as one.
-    """
-
-    def __init__(
-        self, cache_dir: Path | None = None, cpu_extension: Path | None = None, *, batching: bool = False
-    ) -> None:
+    def __init__(self, cache_dir: Path | None = None, cpu_extension: Path | None = None) -> None:
         self._core = ov.Core()
-        self._batching = batching
         if cpu_extension is not None:
             self._core.add_extension(str(cpu_extension))
         if cache_dir is not None:
@@ -102,16 +93,13 @@ class ModelLoader:
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
-        inputs = _describe(compiled.inputs, mapping.inputs, layouts.inputs)
-        outputs = _describe(compiled.outputs, mapping.outputs, {})
         return LoadedModel(
             compiled,
-            inputs,
-            outputs,
+            _describe(compiled.inputs, mapping.inputs, layouts.inputs),
+            _describe(compiled.outputs, mapping.outputs, {}),
             _model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             brief,
-            batch_limit(model, inputs, outputs) if self._batching else ALONE,
         )
 
 

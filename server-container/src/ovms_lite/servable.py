@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -32,19 +32,7 @@ class _Slot:
 
     def tell(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let a run that ends in OpenVINO's threads resolve `done` on the loop."""
-
-        def finish_on_loop(_userdata: object) -> None:
-            with suppress(
-                RuntimeError
-            ):  # the loop is closed and nobody waits; raised, it would abort the process
-                loop.call_soon_threadsafe(self._finish)
-
-        self.request.set_callback(finish_on_loop, None)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether OpenVINO still works with it, perhaps for a caller who has gone."""
-        return self.done is not None and not self.done.done()
+        self.request.set_callback(lambda _userdata: loop.call_soon_threadsafe(self._finish), None)
 
     def forget_loop(self) -> None:
         """Take the callback back: with it, request and slot would keep each other and the model for ever."""
@@ -68,7 +56,6 @@ class Servable:
         self.outputs = loaded.outputs
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
-        self.batch_limit = loaded.batch_limit
         self.stream_count = _stream_count(loaded.compiled)
         self._runs_inline = loaded.is_brief
         self.answers_at_once = loaded.is_brief and not any(takes_images(info) for info in loaded.inputs)
@@ -140,10 +127,7 @@ class Servable:
         except RuntimeError as error:
             raise RequestError(Fault.INFERENCE_FAILED) from error
         finally:
-            if slot.is_running and slot.done is not None:
-                slot.done.add_done_callback(lambda _: self._release(slot))
-            else:
-                self._release(slot)
+            self._release(slot)
 
     def infer_at_once(
         self, arrays: Sequence[Array], answer: Callable[[Sequence[Array]], _Answer], times: "InferTimes"
@@ -178,13 +162,11 @@ class Servable:
         self._busy.add(slot)
         if self._check is None:
             self._check = asyncio.get_running_loop().call_later(_ERROR_CHECK_SECONDS, self._find_failed)
-        slot.done.add_done_callback(lambda _: self._busy.discard(slot))
         try:
             slot.request.start_async({}, None)
-        except RuntimeError:
-            slot.done.cancel()
-            raise
-        await asyncio.shield(slot.done)  # a caller who goes does not end the run: the request is not free yet
+            await slot.done
+        finally:
+            self._busy.discard(slot)
 
     def _find_failed(self) -> None:
         self._check = None

@@ -16,7 +16,6 @@ import uvloop
 from edge_common.logs import get_logger
 
 from ovms_lite.app import Application
-from ovms_lite.batching import Batching
 from ovms_lite.catalogue import Catalogue
 from ovms_lite.compile_cache import usable_cache
 from ovms_lite.config_source import ConfigFileSource, ConfigSource, SingleModelSource
@@ -74,7 +73,7 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
 
 def _loader(options: ServerOptions) -> Loader:
     cache = usable_cache(options.cache_dir)
-    loader = ModelLoader(cache, options.cpu_extension, batching=options.batching_window_us > 0)
+    loader = ModelLoader(cache, options.cpu_extension)
     return CheckedLoader(loader, (cache, options.cpu_extension)) if options.load_check else loader
 
 
@@ -94,9 +93,7 @@ class _Server:
         catalogue = Catalogue()
         reloader = Reloader(catalogue, self.source, _loader(self.options), self.loading_thread)
         decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
-        window = self.options.batching_window_us
-        batching = Batching(window / 1e6) if window else None
-        inference = Inference(catalogue, self.metrics, decoders, batching)
+        inference = Inference(catalogue, self.metrics, decoders)
         rest = RestServer(
             Application(catalogue, inference, reloader, self.metrics, _VERSION),
             self.options.cors.header_lines(),

@@ -62,6 +62,31 @@ def test_it_is_ready_while_its_own_server_has_what_was_confirmed(sidecar: HandSi
     assert ready == [True, False, False, False, True], "a server that is back has to load everything anew"
 
 
+def test_with_an_empty_volume_it_is_ready_once_it_serves_what_the_bucket_has(sidecar: HandSidecar) -> None:
+    sidecar.store.put("cars/1/model.onnx", b"good 1")
+    sidecar.store.put("vans/1/model.onnx", b"good 2")
+    sidecar.step(look=True)
+    assert not sidecar.board.ready, "requests for its models would be refused"
+    sidecar.pass_time(20)
+    assert sidecar.board.ready
+    sidecar.store.put("cars/2/model.onnx", b"good 3")
+    sidecar.step(look=True)
+    assert sidecar.board.ready, "it serves the old version while the new one is on its way"
+
+
+def test_with_an_empty_volume_and_an_empty_bucket_it_is_ready_at_once(sidecar: HandSidecar) -> None:
+    sidecar.step(look=True)
+    assert sidecar.board.ready
+
+
+def test_with_an_empty_volume_it_does_not_wait_forever_for_the_store(sidecar: HandSidecar) -> None:
+    sidecar.store.fail_with(RetryableError("the store is away; start it"))
+    sidecar.step(look=True)
+    assert not sidecar.board.ready
+    sidecar.pass_time(602)
+    assert sidecar.board.ready
+
+
 def test_each_change_is_one_line_and_no_change_is_none(sidecar: HandSidecar, logged: Logged) -> None:
     sidecar.store.put("cars/1/model.onnx", b"good 1")
     sidecar.pass_time(20)

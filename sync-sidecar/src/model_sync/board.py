@@ -24,6 +24,9 @@ _TOLD_AT_INFO = frozenset(
 )
 """Phases worth a line of their own; the ones in between are passed through and told at DEBUG."""
 
+_CATCH_UP_LIMIT = 600.0
+"""Seconds after which a pod that began with an empty volume is ready whatever is still on its way."""
+
 
 @dataclass
 class Board:
@@ -43,6 +46,8 @@ class Board:
     ready: bool = False
     started: bool = False
     heartbeat: float = 0.0
+    _began: float | None = None
+    _caught_up: bool = False
     _told: dict[tuple[str, str], tuple[Phase, str]] = field(default_factory=dict)
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
 
@@ -91,12 +96,30 @@ class Board:
         )
         self.started = cycle.last_attempt is not None or not self.writes
         own = reconciler.server.own
-        self.ready = own is not None and all(
-            number in available_versions(own, name)
-            for name, model in self.state.models.items()
-            for number in model.confirmed
+        self._caught_up = self._caught_up or self._has_caught_up(reconciler)
+        self.ready = (
+            self._caught_up
+            and own is not None
+            and all(
+                number in available_versions(own, name)
+                for name, model in self.state.models.items()
+                for number in model.confirmed
+            )
         )
         self._measure(rows, serving, reconciler)
+
+    def _has_caught_up(self, reconciler: Reconciler) -> bool:
+        """Whether this pod has what the bucket offered at its start, or had models on its volume already.
+
+        Without this a pod with a volume of its own would get requests before its first download.
+        """
+        now = self.clock.monotonic()
+        if self._began is None:
+            self._began = now
+            if any(model.confirmed for model in self.state.models.values()):
+                return True
+        in_step = reconciler.bucket.cycle.last_success is not None and not reconciler.busy
+        return not self.writes or in_step or now - self._began > _CATCH_UP_LIMIT
 
     def _tell_changes(self, rows: list[VersionReport], reconciler: Reconciler) -> None:
         now = self.clock.now()

@@ -52,7 +52,7 @@ class HttpApi:
         return _verdict(self.board.started, "the bucket has not been looked at yet")
 
     def readyz(self, _request: Request) -> Response:
-        """200 while this pod's server serves what the state says it should."""
+        """200 while this pod's server serves what the state says it should, once the pod has caught up."""
         return _verdict(
             self.board.ready, "the model server does not serve everything it should yet; see /v1/status"
         )

@@ -1,4 +1,4 @@
-"""Has MinIO call its webhook 1 about every change in the bucket; waits for store and bucket, which may be new.
+"""Has MinIO call its webhook 1 about every change in the bucket; waits for store and bucket to be there.
 
 Settings are those of model-sync. Exit code 75 when the store did not take it: the Job tries again.
 """

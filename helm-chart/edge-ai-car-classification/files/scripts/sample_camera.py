@@ -3,7 +3,6 @@
 Usage: sample_camera.py PICTURES DELIVERED SECONDS
 """
 
-import os
 import shutil
 import signal
 import sys
@@ -19,6 +18,6 @@ for number in (signal.SIGTERM, signal.SIGINT):
 for picture in cycle(sorted(source.glob("*.jpg"))):
     fresh = delivered / f".{picture.name}"
     shutil.copyfile(picture, fresh)
-    os.replace(fresh, delivered / picture.name)  # by rename, so that nobody reads half a picture
+    fresh.replace(delivered / picture.name)  # by rename, so that nobody reads half a picture
     if stop.wait(seconds):
         break

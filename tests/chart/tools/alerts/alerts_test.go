@@ -4,6 +4,7 @@ package alerts
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +68,7 @@ func TestPrometheusAcceptsEveryAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, problems := rulefmt.Parse(text, false, model.UTF8Validation, parser.NewParser(parser.Options{})); len(problems) > 0 {
+	if _, problems := rulefmt.Parse(text, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.Default()); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 }

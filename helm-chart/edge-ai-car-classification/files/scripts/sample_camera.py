@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a script that a container mounts, no part of a package
+
 """Plays a camera: delivers one picture of a folder after the other into another folder, without end.
 
 Usage: sample_camera.py PICTURES DELIVERED SECONDS

@@ -104,7 +104,6 @@ def test_a_kill_during_the_start_loses_nothing(scene: Scene, name: str, seen: Ca
             survived = scene.sidecar.start_under(f"kill {step}", **SETTINGS)
             assert config_faults(scene.volume) == []
             if survived is not None:
-                scene.sidecar.obey(None)
                 break
             hits += scene.sidecar.hits
             scene.sidecar.start(**SETTINGS)

@@ -47,7 +47,11 @@ class FatefulSidecar:
         return start_wrapped_sidecar(self._stack, "killed_at_effect", *arguments, **settings)
 
     def start_under(self, order: str, **settings: str) -> RunningProcess | None:
-        """Start it under an order; None when that killed it before it had listed the bucket."""
+        """Start it under an order that ends with the start; None when it was killed by then.
+
+        A start answers /startupz before its last changes: an order may still strike between that answer and
+        its end, so the answer alone does not say that the process lives.
+        """
         self.obey(order)
         process = _begin(self._stack, "killed_at_effect", self._order, self._trace, **settings)
         started = http_answers(f"{self._stack.ports.sidecar_url}/startupz")
@@ -56,6 +60,8 @@ class FatefulSidecar:
             return None if process.exit_code is not None else started()
 
         wait_until("the start or the death of the sidecar", look, within=_READY_WITHIN)
+        self._order.unlink()
+        wait_until("an answer or the death of the sidecar", look, within=_READY_WITHIN)
         return process if process.exit_code is None else None
 
     def obey(self, order: str | None) -> None:

@@ -1,4 +1,3 @@
-
 """Plays a camera: delivers one picture of a folder after the other into another folder, without end.
 
 Usage: sample_camera.py PICTURES DELIVERED SECONDS

@@ -4,9 +4,9 @@ import asyncio
 import sys
 
 import uvloop
-from ovms_lite.http_message import Request, Response
-from ovms_lite.http_protocol import HttpConnection, HttpSettings
-from ovms_lite.rest_inference import JSON_LENGTH_HEADER
+from ovms_lite.http.protocol import HttpConnection, HttpSettings
+from ovms_lite.rest.inference import JSON_LENGTH_HEADER
+from ovms_lite.wire.http_message import Request, Response
 
 _LONGEST_ECHO = 4096
 

@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 import numpy as np
 import tritonclient.grpc as triton
-from ovms_lite.grpc_messages import SERVICE, message_class
+from ovms_lite.grpc.messages import SERVICE, message_class
 
 
 def fp32_input(values: list[list[float]]) -> list[triton.InferInput]:

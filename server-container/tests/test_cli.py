@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ovms_lite.config.version_policy import AllVersions
 from ovms_lite.errors import StartError, UsageError
 from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
-from ovms_lite.version_policy import AllVersions
 
 if TYPE_CHECKING:
     from conftest import Models

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ovms_lite.compile_cache import usable_cache
-from ovms_lite.loading import ModelLoader
-from ovms_lite.model_config import ModelConfig
+from ovms_lite.config.entries import ModelConfig
+from ovms_lite.models.compile_cache import usable_cache
+from ovms_lite.models.loading import ModelLoader
 
 if TYPE_CHECKING:
     from pathlib import Path

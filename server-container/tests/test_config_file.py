@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ovms_lite.config_file import MAX_BYTES, parse_config
+from ovms_lite.config.file import MAX_BYTES, parse_config
+from ovms_lite.config.version_policy import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
 from ovms_lite.errors import ConfigError
-from ovms_lite.version_policy import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
 
 FOLDER = Path("/models")
 

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from ovms_lite.config_source import ConfigFileSource, SingleModelSource
+from ovms_lite.config.entries import ModelConfig
+from ovms_lite.config.source import ConfigFileSource, SingleModelSource
 from ovms_lite.errors import StartError
-from ovms_lite.model_config import ModelConfig
 
 GOOD = '{"model_config_list": [{"config": {"name": "m"}}]}'
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
-from ovms_lite.grpc_messages import METHODS, SERVICE, message_class
+from ovms_lite.grpc.messages import METHODS, SERVICE, message_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable

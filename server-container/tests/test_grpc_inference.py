@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.grpc_inference import input_tensors
-from ovms_lite.grpc_messages import message_class
+from ovms_lite.grpc.inference import input_tensors
+from ovms_lite.grpc.messages import message_class
 
 Request = message_class("ModelInferRequest")
 

@@ -1,7 +1,7 @@
 import pytest
 import tritonclient.grpc.service_pb2 as triton
 from google.protobuf.descriptor import Descriptor
-from ovms_lite.grpc_messages import METHODS, message_class
+from ovms_lite.grpc.messages import METHODS, message_class
 
 NAMES = [f"{method}{kind}" for method in METHODS for kind in ("Request", "Response")]
 

@@ -13,11 +13,11 @@ import pytest
 import tritonclient.grpc as triton
 from edge_common.served_state import VersionState
 from grpc_calls import Raw, fp32_input, infer_request
-from ovms_lite.catalogue import Catalogue
-from ovms_lite.grpc_messages import SERVICE, message_class
-from ovms_lite.grpc_server import GrpcServer
-from ovms_lite.grpc_service import GrpcService
-from ovms_lite.inference import Inference
+from ovms_lite.grpc.messages import SERVICE, message_class
+from ovms_lite.grpc.server import GrpcServer
+from ovms_lite.grpc.service import GrpcService
+from ovms_lite.models.catalogue import Catalogue
+from ovms_lite.models.inference import Inference
 from ovms_lite.options import GrpcOptions
 
 if TYPE_CHECKING:

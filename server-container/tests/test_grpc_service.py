@@ -12,8 +12,8 @@ import pytest
 import tritonclient.grpc as triton
 from grpc_calls import Raw, fp32_input, infer_request
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.grpc_messages import METHODS, message_class
-from ovms_lite.grpc_server import status_code
+from ovms_lite.grpc.messages import METHODS, message_class
+from ovms_lite.grpc.server import status_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.json_values import array_of_values, flatten, parse_json
-from ovms_lite.tensors import BY_KSERVE_NAME
+from ovms_lite.wire.json_values import array_of_values, flatten, parse_json
+from ovms_lite.wire.tensors import BY_KSERVE_NAME
 
 FAULT = Fault.INPUT_NOT_NDARRAY
 

@@ -1,6 +1,6 @@
 import pytest
-from ovms_lite.kserve_metadata import model_metadata
-from ovms_lite.tensors import BY_KSERVE_NAME, Dimension, TensorInfo
+from ovms_lite.wire.kserve_metadata import model_metadata
+from ovms_lite.wire.tensors import BY_KSERVE_NAME, Dimension, TensorInfo
 
 
 @pytest.mark.parametrize("model_info", [{}, {"labels": "cat dog"}])

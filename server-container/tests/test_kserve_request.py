@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.kserve_request import parse_infer_request
+from ovms_lite.wire.kserve_request import parse_infer_request
 
 
 def _input(**changes: object) -> dict[str, Any]:

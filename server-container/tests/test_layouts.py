@@ -1,6 +1,6 @@
 import pytest
 from ovms_lite.errors import ConfigError
-from ovms_lite.layouts import (
+from ovms_lite.models.layouts import (
     LayoutChange,
     batch_position,
     parse_batch_size,
@@ -8,7 +8,7 @@ from ovms_lite.layouts import (
     parse_shape,
     per_input,
 )
-from ovms_lite.tensors import Dimension, shape_text
+from ovms_lite.wire.tensors import Dimension, shape_text
 
 
 def test_a_layout_may_say_what_clients_send_and_what_the_file_has() -> None:

@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import LoadError
-from ovms_lite.load_check import CheckedLoader
-from ovms_lite.loading import ModelLoader
-from ovms_lite.model_config import ModelConfig
+from ovms_lite.models.load_check import CheckedLoader
+from ovms_lite.models.loading import ModelLoader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

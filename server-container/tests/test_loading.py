@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from edge_common.openvino_runtime import ops, ov
+from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import LoadError
-from ovms_lite.loading import LoadedModel, ModelLoader
-from ovms_lite.model_config import ModelConfig
+from ovms_lite.models.loading import LoadedModel, ModelLoader
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,6 +1,6 @@
 import pytest
 from ovms_lite.errors import StartError
-from ovms_lite.metrics import BOUNDS_US, Metrics
+from ovms_lite.models.metrics import BOUNDS_US, Metrics
 
 
 def test_the_bounds_are_those_of_ovms() -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from ovms_lite.reload_plan import Listing, versions_to_load, versions_to_retire
-from ovms_lite.version_policy import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
+from ovms_lite.config.version_policy import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
+from ovms_lite.reload.plan import Listing, versions_to_load, versions_to_retire
 
 LATEST = LatestVersions()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ovms_lite.errors import LoadError
-from ovms_lite.repository import MAX_VERSION, find_model_file, list_versions
+from ovms_lite.models.repository import MAX_VERSION, find_model_file, list_versions
 
 
 def _folders(base: Path, *names: str) -> Path:

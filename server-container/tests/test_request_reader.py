@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ovms_lite.request_reader import MAX_BODY_BYTES, ReceivedRequest, RequestReader, UnreadableRequestError
+from ovms_lite.http.request_reader import (
+    MAX_BODY_BYTES,
+    ReceivedRequest,
+    RequestReader,
+    UnreadableRequestError,
+)
 
 SCRATCH = 64 * 1024
 

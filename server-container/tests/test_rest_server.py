@@ -7,9 +7,9 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from ovms_lite.http_message import Request, Response
-from ovms_lite.rest_server import RestServer
-from ovms_lite.time_limits import TimeLimits
+from ovms_lite.http.server import RestServer
+from ovms_lite.http.time_limits import TimeLimits
+from ovms_lite.wire.http_message import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

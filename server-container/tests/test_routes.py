@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.repository import MAX_VERSION
-from ovms_lite.routes import Operation, Route, find_route
+from ovms_lite.models.repository import MAX_VERSION
+from ovms_lite.rest.routes import Operation, Route, find_route
 
 
 @pytest.mark.parametrize(

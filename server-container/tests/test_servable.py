@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from edge_common.openvino_runtime import ops, ov
+from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import RequestError
-from ovms_lite.loading import ModelLoader
-from ovms_lite.model_config import ModelConfig
-from ovms_lite.servable import InferTimes, Servable
+from ovms_lite.models.loading import ModelLoader
+from ovms_lite.models.servable import InferTimes, Servable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
     from conftest import Models
-    from ovms_lite.tensors import Array
+    from ovms_lite.wire.tensors import Array
 
     Run = Callable[[Coroutine[Any, Any, Any]], Any]
 

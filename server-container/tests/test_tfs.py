@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 from ovms_lite.errors import RequestError
-from ovms_lite.model_inputs import EncodedImages
-from ovms_lite.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo
-from ovms_lite.tfs_request import PredictRequest, parse_predict_request
-from ovms_lite.tfs_response import predict_response, signature_metadata
+from ovms_lite.wire.model_inputs import EncodedImages
+from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo
+from ovms_lite.wire.tfs_request import PredictRequest, parse_predict_request
+from ovms_lite.wire.tfs_response import predict_response, signature_metadata
 
 
 def _info(name: str, datatype: str, *shape: int) -> TensorInfo:

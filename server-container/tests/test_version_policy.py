@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from ovms_lite.version_policy import AllVersions, LatestVersions, SpecificVersions
+from ovms_lite.config.version_policy import AllVersions, LatestVersions, SpecificVersions
 
 ON_DISK = frozenset((3, 4, 5, 18, 25, 100))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import orjson
 
-from ovms_lite.config_file import parse_config
+from ovms_lite.config.entries import ModelConfig
+from ovms_lite.config.file import parse_config
 from ovms_lite.errors import ConfigError, StartError, UsageError
-from ovms_lite.model_config import ModelConfig
 
 MAX_PORT = 65535
 MIN_WORKERS, MAX_WORKERS = 2, 10_000

@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING
 import uvloop
 from edge_common.logs import get_logger
 
-from ovms_lite.app import Application
-from ovms_lite.catalogue import Catalogue
-from ovms_lite.compile_cache import usable_cache
-from ovms_lite.config_source import ConfigFileSource, ConfigSource, SingleModelSource
+from ovms_lite.config.entries import MonitoringConfig
+from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
-from ovms_lite.inference import Inference
-from ovms_lite.load_check import CheckedLoader, Loader
-from ovms_lite.loading import ModelLoader
-from ovms_lite.metrics import Metrics
-from ovms_lite.model_config import MonitoringConfig
+from ovms_lite.http.server import RestServer, listen
+from ovms_lite.models.catalogue import Catalogue
+from ovms_lite.models.compile_cache import usable_cache
+from ovms_lite.models.inference import Inference
+from ovms_lite.models.load_check import CheckedLoader, Loader
+from ovms_lite.models.loading import ModelLoader
+from ovms_lite.models.metrics import Metrics
 from ovms_lite.options import ServerOptions
-from ovms_lite.reload import Reloader
-from ovms_lite.rest_server import RestServer, listen
+from ovms_lite.reload.cycle import Reloader
+from ovms_lite.rest.application import Application
 
 if TYPE_CHECKING:
-    from ovms_lite.grpc_server import GrpcServer
+    from ovms_lite.grpc.server import GrpcServer
 
 DRAIN_SECONDS = 4.5
 """How long requests under way may take after SIGTERM; the whole end stays within 5 s."""
@@ -116,8 +116,8 @@ class _Server:
     ) -> "GrpcServer | None":
         if self.options.grpc is None:
             return None
-        from ovms_lite.grpc_server import GrpcServer  # noqa: PLC0415 - a tenth of a second that REST need not pay
-        from ovms_lite.grpc_service import GrpcService  # noqa: PLC0415 - as above
+        from ovms_lite.grpc.server import GrpcServer  # noqa: PLC0415 - a tenth of a second that REST need not pay
+        from ovms_lite.grpc.service import GrpcService  # noqa: PLC0415 - as above
 
         service = GrpcService(
             catalogue,

@@ -1,0 +1,1 @@
+"""What is asked to be served: config.json, read when it changes."""

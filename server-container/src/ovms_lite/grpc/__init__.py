@@ -1,0 +1,1 @@
+"""The gRPC interface: the KServe v2 service, its messages, its server."""

@@ -1,0 +1,1 @@
+"""HTTP/1.1 on asyncio: sockets, requests as they arrive, answers in order. Knows no models."""

@@ -1,0 +1,1 @@
+"""Models and versions: found in folders, loaded, run, listed and counted."""

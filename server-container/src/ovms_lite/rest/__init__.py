@@ -1,0 +1,1 @@
+"""The REST interface: OVMS's routes, each answered from the models."""

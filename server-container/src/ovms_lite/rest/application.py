@@ -1,0 +1,158 @@
+"""The REST application: each operation of `routes` answered from the catalogue. Knows no sockets."""
+
+from collections.abc import Awaitable, Callable
+
+from ovms_lite.errors import Fault, RequestError
+from ovms_lite.models.catalogue import Catalogue, ModelRecord, servable_now
+from ovms_lite.models.inference import Inference
+from ovms_lite.models.metrics import Metrics
+from ovms_lite.models.servable import Servable
+from ovms_lite.models.status import SERVER_NAME, config_status, version_status
+from ovms_lite.reload.cycle import Reloader
+from ovms_lite.rest import inference as rest_inference
+from ovms_lite.rest.routes import Operation, Route, find_route
+from ovms_lite.wire.http_message import EMPTY, TEXT, Request, Response, error_response, json_response
+from ovms_lite.wire.kserve_metadata import model_metadata
+from ovms_lite.wire.tfs_response import signature_metadata
+
+
+class Application:
+    """Turns a request into an answer, at once or, for inference and reload, later."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        inference: Inference,
+        reloader: Reloader,
+        metrics: Metrics | None,
+        version: str,
+    ) -> None:
+        self._catalogue = catalogue
+        self._inference = inference
+        self._reloader = reloader
+        self._metrics = metrics
+        self._version = version
+        self._immediate: dict[Operation, Callable[[Route], Response]] = {
+            Operation.CONFIG_STATUS: self._config_status,
+            Operation.SERVER_METADATA: self._server_metadata,
+            Operation.LIVE: lambda _route: EMPTY,
+            Operation.READY: self._ready,
+            Operation.METRICS: self._render_metrics,
+            Operation.MODEL_METADATA: self._model_metadata,
+            Operation.MODEL_READY: self._model_ready,
+            Operation.OPENAI_LIST: self._openai_list,
+            Operation.OPENAI_MODEL: self._openai_model,
+            Operation.TFS_STATUS: self._tfs_status,
+            Operation.TFS_METADATA: self._tfs_metadata,
+            Operation.TFS_OTHER: _not_a_resource,
+            Operation.PREFLIGHT: lambda _route: EMPTY,
+        }
+
+    def __call__(self, request: Request) -> Response | Awaitable[Response]:
+        """The answer, or what will become the answer; never raises RequestError."""
+        try:
+            route = find_route(request.method, request.target)
+            match route.operation:
+                case Operation.INFER:
+                    return _settled(rest_inference.infer(self._inference, route, request))
+                case Operation.TFS_PREDICT:
+                    return _settled(rest_inference.predict(self._inference, route, request))
+                case Operation.CONFIG_RELOAD:
+                    return _answered(self._reload())
+                case operation:
+                    return self._immediate[operation](route)
+        except RequestError as error:
+            return error_response(error)
+
+    async def _reload(self) -> Response:
+        outcome = await self._reloader.run_cycle(forced=True)
+        if outcome.failure is not None:
+            raise outcome.failure
+        return json_response(config_status(self._catalogue))
+
+    def _config_status(self, _route: Route) -> Response:
+        return json_response(config_status(self._catalogue))
+
+    def _server_metadata(self, _route: Route) -> Response:
+        return json_response({"name": SERVER_NAME, "version": self._version})
+
+    def _ready(self, _route: Route) -> Response:
+        if not self._reloader.first_cycle_done:
+            raise RequestError(Fault.NOT_READY)
+        return EMPTY
+
+    def _render_metrics(self, _route: Route) -> Response:
+        if self._metrics is None:
+            raise RequestError(Fault.URL_INVALID)
+        return Response(200, (self._metrics.render(self._catalogue.servables()),), content_type=TEXT)
+
+    def _model_metadata(self, route: Route) -> Response:
+        model = self._catalogue.model(route.model)
+        servable = servable_now(model, route.version)
+        self._count(servable, "ModelMetadata")
+        versions = [other.version_text for other in model.available()]
+        return json_response(
+            model_metadata(model.name, versions, servable.inputs, servable.outputs, servable.model_info)
+        )
+
+    def _model_ready(self, route: Route) -> Response:
+        model = self._catalogue.model(route.model)
+        self._count(servable_now(model, route.version, Fault.VERSION_NOT_LOADED), "ModelReady")
+        return EMPTY
+
+    def _openai_list(self, _route: Route) -> Response:
+        models = [_openai_entry(servable) for servable in self._catalogue.default_servables()]
+        return json_response({"data": models, "object": "list"})
+
+    def _openai_model(self, route: Route) -> Response:
+        model = self._catalogue.model(route.model, Fault.OPENAI_MODEL_MISSING)
+        servable = model.default()
+        if servable is None:
+            raise RequestError(Fault.OPENAI_MODEL_MISSING)
+        return json_response(_openai_entry(servable))
+
+    def _tfs_status(self, route: Route) -> Response:
+        model = self._catalogue.model(route.model)
+        records = model.ordered()
+        if route.version is not None:
+            records = [record for record in records if record.version == route.version]
+            if not records:
+                raise RequestError(Fault.VERSION_MISSING)
+        servable = _any_servable(model)
+        if servable is not None:
+            self._count(servable, "GetModelStatus")
+        return json_response(version_status(records))
+
+    def _tfs_metadata(self, route: Route) -> Response:
+        servable = servable_now(self._catalogue.model(route.model), route.version)
+        self._count(servable, "GetModelMetadata")
+        return json_response(
+            signature_metadata(servable.name, servable.version_text, servable.inputs, servable.outputs)
+        )
+
+    def _count(self, servable: Servable, method: str) -> None:
+        if self._metrics is not None:
+            self._metrics.count(servable.name, servable.version_text, method, "REST", success=True)
+
+
+def _settled(answer: Response | Awaitable[Response]) -> Response | Awaitable[Response]:
+    return answer if isinstance(answer, Response) else _answered(answer)
+
+
+async def _answered(answer: Awaitable[Response]) -> Response:
+    try:
+        return await answer
+    except RequestError as error:
+        return error_response(error)
+
+
+def _any_servable(model: ModelRecord) -> Servable | None:
+    return next(iter(model.available()), None)
+
+
+def _not_a_resource(_route: Route) -> Response:
+    raise RequestError(Fault.RESOURCE_MISSING)
+
+
+def _openai_entry(servable: Servable) -> dict[str, object]:
+    return {"id": servable.name, "object": "model", "created": servable.loaded_at, "owned_by": "OVMS"}

@@ -1,0 +1,51 @@
+"""The two ways to infer by REST: KServe's `infer` and TensorFlow Serving's `:predict`."""
+
+from collections.abc import Awaitable, Sequence
+from functools import partial
+
+from ovms_lite.errors import Fault
+from ovms_lite.models.inference import Call, Inference, Prepared
+from ovms_lite.models.servable import Servable
+from ovms_lite.rest.routes import Route
+from ovms_lite.wire.http_message import Request, Response
+from ovms_lite.wire.kserve_request import parse_infer_request
+from ovms_lite.wire.kserve_response import infer_response
+from ovms_lite.wire.model_inputs import model_inputs
+from ovms_lite.wire.tensors import Array
+from ovms_lite.wire.tfs_request import parse_predict_request
+from ovms_lite.wire.tfs_response import predict_response
+
+JSON_LENGTH_HEADER = b"inference-header-content-length"
+
+
+def infer(inference: Inference, route: Route, request: Request) -> Response | Awaitable[Response]:
+    """`POST /v2/models/<m>[/versions/<v>]/infer`; raises RequestError, now or when awaited."""
+    call = Call(route.model, route.version, "ModelInfer", "REST", Fault.SERVABLE_MISSING)
+    prepare = partial(_prepare_infer, request)
+    return inference.run_at_once(call, prepare) or inference.run(call, prepare)
+
+
+def predict(inference: Inference, route: Route, request: Request) -> Response | Awaitable[Response]:
+    """`POST /v1/models/<m>[/versions/<v>]:predict`; raises RequestError, now or when awaited."""
+    call = Call(route.model, route.version, "Predict", "REST", Fault.NAME_MISSING)
+    prepare = partial(_prepare_predict, request)
+    return inference.run_at_once(call, prepare) or inference.run(call, prepare)
+
+
+def _prepare_infer(request: Request, servable: Servable) -> Prepared[Response]:
+    length = request.headers.get(JSON_LENGTH_HEADER)
+    parsed = parse_infer_request(request.body, None if length is None else length.decode("latin-1"))
+
+    def answer(outputs: Sequence[Array]) -> Response:
+        return infer_response(servable.name, servable.version_text, parsed, servable.outputs, outputs)
+
+    return model_inputs(servable.inputs, parsed.inputs), answer
+
+
+def _prepare_predict(request: Request, servable: Servable) -> Prepared[Response]:
+    parsed = parse_predict_request(request.body, servable.inputs)
+
+    def answer(outputs: Sequence[Array]) -> Response:
+        return predict_response(servable.outputs, outputs, row_form=parsed.row_form)
+
+    return parsed.inputs, answer

@@ -1,0 +1,86 @@
+"""The answer to a KServe v2 inference request by REST. Pure."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from ovms_lite.wire.byte_strings import join_elements
+from ovms_lite.wire.http_message import Response
+from ovms_lite.wire.kserve_request import InferRequest
+from ovms_lite.wire.tensors import Array, TensorInfo
+
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
+
+
+def infer_response(
+    name: str, version: str, request: InferRequest, infos: Sequence[TensorInfo], arrays: Sequence[Array]
+) -> Response:
+    """All outputs by name, as JSON or, where the request asks for it, as raw bytes behind the JSON.
+
+    The bytes of `arrays` are copied once, here. Floats are written in the fewest digits that read back to
+    the same number; infinity and NaN, which JSON does not have, as null.
+    """
+    binary = request.binary_outputs
+    if binary is None and not request.id:
+        return _all_binary(name, version, infos, arrays)
+    outputs = []
+    tail: list[bytes] = []
+    for info, array in sorted(zip(infos, arrays, strict=True), key=_output_name):
+        output: dict[str, Any] = {
+            "name": info.name,
+            "shape": list(array.shape),
+            "datatype": info.element.kserve,
+        }
+        if (binary is None or info.name in binary) or not info.element.in_json:
+            raw = join_elements(array.reshape(-1)) if info.element.is_string else array.tobytes()
+            output["parameters"] = {"binary_data_size": len(raw)}
+            tail.append(raw)
+        else:
+            output["data"] = json_values(info, array.reshape(-1))
+        outputs.append(output)
+    head: dict[str, Any] = {"model_name": name}
+    if request.id:
+        head["id"] = request.id
+    head["model_version"] = version
+    head["outputs"] = outputs
+    document = orjson.dumps(head, option=_NUMPY)
+    if not tail:
+        return Response(200, (document,))
+    length = str(len(document)).encode()
+    return Response(200, (document, *tail), headers=((b"inference-header-content-length", length),))
+
+
+def _all_binary(name: str, version: str, infos: Sequence[TensorInfo], arrays: Sequence[Array]) -> Response:
+    """The answer whose JSON depends on shapes and sizes only."""
+    described, tail = [], []
+    for info, array in sorted(zip(infos, arrays, strict=True), key=_output_name):
+        raw = join_elements(array.reshape(-1)) if info.element.is_string else array.tobytes()
+        described.append((info.name, array.shape, info.element.kserve, len(raw)))
+        tail.append(raw)
+    document = _binary_document(name, version, tuple(described))
+    length = b"%d" % len(document)
+    return Response(200, (document, *tail), headers=((b"inference-header-content-length", length),))
+
+
+@lru_cache(maxsize=256)
+def _binary_document(
+    name: str, version: str, outputs: tuple[tuple[str, tuple[int, ...], str, int], ...]
+) -> bytes:
+    described = [
+        {"name": output, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": size}}
+        for output, shape, datatype, size in outputs
+    ]
+    return orjson.dumps({"model_name": name, "model_version": version, "outputs": described})
+
+
+def json_values(info: TensorInfo, array: Array) -> Any:
+    """Values as orjson writes them; strings that are not UTF-8 are shown with replacement characters."""
+    if info.element.is_string:
+        return [element.decode("utf-8", "replace") for element in array]
+    return array
+
+
+def _output_name(pair: tuple[TensorInfo, Array]) -> str:
+    return pair[0].name

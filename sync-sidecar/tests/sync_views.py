@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from edge_common.served_state import VersionState
-from model_sync.catalog import RemoteFile, RemoteModel, RemoteVersion
-from model_sync.model_view import ModelView
+from model_sync.bucket.catalog import RemoteFile, RemoteModel, RemoteVersion
+from model_sync.planning.model_view import ModelView
 from model_sync.state import ModelState, StoredFile, StoredVersion
 
 NOW = 1_700_000_000.0

@@ -2,8 +2,8 @@ import json
 
 import pytest
 from model_sync import screens
-from model_sync.judge import Phase
-from model_sync.status import VersionReport, status_document
+from model_sync.planning.judge import Phase
+from model_sync.report.status import VersionReport, status_document
 
 
 def _document(source: str, reason: str) -> dict[str, object]:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError
-from model_sync.catalog import ListedObject
-from model_sync.object_store import ByteStream, ObjectChangedError
+from model_sync.bucket.catalog import ListedObject
+from model_sync.store.object_store import ByteStream, ObjectChangedError
 
 
 @dataclass(frozen=True)

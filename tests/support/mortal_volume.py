@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model_sync.state import State
-from model_sync.volume import Volume
+from model_sync.volume.shared_volume import Volume
 
 
 class KilledError(Exception):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
-from model_sync.version_policy import wanted_sources
+from model_sync.planning.version_policy import wanted_sources
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from edge_common.served_state import VersionState
 from fake_ovms import MODEL_FILE
-from model_sync.judge import Phase
-from model_sync.ovms_config import configured_versions
-from model_sync.status import report_model
+from model_sync.model_server.ovms_config import configured_versions
+from model_sync.planning.judge import Phase
+from model_sync.report.status import report_model
 
 if TYPE_CHECKING:
     from simulated_world import World

@@ -19,9 +19,9 @@ from hand_clock import HandClock
 from hand_executors import WhenTold
 from hand_sidecar import GRACE, start_by_hand
 from memory_store import MemoryStore
-from model_sync.actions import describe
+from model_sync.loop.reconcile import Reconciler
 from model_sync.metrics import Metrics
-from model_sync.reconcile import Reconciler
+from model_sync.planning.actions import describe
 from mortal_volume import KilledError, MortalVolume, disk_full
 from simulated_promises import Promises
 

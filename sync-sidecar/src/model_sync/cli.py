@@ -17,11 +17,11 @@ from edge_common.settings_source import redacted
 from edge_common.stopping import leave_now, stop_on_signals
 
 from model_sync import screens
-from model_sync.doctor import examine
-from model_sync.object_store import S3Bucket
+from model_sync.doctor.checkup import examine
 from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
 from model_sync.service import Sidecar
 from model_sync.settings import Settings, read_settings
+from model_sync.store.object_store import S3Bucket
 
 app = typer.Typer(
     no_args_is_help=True,

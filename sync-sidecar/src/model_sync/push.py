@@ -14,10 +14,9 @@ import requests
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.quantities import format_duration
 
-from model_sync.catalog import build_catalog
-from model_sync.checksums import format_checksums
-from model_sync.judge import Phase
-from model_sync.object_names import (
+from model_sync.bucket.catalog import build_catalog
+from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.object_names import (
     CHECKSUMS_NAME,
     Ignored,
     Misplaced,
@@ -27,10 +26,11 @@ from model_sync.object_names import (
     quoted,
     version_name_advice,
 )
-from model_sync.object_store import S3Bucket
-from model_sync.partner_files import partner_missing
+from model_sync.bucket.partner_files import partner_missing
+from model_sync.planning.judge import Phase
 from model_sync.state import StoredFile, StoredVersion
-from model_sync.transfer import digest_file
+from model_sync.store.object_store import S3Bucket
+from model_sync.transfer.object_transfer import digest_file
 
 _POLL = 0.05
 _UPLOADS_AT_A_TIME = 4

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from model_sync.doctor import Finding
+from model_sync.doctor.checkup import Finding
 from model_sync.state import StoredFile
 
 _COLOURS = {

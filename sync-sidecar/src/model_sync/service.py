@@ -8,21 +8,21 @@ from edge_common.errors import FatalError, RetryableError
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
 
-from model_sync.actions import describe
 from model_sync.assembly import assemble_loop
-from model_sync.board import Board
-from model_sync.bucket_status import FOLDER, BucketStatus
 from model_sync.clock import Clock, SystemClock
-from model_sync.http_api import HttpApi
+from model_sync.loop.reconcile import Reconciler
+from model_sync.loop.triggers import EventListener, Wakeup
 from model_sync.metrics import Metrics
-from model_sync.object_store import S3Bucket
-from model_sync.reconcile import Reconciler
-from model_sync.recovery import recover_state
+from model_sync.planning.actions import describe
+from model_sync.report.board import Board
+from model_sync.report.bucket_status import FOLDER, BucketStatus
+from model_sync.report.http_api import HttpApi
 from model_sync.settings import Settings
 from model_sync.state import State
-from model_sync.triggers import EventListener, Wakeup
-from model_sync.volume import Volume
-from model_sync.volume_lock import VolumeLock
+from model_sync.store.object_store import S3Bucket
+from model_sync.volume.recovery import recover_state
+from model_sync.volume.shared_volume import Volume
+from model_sync.volume.volume_lock import VolumeLock
 
 _log = get_logger()
 

@@ -13,8 +13,8 @@ from edge_common.model_card import LatestVersions
 from edge_common.quantities import Duration, Size, format_duration, format_size
 from pydantic import SecretStr
 
+from model_sync.planning.version_policy import describe_policy
 from model_sync.settings import PREFIX, Settings
-from model_sync.version_policy import describe_policy
 
 BEGIN = "<!-- settings: written by python -m model_sync.settings_table README.md -->"
 END = "<!-- end of settings -->"

@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_common.errors import FatalError
 
-from model_sync.checksums import format_checksums
+from model_sync.bucket.checksums import format_checksums
 
 SCHEMA = 1
 

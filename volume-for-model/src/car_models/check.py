@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
-from model_sync.catalog import RemoteModel, RemoteVersion, build_catalog
-from model_sync.fetch import Fetcher, Progress
-from model_sync.model_cards import ModelCards, ModelLevelCard
-from model_sync.object_names import is_version_name
-from model_sync.staging import Staging
-from model_sync.upload_gate import Waiting, check_upload
-from model_sync.warm_preflight import WarmPreflight
+from model_sync.bucket.catalog import RemoteModel, RemoteVersion, build_catalog
+from model_sync.bucket.object_names import is_version_name
+from model_sync.bucket.upload_gate import Waiting, check_upload
+from model_sync.cards.model_cards import ModelCards, ModelLevelCard
+from model_sync.fetch.fetch_upload import Fetcher, Progress
+from model_sync.preflight.warm_child import WarmPreflight
+from model_sync.transfer.staging import Staging
 
 from car_models.folder_store import FolderStore
 

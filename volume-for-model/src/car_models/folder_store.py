@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge_common.errors import FatalError, RejectedError
-from model_sync.catalog import ListedObject
-from model_sync.object_names import quoted
-from model_sync.object_store import ByteStream, ObjectChangedError
+from model_sync.bucket.catalog import ListedObject
+from model_sync.bucket.object_names import quoted
+from model_sync.store.object_store import ByteStream, ObjectChangedError
 
 
 class FolderStore:

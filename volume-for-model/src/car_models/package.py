@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from edge_common.atomic_files import fsync_folder
-from model_sync.checksums import format_checksums
-from model_sync.object_names import CHECKSUMS_NAME
+from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.object_names import CHECKSUMS_NAME
 
 from car_models.build import Files
 

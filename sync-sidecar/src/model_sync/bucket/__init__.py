@@ -1,0 +1,1 @@
+"""What the bucket offers: keys, models, versions, files, and whether an upload is complete. Pure."""

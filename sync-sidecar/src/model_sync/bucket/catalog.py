@@ -1,0 +1,229 @@
+"""From a listing to what the bucket offers: models, their versions, their files. Pure.
+
+The catalog says what is there, not whether it is good: the upload gate, verification and preflight decide
+that.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
+from typing import NamedTuple
+
+from model_sync.bucket.object_names import (
+    CARD_NAME,
+    CHECKSUMS_NAME,
+    Misplaced,
+    ModelFile,
+    VersionFile,
+    interpret_key,
+    is_version_name,
+    quoted,
+    version_name_advice,
+)
+from model_sync.bucket.partner_files import partner_missing
+
+_MAX_NOTICES = 20
+
+
+class ListedObject(NamedTuple):
+    """One entry of a listing. `modified` is the store's time in Unix seconds."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+class RemoteFile(NamedTuple):
+    """An object as a file of a version; `path` is relative to the version's folder."""
+
+    path: str
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+@dataclass(frozen=True)
+class RemoteVersion:
+    """One version folder in the bucket. `source` is its name there: a number, `latest`, or something else.
+
+    `problem` is set when it can never be served as it is; it says what to change.
+    """
+
+    model: str
+    source: str
+    files: tuple[RemoteFile, ...]
+    checksums: RemoteFile | None = None
+    problem: str | None = None
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def modified(self) -> float:
+        """Store time of the newest object, Unix seconds."""
+        newest = [file.modified for file in self.files]
+        return max(newest, default=0.0)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the content: changes when any file's name, size or ETag does.
+
+        SHA256SUMS is left out: adding it to a served version changes nothing that is served.
+        """
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{file.path}\0{file.size}\0{file.etag}\n".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def partner_missing(self) -> str | None:
+        """What its files still lack to be a model; None when nothing by name."""
+        return partner_missing(file.path for file in self.files)
+
+    @property
+    def upload_mark(self) -> str:
+        """Identity of the upload: content and SHA256SUMS; a verdict on an upload holds for its mark."""
+        return self.fingerprint if self.checksums is None else f"{self.fingerprint}+{self.checksums.etag}"
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model's folder in the bucket; `loose` are the files directly in it, the card among them."""
+
+    name: str
+    versions: Mapping[str, RemoteVersion]
+    loose: Mapping[str, RemoteFile]
+
+    @property
+    def card(self) -> RemoteFile | None:
+        """The card that holds for versions without one of their own."""
+        return self.loose.get(CARD_NAME)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything one complete listing told."""
+
+    models: Mapping[str, RemoteModel] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    objects: int = 0
+
+
+def build_catalog(
+    listing: Iterable[ListedObject], prefix: str = "", before: Catalog | None = None
+) -> Catalog:
+    """The catalog of a complete listing; consumes it as a stream. Errors of the listing pass through.
+
+    What did not change since `before` is taken from there, so that a poll of a large bucket holds its
+    objects in memory once, and knows their fingerprints already.
+    """
+    draft = _Draft(before or Catalog())
+    notices: dict[str, None] = {}
+    count = 0
+    for listed in listing:
+        count += 1
+        meaning = interpret_key(listed.key, prefix)
+        if isinstance(meaning, Misplaced):
+            if len(notices) < _MAX_NOTICES:
+                notices[meaning.advice] = None
+        elif isinstance(meaning, ModelFile):
+            draft.loose.setdefault(meaning.model, {})[meaning.name] = _remote(meaning.name, listed)
+        elif isinstance(meaning, VersionFile):
+            draft.add(meaning, listed)
+    return Catalog(draft.models(), tuple(notices), count)
+
+
+def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
+    """One catalog of the listings of several prefixes: of two models of one name, the first listed holds."""
+    if len(catalogs) == 1:
+        return next(iter(catalogs.values()))
+    models: dict[str, RemoteModel] = {}
+    home: dict[str, str] = {}
+    notices: list[str] = []
+    for prefix, catalog in catalogs.items():
+        notices += catalog.notices
+        for name, model in catalog.models.items():
+            if name in models:
+                where = f"it lies under both {quoted(home[name])} and {quoted(prefix)}"
+                notices.append(f"{name}: {where}; the one under {quoted(home[name])} is used")
+            else:
+                models[name], home[name] = model, prefix
+    objects = sum(catalog.objects for catalog in catalogs.values())
+    return Catalog(dict(sorted(models.items())), tuple(notices[:_MAX_NOTICES]), objects)
+
+
+class _Draft:
+    """A catalog in the making. Listings are in order, so a version is whole when the next one begins."""
+
+    def __init__(self, before: Catalog) -> None:
+        self.loose: dict[str, dict[str, RemoteFile]] = {}
+        self._before = before
+        self._versions: dict[str, dict[str, RemoteVersion]] = {}
+        self._folder = ("", "")
+        self._files: list[RemoteFile] = []
+        self._problem: str | None = None
+
+    def add(self, meaning: VersionFile, listed: ListedObject) -> None:
+        if self._folder != (meaning.model, meaning.version):
+            self._close()
+            self._folder = (meaning.model, meaning.version)
+        self._files.append(_remote(meaning.path, listed))
+        self._problem = self._problem or meaning.problem
+
+    def models(self) -> dict[str, RemoteModel]:
+        self._close()
+        models = {}
+        for name in sorted(self._versions.keys() | self.loose.keys()):
+            versions = dict(sorted(self._versions.get(name, {}).items()))
+            model = RemoteModel(name, versions, self.loose.get(name, {}))
+            known = self._before.models.get(name)
+            models[name] = known if known == model else model
+        return models
+
+    def _close(self) -> None:
+        if not self._files:
+            return
+        model, source = self._folder
+        known = self._before.models.get(model)
+        versions = self._versions.setdefault(model, {})
+        begun = versions.get(source)
+        if begun is not None:  # a store that lists in no order came back to it
+            self._files += [*begun.files, *([begun.checksums] if begun.checksums else [])]
+            self._problem = self._problem or begun.problem
+        unchanged = known.versions.get(source) if known else None
+        versions[source] = _version(model, source, self._files, self._problem, unchanged)
+        self._files, self._problem = [], None
+
+
+def _remote(path: str, listed: ListedObject) -> RemoteFile:
+    return RemoteFile(path, listed.key, listed.size, listed.etag, listed.modified)
+
+
+def _version(
+    model: str, source: str, entries: list[RemoteFile], problem: str | None, before: RemoteVersion | None
+) -> RemoteVersion:
+    checksums = next((file for file in entries if file.path == CHECKSUMS_NAME), None)
+    files = tuple(sorted((file for file in entries if file is not checksums), key=attrgetter("path")))
+    if before is not None and before.files == files and before.checksums == checksums:
+        return before
+    if not is_version_name(source):
+        problem = version_name_advice(source)
+    return RemoteVersion(model, source, files, checksums, problem or _collision(files))
+
+
+def _collision(files: tuple[RemoteFile, ...]) -> str | None:
+    """The problem of a name that is a file in one key and a folder in another."""
+    names = {file.path for file in files}
+    for file in files:
+        parent = file.path
+        while "/" in parent:
+            parent = parent.rpartition("/")[0]
+            if parent in names:
+                return f"key {quoted(file.key)} cannot be mirrored: {quoted(parent)} is a file as well"
+    return None

@@ -1,0 +1,61 @@
+"""The picture that a card wants its model to be tried with, brought beside the staged files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_common.errors import RejectedError
+from edge_common.model_card import card_as_mapping
+
+from model_sync.bucket.catalog import RemoteModel, RemoteVersion
+from model_sync.bucket.object_names import quoted
+from model_sync.cards.effective_card import EffectiveCard
+from model_sync.store.object_store import ObjectStore
+from model_sync.transfer.staging import Staging
+
+MAX_BYTES = 16 * 1024 * 1024
+"""A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
+
+
+@dataclass(frozen=True)
+class SamplePicture:
+    """A picture file, not looked into yet, and the card that says what is to be seen in it."""
+
+    path: Path
+    card: EffectiveCard
+
+    def as_request(self) -> dict[str, Any]:
+        """For the child that decodes it."""
+        return {
+            "picture": str(self.path),
+            "card": card_as_mapping(self.card.card),
+            "labels": list(self.card.labels) if self.card.labels is not None else None,
+        }
+
+
+def place_sample(
+    store: ObjectStore,
+    remote: RemoteModel,
+    upload: RemoteVersion,
+    staging: Staging,
+    card: EffectiveCard | None,
+) -> SamplePicture | None:
+    """The card's sample picture as a file; None when the card wants none.
+
+    It is looked for in the version's folder, then in the model's. Raises RejectedError when it is in neither
+    or too large, RetryableError when the store fails.
+    """
+    if card is None or card.card.sample is None:
+        return None
+    name = card.card.sample.picture
+    fetched = staging.tree / name
+    if fetched.is_file() and fetched.stat().st_size <= MAX_BYTES:
+        return SamplePicture(fetched, card)
+    listed = next((file for file in upload.files if file.path == name), remote.loose.get(name))
+    if listed is None:
+        raise RejectedError(
+            f"the card names the sample picture {quoted(name)}, which is not there; upload it beside the card"
+        )
+    beside = staging.folder / "sample"  # outside the tree: it is no part of what is served
+    beside.write_bytes(store.read_small(listed.key, etag=listed.etag, limit=MAX_BYTES))
+    return SamplePicture(beside, card)

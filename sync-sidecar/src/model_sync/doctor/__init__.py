@@ -1,0 +1,1 @@
+"""The likely mistakes, looked for one by one."""

@@ -1,0 +1,216 @@
+"""One upload from the bucket to a checked folder beside the published ones.
+
+gate (what SHA256SUMS names) -> transfer -> verify -> card -> preflight -> staged. Nothing here touches what
+is published. It ends in exactly one outcome, and what was fetched stays for the next try.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_common.errors import RejectedError
+from edge_common.model_card import FILE_NAME as CARD_NAME
+
+from model_sync.bucket.catalog import RemoteFile, RemoteModel, RemoteVersion
+from model_sync.bucket.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
+from model_sync.bucket.checksums import parse_checksums
+from model_sync.bucket.object_names import CHECKSUMS_NAME
+from model_sync.bucket.partner_files import partner_missing
+from model_sync.bucket.upload_gate import IncompleteError, named_files_missing
+from model_sync.cards.effective_card import MAX_LABELS_BYTES, EffectiveCard, label_problem, read_card
+from model_sync.cards.sample_picture import place_sample
+from model_sync.metrics import Metrics
+from model_sync.model_server.ovms_config import serving_settings
+from model_sync.preflight.trial import Preflight
+from model_sync.preflight.warm_child import WarmPreflight
+from model_sync.state import StoredFile
+from model_sync.store.object_store import ObjectStore
+from model_sync.transfer.object_transfer import CorruptTransferError, digest_file, download
+from model_sync.transfer.staging import Staging
+
+
+@dataclass(frozen=True)
+class StagedVersion:
+    """A checked upload, ready to be renamed into place from the tree of its staging folder."""
+
+    upload: RemoteVersion
+    files: tuple[StoredFile, ...]
+    card: EffectiveCard | None
+    """The card the version itself brings; None when the model's card holds."""
+
+
+class Progress:
+    """How far a fetch is; written by its threads, read by the status."""
+
+    def __init__(self) -> None:
+        """Nothing done yet."""
+        self._lock = threading.Lock()
+        self.phase = "downloading"
+        self.total = 0
+        self.done = 0
+
+    def add(self, count: int) -> None:
+        """`count` more bytes are there."""
+        with self._lock:
+            self.done += count
+
+    @property
+    def fraction(self) -> float:
+        """Of the bytes, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 1.0
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """What every fetch needs; `transfers` runs single downloads, shared by all fetches."""
+
+    store: ObjectStore
+    transfers: Executor
+    preflight: WarmPreflight | None
+    """None: uploads are not tried before the server sees them."""
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def fetch(
+        self,
+        remote: RemoteModel,
+        upload: RemoteVersion,
+        staging: Staging,
+        model_card: EffectiveCard | None,
+        *,
+        progress: Progress,
+        cancelled: threading.Event,
+    ) -> StagedVersion:
+        """Bring `upload` into `staging` and check it.
+
+        Raises:
+            IncompleteError: something is still missing; the sentence names it.
+            RejectedError: it is not fit to serve; the sentence says why.
+            RetryableError: the store or this machine was in the way.
+        """
+        with self._early_child() as child:
+            digests = self._digests(upload)
+            files = [file for file in upload.files if digests is None or file.path in digests]
+            progress.total = sum(file.size for file in files)
+            to_fetch = staging.prepare(files, upload.fingerprint)
+            stored = self._transfer(files, to_fetch, staging, progress, cancelled)
+            progress.phase = "verifying"
+            self._verify(stored, digests, staging, files)
+            card = self._own_card(remote, upload, staging)
+            staging.seal()
+            if child is not None:
+                progress.phase = "preflight"
+                effective = card or model_card
+                settings = serving_settings(effective.card.serving) if effective else {}
+                sample = place_sample(self.store, remote, upload, staging, effective)
+                facts = child.check(staging.tree, settings, sample=sample, cancelled=cancelled)
+                problem = label_problem(effective, facts.classes) if effective else None
+                if problem is not None:
+                    raise RejectedError(problem)
+            return StagedVersion(upload, tuple(stored), card)
+
+    def _early_child(self) -> AbstractContextManager[Preflight | None]:
+        return nullcontext() if self.preflight is None else self.preflight.take()
+
+    def _digests(self, upload: RemoteVersion) -> Mapping[str, str] | None:
+        if upload.checksums is None:
+            return None
+        content = self.store.read_small(
+            upload.checksums.key, etag=upload.checksums.etag, limit=MAX_CHECKSUMS_BYTES
+        )
+        digests = parse_checksums(content)
+        missing = named_files_missing(upload, digests) or partner_missing(digests)
+        if missing is not None:
+            raise IncompleteError(missing)
+        return digests
+
+    def _transfer(
+        self,
+        files: Sequence[RemoteFile],
+        to_fetch: Sequence[RemoteFile],
+        staging: Staging,
+        progress: Progress,
+        cancelled: threading.Event,
+    ) -> list[StoredFile]:
+        missing = {file.path for file in to_fetch}
+
+        def fetch_one(file: RemoteFile) -> StoredFile:
+            if file.path not in missing:
+                progress.add(file.size)
+                return StoredFile(file.path, file.size, digest_file(staging.tree / file.path))
+            digest = self._download(file, staging, progress, cancelled)
+            staging.accept(file)
+            return StoredFile(file.path, file.size, digest)
+
+        running: list[Future[StoredFile]] = [self.transfers.submit(fetch_one, file) for file in files]
+        try:
+            return [future.result() for future in running]
+        finally:
+            for future in running:
+                future.cancel()
+            wait(running)  # else the next fetch of this upload would write to the same parts
+
+    def _download(
+        self, file: RemoteFile, staging: Staging, progress: Progress, cancelled: threading.Event
+    ) -> str:
+        part = staging.part_path(file)
+        try:
+            return self._download_once(file, part, progress, cancelled)
+        except CorruptTransferError as error:
+            self.metrics.integrity_failures.labels(reason="store").inc()
+            first = error
+        staging.drop(file)
+        progress.add(-file.size)
+        try:
+            return self._download_once(file, part, progress, cancelled)
+        except CorruptTransferError as second:
+            # A store that encrypts gives ETags that look like MD5 and are not. Two transfers that agree
+            # with each other were not damaged on the way; two that differ were.
+            if second.sha256 == first.sha256:
+                return second.sha256
+            staging.drop(file)
+            raise
+
+    def _download_once(
+        self, file: RemoteFile, part: Path, progress: Progress, cancelled: threading.Event
+    ) -> str:
+        with self.metrics.download():
+            return download(
+                self.store, file, part, cancelled=cancelled, progress=progress.add, helpers=self.transfers
+            )
+
+    def _verify(
+        self,
+        stored: list[StoredFile],
+        digests: Mapping[str, str] | None,
+        staging: Staging,
+        files: list[RemoteFile],
+    ) -> None:
+        if digests is None:
+            return
+        for entry, file in zip(stored, files, strict=True):
+            if entry.sha256 != digests[entry.path]:
+                staging.drop(file)
+                self.metrics.integrity_failures.labels(reason="checksums").inc()
+                raise IncompleteError(
+                    f"{entry.path} does not have the digest that {CHECKSUMS_NAME} lists; "
+                    f"upload the file again, or {CHECKSUMS_NAME} last"
+                )
+
+    def _own_card(self, remote: RemoteModel, upload: RemoteVersion, staging: Staging) -> EffectiveCard | None:
+        path = staging.tree / CARD_NAME
+        if not path.exists():
+            return None
+
+        def read_beside(name: str) -> bytes | None:
+            beside = staging.tree / name
+            if beside.is_file():
+                return beside.read_bytes() if beside.stat().st_size <= MAX_LABELS_BYTES else None
+            loose = remote.loose.get(name)
+            if loose is None:
+                return None
+            return self.store.read_small(loose.key, etag=loose.etag, limit=MAX_LABELS_BYTES)
+
+        return read_card(path.read_bytes(), f"{upload.source}/{CARD_NAME}", read_beside)

@@ -1,0 +1,1 @@
+"""One thread that looks, plans and acts, and what wakes it."""

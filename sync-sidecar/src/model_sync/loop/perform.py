@@ -1,0 +1,247 @@
+"""Carries out the actions of plans: the only place where a published folder, the state or config.json change.
+
+Every intention is recorded before it is carried out, and every effect can be repeated, so a kill between any
+two lines leaves something that the next start understands. What `perform` only notes, `settle` records and
+carries out, for all models together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field, replace
+from typing import Any
+
+from edge_common.logs import get_logger
+from edge_common.model_card import Serving
+
+from model_sync.bucket.catalog import RemoteModel
+from model_sync.cards.serving_cards import ServingCards
+from model_sync.clock import Clock
+from model_sync.fetch.fetch_jobs import FetchJobs, Incomplete, Key, Outcome
+from model_sync.fetch.fetch_upload import StagedVersion
+from model_sync.model_server.ovms_config import format_config
+from model_sync.planning.actions import (
+    Action,
+    CancelFetch,
+    CheckSettings,
+    Configure,
+    Confirm,
+    Delete,
+    DropStaging,
+    EndTrial,
+    Fetch,
+    Publish,
+    Reject,
+    Renumber,
+    TrySettings,
+    Withdraw,
+)
+from model_sync.planning.by_model import ByModel
+from model_sync.planning.verdicts import RejectedAt, verdict
+from model_sync.preflight.settings_checks import CheckedSettings, SettingsChecks
+from model_sync.state import RefusedSettings, State, StoredVersion
+from model_sync.transfer.staging import Staging
+from model_sync.volume.recorded_state import RecordedState, Refusal
+from model_sync.volume.shared_volume import Volume
+from model_sync.volume.version_folders import VersionFolders
+
+_log = get_logger()
+
+
+@dataclass
+class Performer:
+    """Changes the volume together with the state. Used by one thread."""
+
+    volume: Volume
+    recorded: InitVar[State]
+    jobs: FetchJobs
+    checks: SettingsChecks
+    cards: ServingCards
+    clock: Clock
+    first_retry: float
+    longest_retry: float
+    staged: ByModel[str, StagedVersion] = field(default_factory=ByModel)
+    approved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Model -> serving settings that passed preflight."""
+    records: RecordedState = field(init=False)
+    folders: VersionFolders = field(init=False)
+    _written_config: bytes | None = None
+
+    def __post_init__(self, recorded: State) -> None:
+        """Go on from the state that the volume has recorded."""
+        self.records = RecordedState(self.volume, recorded)
+        self.folders = VersionFolders(self.volume, self.records)
+
+    @property
+    def state(self) -> State:
+        """What is true as soon as it is settled."""
+        return self.records.current
+
+    def settle(self) -> list[Refusal]:
+        """Record and carry out what was performed since the last time; returns what the volume refused."""
+        return self.records.settle()
+
+    def perform(  # noqa: C901, PLR0912 - one line for each kind of action
+        self, model: str, remote: RemoteModel | None, action: Action
+    ) -> None:
+        """Carry out or note one action for `model`; `settle` completes it.
+
+        Raises OSError when the volume refuses; nothing is lost then.
+        """
+        match action:
+            case Fetch(source):
+                self._fetch(remote, source)
+            case CancelFetch(source):
+                self.jobs.cancel((model, source))
+            case Publish(source, number):
+                self._publish(model, source, number)
+            case Renumber(number, to):
+                self._renumber(model, number, to)
+            case Configure(numbers, settings):
+                self._configure(model, numbers, settings)
+            case CheckSettings(number, settings):
+                self.checks.start(model, self.volume.version_folder(model, number), settings)
+            case TrySettings(settings):
+                self._try_settings(model, settings)
+            case EndTrial(problem):
+                self._end_trial(model, problem)
+            case Confirm(numbers):
+                self._confirm(model, numbers)
+            case Reject(source, rejection):
+                self.records.change(model, self.state.model(model).with_rejection(source, rejection))
+            case Withdraw(number):
+                self._withdraw(model, number)
+            case Delete(number):
+                self._delete(model, number)
+            case DropStaging(source):
+                self._drop_staging(model, source)
+
+    def take_outcome(self, key: Key, outcome: Outcome) -> None:
+        """Record how a fetch ended."""
+        model, source = key
+        if isinstance(outcome, StagedVersion):
+            same = self.state.model(model).stored_with(source, outcome.files)
+            if same is None:
+                self.staged[key] = outcome
+            else:  # uploaded again, byte for byte
+                renewed = replace(same, fingerprint=outcome.upload.fingerprint)
+                self.records.change(model, self.state.model(model).with_stored(renewed))
+                self.folders.delete_staging(model, source)
+            return
+        rejection = verdict(
+            self.state.model(model).rejections.get(source),
+            mark=outcome.upload.upload_mark,
+            reason=outcome.reason,
+            stage=RejectedAt.UPLOAD if isinstance(outcome, Incomplete) else RejectedAt.CHECK,
+            now=self.clock.now(),
+            first_retry=self.first_retry,
+            longest_retry=self.longest_retry,
+        )
+        self.records.change(model, self.state.model(model).with_rejection(source, rejection))
+
+    def take_checked_settings(self, model: str, checked: CheckedSettings) -> None:
+        """Record how a check of serving settings ended."""
+        if checked.problem is None:
+            self.approved[model] = checked.settings
+        else:
+            refused = RefusedSettings(checked.settings, checked.problem)
+            self.records.change(model, replace(self.state.model(model), refused=refused))
+
+    def write_config(self) -> bool:
+        """Make config.json say what the state has configured; True when it changed. Raises OSError."""
+        self.records.record()
+        content = format_config(self.state, self.volume.root)
+        if self._written_config is None:
+            self._written_config = self.volume.load_config()
+        if content == self._written_config:
+            return False
+        self.volume.save_config(content)
+        self._written_config = content
+        return True
+
+    def serving_of(self, model: str) -> Serving:
+        """How the model asks to be served."""
+        staged = [staged.card for staged in self.staged.of(model).values() if staged.card is not None]
+        return self.cards.serving(model, self.state.model(model), staged)
+
+    def _fetch(self, remote: RemoteModel | None, source: str) -> None:
+        if remote is None:
+            return
+        staging = Staging(self.volume.staging_folder(remote.name, source))
+        card = self.cards.effective(remote.name, None)
+        self.staged.pop((remote.name, source), None)
+        self.jobs.start(remote, remote.versions[source], staging, card)
+
+    def _publish(self, model: str, source: str, number: int) -> None:
+        staged = self.staged.pop((model, source))  # after a refusal what lies there is checked anew
+        card = self.cards.effective(model, staged.card)
+        version = StoredVersion(
+            number=number,
+            source=source,
+            fingerprint=staged.upload.fingerprint,
+            files=staged.files,
+            published_at=self.clock.now(),
+        )
+        self.cards.keep(model, number, card.to_json() if card is not None else None)
+        state = self.state.model(model).with_stored(version)
+        verdict = state.rejections.get(source)
+        if verdict is not None and verdict.stage != RejectedAt.SERVER:
+            state = state.with_rejection(source, None)
+        self.folders.enter(model, state, version, Staging(self.volume.staging_folder(model, source)).tree)
+
+    def _confirm(self, model: str, numbers: tuple[int, ...]) -> None:
+        state = self.state.model(model)
+        self.records.change(model, replace(state, confirmed=numbers))
+        running = self.jobs.running(model)
+        for number in numbers:  # until now it was kept, to go back to if the server had not loaded it
+            source = state.stored[number].source
+            if source not in running and (model, source) not in self.staged:
+                self.folders.delete_staging(model, source)
+
+    def _renumber(self, model: str, number: int, to: int) -> None:
+        state = self.state.model(model)
+        version = state.stored[number]
+        card = self.volume.load_card(model, number)
+        copy = Staging(self.volume.staging_folder(model, version.source)).copy
+        self.volume.copy_version(model, number, copy)
+        self.volume.save_card(model, to, card)
+        renumbered = replace(version, number=to, published_at=self.clock.now())
+        self.folders.enter(model, state.with_stored(renumbered), renumbered, copy)
+
+    def _configure(self, model: str, numbers: tuple[int, ...], settings: Mapping[str, object]) -> None:
+        state = self.state.model(model)
+        confirmed = tuple(number for number in state.confirmed if number in numbers)
+        self.records.change(model, replace(state, configured=numbers, settings=settings, confirmed=confirmed))
+        _log.debug("config_entry", model=model, versions=list(numbers))
+
+    def _delete(self, model: str, number: int) -> None:
+        self.cards.forget(model, number)
+        self.folders.leave(model, number, lambda: self.volume.delete(model, number))
+        self.volume.forget_model(model)
+
+    def _drop_staging(self, model: str, source: str) -> None:
+        self.staged.pop((model, source), None)
+        self.volume.delete_staging(model, source)
+        self.volume.forget_model(model)
+
+    def _try_settings(self, model: str, settings: Mapping[str, Any]) -> None:
+        if any(other.before_trial is not None for other in self.state.models.values()):
+            return  # one model at a time; the next plan asks again
+        self.records.change(model, self.state.model(model).with_settings_on_trial(settings))
+        self.approved.pop(model, None)
+        _log.info("settings_tried", model=model, settings=dict(settings))
+
+    def _end_trial(self, model: str, problem: str | None) -> None:
+        self.records.change(model, self.state.model(model).after_trial(problem))
+        if problem is None:
+            _log.info("settings_kept", model=model)
+        else:
+            _log.warning("settings_taken_back", model=model, reason=problem)
+
+    def _withdraw(self, model: str, number: int) -> None:
+        version = self.state.model(model).stored[number]
+        self.cards.forget(model, number)
+        staging = Staging(self.volume.staging_folder(model, version.source))
+        free = not staging.tree.exists() and version.source not in self.jobs.running(model)
+        if free and staging.fingerprint == version.fingerprint:
+            self.folders.leave(model, number, lambda: self.volume.withdraw(model, number, staging.tree))
+        else:  # the staging folder is about another upload by now
+            self.folders.leave(model, number, lambda: self.volume.delete(model, number))

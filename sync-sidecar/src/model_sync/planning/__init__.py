@@ -1,0 +1,1 @@
+"""From what is known of a model to what to do about it. Pure."""

@@ -1,0 +1,117 @@
+"""Where one upload is collected until it is complete: resumable, and never fetched twice.
+
+    <staging>/<model>/<source>/upload.json   which objects the files in tree/ are
+    <staging>/<model>/<source>/tree/...      complete files, as the version will look
+    <staging>/<model>/<source>/parts/...     files on their way, named by object and ETag, and their journals
+    <staging>/<model>/<source>/copy/...      a published version on its way to another number
+
+A file is in `tree` only when it is complete, verified and fsynced. When the upload changes, the files whose
+objects did not change stay.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from edge_common.atomic_files import fsync_folder, replace_file
+
+from model_sync.bucket.catalog import RemoteFile
+from model_sync.transfer.part_journal import SUFFIX as JOURNAL_SUFFIX
+from model_sync.transfer.part_journal import journal_path
+
+_FOLDER_MODE = 0o755
+
+
+class Staging:
+    """The staging folder of one bucket folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is created by `prepare`."""
+        self.folder = folder
+        self.tree = folder / "tree"
+        self.copy = folder / "copy"
+        self._parts = folder / "parts"
+        self._index = folder / "upload.json"
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the upload that was collected here last; None when that is not known."""
+        return self._load_index()[0]
+
+    def prepare(self, files: Sequence[RemoteFile], fingerprint: str) -> list[RemoteFile]:
+        """Make room for the upload that consists of `files`; returns those still to be fetched.
+
+        What belongs to an earlier state of the upload is deleted first, so that a kill in between leaves
+        less, never something wrong.
+        """
+        for folder in (self.folder, self.tree, self._parts):
+            folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        _, known = self._load_index()
+        wanted = {file.path: [file.size, file.etag] for file in files}
+        for path in [path for path in self.tree.rglob("*") if not path.is_dir()]:
+            name = str(path.relative_to(self.tree))
+            if name not in wanted or known.get(name) != wanted[name]:
+                path.unlink()
+        self._remove_empty_folders()
+        needed_parts = {self.part_path(file).name for file in files}
+        for part in self._parts.iterdir():
+            if part.name.removesuffix(JOURNAL_SUFFIX) not in needed_parts:
+                part.unlink()
+        replace_file(self._index, json.dumps({"fingerprint": fingerprint, "files": wanted}).encode())
+        return [file for file in files if not (self.tree / file.path).exists()]
+
+    def part_path(self, file: RemoteFile) -> Path:
+        """Where the bytes of `file` are collected; another object or ETag has another place."""
+        return self._parts / hashlib.sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
+
+    def accept(self, file: RemoteFile) -> None:
+        """Move the complete, fsynced part of `file` into the tree."""
+        target = self.tree / file.path
+        target.parent.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        part = self.part_path(file)
+        part.replace(target)
+        journal_path(part).unlink(missing_ok=True)
+
+    def drop(self, file: RemoteFile) -> None:
+        """Forget what was fetched of `file`."""
+        (self.tree / file.path).unlink(missing_ok=True)
+        part = self.part_path(file)
+        part.unlink(missing_ok=True)
+        journal_path(part).unlink(missing_ok=True)
+
+    def seal(self) -> None:
+        """Make the names of all folders in the tree durable, and everything readable for the server."""
+        for folder, _, names in os.walk(self.tree, topdown=False):
+            for name in names:
+                (Path(folder) / name).chmod(0o644)
+            Path(folder).chmod(_FOLDER_MODE)
+            fsync_folder(Path(folder))
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _load_index(self) -> tuple[str | None, dict[str, list[object]]]:
+        try:
+            index = json.loads(self._index.read_bytes())
+            return str(index["fingerprint"]), dict(index["files"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None, {}
+
+    def _remove_empty_folders(self) -> None:
+        for folder, _, _ in os.walk(self.tree, topdown=False):
+            if Path(folder) != self.tree and not any(Path(folder).iterdir()):
+                Path(folder).rmdir()
+
+
+def staged_bytes(folder: Path) -> int:
+    """Bytes that lie below a staging folder, complete or not; 0 when there is none."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a fetch renames its files meanwhile
+            total += path.lstat().st_size if not path.is_dir() else 0
+    return total

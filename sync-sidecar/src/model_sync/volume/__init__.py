@@ -1,0 +1,1 @@
+"""The shared volume and the record of what is on it."""

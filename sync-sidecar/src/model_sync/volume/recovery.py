@@ -1,0 +1,90 @@
+"""The first thing after a start: what is really on the volume, whatever happened before."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from edge_common.errors import FatalError
+from edge_common.logs import get_logger
+
+from model_sync.bucket.object_names import is_model_name
+from model_sync.model_server.ovms_config import configured_versions
+from model_sync.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion
+from model_sync.transfer.object_transfer import digest_file
+from model_sync.volume.shared_volume import Volume
+
+_log = get_logger()
+
+
+def recover_state(volume: Volume) -> State:
+    """The state that the volume supports: what state.json and the folders agree on.
+
+    A version whose folder is gone is dropped, and with it its place in config.json. One whose files were
+    changed keeps its place only if the server has answered with it; it is fetched again and replaced.
+    When state.json is lost or unreadable, it is rebuilt from config.json and the folders.
+    """
+    volume.empty_trash()
+    volume.forget_empty_models()
+    try:
+        state = volume.load_state()
+    except FatalError as error:
+        _log.warning("state_unreadable", reason=str(error), kept_as=str(volume.set_aside_state()))
+        state = None
+    if state is None:
+        state = _rebuild(volume)
+    supported = State()
+    for name, model in state.models.items():
+        supported = supported.with_model(name, _supported(volume, name, model))
+    return supported
+
+
+def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:
+    stored = {}
+    for number, version in model.stored.items():
+        found = volume.found_files(name, number)
+        if found is None:
+            _log.info(
+                "version_gone_from_volume", model=name, version=number, effect="fetched again if needed"
+            )
+        elif volume.is_intact(name, version):
+            stored[number] = version
+        else:
+            _log.warning("version_damaged", model=name, version=number, effect="fetched again and replaced")
+            stored[number] = _damaged(version, found)
+    listed = {n for n, version in stored.items() if version.fingerprint != DAMAGED or n in model.confirmed}
+    return replace(
+        model,
+        stored=stored,
+        configured=tuple(number for number in model.configured if number in listed),
+        confirmed=tuple(number for number in model.confirmed if number in listed),
+    )
+
+
+def _damaged(version: StoredVersion, found: Mapping[str, int]) -> StoredVersion:
+    """The version as its folder is now; what still has its size is taken to be what it was."""
+    recorded = {(file.path, file.size): file.sha256 for file in version.files}
+    files = (StoredFile(path, size, recorded.get((path, size), "")) for path, size in found.items())
+    return replace(version, fingerprint=DAMAGED, files=tuple(files))
+
+
+def _rebuild(volume: Volume) -> State:
+    """What config.json lists, which serves; and all other versions, if they can only be ours."""
+    configured = configured_versions(volume.load_config() or b"")
+    state = State()
+    for name, number in volume.stored_numbers():
+        listed = number in configured.get(name, ())
+        if not listed and not (volume.is_claimed and is_model_name(name)):
+            continue
+        folder = volume.version_folder(name, number)
+        files = tuple(
+            StoredFile(path, size, digest_file(folder / path))
+            for path, size in (volume.found_files(name, number) or {}).items()
+        )
+        version = StoredVersion(number, str(number), UNKNOWN, files, folder.stat().st_mtime)
+        model = state.model(name).with_stored(version)
+        if listed:
+            numbers = tuple(sorted({*model.configured, number}))
+            model = replace(model, configured=numbers)  # whether they have answered, the server has to say
+        state = state.with_model(name, model)
+        why = "config.json lists it" if listed else "it is checked against the bucket"
+        _log.info("version_adopted", model=name, version=number, reason=f"no record, but {why}")
+    return state

@@ -1,0 +1,84 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from model_sync.bucket.catalog import Catalog, ListedObject, build_catalog
+from model_sync.planning.removals import Absences
+
+_GRACE, _HOLD = 60.0, 600.0
+
+
+def _catalog(*names: str) -> Catalog:
+    return build_catalog(ListedObject(f"{name}/model.onnx", 1, "e", 0.0) for name in names)
+
+
+def _gone(absences: Absences, now: float) -> frozenset[tuple[str, str]]:
+    return absences.gone(now, grace=_GRACE, hold=_HOLD)
+
+
+_KEPT = [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1")]
+
+
+def test_a_removal_needs_two_listings_and_the_grace_time() -> None:
+    left = _catalog("a/2", "b/1", "c/1")
+    once = Absences().after_listing(left, _KEPT, 0.0)
+    assert _gone(once, 1000.0) == frozenset()
+    twice = once.after_listing(left, _KEPT, 30.0)
+    assert _gone(twice, 59.9) == frozenset()
+    assert _gone(twice, 60.0) == {("a", "1")}
+
+
+def test_what_comes_back_is_not_gone_and_starts_anew() -> None:
+    left, whole = _catalog("a/2", "b/1", "c/1"), _catalog("a/1", "a/2", "b/1", "c/1")
+    absences = Absences().after_listing(left, _KEPT, 0.0).after_listing(whole, _KEPT, 30.0)
+    absences = absences.after_listing(left, _KEPT, 60.0).after_listing(left, _KEPT, 61.0)
+    assert _gone(absences, 119.0) == frozenset()
+    assert _gone(absences, 120.0) == {("a", "1")}
+
+
+def test_an_empty_listing_is_doubted_for_the_whole_hold() -> None:
+    absences = Absences()
+    for now in (0.0, 30.0, 60.0, 599.0):
+        absences = absences.after_listing(Catalog(), _KEPT, now)
+        assert _gone(absences, now) == frozenset()
+        assert "lacks 3 of 3 models" in str(absences.doubt(now, _HOLD))
+    assert absences.doubt(600.0, _HOLD) is None
+    assert _gone(absences, 600.0) == set(_KEPT)
+
+
+def test_losing_more_than_half_of_the_models_is_doubted_and_half_is_not() -> None:
+    kept = [("a", "1"), ("b", "1")]
+    assert Absences().after_listing(_catalog("a/1"), kept, 0.0).doubt(1.0, _HOLD) is None
+    assert Absences().after_listing(_catalog("z/1"), kept, 0.0).doubt(1.0, _HOLD) is not None
+
+
+def test_an_empty_bucket_is_no_doubt_while_nothing_is_kept() -> None:
+    assert Absences().after_listing(Catalog(), [], 0.0).doubt(0.0, _HOLD) is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 100), st.sets(st.sampled_from(["a/1", "a/2", "b/1", "c/1"]))), max_size=20
+    )
+)
+def test_nothing_is_gone_that_the_last_listing_had_or_that_was_there_within_the_grace(
+    story: list[tuple[float, set[str]]],
+) -> None:
+    absences, now = Absences(), 0.0
+    seen = dict.fromkeys(_KEPT, 0.0)
+    for passed, names in story:
+        now += passed
+        absences = absences.after_listing(_catalog(*names), _KEPT, now)
+        for model, source in _KEPT:
+            if f"{model}/{source}" in names:
+                seen[model, source] = now
+        for key in _gone(absences, now):
+            assert now - seen[key] >= _GRACE
+
+
+def test_an_outage_between_two_empty_listings_does_not_count_as_time_in_which_they_agree() -> None:
+    seen = Absences().after_listing(Catalog(), [("m", "1")], 0.0)
+    seen = seen.after_failure(500.0, hold=600.0)
+    seen = seen.after_listing(Catalog(), [("m", "1")], 700.0)
+    assert seen.doubt(700.0, 600.0) is not None
+    assert seen.gone(700.0, grace=60.0, hold=600.0) == frozenset()
+    assert seen.gone(1100.0, grace=60.0, hold=600.0) == {("m", "1")}
+    assert seen.after_failure(1200.0, hold=600.0) == seen, "what is believed already stays so"

@@ -24,10 +24,11 @@ class Logged(Protocol):
 
 @pytest.fixture
 def wakeup() -> Iterator[Wakeup]:
-    """Stopped at the end, so that no listener outlives its test."""
+    """Stopped at the end, and waited for: a listener that outlives its test logs into the next one."""
     made = Wakeup()
     yield made
     made.stop()
+    wait_until(lambda: all(thread.name != "events" for thread in threading.enumerate()))
 
 
 def _listen(store: EventStore, wakeup: Wakeup, prefix: str = "") -> None:

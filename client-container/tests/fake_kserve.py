@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -67,7 +67,7 @@ class FakeKServe:
     """`faults` are taken one by one by inference requests.
 
     `retired`; `cut`: no answer; `slow`: none until `release_slow`; `hold`: like it, then cut, twice;
-    (status, text).
+    (status, text). `faults_of` holds the same for one model.
     """
 
     def __init__(self) -> None:
@@ -75,6 +75,9 @@ class FakeKServe:
         self.cards: dict[str, dict[str, Any]] = {}
         """Cards by model name, or by `name?version=N`."""
         self.faults: deque[str | tuple[int, str]] = deque()
+        self.faults_of: dict[str, deque[str | tuple[int, str]]] = {}
+        self.cut_if: Callable[[NDArray[Any]], bool] = lambda _batch: False
+        """Batches that find no answer, ever, as if they ended the server."""
         self.fixed_answers: dict[str, tuple[int, bytes]] = {}
         """Path -> answer, instead of what would be answered."""
         self.requests: list[Request] = []
@@ -143,17 +146,17 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
                 self._answer_json(400, {"error": "Invalid request URL"})
 
         def _infer(self, request: Request, tail: bytes) -> None:
-            fault = fake.faults.popleft() if fake.faults else None
+            faults = fake.faults_of.get(self.path.split("/")[3]) or fake.faults
+            fault = faults.popleft() if faults else None
             if fault == "retired":
                 self._answer_json(404, {"error": RETIRED})
                 return
             if fault in {"slow", "hold"}:
                 fake.release_slow.wait(10)
             if fault == "hold":
-                fake.faults.append("cut")  # the retry finds no answer either
+                faults.append("cut")  # the retry finds no answer either
             if fault in {"cut", "hold"}:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
+                self._cut()
                 return
             if isinstance(fault, tuple):
                 self._answer_json(fault[0], {"error": fault[1]})
@@ -171,7 +174,14 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
             else:
                 batch = np.frombuffer(tail, NUMPY_TYPES[tensor["datatype"]]).reshape(tensor["shape"])
             request.batch = batch
+            if fake.cut_if(batch):
+                self._cut()
+                return
             self._answer_scores(model, model.infer(batch))
+
+        def _cut(self) -> None:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
 
         def _answer_scores(self, model: FakeModel, scores: NDArray[np.float32]) -> None:
             output = {

@@ -14,6 +14,7 @@ class PictureServer:
         self.away = False
         self.cut = threading.Event()
         self.streams = 0
+        self.frames = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -57,5 +58,6 @@ def _handler_for(camera: PictureServer) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(head.encode() + camera.picture + b"\r\n")
                 except OSError:
                     return
+                camera.frames += 1
 
     return Handler

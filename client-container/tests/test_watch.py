@@ -1,4 +1,5 @@
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -145,12 +146,62 @@ def test_a_model_that_answered_before_the_outage_is_not_asked_twice(
     server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification]
 ) -> None:
     server.models = {"a": FakeModel(), "b": FakeModel()}
-    server.faults.extend(["works", "cut", "cut"])
+    server.faults_of["b"] = deque(["cut", "cut"])
     put(tmp_path, "p.jpg", jpeg("red"))
     with Running(make_watch(server)):
         wait_until(lambda: len(shown) == 2)
     assert [result.model for result in shown] == ["a", "b"]
-    assert [request.path.split("/")[3] for request in server.sent("/infer")] == ["a", "b", "b", "b"]
+    assert sorted(request.path.split("/")[3] for request in server.sent("/infer")) == ["a", "b", "b", "b"]
+
+
+def test_several_pictures_are_on_their_way_at_once_and_told_in_the_order_of_arrival(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification]
+) -> None:
+    server.models["m"] = FakeModel()
+    server.faults.extend(["slow"] * 4)
+    for number in range(12):
+        put(tmp_path, f"{number:02}.jpg", jpeg("red"))
+    with Running(make_watch(server)):
+        wait_until(lambda: len(server.sent("/infer")) == 4)
+        assert shown == []
+        server.release_slow.set()
+        wait_until(lambda: len(shown) == 12)
+    assert [result.picture for result in shown] == [f"{number:02}.jpg" for number in range(12)]
+
+
+def test_no_more_than_eight_pictures_are_taken_while_the_server_is_slow(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def count(source: FolderSource, name: str, expected: Any, read: Any = FolderSource._read) -> Any:
+        taken.append(name)
+        return read(source, name, expected)
+
+    monkeypatch.setattr(FolderSource, "_read", count)
+    server.models["m"] = FakeModel()
+    server.faults.extend(["slow"] * 4)
+    for number in range(30):
+        put(tmp_path, f"{number:02}.jpg", jpeg("red"))
+    with Running(make_watch(server)):
+        wait_until(lambda: len(server.sent("/infer")) == 4)
+        asked = len(server.sent("/v1/config"))
+        wait_until(lambda: len(server.sent("/v1/config")) > asked + 3)
+        assert len(taken) == 8
+        server.release_slow.set()
+
+
+def test_a_picture_that_ends_the_server_takes_no_other_along(
+    server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification], logged: Logged
+) -> None:
+    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3))
+    server.cut_if = lambda batch: bool((batch[..., 1] > 200).all(axis=(1, 2)).any())
+    for number, colour in enumerate(["red", "red", "green", "blue", "red", "red"]):
+        put(tmp_path, f"{number}.jpg", jpeg(colour))
+    with Running(make_watch(server)):
+        wait_until(lambda: len(shown) == 5 and logged.of("inference_failed"))
+    assert sorted(result.picture for result in shown) == ["0.jpg", "1.jpg", "3.jpg", "4.jpg", "5.jpg"]
+    assert [line["image"] for line in logged.of("inference_failed")] == ["2.jpg"]
 
 
 def test_a_picture_the_server_never_answers_for_is_given_up_and_the_next_one_taken(
@@ -206,7 +257,7 @@ def test_a_picture_that_is_replaced_during_an_outage_is_seen_by_every_model(
 ) -> None:
     server.models = {"a": FakeModel(), "b": FakeModel()}
     server.cards = {"a": CARD, "b": CARD}
-    server.faults.extend(["works", "hold"])
+    server.faults_of["b"] = deque(["hold"])
     put(tmp_path, "p.jpg", jpeg("red"))
     with Running(make_watch(server)):
         wait_until(lambda: len(shown) == 1)
@@ -257,7 +308,7 @@ def test_a_model_that_refuses_a_picture_harms_no_other(
     server: FakeKServe, make_watch: MakeWatch, tmp_path: Path, shown: list[Classification], logged: Logged
 ) -> None:
     server.models = {"a": FakeModel(), "b": FakeModel()}
-    server.faults.append((400, "Invalid input shape"))
+    server.faults_of["a"] = deque([(400, "Invalid input shape")])
     put(tmp_path, "p.jpg", jpeg("red"))
     with Running(make_watch(server)):
         wait_until(lambda: len(shown) == 1)

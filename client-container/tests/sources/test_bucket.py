@@ -35,15 +35,19 @@ def put(store: Minio, key: str, content: bytes) -> None:
 
 @pytest.fixture
 def source(store: Minio) -> BucketSource:
-    return BucketSource(store, S3Address.parse("s3://pictures/gate"), max_bytes=100_000)
+    return BucketSource(store, S3Address.parse("s3://pictures/gate"), max_bytes=100_000, pause=0.1)
 
 
-def test_pictures_under_the_prefix_are_offered_until_acknowledged(store: Minio, source: BucketSource) -> None:
+def test_pictures_under_the_prefix_are_offered_once_unless_they_are_given_back(
+    store: Minio, source: BucketSource
+) -> None:
     put(store, "gate/a.jpg", jpeg("red"))
     put(store, "gate/notes.txt", b"x")
     put(store, "elsewhere/b.jpg", jpeg("red"))
     [frame] = source.poll(8)
     assert (frame.name, frame.content) == ("gate/a.jpg", jpeg("red"))
+    assert source.poll(8) == []
+    source.give_back(frame)
     assert source.poll(8) == [frame]
     source.acknowledge(frame)
     assert source.poll(8) == []
@@ -53,10 +57,10 @@ def test_pictures_under_the_prefix_are_offered_until_acknowledged(store: Minio, 
 
 def test_a_store_or_bucket_that_is_away_is_waited_for(store: Minio) -> None:
     with pytest.raises(RetryableError, match="s3://none/ cannot be read"):
-        BucketSource(store, S3Address.parse("s3://none"), max_bytes=1).poll(1)
+        BucketSource(store, S3Address.parse("s3://none"), max_bytes=1, pause=0.1).poll(1)
     nobody = s3_client("http://127.0.0.1:9", KEY, KEY)
     with pytest.raises(RetryableError):
-        BucketSource(nobody, S3Address.parse("s3://pictures"), max_bytes=1).poll(1)
+        BucketSource(nobody, S3Address.parse("s3://pictures"), max_bytes=1, pause=0.1).poll(1)
 
 
 def test_an_address_without_a_bucket_is_refused() -> None:

@@ -85,12 +85,29 @@ def test_a_file_that_grows_from_poll_to_poll_is_never_offered(source: TickingSou
     assert [frame.content for frame in source.poll(10)] == [whole]
 
 
-def test_a_frame_is_offered_until_it_is_acknowledged(source: TickingSource, tmp_path: Path) -> None:
+def test_a_frame_is_offered_once_unless_it_is_given_back(source: TickingSource, tmp_path: Path) -> None:
     put(tmp_path / "a.jpg", b"x", at=1)
     source.poll(0)
     [frame] = source.poll(10)
-    assert names(source) == ["a.jpg"]
+    assert names(source) == []
+    source.give_back(frame)
+    assert source.poll(10) == [frame]
     source.acknowledge(frame)
+    assert names(source) == []
+
+
+def test_a_file_that_changes_while_it_is_in_hand_is_offered_beside_what_it_was(
+    source: TickingSource, tmp_path: Path
+) -> None:
+    put(tmp_path / "a.jpg", b"x", at=1)
+    source.poll(0)
+    [before] = source.poll(10)
+    put(tmp_path / "a.jpg", b"y", at=2)
+    source.poll(0)
+    [after] = source.poll(10)
+    assert (before.content, after.content) == (b"x", b"y")
+    source.acknowledge(before)
+    source.acknowledge(after)
     assert names(source) == []
 
 
@@ -158,8 +175,9 @@ def test_a_file_that_may_not_be_read_is_told_once_and_hides_no_other(
 
     monkeypatch.setattr(Path, "open", refuse)
     source.poll(0)
-    assert names(source, 1) == ["open.jpg"]
-    assert names(source, 1) == ["open.jpg"]
+    [frame] = source.poll(1)
+    source.give_back(frame)
+    assert names(source, 1) == [frame.name] == ["open.jpg"]
     [line] = logged.of("picture_rejected")
     assert line["error"] == "locked.jpg cannot be read: Permission denied"
 

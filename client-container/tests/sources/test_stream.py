@@ -39,14 +39,17 @@ def colour_of(frame: Frame) -> str:
     return ("red", "green", "blue")[int(pixels.reshape(-1, 3).mean(axis=0).argmax())]
 
 
-def test_the_newest_frame_of_a_stream_is_offered_until_it_is_acknowledged(
+def test_two_frames_of_a_stream_are_in_hand_at_most_and_the_next_one_is_the_newest(
     camera: PictureServer,
 ) -> None:
     source = StreamSource(f"{camera.url}/stream", sampling=Sampling(0.0), name="gate")
-    first = frame_of(source)
+    first, second = frame_of(source), frame_of(source)
     assert (colour_of(first), first.name.startswith("gate 20")) == ("red", True)
-    assert source.poll(1) == [first]
+    streamed = camera.frames
+    wait_until(lambda: camera.frames > streamed + 2)
+    assert source.poll(8) == []
     source.acknowledge(first)
+    source.give_back(second)
     camera.picture = jpeg("blue", size=(64, 64))
 
     def turns_blue() -> bool:

@@ -19,13 +19,14 @@ def source_of(*addresses: str) -> UrlSource:
     return UrlSource(addresses, sampling=Sampling(0.0), max_bytes=100_000)
 
 
-def test_every_address_is_fetched_and_offered_until_acknowledged(camera: PictureServer) -> None:
+def test_every_address_is_fetched_and_offered_once_unless_it_is_given_back(camera: PictureServer) -> None:
     source = source_of(f"{camera.url}/still", f"{camera.url}/other")
     frames = source.poll(8)
     assert [frame.name for frame in frames] == [f"{camera.url}/still", f"{camera.url}/other"]
-    assert source.poll(8) == frames
-    for frame in frames:
-        source.acknowledge(frame)
+    assert source.poll(8) == []
+    source.acknowledge(frames[0])
+    source.give_back(frames[1])
+    assert source.poll(8) == [frames[1]]
 
 
 def test_a_picture_is_offered_again_only_when_it_changed(camera: PictureServer) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from edge_common.errors import RejectedError
 from edge_common.pictures.decode import Picture
-from edge_common.stopping import stop_on_signals
+from edge_common.stopping import leave_now, stop_on_signals
 
 from car_client.cli.options import (
     AsJson,
@@ -97,9 +97,11 @@ def watch(
             show=show,
         )
         stop = running.enter_context(stop_on_signals())
-        if not once:
+        if once:
+            watching.run_once(stop)
+        else:
             watching.run(stop)
-            return
-        watching.run_once(stop)
+    if not once:
+        leave_now()
     if watching.rejected:
         raise RejectedError(f"{watching.rejected} of the pictures could not be classified; see the log")

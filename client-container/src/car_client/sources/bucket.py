@@ -25,36 +25,53 @@ class BucketSource:
     An object appears complete or not at all, so nothing has to settle.
     """
 
-    def __init__(self, store: Minio, address: S3Address, *, max_bytes: int) -> None:
+    def __init__(self, store: Minio, address: S3Address, *, max_bytes: int, pause: float) -> None:
         """Read at most `max_bytes` and one more of an object. Asks nothing yet."""
         self._store = store
         self._address = address
         self._max_bytes = max_bytes
+        self._pause = pause
         self._done: dict[str, str] = {}
+        self._in_hand: set[tuple[str, str]] = set()
 
     def __str__(self) -> str:
         """The address."""
         return str(self._address)
+
+    @property
+    def pause(self) -> float:
+        """As it was made with."""
+        return self._pause
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Objects that are new, oldest first. Raises RetryableError when the store does not answer."""
         try:
             listed = {object_.object_name or "": object_ for object_ in self._list()}
             self._done = {key: etag for key, etag in self._done.items() if key in listed}
-            fresh = [key for key, object_ in listed.items() if self._done.get(key) != object_.etag]
+            fresh = [key for key, object_ in listed.items() if self._is_new(key, object_.etag or "")]
             fresh.sort(key=lambda key: (str(listed[key].last_modified), key))
-            return [self._read(listed[key]) for key in fresh[:at_most]]
+            frames = [self._read(listed[key]) for key in fresh[:at_most]]
         except (MinioException, HTTPError, OSError) as error:
             raise RetryableError(
                 f"{self._address} cannot be read: {error}; check the store, the bucket and the keys"
             ) from error
+        self._in_hand.update((frame.name, frame.revision) for frame in frames)
+        return frames
 
     def acknowledge(self, frame: Frame) -> None:
         """Remember the object by its content's tag."""
+        self._in_hand.remove((frame.name, frame.revision))
         self._done[frame.name] = frame.revision
+
+    def give_back(self, frame: Frame) -> None:
+        """Read the object again at the next poll, if it is still there."""
+        self._in_hand.remove((frame.name, frame.revision))
 
     def close(self) -> None:
         """Nothing is held between two polls."""
+
+    def _is_new(self, key: str, tag: str) -> bool:
+        return self._done.get(key) != tag and (key, tag) not in self._in_hand
 
     def _list(self) -> Sequence[Object]:
         objects = self._store.list_objects(self._address.bucket, self._address.prefix, recursive=True)

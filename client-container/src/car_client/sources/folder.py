@@ -49,22 +49,29 @@ class FolderSource:
         self._monotonic = monotonic
         self._unchanged_since: dict[str, tuple[_Signature, float]] = {}
         self._done: dict[str, _Signature] = {}
-        self._offered: dict[str, _Signature] = {}
+        self._in_hand: dict[Frame, _Signature] = {}
 
     def __str__(self) -> str:
         """The folder's path."""
         return str(self._folder)
 
+    @property
+    def pause(self) -> float:
+        """As long as a file takes to count as complete."""
+        return self._settle
+
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""
         found = self._scan()
+        in_hand = {(frame.name, signature) for frame, signature in self._in_hand.items()}
         complete = [
             name
             for name, signature in found.items()
-            if self._is_settled(name, signature) and self._done.get(name) != signature
+            if self._is_settled(name, signature)
+            and self._done.get(name) != signature
+            and (name, signature) not in in_hand
         ]
         self._unchanged_since = {name: self._unchanged_since[name] for name in found}
-        self._offered = {name: signature for name, signature in self._offered.items() if name in found}
         self._done = {name: signature for name, signature in self._done.items() if name in found}
         complete.sort(key=lambda name: (found[name].modified_ns, name))
         frames = (self._read(name, found[name]) for name in complete)
@@ -72,9 +79,11 @@ class FolderSource:
 
     def acknowledge(self, frame: Frame) -> None:
         """Remember the file as it was when it was read."""
-        signature = self._offered.pop(frame.name, None)
-        if signature is not None:
-            self._done[frame.name] = signature
+        self._done[frame.name] = self._in_hand.pop(frame)
+
+    def give_back(self, frame: Frame) -> None:
+        """Read the file again at the next poll, if it is still there."""
+        del self._in_hand[frame]
 
     def close(self) -> None:
         """Nothing is held between two polls."""
@@ -117,8 +126,9 @@ class FolderSource:
             return None
         if not unchanged:
             return None
-        self._offered[name] = expected
-        return Frame(name, content, revision=str(expected))
+        frame = Frame(name, content, revision=str(expected))
+        self._in_hand[frame] = expected
+        return frame
 
 
 def _signature_of(entry: os.DirEntry[str]) -> _Signature | None:

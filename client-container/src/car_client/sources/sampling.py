@@ -13,6 +13,11 @@ class Sampling:
         self._monotonic = monotonic
         self._next = float("-inf")
 
+    @property
+    def seconds_left(self) -> float:
+        """Until it is time; 0 when it is."""
+        return max(0.0, self._next - self._monotonic())
+
     def is_due(self) -> bool:
         """Whether it is time; then it is not again before `every` seconds have passed."""
         now = self._monotonic()

@@ -18,13 +18,23 @@ class Frame:
 
 
 class Source(Protocol):
-    """Something pictures arrive in. A frame is offered again until it is acknowledged."""
+    """Something pictures arrive in.
+
+    A frame that was offered is in hand until it is acknowledged or given back; it is not offered meanwhile.
+    """
+
+    @property
+    def pause(self) -> float:
+        """Seconds after which it is worth while to poll again when a poll found nothing."""
 
     def poll(self, at_most: int) -> Sequence[Frame]:
-        """Complete frames that are not acknowledged yet, oldest first. Raises RetryableError when cut off."""
+        """Complete new frames, oldest first. Raises RetryableError when cut off."""
 
     def acknowledge(self, frame: Frame) -> None:
         """Do not offer this frame again."""
+
+    def give_back(self, frame: Frame) -> None:
+        """Offer this frame again, or what has taken its place since then."""
 
     def close(self) -> None:
         """Let go of connections and devices; nothing is polled afterwards."""

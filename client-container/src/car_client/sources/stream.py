@@ -15,6 +15,9 @@ _WAIT_MS: Final = 5000
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 _JPEG_QUALITY: Final = 95
+_MOST_IN_HAND: Final = 2
+"""One is decoded while the models look at the other; more would only be older when their turn comes."""
+_LEAST_PAUSE: Final = 0.02
 
 
 class StreamSource:
@@ -31,7 +34,7 @@ class StreamSource:
         self._lock = threading.Lock()
         self._newest: Any = None
         self._trouble: str | None = "it was not opened yet"
-        self._waiting: Frame | None = None
+        self._in_hand: set[Frame] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read_until_stopped, name="stream", daemon=True)
         self._thread.start()
@@ -40,10 +43,15 @@ class StreamSource:
         """The name given, without credentials."""
         return self._name
 
+    @property
+    def pause(self) -> float:
+        """Until the next picture is due."""
+        return max(self._sampling.seconds_left, _LEAST_PAUSE)
+
     def poll(self, at_most: int) -> Sequence[Frame]:
-        """The frame that waits, or the newest if one is due. Raises RetryableError while there is none."""
-        if self._waiting is not None:
-            return [self._waiting][:at_most]
+        """The newest frame, if one is due and room is for it. Raises RetryableError when cut off."""
+        if len(self._in_hand) >= _MOST_IN_HAND:
+            return []
         with self._lock:
             frame, trouble = self._newest, self._trouble
         if frame is None and trouble is not None:
@@ -54,13 +62,17 @@ class StreamSource:
             self._newest = None
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
         _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        self._waiting = Frame(f"{self._name} {moment}", encoded.tobytes(), revision=moment)
-        return [self._waiting]
+        taken = Frame(f"{self._name} {moment}", encoded.tobytes(), revision=moment)
+        self._in_hand.add(taken)
+        return [taken]
 
     def acknowledge(self, frame: Frame) -> None:
         """Go on to the next frame."""
-        if frame == self._waiting:
-            self._waiting = None
+        self._in_hand.remove(frame)
+
+    def give_back(self, frame: Frame) -> None:
+        """The newest frame then is worth more than this one."""
+        self._in_hand.remove(frame)
 
     def close(self) -> None:
         """Stop reading; the device is let go as soon as the frame in progress ends."""

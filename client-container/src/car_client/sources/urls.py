@@ -17,6 +17,7 @@ _log = get_logger()
 _TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=5.0)
 _OK: Final = 200
 _MOST_ADDRESSES: Final = 1000
+_LEAST_PAUSE: Final = 0.02
 
 
 def read_addresses(file: Path) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ class UrlSource:
         self._max_bytes = max_bytes
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
         self._queue: list[str] = []
-        self._waiting: dict[str, Frame] = {}
+        self._in_hand: set[Frame] = set()
         self._seen: dict[str, str] = {}
         self._silent: set[str] = set()
 
@@ -51,26 +52,40 @@ class UrlSource:
         """How many addresses there are."""
         return f"{len(self._addresses)} addresses"
 
+    @property
+    def pause(self) -> float:
+        """Until the next round is due."""
+        return max(self._sampling.seconds_left, _LEAST_PAUSE)
+
     def poll(self, at_most: int) -> Sequence[Frame]:
-        """Pictures that wait or are new. Raises RetryableError when no address answers any more."""
-        if not self._queue and not self._waiting and self._sampling.is_due():
+        """Pictures that are new. Raises RetryableError when no address answers any more."""
+        if not self._queue and not self._in_hand and self._sampling.is_due():
             self._queue = list(self._addresses)
-        while self._queue and len(self._waiting) < at_most:
-            self._fetch(self._queue.pop(0))
+        frames: list[Frame] = []
+        while self._queue and len(frames) < at_most:
+            frame = self._fetch(self._queue.pop(0))
+            if frame is not None:
+                frames.append(frame)
         if len(self._silent) == len(self._addresses):
             raise RetryableError(f"none of the {self} answers; they are asked again")
-        return list(self._waiting.values())[:at_most]
+        self._in_hand.update(frames)
+        return frames
 
     def acknowledge(self, frame: Frame) -> None:
         """Remember what the address had."""
-        self._waiting.pop(frame.name, None)
+        self._in_hand.remove(frame)
         self._seen[frame.name] = frame.revision
+
+    def give_back(self, frame: Frame) -> None:
+        """The address is asked again in the next round."""
+        self._in_hand.remove(frame)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
 
-    def _fetch(self, address: str) -> None:
+    def _fetch(self, address: str) -> Frame | None:
+        """What the address has; None when it has nothing new, or nothing at all."""
         name = _without_credentials(address)
         try:
             answer = self._pool.request("GET", address, preload_content=False)
@@ -83,11 +98,10 @@ class UrlSource:
             if address not in self._silent:
                 _log.warning("address_lost", address=name, error=problem)
             self._silent.add(address)
-            return
+            return None
         self._silent.discard(address)
         revision = hashlib.blake2b(content, digest_size=16).hexdigest()
-        if self._seen.get(name) != revision:
-            self._waiting[name] = Frame(name, content, revision)
+        return Frame(name, content, revision) if self._seen.get(name) != revision else None
 
 
 def _without_credentials(address: str) -> str:

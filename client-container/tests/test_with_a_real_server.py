@@ -21,6 +21,7 @@ from fake_kserve import FakeKServe, FakeModel
 from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain
 from real_model_server import PROGRAMS, ModelServer, free_port
+from slow_uplink import SlowUplink
 
 
 @pytest.fixture
@@ -45,7 +46,8 @@ def real(models: Path) -> Iterator[ModelServer]:
 def session(real: ModelServer, server: FakeKServe) -> Session:
     """The fake server stands in for the sidecar: it answers cards."""
     server.cards["floats?version=1"] = server.cards["floats?version=2"] = FLOAT_CARD
-    return Session(load_settings(server_url=real.url, sidecar_url=server.url))
+    settings = load_settings(server_url=real.url, sidecar_url=server.url, transport=Transport.JPEG)
+    return Session(settings)
 
 
 @pytest.fixture
@@ -93,6 +95,19 @@ def test_a_jpeg_means_the_same_as_its_pixels(real: ModelServer, pictures: list[P
         assert results[0].transport is transport
     for sent_as_file, sent_as_pixels in zip(*answers.values(), strict=True):
         assert sent_as_file == pytest.approx(sent_as_pixels, abs=0.01)
+
+
+def test_auto_sends_files_where_the_way_to_the_server_is_slow(real: ModelServer) -> None:
+    put_version(real.repository, "wide", 1, whole_number_model(size=200))
+    real.serve(wide=[1])
+    with SlowUplink(real.port, bytes_per_second=2_000_000) as uplink:
+        session = Session(load_settings(server_url=uplink.url, sidecar_url="none"))
+        model = session.discovery.describe("wide")
+        picture = decode_picture("red.jpg", jpeg("red", size=(40, 60)), session.limits)
+        results = [next(session.classifier.classify(model, [picture])) for _ in range(20)]
+    assert {result.verdict.predictions[0].index for result in results} == {2}, "BGR: the last one is red"
+    ways = [result.transport for result in results]
+    assert ways == [Transport.TENSOR, Transport.JPEG] * 5 + [Transport.JPEG] * 10
 
 
 def test_grpc_gives_the_same_answers_as_http(models: Path, server: FakeKServe, pictures: list[Path]) -> None:

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     transport: Transport = Field(
         Transport.AUTO,
         description="`tensor`: pixels prepared here. `jpeg`: the file itself, where the server makes "
-        "the same of it, else the tensor. `auto`: of these the one with fewer bytes.",
+        "the same of it, else the tensor. `auto`: the tensor, unless the file is smaller and proves faster.",
     )
     timeout: Annotated[Duration, Field(gt=0, le=300)] = Field(
         10.0, description="Time limit of one request, its one retry included."

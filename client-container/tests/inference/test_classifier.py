@@ -119,14 +119,14 @@ def test_a_server_that_decodes_no_files_is_sent_pixels_after_one_refusal_a_versi
     server: FakeKServe, connection: Connection, discovery: Discovery, model: FakeModel
 ) -> None:
     model.shape = (1, 64, 64, 3)
-    server.faults.append((400, "Invalid input precision"))
+    server.faults.extend(["works", (400, "Invalid input precision")])
     client = Client(connection, discovery, Transport.AUTO)
     sent = picture("red", "JPEG")
-    for _ in range(2):
+    for _ in range(4):
         [result] = client.classify([sent])
         assert (result.verdict.top1, result.transport) == ("red", Transport.TENSOR)
     kinds = [request.document["inputs"][0]["datatype"] for request in server.sent("/infer")]
-    assert kinds == ["BYTES", "UINT8", "UINT8"]
+    assert kinds == ["UINT8", "BYTES", "UINT8", "UINT8", "UINT8"]
 
 
 @pytest.mark.parametrize("fault", ["retired", "cut"])

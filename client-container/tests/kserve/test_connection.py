@@ -25,7 +25,7 @@ def model(server: FakeKServe) -> FakeModel:
 
 def infer(connection: Connection) -> Answer:
     return connection.request(
-        "POST", INFER, body=b"{}", again_if=lambda a: a.status == 404 and "retired" in a.error_text
+        "POST", INFER, body=(b"{}",), again_if=lambda a: a.status == 404 and "retired" in a.error_text
     )
 
 

@@ -18,13 +18,15 @@ def test_a_request_is_a_json_header_followed_by_the_elements() -> None:
     tensor = RequestTensor.of_array("image", "FP32", np.array([[1.5, -2.0]]))
     request = encode_request(tensor, "probabilities")
     split = int(request.headers[HEADER_LENGTH])
-    assert json.loads(request.body[:split]) == {
+    header, elements = request.body
+    assert len(header) == split
+    assert json.loads(bytes(header)) == {
         "inputs": [
             {"name": "image", "datatype": "FP32", "shape": [1, 2], "parameters": {"binary_data_size": 8}}
         ],
         "outputs": [{"name": "probabilities", "parameters": {"binary_data": True}}],
     }
-    assert request.body[split:] == struct.pack("<2f", 1.5, -2.0)
+    assert elements == struct.pack("<2f", 1.5, -2.0)
 
 
 def test_each_encoded_picture_is_preceded_by_its_length_in_four_bytes() -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from edge_common.pictures.decode import Picture
@@ -17,6 +17,7 @@ from car_client.errors import (
 )
 from car_client.inference.postprocess import Verdict, read_scores
 from car_client.inference.transport import choose_transport
+from car_client.inference.transport_trial import TransportTrial
 from car_client.kserve.inference_codec import InferenceAnswer, RequestTensor
 from car_client.kserve.inference_server import InferenceServer
 from car_client.metrics import ClientMetrics
@@ -73,7 +74,7 @@ class Classifier:
         self._discovery = discovery
         self._transport = transport
         self._batch_size = batch_size
-        self._refuses_files: set[tuple[str, int]] = set()
+        self._habits: dict[str, _Habits] = {}
 
     def batch_size(self, model: ServedModel) -> int:
         """The most pictures that go in one request to `model`."""
@@ -109,9 +110,11 @@ class Classifier:
 
     def _ask_unless_changed(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked | None":
         """None when the request was refused because the version it was prepared for is not the one served."""
-        transport = self._choose_transport(model, pictures)
+        habits = self._habits_of(model)
+        wanted = Transport.TENSOR if habits.refuses_files else self._transport
+        transport = choose_transport(wanted, model, pictures, habits.trial)
         try:
-            return self._ask(model, pictures, transport)
+            asked = self._ask(model, pictures, transport)
         except RequestRefusedError as error:
             if (
                 transport is Transport.JPEG
@@ -119,15 +122,20 @@ class Classifier:
                 and error.status != _NOT_FOUND
             ):
                 # Whether a server decodes files for this model cannot be asked, only tried: once a version.
-                self._refuses_files.add((model.name, model.version))
+                habits.refuses_files = True
                 return self._ask_unless_changed(model, pictures)
             if self._discovery.describe(model.name).version == model.version:
                 raise
             return None
+        habits.trial.note(transport, (asked.preprocess_seconds + asked.request_seconds) / len(pictures))
+        return asked
 
-    def _choose_transport(self, model: ServedModel, pictures: Sequence[Picture]) -> Transport:
-        refused = (model.name, model.version) in self._refuses_files
-        return choose_transport(Transport.TENSOR if refused else self._transport, model, pictures)
+    def _habits_of(self, model: ServedModel) -> "_Habits":
+        """What was found out about its version; what was about the version before is forgotten."""
+        habits = self._habits.get(model.name)
+        if habits is None or habits.version != model.version:
+            habits = self._habits[model.name] = _Habits(model.version)
+        return habits
 
     def _ask(self, model: ServedModel, pictures: Sequence[Picture], transport: Transport) -> "_Asked":
         start = time.perf_counter()
@@ -160,6 +168,15 @@ class Classifier:
         finally:
             self._metrics.in_flight.dec()
             self._metrics.count_request(model, self._server.protocol, result, time.perf_counter() - start)
+
+
+@dataclass(slots=True)
+class _Habits:
+    """How the server deals with files for one version of a model."""
+
+    version: int
+    refuses_files: bool = False
+    trial: TransportTrial = field(default_factory=TransportTrial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +217,13 @@ def _same_request(one: ServedModel, other: ServedModel) -> bool:
 
 def prepared_tensor(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
     """What the model takes for `pictures`: at most as many as its batch, which is filled up when fixed."""
-    elements = [preprocess(picture.pixels, model.preprocessing) for picture in pictures]
+    steps = model.preprocessing
+    batch = np.empty((model.batch or len(pictures), *steps.shape), steps.dtype)
+    for place, picture in enumerate(pictures):
+        preprocess(picture.pixels, steps, into=batch[place])
     # A fixed batch must be full; the answers to the repetitions are not read.
-    elements += [elements[-1]] * ((model.batch or len(elements)) - len(elements))
-    return RequestTensor.of_array(model.input.name, model.input.datatype, np.stack(elements))
+    batch[len(pictures) :] = batch[len(pictures) - 1]
+    return RequestTensor.of_array(model.input.name, model.input.datatype, batch)
 
 
 def _as_jpeg(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:

@@ -7,7 +7,7 @@ gevent, must not be shared between threads, and has no bound on the size of an a
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import urllib3
@@ -101,12 +101,13 @@ class Connection:
         method: str,
         path: str,
         *,
-        body: bytes | None = None,
+        body: Sequence[bytes | memoryview] = (),
         headers: Mapping[str, str] | None = None,
         again_if: Callable[[Answer], bool] = _never,
     ) -> Answer:
         """Send a request that may safely arrive twice; at most two are sent, within one time limit.
 
+        The parts of `body` are sent one after the other as they are, so that a tensor is not copied.
         The second is sent when the connection was lost, or when `again_if` says so of the first answer.
         Raises ServerUnreachableError when there is no answer and ServerFailedError when it is too large.
         """
@@ -127,15 +128,21 @@ class Connection:
         self._pool.clear()
 
     def _send(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None, deadline: float
+        self,
+        method: str,
+        path: str,
+        body: Sequence[bytes | memoryview],
+        headers: Mapping[str, str] | None,
+        deadline: float,
     ) -> Answer:
+        length = {"Content-Length": str(sum(map(len, body)))} if body else {}
         remaining = max(deadline - self._monotonic(), 0.001)
         try:
             response = self._pool.request(
                 method,
                 self.base_url + path,
-                body=body,
-                headers={**self._pool.headers, **(headers or {})},
+                body=body or None,  # type: ignore[arg-type]  # urllib3's stub knows no buffers, its code does
+                headers={**self._pool.headers, **(headers or {}), **length},
                 timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, remaining), read=remaining),
                 preload_content=False,
                 redirect=False,

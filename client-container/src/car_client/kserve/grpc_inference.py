@@ -104,7 +104,7 @@ def _request(model: str, tensor: RequestTensor, output: str) -> Any:
     request = service_pb2.ModelInferRequest(model_name=model)
     request.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
     request.outputs.add(name=output)
-    request.raw_input_contents.append(tensor.data)
+    request.raw_input_contents.append(bytes(tensor.data))
     return request
 
 

@@ -24,18 +24,18 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 @dataclass(frozen=True, slots=True)
 class RequestTensor:
-    """One input as it goes onto the wire."""
+    """One input as it goes onto the wire; `data` may be the memory of the array itself."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    data: bytes
+    data: bytes | memoryview
 
     @classmethod
     def of_array(cls, name: str, datatype: str, array: NDArray[Any]) -> "RequestTensor":
-        """The elements of `array` as `datatype`, little-endian."""
+        """The elements of `array` as `datatype`, little-endian; not copied when they are so already."""
         wire = np.ascontiguousarray(array, dtype=NUMPY_TYPES[datatype])
-        return cls(name, datatype, tuple(array.shape), wire.tobytes())
+        return cls(name, datatype, tuple(array.shape), wire.reshape(-1).view(np.uint8).data)
 
     @classmethod
     def of_blobs(cls, name: str, blobs: Sequence[bytes]) -> "RequestTensor":
@@ -46,9 +46,9 @@ class RequestTensor:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRequest:
-    """Body and headers of an inference request."""
+    """The parts of the body, and the headers, of an inference request."""
 
-    body: bytes
+    body: Sequence[bytes | memoryview]
     headers: Mapping[str, str]
 
 
@@ -67,7 +67,7 @@ def encode_request(tensor: RequestTensor, output: str) -> EncodedRequest:
     }
     header = json.dumps(document, separators=(",", ":")).encode()
     return EncodedRequest(
-        body=header + tensor.data,
+        body=(header, tensor.data),
         headers={"Content-Type": "application/octet-stream", HEADER_LENGTH: str(len(header))},
     )
 
@@ -79,7 +79,7 @@ def encode_json_request(tensor: RequestTensor, output: str) -> EncodedRequest:
         "inputs": [{"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape, "data": values}],
         "outputs": [{"name": output}],
     }
-    return EncodedRequest(json.dumps(document).encode(), {"Content-Type": "application/json"})
+    return EncodedRequest((json.dumps(document).encode(),), {"Content-Type": "application/json"})
 
 
 class _Parameters(BaseModel):

@@ -113,7 +113,7 @@ class Discovery:
         answer = self._server.request(
             "POST",
             "/v2/repository/index",
-            body=json.dumps({}).encode(),
+            body=(json.dumps({}).encode(),),
             headers={"Content-Type": "application/json"},
         )
         try:

@@ -59,6 +59,17 @@ class Preprocessing:
         return cls(*size, dtype, image.layout, image.color, image.mean, image.scale, resizing)
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one element of the batch."""
+        size = (self.height, self.width)
+        return (3, *size) if self.layout is Layout.NCHW else (*size, 3)
+
+    @property
+    def is_a_picture(self) -> bool:
+        """Whether the tensor is what an image decoder makes: bytes, channels last, values as they are."""
+        return self.keeps_pixel_values and self.layout is Layout.NHWC and self.dtype == np.uint8
+
+    @property
     def keeps_pixel_values(self) -> bool:
         """Whether the tensor holds plain 0...255 values."""
         return self.mean == NO_MEAN and self.scale == NO_SCALE

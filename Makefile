@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 COMPONENTS := common sync-sidecar server-container client-container volume-for-model local-stack
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 READY := $(VENV)/.ready
+NOTEBOOK := .local/notebook
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver models browser screenshots bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver models browser screenshots notebook-env notebook-test bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -27,8 +28,8 @@ $(READY): pyproject.toml constraints.txt $(COMPONENTS:%=%/pyproject.toml)
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(COMPONENTS:%=%/src)
-	@set -e; for tests in $(COMPONENTS:%=%/tests) tests benchmarks; do echo "mypy $$tests"; $(BIN)/mypy $$tests; done
+	$(BIN)/mypy $(COMPONENTS:%=%/src) jupyter-notebook/src
+	@set -e; for tests in $(COMPONENTS:%=%/tests) jupyter-notebook/tests tests benchmarks; do echo "mypy $$tests"; $(BIN)/mypy $$tests; done
 	$(BIN)/lint-imports
 
 format: setup ## Format the code
@@ -59,6 +60,19 @@ mlserver: .local/mlserver/bin/mlserver ## Install MLServer into an environment o
 .local/mlserver/bin/mlserver:
 	$(PYTHON) -m venv .local/mlserver
 	.local/mlserver/bin/python -m pip install --quiet 'mlserver==1.7.1'
+
+notebook-env: $(NOTEBOOK)/.ready ## Make the notebook's environment: MLflow and Jupyter on top of .venv
+
+# Over .venv rather than beside it: a second copy of OpenVINO and the rest would take a gigabyte and a minute
+$(NOTEBOOK)/.ready: $(READY) jupyter-notebook/pyproject.toml
+	$(BIN)/python -m venv --clear $(NOTEBOOK)
+	site=$$($(NOTEBOOK)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	  $(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' > $$site/over_venv.pth
+	$(NOTEBOOK)/bin/python -m pip install --quiet -c constraints.txt -e ./jupyter-notebook
+	@touch $@
+
+notebook-test: notebook-env ## Tests of MLflow tracking and promotion
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(NOTEBOOK)/bin/python -m pytest -n $(JOBS) jupyter-notebook/tests $(ARGS)
 
 browser: setup ## Use the client's page in Chromium (needs chromium)
 	$(BIN)/pytest -n $(JOBS) -m browser tests/browser

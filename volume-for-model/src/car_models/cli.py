@@ -21,6 +21,7 @@ from car_models.pictures.collection import write_collection
 from car_models.pictures.stamps import default_cache, fetch_stamps, find_stamps
 from car_models.recipes import CROP, RECIPES, STRETCH, Variant, recipe_named
 from car_models.report import evaluations_as_json, print_table, table_of_evaluations, table_of_pictures
+from car_models.tracking.command import promote_command
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -198,3 +199,13 @@ def evaluate_command(
         typer.echo(json.dumps(evaluations_as_json(entries, evaluations)))
     else:
         print_table(table_of_evaluations(entries, evaluations))
+
+
+app.command(
+    name="promote",
+    epilog="""\b
+    Examples:
+      car-models promote models:/car_classifier@champion --wait
+      car-models promote models:/car_classifier/3 --model cars --version 7
+      car-models promote runs:/0a1b2c3d/model --model cars""",
+)(promote_command)

@@ -10,9 +10,9 @@ from car_models.tracking.reference import VersionReference, parse_reference
 from car_models.tracking.registry import Registry
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_stack.stack import Stack
-from model_sync.catalog import ListedObject
-from model_sync.object_store import S3Bucket
+from model_sync.bucket.catalog import ListedObject
 from model_sync.settings import Settings
+from model_sync.store.object_store import S3Bucket
 from tiny_models import write_broken_model, write_model
 
 from .conftest import NAME, TwoVersions, registered

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from car_models.tracking.bucket_version import Target, choose_target
 from edge_common.errors import RejectedError
-from model_sync.catalog import ListedObject, RemoteModel, RemoteVersion, build_catalog
+from model_sync.bucket.catalog import ListedObject, RemoteModel, RemoteVersion, build_catalog
 from model_sync.state import StoredFile
 
 OURS = (StoredFile("labels.txt", 5, "aa"), StoredFile("model.onnx", 10, "bb"))

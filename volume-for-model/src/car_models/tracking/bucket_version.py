@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from edge_common.errors import RejectedError
-from model_sync.catalog import RemoteModel, RemoteVersion
-from model_sync.object_names import LATEST, is_version_name
+from model_sync.bucket.catalog import RemoteModel, RemoteVersion
+from model_sync.bucket.object_names import LATEST, is_version_name
 from model_sync.state import StoredFile
 
 ReadSums = Callable[[RemoteVersion], Mapping[str, str] | None]

@@ -15,7 +15,7 @@ What was done to the platform, what had to hold, and what the run saw. This file
 
 Every line is one test in `tests/faults` with real processes: `model-sync`, `ovms-lite` and {store}.
 The planner is also driven through thousands of simulated failures, with time injected, by
-`sync-sidecar/tests/test_plan_simulation.py`.
+`sync-sidecar/tests/planning/test_plan_simulation.py`.
 
 Five things must never happen, whatever fails: the server sees something half-written; a version that
 serves is taken away before its replacement is available; something is deleted because of an error or an

@@ -11,7 +11,7 @@ NOTEBOOK := .local/notebook
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver models browser screenshots notebook-env notebook-test bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser screenshots notebook-env notebook-test bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -37,7 +37,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver and not chart'
+	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver and not rtsp and not chart'
 
 integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
@@ -56,6 +56,14 @@ models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
 
 mlserver: .local/mlserver/bin/mlserver ## Install MLServer into an environment of its own
+
+rtsp: setup .local/bin/rtsp-camera ## Read a camera's stream over RTSP (needs Go)
+	$(BIN)/pytest -m rtsp client-container/tests
+
+.local/bin/rtsp-camera: $(wildcard tests/support/rtsp_camera/*)
+	@command -v go >/dev/null || { echo "Go 1.23 or newer is needed to build the tests' RTSP camera"; exit 1; }
+	@mkdir -p .local/bin
+	cd tests/support/rtsp_camera && go build -o $(CURDIR)/$@ .
 
 .local/mlserver/bin/mlserver:
 	$(PYTHON) -m venv .local/mlserver

@@ -5,38 +5,18 @@ import cv2
 import numpy as np
 import pytest
 from car_client.sources.sampling import Sampling
-from car_client.sources.source import Frame
 from car_client.sources.stream import StreamSource
 from edge_common.errors import RetryableError
-from edge_common.pictures.decode import PictureLimits, decode_picture
 from eventually import wait_until
 from made_pictures import jpeg, plain
 from picture_server import PictureServer
+from stream_frames import colour_of, frame_of
 
 
 @pytest.fixture
 def camera() -> Iterator[PictureServer]:
     with PictureServer(jpeg("red", size=(64, 64))) as running:
         yield running
-
-
-def frame_of(source: StreamSource) -> Frame:
-    frames: list[Frame] = []
-
-    def came() -> bool:
-        try:
-            frames.extend(source.poll(1))
-        except RetryableError:
-            return False
-        return bool(frames)
-
-    wait_until(came)
-    return frames[0]
-
-
-def colour_of(frame: Frame) -> str:
-    pixels = decode_picture("f", frame.content, PictureLimits(10**7, 10**7)).pixels
-    return ("red", "green", "blue")[int(pixels.reshape(-1, 3).mean(axis=0).argmax())]
 
 
 def test_two_frames_of_a_stream_are_in_hand_at_most_and_the_next_one_is_the_newest(

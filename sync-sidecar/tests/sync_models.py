@@ -31,6 +31,21 @@ def write_onnx(folder: Path, *, classes: int = 3) -> Path:
     return folder
 
 
+def write_onnx_with_external_weights(folder: Path, *, location: str) -> Path:
+    """A version folder with that model; its weights are written to, and read from, `location`."""
+    model = onnx.load_from_string(onnx_model())
+    (weights,) = model.graph.initializer
+    target = folder / location
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    target.write_bytes(weights.raw_data)
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=location)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder
+
+
 def write_colour_classifier(folder: Path, *, size: int = 8, gain: float = 1.0) -> Path:
     """An IR: float image [1,3,size,size] in, the mean of each channel times `gain` out."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,11 @@ from typing import Any
 import psutil
 import pytest
 from edge_common.errors import RejectedError, RetryableError
+from model_sync.bucket.upload_gate import IncompleteError
 from model_sync.preflight.trial import ModelFacts, Preflight
 from model_sync.preflight.warm_child import WarmPreflight
 from model_sync.transfer.object_transfer import CancelledError
-from sync_models import write_ir, write_onnx
+from sync_models import write_ir, write_onnx, write_onnx_with_external_weights
 
 _MEMORY = 8 * 1024**3
 
@@ -64,6 +65,23 @@ def test_weights_that_are_too_short_are_rejected(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(RejectedError):
         _check(tmp_path)
+
+
+def test_weights_beside_an_onnx_file_are_read(tmp_path: Path) -> None:
+    assert _check(write_onnx_with_external_weights(tmp_path / "1", location="weights/w.bin")).classes == 3
+
+
+def test_an_onnx_file_waits_for_the_weights_it_names(tmp_path: Path) -> None:
+    tree = write_onnx_with_external_weights(tmp_path / "1", location="weights.bin")
+    (tree / "weights.bin").unlink()
+    with pytest.raises(IncompleteError, match=r"waiting for weights\.bin, named by model\.onnx"):
+        _check(tree)
+
+
+def test_weights_outside_the_version_are_not_read(tmp_path: Path) -> None:
+    tree = write_onnx_with_external_weights(tmp_path / "1", location="../secret.bin")
+    with pytest.raises(RejectedError, match=r"keeps weights in '\.\./secret\.bin', outside its folder"):
+        _check(tree)
 
 
 def test_a_folder_without_a_model_is_rejected(tmp_path: Path) -> None:

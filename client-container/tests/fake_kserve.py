@@ -83,6 +83,9 @@ class FakeKServe:
         self.requests: list[Request] = []
         self.release_slow = threading.Event()
         self.has_config_status = True
+        self.unloaded: list[str] = []
+        """Listed in the repository index by their names alone, as Triton does."""
+        self.unknown_model = (404, "Model with requested name is not found")
         server = _Server(("127.0.0.1", 0), _handler_for(self))
         self._server = server
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -129,7 +132,7 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
                 if name in fake.models:
                     self._answer_json(200, fake.models[name].metadata(name))
                 else:
-                    self._answer_json(404, {"error": "Model with requested name is not found"})
+                    self._answer_json(fake.unknown_model[0], {"error": fake.unknown_model[1]})
             else:
                 self._answer_json(400, {"error": "Invalid request URL"})
 
@@ -226,7 +229,7 @@ def _config_status(fake: FakeKServe) -> dict[str, Any]:
 
 def _index(fake: FakeKServe) -> list[dict[str, str]]:
     states = {"AVAILABLE": "READY", "LOADING": "LOADING", "END": "UNAVAILABLE"}
-    return [
+    return [{"name": name} for name in fake.unloaded] + [
         {"name": name, "version": str(version), "state": states[model.state], "reason": ""}
         for name, model in fake.models.items()
         for version in model.versions

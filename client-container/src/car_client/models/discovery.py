@@ -18,12 +18,13 @@ from car_client.models.model_table import ModelTable
 from car_client.models.served_model import ServedModel
 
 _NOT_FOUND = 404
+_TRITON_UNKNOWN = "Request for unknown model"
 
 
 class _IndexEntry(BaseModel):
     name: str
     version: str = ""
-    state: str = "READY"
+    state: str = "UNAVAILABLE"  # Triton tells nothing but the name of what is not loaded
 
 
 _INDEX = TypeAdapter(list[_IndexEntry])
@@ -75,7 +76,8 @@ class Discovery:
         # Unversioned, because the answer is then about the version that unversioned requests reach, even if
         # versions change between this question and the one before.
         answer = self._server.get(f"/v2/models/{quote(name, safe='')}")
-        if answer.status == _NOT_FOUND:
+        # Triton answers 400 where others answer 404.
+        if answer.status == _NOT_FOUND or _TRITON_UNKNOWN in answer.error_text:
             raise UnknownModelError(name, states)
         metadata = parse_metadata(answer.checked(f"the metadata of model {name}").body)
         version = metadata.newest_version or available[-1]

@@ -29,9 +29,17 @@ class Tensor:
     """A tensor to be pickled the way torch does."""
 
     def __init__(
-        self, key: str, count: int, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+        self,
+        key: str,
+        count: int,
+        offset: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        *,
+        view: bool = True,
     ) -> None:
-        self.storage = ("storage", FloatStorage, key, "cpu", count, None)
+        identity = ("storage", FloatStorage, key, "cpu", count)
+        self.storage: tuple[object, ...] = (*identity, None) if view else identity
         self.arguments: tuple[object, ...] = (offset, shape, strides, False, OrderedDict())
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -41,10 +41,15 @@ def test_the_installed_command_runs() -> None:
     command = [str(Path(sys.executable).with_name("car-models")), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert all(name in done.stdout for name in ("build", "check", "pictures", "evaluate"))
+    assert all(
+        name in done.stdout
+        for name in ("build", "import", "check", "pictures", "evaluate", "compare", "card", "push")
+    )
 
 
-@pytest.mark.parametrize("command", ["build", "check", "pictures", "evaluate"])
+@pytest.mark.parametrize(
+    "command", ["build", "import", "check", "pictures", "evaluate", "compare", "card", "push"]
+)
 def test_help_has_examples(command: str, car_models: CarModels) -> None:
     done = car_models(command, "--help")
     assert done.returncode == 0
@@ -133,7 +138,11 @@ def test_evaluate_prints_a_markdown_table_and_the_count(
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.strip().splitlines()]
     assert rows[0] == ["picture", "shows", LITE0, LITE2]
-    assert rows[-1] == ["right", "of 13", "13", "11"]
+    assert rows[15] == ["right", "of 13", "13", "11"]
+    assert [row[:5] for row in rows[-2:]] == [
+        [LITE0, "1", "13", "100.0 %", "100.0 %"],
+        [LITE2, "1", "13", "84.6 %", "100.0 %"],
+    ]
 
 
 def test_evaluate_as_json_has_one_entry_per_model_and_picture(

@@ -12,12 +12,14 @@ from edge_common.errors import FatalError, RejectedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from . import zip_checkpoint
 from .legacy_checkpoint import MACHINE, Tensor, checkpoint, pickled
 
 GOOD = checkpoint(
     {"plain": Tensor("a", 6, 0, (2, 3), (3, 1)), "transposed": Tensor("b", 6, 0, (3, 2), (1, 3))},
     {"a": range(6), "b": range(6)},
 )
+BOTH_FORMATS = (GOOD, zip_checkpoint.checkpoint({"plain": np.arange(6, dtype=np.float32)}))
 
 
 class Evil:
@@ -117,19 +119,19 @@ def test_a_memo_index_that_would_take_all_memory_is_rejected(tmp_path: Path) -> 
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(length=st.integers(0, len(GOOD) - 1))
-def test_a_file_cut_off_anywhere_is_rejected(tmp_path: Path, length: int) -> None:
+@given(good=st.sampled_from(BOTH_FORMATS), share=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_off_anywhere_is_rejected(tmp_path: Path, good: bytes, share: float) -> None:
     with pytest.raises(RejectedError):
-        read(tmp_path, GOOD[:length])
+        read(tmp_path, good[: int(share * len(good))])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
-@given(position=st.integers(0, len(GOOD) - 1), byte=st.integers(0, 255))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400)
+@given(good=st.sampled_from(BOTH_FORMATS), share=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
 def test_a_damaged_file_is_read_or_rejected_but_nothing_else(
-    tmp_path: Path, position: int, byte: int
+    tmp_path: Path, good: bytes, share: float, byte: int
 ) -> None:
-    content = bytearray(GOOD)
-    content[position] = byte
+    content = bytearray(good)
+    content[int(share * len(good))] = byte
     try:
         tensors = read(tmp_path, bytes(content))
     except RejectedError:

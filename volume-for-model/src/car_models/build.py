@@ -3,25 +3,22 @@
 from collections.abc import Mapping
 
 from edge_common.model_card import FILE_NAME as CARD_FILE
-from edge_common.model_card import ModelCard, ResizeMode
+from edge_common.model_card import ImageInput
+from edge_common.openvino_runtime import ov
 
 from car_models import efficientnet
 from car_models.card import IMAGE, LABELS_FILE, PROBABILITIES, SAMPLE_FILE, card_for, card_yaml
+from car_models.model_info import model_info
 from car_models.onnx_graph import GraphBuilder, onnx_bytes
-from car_models.openvino_ir import ir_from_onnx
+from car_models.openvino_ir import accepting_bgr_pixels, ir_bytes
 from car_models.pictures.canvas import as_jpeg
 from car_models.pictures.drawn import fire_engine
 from car_models.recipes import TEMPERATURES, Format, Recipe, Variant, half_weights
 from car_models.vehicles import LABELS, add_probabilities
 from car_models.weights import load_weights
 
-_RESIZE_TYPES = {
-    ResizeMode.STRETCH: "standard",
-    ResizeMode.CROP: "crop",
-    ResizeMode.LETTERBOX: "fit_to_window_letterbox",
-}
-"""Mode in a card -> `resize_type` of Model API."""
-
+_NORMALISED = ImageInput(name=IMAGE, mean=(efficientnet.MEAN,) * 3, scale=(efficientnet.SCALE,) * 3)
+"""What the network itself takes."""
 Files = Mapping[str, bytes]
 """Name of a file in a version folder -> its content."""
 
@@ -47,29 +44,8 @@ def build_files(recipe: Recipe, variant: Variant) -> Files:
     card = card_for(recipe, variant)
     files = {CARD_FILE: card_yaml(card), SAMPLE_FILE: as_jpeg(fire_engine())}
     if in_ir:
-        xml, weights = ir_from_onnx(
-            model,
-            image=IMAGE,
-            mean=efficientnet.MEAN,
-            scale=efficientnet.SCALE,
-            model_info=_model_info(card),
-        )
+        network = accepting_bgr_pixels(ov.Core().read_model(onnx_bytes(model)), _NORMALISED)
+        info = model_info(card, LABELS)
+        xml, weights = ir_bytes(network, model_info=info, half_weights=True)
         return files | {"model.xml": xml, "model.bin": weights}
     return files | {"model.onnx": onnx_bytes(model), LABELS_FILE: "".join(f"{s}\n" for s in LABELS).encode()}
-
-
-def _model_info(card: ModelCard) -> Mapping[str, str]:
-    """What is left for whoever prepares a picture, in the key names of Model API's `Classification`.
-
-    Mean and scale are inside the model, so they are absent, and so is the reversal of channels.
-    """
-    return {
-        "model_type": "Classification",
-        "labels": " ".join(label.replace(" ", "_") for label in LABELS),
-        "resize_type": _RESIZE_TYPES[card.input.resize.mode],
-        "layout": card.input.layout.value,
-        "reverse_input_channels": "False",
-        "output_raw_scores": "False",
-        "topk": str(card.output.top_k),
-        "confidence_threshold": str(card.limits.min_probability),
-    }

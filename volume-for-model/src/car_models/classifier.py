@@ -1,5 +1,7 @@
 """Running one version of a model folder on this machine, without a server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,14 +9,18 @@ import cv2
 import numpy as np
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
-from edge_common.model_card import Activation, Layout, Resize
+from edge_common.model_card import Activation, Layout, ModelCard, Resize
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
 from model_sync.bucket.model_files import model_file
+from model_sync.bucket.object_names import CHECKSUMS_NAME
 from model_sync.cards.effective_card import EffectiveCard, label_problem, read_card
 
 from car_models.pictures.canvas import Picture
+
+_NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+"""Labels and sample pictures beside a network."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,28 @@ class Classifier:
 
     def __init__(self, version_folder: Path) -> None:
         """Load `<model>/<version>`; raises RejectedError when card, labels or model are unusable."""
-        self.model = version_folder.resolve().parent.name
-        effective = _read_card(version_folder)
+        folder = version_folder.resolve()
+        self.model, self.version = folder.parent.name, folder.name
+        effective = card_of_version(version_folder)
         if effective.labels is None:
             raise RejectedError(f"the card of {version_folder} names no labels; add output.labels")
         self.card, self.labels = effective.card, effective.labels
-        self._compiled = _compile(version_folder)
-        problem = label_problem(effective, int(self._compiled.output(0).shape[-1]))
+        self.network, self.bytes = _read_network(version_folder)
+        self._size = _fixed_size(self.network, self.card, version_folder)
+        self._compiled = _compile(self.network, version_folder)
+        self._scores = self._compiled.output(self.card.output.name or 0)
+        problem = label_problem(effective, int(self._scores.shape[-1]))
         if problem is not None:
             raise RejectedError(f"{version_folder}: {problem}")
-        shape = [int(n) for n in self._compiled.input(0).shape]
-        self._size = (shape[1], shape[2]) if self.card.input.layout is Layout.NHWC else (shape[2], shape[3])
         self._dtype = self._compiled.input(0).element_type.to_dtype()
 
     def classify(self, picture: Picture, resize: Resize | None = None) -> list[Prediction]:
         """All classes, most likely first; `resize` replaces the card's."""
         image = self.card.input.model_copy(update={"resize": resize}) if resize else self.card.input
         steps = Preprocessing.of_card(image, self._size, self._dtype)
-        scores = self._compiled(preprocess(picture[..., ::-1], steps)[None])[0][0].astype(np.float64)
+        scores = self._compiled(preprocess(picture[..., ::-1], steps)[None])[self._scores][0].astype(
+            np.float64
+        )
         if self.card.output.activation is Activation.SOFTMAX:
             scores = np.exp(scores - scores.max())
             scores /= scores.sum()
@@ -66,8 +76,11 @@ def read_picture(path: Path) -> Picture:
     return np.asarray(picture, np.uint8)
 
 
-def _read_card(folder: Path) -> EffectiveCard:
-    """The version's own card or the one beside the versions, as the sidecar reads them."""
+def card_of_version(folder: Path) -> EffectiveCard:
+    """The card of a version folder: its own or the one beside the versions, as the sidecar reads them.
+
+    Raises RejectedError when there is none, or it is wrong.
+    """
 
     def read_beside(name: str) -> bytes | None:
         paths = (folder / name, folder.parent / name)
@@ -81,12 +94,45 @@ def _read_card(folder: Path) -> EffectiveCard:
     return read_card(content, f"{folder / CARD_FILE}", read_beside)
 
 
-def _compile(folder: Path) -> ov.CompiledModel:
-    name = model_file(path.name for path in folder.glob("*"))
+def _read_network(folder: Path) -> tuple[ov.Model, int]:
+    """The network as its file has it, and the bytes of its files."""
+    name = model_file(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     if name is None:
         raise RejectedError(f"{folder} holds no model; give a folder <model>/<version>")
+    beside = {CARD_FILE, CHECKSUMS_NAME}
+    size = sum(
+        path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in beside and path.suffix not in _NOT_NETWORK
+    )
+    with _said_plainly(folder / name):
+        return ov.Core().read_model(folder / name), size
+
+
+def _fixed_size(network: ov.Model, card: ModelCard, folder: Path) -> tuple[int, int]:
+    """Height and width of the input; a network that leaves them or the batch open is fixed."""
+    last = card.input.layout is Layout.NHWC
+    shape = network.input(0).partial_shape
+    sides = (shape[1], shape[2]) if last else (shape[2], shape[3])
+    fixed = [0 if side.is_dynamic else side.get_length() for side in sides]
+    height, width = fixed if all(fixed) else card.input.size or (0, 0)
+    if not (height and width):
+        raise RejectedError(f"{folder} takes pictures of any size; say for which with input.size in its card")
+    if shape.is_dynamic:
+        with _said_plainly(folder):
+            network.reshape([1, height, width, 3] if last else [1, 3, height, width])
+    return height, width
+
+
+def _compile(network: ov.Model, folder: Path) -> ov.CompiledModel:
+    with _said_plainly(folder):
+        return ov.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+@contextmanager
+def _said_plainly(what: Path) -> Iterator[None]:
     try:
-        return ov.Core().compile_model(folder / name, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        yield
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:200]
-        raise RejectedError(f"{folder / name} cannot be loaded: {reason}; build it again") from error
+        raise RejectedError(f"{what} cannot be loaded: {reason}; build it again") from error

@@ -1,5 +1,6 @@
 """Building ONNX files with the same bytes each time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,13 @@ class GraphBuilder:
         return self._names[name]
 
     def model(
-        self, name: str, *, image: str, image_shape: list[int], output: str, output_shape: list[int]
+        self,
+        name: str,
+        *,
+        image: str,
+        image_shape: Sequence[int | str],
+        output: str,
+        output_shape: Sequence[int | str],
     ) -> onnx.ModelProto:
         """The finished model, checked by onnx's own checker."""
         graph = helper.make_graph(

@@ -42,6 +42,12 @@ def write_version(out: Path, model: str, version: int, files: Files) -> Path:
     return folder
 
 
+def next_version(model_folder: Path) -> int:
+    """One more than the highest numbered version in `model_folder`; 1 when there is none."""
+    numbers = [int(child.name) for child in model_folder.glob("*") if child.name.isdecimal()]
+    return max(numbers, default=0) + 1
+
+
 def truncated(files: Files) -> Files:
     """`files` as a broken upload leaves them that nobody noticed: the largest file ends half-way.
 

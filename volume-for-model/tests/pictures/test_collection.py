@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from car_models.classifier import Classifier, read_picture
-from car_models.pictures.collection import read_collection, write_collection
+from car_models.pictures.collection import write_collection
+from car_models.pictures.listing import read_list
 from car_models.vehicles import LABELS
 from edge_common.errors import RejectedError
 
@@ -12,7 +13,7 @@ from ..conftest import LITE0, LITE2  # noqa: TID252 - tests are no package that 
 
 
 def test_every_listed_picture_exists_and_says_where_it_is_from(pictures: Path) -> None:
-    for entry in read_collection(pictures):
+    for entry in read_list(pictures):
         assert read_picture(pictures / entry.file).shape == (480, 640, 3)
         assert entry.expected in LABELS
         assert entry.source
@@ -22,7 +23,7 @@ def test_every_listed_picture_exists_and_says_where_it_is_from(pictures: Path) -
 def test_recognised_by_names_exactly_the_models_that_are_right(
     pictures: Path, classifier: Callable[[str], Classifier]
 ) -> None:
-    for entry in read_collection(pictures):
+    for entry in read_list(pictures):
         right = tuple(
             name
             for name in (LITE0, LITE2)
@@ -56,7 +57,7 @@ def test_a_folder_without_a_list_is_rejected_with_the_command_that_makes_one(
     if content is not None:
         (tmp_path / "pictures.json").write_bytes(content)
     with pytest.raises(RejectedError, match="car-models pictures --out"):
-        read_collection(tmp_path)
+        read_list(tmp_path)
 
 
 def test_the_list_is_json_for_other_programs(pictures: Path) -> None:

@@ -1,0 +1,138 @@
+"""The flags that several commands have, and what those about a model say together."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from edge_common.errors import RejectedError
+from edge_common.model_card import Activation, Color, ModelCard, parse_card, read_labels
+
+from car_models.importing.presets import PRESETS, preset_named
+from car_models.importing.wishes import Wishes, labels_from, resize_from, size_from, triple_from
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines for people.")]
+Pictures = Annotated[
+    Path,
+    typer.Option(help="Folder of pictures: one subfolder a label, or one made by car-models pictures."),
+]
+Seconds = Annotated[
+    float, typer.Option(min=0, max=600, help="Measure latency and images/s for this long each; 0: do not.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFlags:
+    """What a person says about a model, as typed; each field is an option of the commands that take them."""
+
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|LIST", help="A file with one label a line, or a list with commas."),
+    ] = None
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height and width in pixels: 224x224.")] = (
+        None
+    )
+    mean: Annotated[
+        str | None,
+        typer.Option(metavar="M", help="Subtracted, in 0...255: one number, or three with commas."),
+    ] = None
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="Divided by, in 0...255: one number, or three with commas."),
+    ] = None
+    color: Annotated[Color | None, typer.Option(help="Order of the channels the model was trained with.")] = (
+        None
+    )
+    resize: Annotated[
+        str | None,
+        typer.Option(metavar="MODE", help="stretch, crop:0.875 or letterbox; :cubic, :area may follow."),
+    ] = None
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"Mean, scale and so on: {', '.join(PRESETS)}.")
+    ] = None
+    card: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A model.yaml for what flags do not say.")
+    ] = None
+    output: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The tensor with the scores, of several.")
+    ] = None
+    activation: Annotated[
+        Activation | None, typer.Option(help="Still to apply to the scores; else found out.")
+    ] = None
+    description: Annotated[str | None, typer.Option(help="What sets this version apart, for people.")] = None
+    min_probability: Annotated[
+        float | None, typer.Option(min=0, max=1, help="An answer below is shown as not sure.")
+    ] = None
+    sample: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Tried by the sidecar before the version is served."),
+    ] = None
+    sample_label: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="What must be said of it first.")
+    ] = None
+
+    def wishes(self) -> Wishes:
+        """What they mean; raises RejectedError for one that means nothing."""
+        card = _card(self.card) if self.card is not None else None
+        sample, sample_label = self.sample, self.sample_label
+        if sample is None and self.card is not None and card is not None and card.sample is not None:
+            sample = self.card.parent / card.sample.picture
+            sample_label = sample_label or card.sample.label
+        return Wishes(
+            labels=labels_from(self.labels) if self.labels is not None else _card_labels(self.card, card),
+            size=size_from(self.size) if self.size is not None else None,
+            color=self.color,
+            mean=triple_from(self.mean, "mean") if self.mean is not None else None,
+            scale=triple_from(self.scale, "scale") if self.scale is not None else None,
+            resize=resize_from(self.resize) if self.resize is not None else None,
+            preset=preset_named(self.preset) if self.preset is not None else None,
+            card=card,
+            output=self.output or (card.output.name if card is not None else None),
+            activation=self.activation,
+            description=self.description,
+            min_probability=self.min_probability,
+            sample=sample,
+            sample_label=sample_label,
+        )
+
+
+def _card(path: Path) -> ModelCard:
+    if not path.is_file():
+        raise RejectedError(f"there is no card {path}; give a model.yaml")
+    return parse_card(path.read_bytes(), str(path))
+
+
+def _card_labels(path: Path | None, card: ModelCard | None) -> tuple[str, ...] | None:
+    if path is None or card is None or card.output.labels is None:
+        return None
+    if not isinstance(card.output.labels, str):
+        return card.output.labels
+    beside = path.parent / card.output.labels
+    if not beside.is_file():
+        raise RejectedError(f"{path} names the labels file {card.output.labels}, which is not beside it")
+    labels: Sequence[str] = read_labels(beside.read_bytes())
+    return tuple(labels)
+
+
+def with_model_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, which takes `flags: ModelFlags`, with an option for each field of it instead."""
+    hints = get_type_hints(ModelFlags, include_extras=True)
+    options = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(ModelFlags)
+    ]
+
+    @wraps(command)
+    def run(*arguments: object, **values: Any) -> None:
+        flags = ModelFlags(**{option.name: values.pop(option.name) for option in options})
+        command(*arguments, flags=flags, **values)
+
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "flags"]
+    run.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {each.name: each.annotation for each in (*own, *options)}
+    return run

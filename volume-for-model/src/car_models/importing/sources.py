@@ -1,0 +1,163 @@
+"""A model file of any kind that can be read without running anything in it -> a network in memory."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+from edge_common.errors import RejectedError
+from edge_common.openvino_runtime import ov
+from google.protobuf.message import DecodeError
+from model_sync.bucket.object_names import path_problem
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from car_models import efficientnet
+from car_models.checkpoint_names import Family, named_weights
+from car_models.onnx_graph import GraphBuilder, onnx_bytes
+from car_models.torch_checkpoint import MAX_BYTES as MAX_CHECKPOINT_BYTES
+from car_models.torch_checkpoint import Tensors, read_checkpoint
+
+IMAGE = "image"
+SCORES = "logits"
+_TORCH: Final = frozenset({".pt", ".pth", ".ckpt", ".tar", ".bin", ".pkl", ".pickle"})
+_BY_OPENVINO: Final = frozenset({".pb", ".tflite", ".pdmodel"})
+_KERAS: Final = frozenset({".keras", ".h5", ".hdf5"})
+_SAVED_MODEL: Final = "saved_model.pb"
+KINDS: Final = (
+    "ONNX (.onnx), OpenVINO IR (.xml), TensorFlow (.pb, SavedModel folder), .tflite, Paddle (.pdmodel), "
+    "EfficientNet checkpoints (.pth, .pt, .ckpt, .safetensors)"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network as it was read, and what its file says about it under Model API's key names."""
+
+    network: ov.Model
+    model_info: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    """Height and width the architecture was designed for, where the file leaves that open."""
+
+
+def read_source(path: Path, *, size: tuple[int, int] | None = None, family: Family | None = None) -> Source:
+    """The network in `path`; `size` and `family` are for checkpoints, which tell neither.
+
+    Raises RejectedError when it is of no known kind, damaged, or would have to be run to be read.
+    """
+    if not path.exists():
+        raise RejectedError(f"{path} is not there; give a model file: {KINDS}")
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return _saved_model(path)
+    if suffix == ".onnx":
+        return _onnx(path)
+    if suffix == ".xml":
+        return _ir(path)
+    if suffix in _BY_OPENVINO:
+        return Source(_read(path), {})
+    if suffix == ".safetensors":
+        return _checkpoint(path, _read_safetensors, size, family)
+    if suffix == ".bin" and path.with_suffix(".xml").exists():
+        raise RejectedError(
+            f"{path} holds the weights of an IR; give {path.with_suffix('.xml').name} instead"
+        )
+    if suffix in _TORCH:
+        return _checkpoint(path, read_checkpoint, size, family)
+    if suffix in _KERAS:
+        raise RejectedError(
+            f"{path} is a Keras file, which only Keras can read; write a SavedModel with "
+            "model.export('FOLDER') and import that folder"
+        )
+    raise RejectedError(f"{path} is no model file of a kind that is known: {KINDS}")
+
+
+def _saved_model(path: Path) -> Source:
+    if not (path / _SAVED_MODEL).is_file():
+        raise RejectedError(f"{path} is a folder without {_SAVED_MODEL}; give a model file: {KINDS}")
+    return Source(_read(path), {})
+
+
+def _ir(path: Path) -> Source:
+    if not path.with_suffix(".bin").is_file():
+        raise RejectedError(f"{path} needs {path.with_suffix('.bin').name} beside it; put it there")
+    network = _read(path)
+    if not network.has_rt_info(["model_info"]):
+        return Source(network, {})
+    info = network.get_rt_info(["model_info"]).value
+    return Source(network, {str(key): str(value) for key, value in dict(info).items()})
+
+
+def _onnx(path: Path) -> Source:
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise RejectedError(f"{path} is no ONNX file, or damaged; export it again") from error
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                _check_location(path, entry.value)
+    prefix = "model_info "
+    info = {
+        prop.key.removeprefix(prefix): prop.value
+        for prop in model.metadata_props
+        if prop.key.startswith(prefix)
+    }
+    return Source(_read(path), info)
+
+
+def _check_location(path: Path, location: str) -> None:
+    """OpenVINO would follow ../../secret; nothing outside the model's own folder may be read."""
+    if path_problem(location) is not None:
+        raise RejectedError(f"{path} keeps weights in {location!r}, outside its folder; export it anew")
+    if not (path.parent / location).is_file():
+        raise RejectedError(f"{path} keeps weights in {location}, which is not beside it; put it there")
+
+
+def _read(path: Path) -> ov.Model:
+    try:
+        return ov.Core().read_model(path)
+    except RuntimeError as error:
+        raise RejectedError(f"OpenVINO cannot read {path}: {essence(error)}; export it again") from error
+
+
+def essence(error: RuntimeError) -> str:
+    """The telling line of OpenVINO's message, without its own source positions."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not re.search(r"\.(cpp|hpp):\d+", line) and not line.endswith(":")]
+    return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:200]
+
+
+def _read_safetensors(path: Path) -> Tensors:
+    if path.stat().st_size > MAX_CHECKPOINT_BYTES:
+        raise RejectedError(f"{path} is larger than {MAX_CHECKPOINT_BYTES} bytes; it is no EfficientNet")
+    try:
+        tensors: Mapping[str, Any] = load_file(path)
+    except SafetensorError as error:
+        raise RejectedError(f"{path} is no safetensors file, or damaged ({error}); get it again") from error
+    return tensors
+
+
+def _checkpoint(
+    path: Path, read: Callable[[Path], Tensors], size: tuple[int, int] | None, family: Family | None
+) -> Source:
+    weights = named_weights(read(path), family)
+    architecture = efficientnet.recognise(weights.tensors)
+    graph = GraphBuilder()
+    scores = efficientnet.add_logits(graph, IMAGE, architecture, weights.tensors, weights.family.conventions)
+    height, width = size or (architecture.size, architecture.size)
+    classes = len(weights.tensors["_fc.bias"])
+    model = graph.model(
+        path.stem, image=IMAGE, image_shape=[1, 3, height, width], output=scores, output_shape=[1, classes]
+    )
+    notes = [f"weights of {architecture.name} with {classes} classes, named as by {weights.family}"]
+    if size is None:
+        notes.append(
+            f"size {height}x{width}, which {architecture.name} was designed for; --size says another"
+        )
+    if weights.guessed:
+        notes.append("taken for timm's own network; weights of its tf_efficientnet_… need --family timm-tf")
+    return Source(ov.Core().read_model(onnx_bytes(model)), {}, tuple(notes), (height, width))

@@ -101,8 +101,9 @@ chart-readme: .local/bin/helm-docs ## Write the chart's README from values.yaml
 demo: setup ## Show the whole platform once: upload, classify, swap, reject, remove
 	$(BIN)/edge-stack demo $(DEMO_FLAGS)
 
-up: setup ## Start the platform in the background
-	$(BIN)/edge-stack up
+up: setup ## Start the platform in the background with the sample models, and print the page's address
+	@[ -d models ] || $(MAKE) models
+	$(BIN)/edge-stack up --models models
 
 down: setup ## End what `make up` started
 	$(BIN)/edge-stack down

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from edge_stack.components import program
 from edge_stack.stack_record import read_record
+from eventually import wait_until
+from image_models import put_version, whole_number_model
 
 FOUR = {"store", "sidecar", "server", "client"}
 
@@ -64,6 +67,25 @@ def test_a_damaged_record_is_not_guessed_at(home: Path) -> None:
     assert edge_stack(home, "up").returncode == 78
     assert edge_stack(home, "down").returncode == 78
     record.unlink()
+
+
+def test_up_serves_the_models_it_is_given_on_its_page(home: Path) -> None:
+    put_version(home / "models", "near", 1, whole_number_model())
+    ran = edge_stack(home, "up", "--store", "embedded", "--models", "models", "--json")
+    assert ran.returncode == 0, ran.stderr
+    page = json.loads(ran.stdout)["addresses"]["page"]
+
+    def listed() -> list[tuple[str, bool]]:
+        models = requests.get(f"{page}/api/models", timeout=10).json()["models"]
+        return [(model["name"], model["usable"]) for model in models]
+
+    wait_until(lambda: listed() == [("near", True)])
+
+
+def test_up_with_a_folder_without_models_says_so_and_leaves_nothing(home: Path) -> None:
+    ran = edge_stack(home, "up", "--store", "embedded", "--models", "none")
+    assert (ran.returncode, "there is no model in none" in ran.stderr) == (78, True)
+    assert edge_stack(home, "status").returncode == 78
 
 
 def test_up_status_logs_down_can_each_be_repeated_and_leave_nothing(home: Path) -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 from edge_stack.components import StackFolder, client_environment
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.stack_record import ProcessRecord, StackRecord, end_recorded, read_record
+from edge_stack.uploading import upload_models
 
 COMPONENTS = ("store", "sidecar", "server", "client")
 
 
-def bring_up(options: StackOptions) -> tuple[StackRecord, bool]:
+def bring_up(options: StackOptions, models: Path | None = None) -> tuple[StackRecord, bool]:
     """Have all components run in the background; returns the record and whether they were started now.
 
-    A complete stack is left as it is; the rest of an incomplete one is ended first. When starting fails,
-    nothing is left running.
+    A complete stack is left as it is; the rest of an incomplete one is ended first. One that is started now
+    gets the versions in `models` that its bucket lacks, and serves them when this returns. When starting
+    fails, nothing is left running.
     """
     folder = StackFolder(options.root.absolute())
     with _one_at_a_time(folder.root):
@@ -26,6 +28,8 @@ def bring_up(options: StackOptions) -> tuple[StackRecord, bool]:
         _end(folder, known)
         with Stack(options) as stack:
             stack.start_all()
+            if models is not None:
+                upload_models(stack, models)
             record = _record_of(stack)
             record.write(folder.record)
             stack.leave_running()

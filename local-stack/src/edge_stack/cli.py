@@ -51,10 +51,18 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command(epilog="Example: edge-stack up --store embedded")
-def up(folder: Folder = _STACK, store: WhichStore = StoreKind.AUTO, as_json: AsJson = False) -> None:
+@app.command(epilog="Example: edge-stack up --store embedded --models models")
+def up(
+    folder: Folder = _STACK,
+    store: WhichStore = StoreKind.AUTO,
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Upload what is in here, as NAME/VERSION/, and wait until it is served."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Start everything in the background and print the addresses; `down` ends it. May be repeated."""
-    record, started = bring_up(StackOptions(root=folder, store=store, default_ports=True))
+    record, started = bring_up(StackOptions(root=folder, store=store, default_ports=True), models)
     if as_json:
         _print_json({"started": started, **_document(record)})
         return
@@ -113,6 +121,7 @@ def demo(
     console = Console()
     report, page = run_demo(DemoOptions(store=store, out=out, keep=keep), console)
     typer.echo(f"report: {page}")
+    typer.echo("nothing is left running; `make up` opens the page with live models and prints its address")
     if not report.held:
         raise typer.Exit(1)
 

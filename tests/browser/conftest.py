@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from image_models import put_version, whole_number_model, write_config
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from real_model_server import ModelServer
 from running_client import RunningClient
 
@@ -15,6 +15,10 @@ CHROMIUM_FLAGS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+
+PATIENCE_MS = 60_000
+"""How long a condition may take to come about; far more than it does on a machine that is not shared."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
@@ -35,9 +39,11 @@ def models(tmp_path: Path) -> Iterator[ModelServer]:
 @pytest.fixture
 def client(models: ModelServer, tmp_path: Path) -> Iterator[RunningClient]:
     running = RunningClient(models.url, tmp_path / "client.log")
-    running.start()
-    yield running
-    running.stop()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +83,7 @@ def page(browser: Browser, client: RunningClient) -> Iterator[Page]:
     """The page, loaded, with the server known; fails the test when the browser complains of anything."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(PATIENCE_MS)
     told = Told(opened)
     # A refused or lost request is written to the console by Chromium itself; tests assert what the page says.
     told.expect("Failed to load resource")

@@ -68,6 +68,43 @@ def test_the_model_server_may_go_and_come_back_and_the_picture_is_answered_then(
     assert is_the_same_document(page)
 
 
+def test_an_outage_is_seen_in_the_tab_and_no_model_is_said_to_be_available(
+    page: Page, models: ModelServer
+) -> None:
+    upload(page, picture("red"))
+    verdicts(page, "red", "red")
+    expect(page).to_have_title("red · Car classifier")
+    icon = page.locator("link[rel=icon]")
+    expect(icon).to_have_attribute("href", "/static/icon.svg")
+    states = page.locator("#models .state")
+    expect(states).to_have_text(["available", "available"])
+    models.stop()
+    expect(page).to_have_title("Away · Car classifier")
+    expect(icon).to_have_attribute("href", "/static/icon-away.svg")
+    expect(states).to_have_text(["unknown", "unknown"])
+    expect(page.locator("#models-count")).to_have_text("as last seen")
+    models.start()
+    expect(page).to_have_title("red · Car classifier")
+    expect(states).to_have_text(["available", "available"])
+
+
+def test_a_page_without_models_tells_how_to_upload_one_and_waits_with_the_picture(
+    page: Page, models: ModelServer
+) -> None:
+    models.serve()
+    expect(page.locator("#server")).to_have_text("Model server is up, no model yet")
+    how_to = page.locator("#models-empty")
+    expect(how_to).to_contain_text("model-sync push FOLDER --model NAME --version 1")
+    upload(page, picture("green"))
+    told = page.get_by_role("alert")
+    expect(told).to_contain_text("no model to classify with")
+    expect(told).to_have_attribute("data-kind", "waiting")
+    models.serve(near=[1])
+    verdicts(page, "green")
+    expect(how_to).to_be_hidden()
+    expect(told).to_be_hidden()
+
+
 def test_the_client_itself_may_restart_under_an_open_page(page: Page, client: RunningClient) -> None:
     upload(page, picture("blue"))
     verdicts(page, "blue", "blue")

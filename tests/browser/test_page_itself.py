@@ -42,6 +42,26 @@ def test_nothing_is_cut_off_or_scrolls_sideways(page: Page, width: int, tmp_path
     page.screenshot(path=tmp_path / f"{width}.png", full_page=True)
 
 
+def test_on_paper_there_is_the_picture_and_what_was_said_of_it(page: Page) -> None:
+    upload(page, picture("red"))
+    verdicts(page, "red", "red")
+    page.emulate_media(media="print", color_scheme="dark")
+    expect(page.locator("#preview")).to_be_visible()
+    expect(page.locator(".answer .verdict").first).to_be_visible()
+    expect(page.locator("#models-table")).to_be_hidden()
+    expect(page.locator("button:visible")).to_have_count(0)
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(22, 32, 31)", "dark ink"
+
+
+def test_nothing_moves_for_those_who_asked_for_less_motion(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    upload(page, picture("red"))
+    verdicts(page, "red", "red")
+    page.evaluate("document.querySelector('#models tr').classList.add('changed')")
+    page.evaluate("document.getElementById('progress').hidden = false")
+    assert page.evaluate("document.getAnimations().filter((a) => a.animationName !== 'late').length") == 0
+
+
 def test_an_answer_moves_nothing_that_is_looked_at(browser: Browser, client: RunningClient) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.add_init_script(

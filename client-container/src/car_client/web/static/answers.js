@@ -5,6 +5,24 @@ export function answerCards(document) {
   return [...document.results.map(resultCard), ...document.failed.map(failureCard)];
 }
 
+/** Whether the models agree, in one line; empty when there is nothing to compare. */
+export function agreement(document) {
+  const votes = new Map();
+  for (const { top1 } of document.results) votes.set(top1, (votes.get(top1) ?? 0) + 1);
+  const asked = document.results.length;
+  if (asked < 2) return "";
+  const [[first, most], ...others] = [...votes].sort(([, one], [, other]) => other - one);
+  if (!others.length) return `${asked === 2 ? "Both" : `All ${asked}`} models say ${first}`;
+  if (most > 1) return `${most} of ${asked} models say ${first}`;
+  return `The models disagree: ${[...votes.keys()].join(", ")}`;
+}
+
+/** What the tab tells: the one verdict, or that there are several. */
+export function shortVerdict(document) {
+  const verdicts = new Set(document.results.map((result) => result.top1));
+  return verdicts.size === 1 ? [...verdicts][0] : `${verdicts.size} verdicts`;
+}
+
 /** One sentence for those who hear the page instead of seeing it. */
 export function spokenSummary(document) {
   const sentences = document.results.map(

@@ -13,15 +13,19 @@ export class ApiError extends Error {
   }
 }
 
-async function ask(path, options) {
+const noAnswer = () => new ApiError(0, "This page's server does not answer. It is tried again by itself.");
+
+const refusal = (status, document) => new ApiError(status, document?.error ?? `The server answered with status ${status}.`);
+
+async function ask(path) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(path);
   } catch {
-    throw new ApiError(0, "This page's server does not answer. It is tried again by itself.");
+    throw noAnswer();
   }
   const document = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new ApiError(answer.status, document.error ?? `The server answered with status ${answer.status}.`);
+  if (!answer.ok) throw refusal(answer.status, document);
   return document;
 }
 
@@ -29,12 +33,26 @@ export const readModels = () => ask("/api/models");
 
 export const readInferences = () => ask("/api/inferences?limit=50");
 
-/** Classify the file `picture`, called `name`, with the model named, or with all when `model` is empty. */
-export function classify(picture, name, model, signal) {
+/**
+ * Classify the file `picture`, called `name`, with the model named, or with all when `model` is empty.
+ * `progress` is told the share that was sent; fetch could not tell it.
+ */
+export function classify(picture, name, model, { signal, progress }) {
   const form = new FormData();
   if (model) form.append("model", model);
   form.append("image", picture, name);
-  return ask("/api/classify", { method: "POST", body: form, signal });
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/api/classify");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
+    request.addEventListener("load", () =>
+      request.status === 200 && request.response ? resolve(request.response) : reject(refusal(request.status, request.response)),
+    );
+    request.addEventListener("error", () => reject(noAnswer()));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
 }
 
 /** Follow the server; `handlers` has one function an event, and `open` and `lost`. */

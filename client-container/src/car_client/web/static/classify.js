@@ -1,13 +1,15 @@
 // The panel that takes a picture and shows what the models say of it.
 import { classify } from "./api.js";
-import { answerCards, spokenSummary } from "./answers.js";
-import { byId } from "./dom.js";
+import { agreement, answerCards, shortVerdict, spokenSummary } from "./answers.js";
+import { byId, make } from "./dom.js";
+import { tellVerdict } from "./tab.js";
 
 const drop = byId("drop");
 const preview = byId("preview");
 const problem = byId("problem");
 const answers = byId("answers");
 const model = byId("model");
+const progress = byId("progress");
 
 let current = null; // {picture, name}: what is shown, and asked about again when the models change
 let waiting = false; // the picture found no answer because something was away
@@ -25,16 +27,18 @@ export function take(picture, name) {
     return;
   }
   if (picture.size > limits.max_bytes) {
-    tell(`${name} has ${megabytes(picture.size)}; at most ${megabytes(limits.max_bytes)} are accepted.`);
+    tell(`${name} has ${inBytes(picture.size)}; at most ${inBytes(limits.max_bytes)} are accepted.`);
     return;
   }
   URL.revokeObjectURL(preview.src);
   preview.src = URL.createObjectURL(picture);
   preview.alt = `The picture ${name}`;
   preview.hidden = false;
+  drop.classList.remove("unreadable");
   drop.classList.add("filled");
   byId("drop-title").textContent = name;
-  byId("drop-hint").textContent = megabytes(picture.size);
+  byId("choose").textContent = "Choose another";
+  hint(inBytes(picture.size));
   current = { picture, name };
   ask();
 }
@@ -49,41 +53,77 @@ async function ask() {
   const mine = new AbortController();
   running = mine;
   answers.setAttribute("aria-busy", "true");
+  showProgress(0);
   const asked = performance.now();
   try {
-    const document = await classify(current.picture, current.name, model.value, mine.signal);
+    const document = await classify(current.picture, current.name, model.value, {
+      signal: mine.signal,
+      progress: (share) => running === mine && showProgress(share),
+    });
     if (running !== mine) return;
-    byId("drop-hint").textContent =
-      `${document.width} × ${document.height}, ${megabytes(document.bytes)}, answered in ${Math.round(performance.now() - asked)} ms`;
-    answers.replaceChildren(...answerCards(document));
-    byId("summary").textContent = spokenSummary(document);
+    hint(`${document.width} × ${document.height}`, inBytes(document.bytes), `answered in ${Math.round(performance.now() - asked)} ms`);
+    show(document);
     waiting = false;
     problem.hidden = true;
   } catch (error) {
     if (running !== mine) return;
     waiting = error.passes ?? false;
-    if (!waiting) answers.replaceChildren();
-    tell(waiting ? `${sentence(error.message)} The picture is sent again as soon as it can be answered.` : sentence(error.message));
+    if (!waiting) {
+      answers.replaceChildren();
+      tellVerdict("");
+    }
+    hint(inBytes(current.picture.size));
+    if (waiting) tell(`${sentence(error.message)} The picture is sent again as soon as it can be answered.`, { passes: true });
+    else tell(sentence(error.message));
   } finally {
     if (running === mine) {
       answers.setAttribute("aria-busy", "false");
+      progress.hidden = true;
       running = null;
     }
   }
 }
 
-function tell(text) {
+function show(document) {
+  const together = agreement(document);
+  const line = together ? [make("p", { className: "agreement" }, together)] : [];
+  answers.replaceChildren(...line, ...answerCards(document));
+  byId("summary").textContent = [together, spokenSummary(document)].filter(Boolean).join(". ");
+  tellVerdict(shortVerdict(document));
+}
+
+/** How much of the picture was sent; when all was, how long the models take is not known. */
+function showProgress(share) {
+  progress.hidden = false;
+  if (share < 1) progress.value = share;
+  else progress.removeAttribute("value");
+  hint(inBytes(current.picture.size), share < 1 ? `${Math.floor(share * 100)} % sent` : "asking the models…");
+}
+
+/** Lines break between the `parts` only. */
+function hint(...parts) {
+  const spans = parts.map((part) => make("span", { className: "whole" }, part));
+  byId("drop-hint").replaceChildren(...spans.flatMap((span, place) => (place ? [", ", span] : [span])));
+}
+
+/** Say what is wrong; `passes`: it needs nobody to do anything about the picture. */
+export function tell(text, { passes = false } = {}) {
+  problem.dataset.kind = passes ? "waiting" : "wrong";
   problem.textContent = text;
   problem.hidden = false;
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+/** A file's name keeps its letters, whatever it begins with. */
+const sentence = (text) =>
+  (text.startsWith(current.name) ? text : text.charAt(0).toUpperCase() + text.slice(1)) + (/[.!?]$/.test(text) ? "" : ".");
 
-const megabytes = (bytes) => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const inBytes = (bytes) =>
+  bytes < 1e3 ? `${bytes} bytes` : bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 
 export function start() {
   const file = byId("file");
   byId("choose").addEventListener("click", () => file.click());
+  preview.addEventListener("error", () => drop.classList.add("unreadable"));
   for (const input of [file, byId("capture")]) {
     input.addEventListener("change", () => {
       if (input.files.length) take(input.files[0], input.files[0].name);

@@ -5,6 +5,7 @@ import * as classify from "./classify.js";
 import { byId } from "./dom.js";
 import * as models from "./models.js";
 import * as recent from "./recent.js";
+import { tellAway } from "./tab.js";
 
 let serverWasAway = false;
 
@@ -24,9 +25,10 @@ async function refreshModels() {
 
 function showServer(document) {
   const usable = document.models.filter((model) => model.usable).length;
-  const state = document.reachable ? "up" : document.trouble ? "away" : "asking";
+  const state = document.reachable ? (usable ? "up" : "bare") : document.trouble ? "away" : "asking";
   const words = {
     up: usable === 1 ? "Model server is up, 1 model" : `Model server is up, ${usable} models`,
+    bare: "Model server is up, no model yet",
     away: "Model server is away; asking again",
     asking: "Asking the model server…",
   };
@@ -35,6 +37,7 @@ function showServer(document) {
 
 function setServer(state, words, title = "") {
   const server = byId("server");
+  tellAway(state === "away" || state === "lost");
   if (server.dataset.state === state && server.textContent === words) return;
   server.dataset.state = state;
   server.title = title;
@@ -47,11 +50,6 @@ async function refreshRecent() {
   } catch {
     // as above
   }
-}
-
-function tellProblem(text) {
-  byId("problem").textContent = text;
-  byId("problem").hidden = false;
 }
 
 function startTheme() {
@@ -74,14 +72,17 @@ function startTheme() {
 }
 
 classify.start();
-camera.start(classify.take, tellProblem);
+camera.start(classify.take, classify.tell);
 startTheme();
 follow({
   open: () => {
     refreshModels().then(() => classify.askAgain({ onlyIfWaiting: true }));
     refreshRecent();
   },
-  lost: () => setServer("lost", "This page's server is away; trying again"),
+  lost: () => {
+    setServer("lost", "This page's server is away; trying again");
+    models.showAsLastSeen();
+  },
   models: refreshModels,
   inference: recent.add,
 });

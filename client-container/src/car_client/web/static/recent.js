@@ -6,7 +6,7 @@ const list = byId("recent");
 
 export function show(document) {
   list.replaceChildren(...document.inferences.map(item));
-  if (!list.children.length) list.append(make("li", { className: "empty" }, "None so far."));
+  if (!list.children.length) list.append(make("li", { className: "empty" }, "None yet. Everybody's pictures appear here, those of a watched source too."));
   count();
 }
 
@@ -34,7 +34,7 @@ function item(inference) {
       { className: "words" },
       make("p", { className: "what" }, inference.top1),
       make("p", { className: "which hint", title: inference.model }, `${inference.model} ${inference.version}`),
-      make("p", { className: "which hint", title: inference.image }, inference.image),
+      make("p", { className: "which hint", title: inference.image }, inference.origin === "watch" ? "watched: " : "", inference.image),
     ),
     make(
       "div",

@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import ServerUnreachableError, UnknownModelError, UnusableModelError
+from car_client.errors import ServerUnreachableError, UnusableModelError
 from car_client.inference.classifier import Classification
 from car_client.inference.overlap import overlapped
 from car_client.models.model_table import ModelTable
@@ -124,12 +124,8 @@ def read_picture(file: Path, limits: PictureLimits) -> Picture:
 
 
 def _chosen(table: ModelTable, names: Sequence[str]) -> list[ServedModel]:
-    for name in names:
-        if name in table.unusable:
-            raise UnusableModelError(table.unusable[name])
-        if name not in table.usable:
-            raise UnknownModelError(name, [*table.usable, *table.unusable])
-    if not table.usable:
+    chosen = table.choose(names)
+    if not chosen:
         reasons = "; ".join(table.unusable.values()) or "none is available"
         raise UnusableModelError(f"the server has no model to classify with: {reasons}")
-    return [model for name, model in table.usable.items() if not names or name in names]
+    return chosen

@@ -20,7 +20,6 @@ from car_client.cli.options import (
 )
 from car_client.cli.output import configure_log, print_json
 from car_client.display import show_throughput
-from car_client.errors import UnknownModelError
 from car_client.session import Session
 from car_client.settings import load_settings
 
@@ -56,11 +55,7 @@ def bench(
     if missing:
         raise RejectedError(f"{missing[0]} cannot be read: there is no such file")
     session = Session(settings)
-    usable = session.discovery.refresh().usable
-    for name in model or ():
-        if name not in usable:
-            raise UnknownModelError(name, usable)
-    chosen = [served for name, served in usable.items() if not model or name in model]
+    chosen = session.discovery.refresh().choose(model or ())
     rates = [measure_model(session, served, images, seconds=seconds, workers=workers) for served in chosen]
     if as_json:
         print_json({"workers": workers, "models": [rate.document() for rate in rates]})

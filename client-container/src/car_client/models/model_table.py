@@ -1,11 +1,12 @@
 """All models of the server at one moment, and what changed from one moment to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_common.served_state import ServedModels
 
+from car_client.errors import UnknownModelError, UnusableModelError
 from car_client.models.served_model import ServedModel
 
 EventName = Literal[
@@ -20,6 +21,18 @@ class ModelTable:
     states: ServedModels = field(default_factory=dict)
     usable: Mapping[str, ServedModel] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
+
+    def choose(self, names: Sequence[str]) -> list[ServedModel]:
+        """The models with these `names`, or all that can be used when no name is given.
+
+        Raises UnusableModelError, with the reason, and UnknownModelError, with the names that there are.
+        """
+        for name in names:
+            if name in self.unusable:
+                raise UnusableModelError(self.unusable[name])
+            if name not in self.usable:
+                raise UnknownModelError(name, [*self.usable, *self.unusable])
+        return [model for name, model in self.usable.items() if not names or name in names]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import anyio.to_thread
 from edge_common.errors import EdgeError
 from edge_common.pictures.decode import SUFFIXES, NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import UnknownModelError, UnusableModelError
 from car_client.following import ModelFollower
 from car_client.inference.side_by_side import Answers, SideBySide
 from car_client.metrics import ClientMetrics
@@ -89,15 +88,11 @@ class Gateway:
             if view.trouble is not None:
                 raise ApiError(503, f"the model server is away: {view.trouble}")
             table = view.table
-        for name in names:
-            if name in table.unusable:
-                raise UnusableModelError(table.unusable[name])
-            if name not in table.usable:
-                raise UnknownModelError(name, [*table.usable, *table.unusable])
-        if not table.usable:
+        chosen = table.choose(names)
+        if not chosen:
             reasons = "; ".join(table.unusable.values()) or "upload one to the bucket"
             raise ApiError(503, f"the server has no model to classify with: {reasons}")
-        return [model for name, model in table.usable.items() if not names or name in names]
+        return chosen
 
 
 def _worst(answers: Answers) -> EdgeError:

@@ -8,10 +8,11 @@ COMPONENTS := common sync-sidecar server-container client-container volume-for-m
 MINIO_VERSION := v0.0.0-20260212201848-7aac2a2c5b7c
 READY := $(VENV)/.ready
 NOTEBOOK := .local/notebook
+IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser screenshots notebook-env notebook-test bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser screenshots notebook-env notebook notebook-save notebook-test jupyter bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -79,8 +80,20 @@ $(NOTEBOOK)/.ready: $(READY) jupyter-notebook/pyproject.toml
 	$(NOTEBOOK)/bin/python -m pip install --quiet -c constraints.txt -e ./jupyter-notebook
 	@touch $@
 
-notebook-test: notebook-env ## Tests of MLflow tracking and promotion
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(NOTEBOOK)/bin/python -m pytest -n $(JOBS) jupyter-notebook/tests $(ARGS)
+notebook: notebook-env ## Run the notebook from a clean kernel against a stack of its own
+	$(IN_NOTEBOOK) model-notebook check
+	$(IN_NOTEBOOK) model-notebook run $(DEMO_FLAGS)
+
+notebook-save: notebook-env ## The same, and keep its outputs and the pictures of its README
+	$(IN_NOTEBOOK) model-notebook run --out jupyter-notebook/model-tracking.ipynb --pictures jupyter-notebook/docs $(DEMO_FLAGS)
+
+jupyter: notebook-env ## Open the notebook in a browser; `make up` first
+	$(NOTEBOOK)/bin/python -m pip install --quiet -c constraints.txt 'jupyterlab>=4.4'
+	$(IN_NOTEBOOK) jupyter lab jupyter-notebook/model-tracking.ipynb
+
+notebook-test: notebook-env ## Types and tests of MLflow tracking, promotion and the notebook
+	$(IN_NOTEBOOK) python -m mypy --cache-dir $(NOTEBOOK)/mypy jupyter-notebook/src volume-for-model/src/car_models/tracking
+	$(IN_NOTEBOOK) python -m pytest -n $(JOBS) jupyter-notebook/tests $(ARGS)
 
 browser: setup ## Use the client's page in Chromium (needs chromium)
 	$(BIN)/pytest -n $(JOBS) -m browser tests/browser

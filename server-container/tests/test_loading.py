@@ -141,3 +141,4 @@ def test_only_models_whose_runs_cannot_be_long_are_brief(loader: ModelLoader, mo
     assert not loader.load(ModelConfig("m", models.root / "m"), 2).is_brief
     models.add("m", 3, 1.0)
     assert not loader.load(ModelConfig("m", models.root / "m", nireq=2), 3).is_brief
+    assert loader.load(ModelConfig("m", models.root / "m"), 3).is_brief

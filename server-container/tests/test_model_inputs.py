@@ -41,14 +41,6 @@ def test_a_raw_tensor_is_used_where_it_lies() -> None:
     assert array[0, 0] == 7
 
 
-def test_a_raw_tensor_on_an_odd_address_is_moved_to_an_even_one() -> None:
-    memory = memoryview(bytearray(b"_" + ONE.tobytes()))
-    [array] = model_inputs([X], [InputTensor("x", (1, 10), "FP32", None, memory[1:])])
-    assert isinstance(array, np.ndarray)
-    assert array.flags.aligned
-    assert np.array_equal(array, ONE)
-
-
 def test_inputs_come_in_the_order_of_the_model() -> None:
     infos = [_info("b", "UINT8", 1), _info("a", "UINT8", 1)]
     sent = [_raw(name, np.array([value], np.uint8), "UINT8") for name, value in (("a", 1), ("b", 2))]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from edge_common.openvino_runtime import ops, ov
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import RequestError
+from ovms_lite.models.infer_pool import InferTimes
 from ovms_lite.models.loading import ModelLoader
-from ovms_lite.models.servable import InferTimes, Servable
+from ovms_lite.models.servable import Servable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -104,3 +106,74 @@ def test_tensors_of_every_storage_come_back(
         return await _servable(models).infer([sent], _first, InferTimes())
 
     assert run(scenario()) == sent.reshape(-1).tolist()
+
+
+def _turns(count: int) -> Array:
+    return np.array([[count, 0]], np.float32)
+
+
+class _Watched(np.ndarray):
+    """An array that can be referred to weakly."""
+
+
+def test_a_caller_who_goes_leaves_request_and_memory_to_openvino_until_the_run_has_ended(
+    models: Models, run: Run
+) -> None:
+    models.slow("m", 1)
+
+    async def scenario() -> None:
+        servable = _servable(models, nireq=1)
+        array = _turns(300).view(_Watched)
+        memory = weakref.ref(array)
+        leaving = asyncio.create_task(servable.infer([array], _first, InferTimes()))
+        del array
+        await asyncio.sleep(0)  # the run has begun
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        del leaving
+        assert servable.busy_count == 1
+        assert memory() is not None
+        await servable.infer([_turns(1)], _first, InferTimes())  # gets the request once it is free
+        await servable.wait_until_unused()
+        assert memory() is None
+
+    run(scenario())
+
+
+def test_a_request_given_to_a_caller_who_just_went_goes_to_the_next(models: Models, run: Run) -> None:
+    models.slow("m", 1)
+
+    async def scenario() -> list[float]:
+        servable = _servable(models, nireq=1)
+        tasks: list[asyncio.Task[list[float]]] = []
+
+        def answer(outputs: Sequence[Array]) -> list[float]:
+            # The second is told to go after the request was given to it, and before it could take it.
+            asyncio.get_running_loop().call_soon(tasks[1].cancel)
+            return _first(outputs)
+
+        runs = [servable.infer([_turns(3)], shown, InferTimes()) for shown in (answer, _first, _first)]
+        tasks.extend(map(asyncio.create_task, runs))
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results[1], asyncio.CancelledError)
+        return [results[0], results[2]]  # type: ignore[list-item]  # not cancelled
+
+    first, third = run(scenario())
+    assert first == third
+
+
+def test_a_run_that_ends_after_its_event_loop_harms_nobody(models: Models, run: Run) -> None:
+    models.slow("m", 1)
+    left: list[ov.InferRequest] = []
+
+    async def scenario() -> None:
+        servable = _servable(models)
+        running = asyncio.create_task(servable.infer([_turns(300)], _first, InferTimes()))
+        await asyncio.sleep(0)  # the run has begun
+        left.extend(run.request for run in servable._pool._running.values())  # type: ignore[union-attr]  # not brief
+        running.cancel()
+
+    run(scenario())
+    left[0].wait()  # an exception in OpenVINO's thread would abort this process
+    assert left[0].get_output_tensor(0).data[0, 0] == 300

@@ -8,8 +8,9 @@ from typing import NamedTuple, TypeVar, cast
 
 from ovms_lite.errors import Fault
 from ovms_lite.models.catalogue import Catalogue, ModelRecord, is_loading, servable_now
+from ovms_lite.models.infer_pool import InferTimes
 from ovms_lite.models.metrics import Interface, Metrics
-from ovms_lite.models.servable import InferTimes, Servable
+from ovms_lite.models.servable import Servable
 from ovms_lite.wire.model_inputs import EncodedImages
 from ovms_lite.wire.tensors import Array
 
@@ -17,6 +18,8 @@ _Answer = TypeVar("_Answer")
 
 Prepared = tuple[Sequence[Array | EncodedImages], Callable[[Sequence[Array]], _Answer]]
 """Inputs in the model's order, and what makes the answer of its outputs."""
+PreparedAtOnce = tuple[Sequence[Array | EncodedImages | memoryview], Callable[[Sequence[Array]], _Answer]]
+"""The same, for a version that answers at once; an input may be the raw bytes of its array."""
 
 
 class Call(NamedTuple):
@@ -55,19 +58,25 @@ class Inference:
                 counts.current -= 1
             self._count(call, servable, began, times if success else None)
 
-    def run_at_once(self, call: Call, prepare: Callable[[Servable], Prepared[_Answer]]) -> _Answer | None:
+    def run_at_once(
+        self, call: Call, prepare: Callable[[Servable], PreparedAtOnce[_Answer]]
+    ) -> _Answer | None:
         """As `run`, for a version whose runs are too short to be worth a task; None for the others."""
         model, version = self._catalogue.model(call.model, call.missing), call.version or None
         if is_loading(model, version) is not None:
             return None
         servable = servable_now(model, version)
-        if not servable.answers_at_once:
+        runner = servable.at_once
+        if runner is None:
             return None
         began, times = time.perf_counter(), InferTimes()
         success = False
         try:
             inputs, answer = prepare(servable)
-            response = servable.infer_at_once(cast("Sequence[Array]", inputs), answer, times)
+            times.queued = times.started = time.perf_counter()
+            outputs = runner.run(cast("Sequence[Array | memoryview]", inputs))
+            times.finished = time.perf_counter()
+            response = answer(outputs)
             success = True
             return response
         finally:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import ConfigError, LoadError
-from ovms_lite.models.brief_models import is_brief
+from ovms_lite.models.brief_models import compiled_if_brief
 from ovms_lite.models.layouts import (
     DEFAULT_LAYOUT,
     batch_position,
@@ -82,11 +82,11 @@ class ModelLoader:
             if is_ours_to_tune:
                 plugin["PERFORMANCE_HINT"] = "THROUGHPUT"  # what OVMS does when neither is given
             compiled = self._core.compile_model(model, device, plugin)
-            brief = is_ours_to_tune and not config.nireq and is_brief(model, compiled)
-            if brief:
-                # in the thread that asks: to wake another would cost more than it could take over
-                alone = {"NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1}
-                compiled = self._core.compile_model(model, device, plugin | alone)
+            brief = None
+            if is_ours_to_tune and device == _DEFAULT_DEVICE and not config.nireq:
+                brief = compiled_if_brief(
+                    model, compiled, lambda more: self._core.compile_model(model, device, {**plugin, **more})
+                )
         except (*_OPENVINO_ERRORS, ConfigError) as error:
             raise LoadError(
                 f"{config.name} version {version} cannot be compiled: {_first_line(error)}; "
@@ -94,12 +94,12 @@ class ModelLoader:
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
         return LoadedModel(
-            compiled,
+            brief or compiled,
             _describe(compiled.inputs, mapping.inputs, layouts.inputs),
             _describe(compiled.outputs, mapping.outputs, {}),
             _model_info(model),
-            config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
-            brief,
+            config.nireq or int((brief or compiled).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
+            brief is not None,
         )
 
 

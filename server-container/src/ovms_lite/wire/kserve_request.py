@@ -10,7 +10,7 @@ from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array
 
 _MAX_INT32 = 2**31 - 1
 _BINARY_SIZE = "binary_data_size"
-_LONGEST_KNOWN_HEAD = 2048
+LONGEST_KNOWN_HEAD = 2048
 
 
 class InputTensor(NamedTuple):
@@ -38,7 +38,7 @@ def parse_infer_request(body: Body, json_length: str | None) -> InferRequest:
     """
     size = len(body) if json_length is None else _json_size(json_length, len(body))
     whole = memoryview(body)
-    known = _binary_head(bytes(whole[:size])) if size <= _LONGEST_KNOWN_HEAD else None
+    known = _binary_head(bytes(whole[:size])) if size <= LONGEST_KNOWN_HEAD else None
     if known is not None and size + known.tail_size <= len(body):
         return known.with_tail(whole[size:])
     document = parse_json(whole[:size])

@@ -50,8 +50,7 @@ def _model_input(info: TensorInfo, tensor: InputTensor) -> Array | EncodedImages
         check_value_count(info, tensor.shape, tensor.values.size)
         return tensor.values.reshape(tensor.shape)
     check_byte_count(info, tensor.shape, len(tensor.raw))
-    array = np.frombuffer(tensor.raw, dtype=info.element.numpy).reshape(tensor.shape)
-    return array if array.flags.aligned else array.copy()
+    return np.frombuffer(tensor.raw, dtype=info.element.numpy).reshape(tensor.shape)
 
 
 def _from_bytes(info: TensorInfo, tensor: InputTensor) -> Array | EncodedImages:

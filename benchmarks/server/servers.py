@@ -119,10 +119,11 @@ def kserve(python: Path, models: VersionFolders, folder: Path) -> Iterator[Runni
 
 
 @contextmanager
-def echo() -> Iterator[Running]:
-    """The echo application on ovms-lite's own HTTP server."""
+def echo(version: Path | None = None) -> Iterator[Running]:
+    """The echo application on ovms-lite's own HTTP server; with a version folder it also runs that model."""
     port = free_port()
-    with _running([sys.executable, str(HERE / "echo_app.py"), str(port)], port, HERE) as running:
+    command = [sys.executable, str(HERE / "echo_app.py"), str(port)]
+    with _running(command + ([] if version is None else [str(version)]), port, HERE) as running:
         yield running
 
 

@@ -120,6 +120,13 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         str,
         typer.Option("--load_check", help="on: load each version in a child process first. Not in OVMS."),
     ] = "off",
+    batching_window_us: Annotated[
+        int,
+        typer.Option(
+            "--batching_window_us",
+            help="Microseconds to gather requests for one batch; 0: no batching. Not in OVMS.",
+        ),
+    ] = 0,
     log_path: Annotated[Path | None, typer.Option("--log_path", help="File that gets the log, too.")] = None,
     rest_workers: Annotated[int | None, typer.Option("--rest_workers", help=_WITHOUT_EFFECT)] = None,
     grpc_workers: Annotated[int | None, typer.Option("--grpc_workers", help=_WITHOUT_EFFECT)] = None,
@@ -168,6 +175,7 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         cache_dir=cache_dir,
         cpu_extension=cpu_extension,
         load_check=load_check == "on",
+        batching_window_us=batching_window_us,
     )
     configure_logging(LogFormat.AUTO, _LEVELS[log_level])
     if log_path is not None:

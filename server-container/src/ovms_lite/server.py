@@ -19,6 +19,7 @@ from ovms_lite.config.entries import MonitoringConfig
 from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
 from ovms_lite.http.server import RestServer, listen
+from ovms_lite.models.batching import Batching
 from ovms_lite.models.catalogue import Catalogue
 from ovms_lite.models.compile_cache import usable_cache
 from ovms_lite.models.inference import Inference
@@ -73,7 +74,7 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
 
 def _loader(options: ServerOptions) -> Loader:
     cache = usable_cache(options.cache_dir)
-    loader = ModelLoader(cache, options.cpu_extension)
+    loader = ModelLoader(cache, options.cpu_extension, batching=options.batching_window_us > 0)
     return CheckedLoader(loader, (cache, options.cpu_extension)) if options.load_check else loader
 
 
@@ -93,7 +94,9 @@ class _Server:
         catalogue = Catalogue()
         reloader = Reloader(catalogue, self.source, _loader(self.options), self.loading_thread)
         decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
-        inference = Inference(catalogue, self.metrics, decoders)
+        window = self.options.batching_window_us
+        batching = Batching(window / 1e6) if window else None
+        inference = Inference(catalogue, self.metrics, decoders, batching)
         rest = RestServer(
             Application(catalogue, inference, reloader, self.metrics, _VERSION),
             self.options.cors.header_lines(),

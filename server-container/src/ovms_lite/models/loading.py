@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import ConfigError, LoadError
+from ovms_lite.models.batchable_models import ALONE, batch_limit
 from ovms_lite.models.brief_models import compiled_if_brief
 from ovms_lite.models.layouts import (
     DEFAULT_LAYOUT,
@@ -39,6 +40,8 @@ class LoadedModel:
     request_count: int
     is_brief: bool
     """Whether a run takes less time than handing it to another thread."""
+    batch_limit: int
+    """How many requests of one row may be run as one."""
 
 
 class _Mapping(BaseModel):
@@ -48,10 +51,16 @@ class _Mapping(BaseModel):
 
 
 class ModelLoader:
-    """Loads versions with one OpenVINO core. `cache_dir` None compiles every time."""
+    """Loads versions with one OpenVINO core.
 
-    def __init__(self, cache_dir: Path | None = None, cpu_extension: Path | None = None) -> None:
+    `cache_dir` None compiles every time; without `batching` nobody asks how many requests may run as one.
+    """
+
+    def __init__(
+        self, cache_dir: Path | None = None, cpu_extension: Path | None = None, *, batching: bool = False
+    ) -> None:
         self._core = ov.Core()
+        self._batching = batching
         if cpu_extension is not None:
             self._core.add_extension(str(cpu_extension))
         if cache_dir is not None:
@@ -93,13 +102,16 @@ class ModelLoader:
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
+        inputs = _describe(compiled.inputs, mapping.inputs, layouts.inputs)
+        outputs = _describe(compiled.outputs, mapping.outputs, {})
         return LoadedModel(
             brief or compiled,
-            _describe(compiled.inputs, mapping.inputs, layouts.inputs),
-            _describe(compiled.outputs, mapping.outputs, {}),
+            inputs,
+            outputs,
             _model_info(model),
             config.nireq or int((brief or compiled).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             brief is not None,
+            batch_limit(model, inputs, outputs) if self._batching else ALONE,
         )
 
 

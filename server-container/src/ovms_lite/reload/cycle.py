@@ -23,7 +23,7 @@ from ovms_lite.models.load_check import Loader
 from ovms_lite.models.repository import VersionListing, list_versions
 from ovms_lite.models.servable import Servable
 from ovms_lite.reload.plan import Listing, versions_to_load, versions_to_retire
-from ovms_lite.reload.repeated_failures import RepeatedFailures
+from ovms_lite.repeated_failures import RepeatedFailures
 
 _Result = TypeVar("_Result")
 _DRAIN_WAIT_SECONDS = 1.0

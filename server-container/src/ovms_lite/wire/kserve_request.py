@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.json_values import Body, array_of_values, parse_json
+from ovms_lite.wire.large_json import parse_numbers
 from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array
 
 _MAX_INT32 = 2**31 - 1
@@ -41,7 +44,7 @@ def parse_infer_request(body: Body, json_length: str | None) -> InferRequest:
     known = _binary_head(bytes(whole[:size])) if size <= LONGEST_KNOWN_HEAD else None
     if known is not None and size + known.tail_size <= len(body):
         return known.with_tail(whole[size:])
-    document = parse_json(whole[:size])
+    document = parse_numbers(whole[:size]) or parse_json(whole[:size])
     if not isinstance(document, dict):
         raise RequestError(Fault.BODY_NOT_OBJECT)
     request_id = document.get("id", "")
@@ -165,6 +168,8 @@ def _json_input(entry: Any) -> InputTensor:
     if _BINARY_SIZE in parameters:
         raise RequestError(Fault.BINARY_AND_DATA)
     data = entry["data"]
+    if isinstance(data, np.ndarray):
+        return InputTensor(name, shape, datatype, data, None)
     if not isinstance(data, list):
         raise RequestError(Fault.INPUT_NOT_NDARRAY)
     element = BY_KSERVE_NAME.get(datatype)

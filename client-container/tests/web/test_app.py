@@ -78,6 +78,15 @@ def test_the_stream_tells_inferences_and_changes_of_models_as_they_happen(
     assert (data["model"], data["top1"]) == ("a", "red")
 
 
+def test_a_stream_begins_with_resync_and_misses_nothing_after_it(page: PageClient) -> None:
+    with page.get("/api/events", stream=True) as stream:
+        lines = (line.decode() for line in stream.iter_lines(chunk_size=1))
+        assert next(line for line in lines if line.startswith("event: ")) == "event: resync"
+        page.gateway.broadcast.publish("models", {"changed": True})
+        assert next(line for line in lines if line.startswith("event: ")) == "event: models"
+        page.gateway.broadcast.close()
+
+
 def test_health_tells_a_hanging_process_from_a_server_that_is_away(
     server: FakeKServe, page: PageClient
 ) -> None:

@@ -10,6 +10,7 @@ _QUEUED: Final = 64
 _ALIVE_SECONDS: Final = 15.0
 """Shorter than the idle limits of common proxies (60 s)."""
 _RECONNECT_MS: Final = 1000
+_RESYNC: Final = "event: resync\ndata: {}\n\n"
 MOST_LISTENERS: Final = 64
 
 
@@ -35,14 +36,18 @@ class Broadcast:
                 listener.offer(message)
 
     async def listen(self) -> AsyncIterator[str]:
-        """The messages from now on as server-sent events, and comments that keep the way open."""
+        """The messages from now on as server-sent events, and comments that keep the way open.
+
+        The first one is `resync`: whoever reads everything then misses nothing, because what changes from then
+        on comes as a message, unlike what changes while the answer is only begun.
+        """
         listener = _Listener(asyncio.get_running_loop())
         with self._lock:
             if self._closed:
                 return
             self._listeners.add(listener)
         try:
-            yield f"retry: {_RECONNECT_MS}\n\n"
+            yield f"retry: {_RECONNECT_MS}\n\n{_RESYNC}"
             while True:
                 message = await listener.next_message()
                 if message is None:
@@ -86,4 +91,4 @@ class _Listener:
             return
         while not self._queue.empty():
             self._queue.get_nowait()
-        self._queue.put_nowait("event: resync\ndata: {}\n\n")
+        self._queue.put_nowait(_RESYNC)

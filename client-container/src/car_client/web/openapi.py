@@ -102,7 +102,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
             },
             "/api/events": {
                 "get": {
-                    "summary": "Server-sent events: inference, models (read them again), resync (read all)",
+                    "summary": "Server-sent events: resync (first; read all), inference, models (read again)",
                     "responses": {
                         "200": {"description": "Endless.", "content": {"text/event-stream": {}}},
                         "503": _error("Too many listen already."),

@@ -55,12 +55,11 @@ export function classify(picture, name, model, { signal, progress }) {
   });
 }
 
-/** Follow the server; `handlers` has one function an event, and `open` and `lost`. */
+/** Follow the server; `handlers` has one function an event, and `lost`. Every stream begins with `resync`. */
 export function follow(handlers) {
   const events = new EventSource("/api/events");
-  events.addEventListener("open", handlers.open);
   events.addEventListener("error", handlers.lost);
-  events.addEventListener("resync", handlers.open);
+  events.addEventListener("resync", handlers.resync);
   events.addEventListener("models", handlers.models);
   events.addEventListener("inference", (event) => handlers.inference(JSON.parse(event.data)));
   addEventListener("pagehide", () => events.close(), { once: true });

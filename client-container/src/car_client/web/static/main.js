@@ -75,7 +75,7 @@ classify.start();
 camera.start(classify.take, classify.tell);
 startTheme();
 follow({
-  open: () => {
+  resync: () => {
     refreshModels().then(() => classify.askAgain({ onlyIfWaiting: true }));
     refreshRecent();
   },

@@ -38,8 +38,8 @@ class Broadcast:
     async def listen(self) -> AsyncIterator[str]:
         """The messages from now on as server-sent events, and comments that keep the way open.
 
-        The first one is `resync`: whoever reads everything then misses nothing, because what changes from then
-        on comes as a message, unlike what changes while the answer is only begun.
+        The first one is `resync`: whoever reads everything then misses nothing, because what changes from
+        then on comes as a message, unlike what changes while the answer is only begun.
         """
         listener = _Listener(asyncio.get_running_loop())
         with self._lock:

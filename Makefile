@@ -12,7 +12,7 @@ IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser screenshots notebook-env notebook notebook-save notebook-test jupyter bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser screenshots notebook-env notebook notebook-save notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver and not rtsp and not chart'
+	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver and not rtsp and not torch and not int8 and not chart'
 
 integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
@@ -55,6 +55,17 @@ soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with
 
 models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
+
+int8: setup ## Install nncf, which car-models needs for INT8
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e './volume-for-model[int8]'
+
+torch-reference: setup .local/torch-reference ## Install timm and efficientnet_pytorch beside Debian's torch
+
+.local/torch-reference:
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ 'timm==0.9.16' 'efficientnet-pytorch==0.7.1'
+
+torch-test: torch-reference ## Hold imported checkpoints against torch (needs Debian's python3-torchvision)
+	$(BIN)/pytest -m torch volume-for-model/tests
 
 mlserver: .local/mlserver/bin/mlserver ## Install MLServer into an environment of its own
 
@@ -111,8 +122,8 @@ chart: setup chart-tools ## Check the Helm chart: lint, schema, unit tests, rend
 chart-readme: .local/bin/helm-docs ## Write the chart's README from values.yaml
 	.local/bin/helm-docs --chart-search-root helm-chart --template-files README.md.gotmpl --chart-to-generate helm-chart/edge-ai-car-classification
 
-demo: setup ## Show the whole platform once: upload, classify, swap, reject, remove
-	$(BIN)/edge-stack demo $(DEMO_FLAGS)
+demo: setup ## Show the whole platform once; MODEL=path: with your own model as well
+	$(BIN)/edge-stack demo $(DEMO_FLAGS) $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_FLAGS),--model-flags '$(MODEL_FLAGS)')
 
 up: setup ## Start the platform in the background with the sample models, and print the page's address
 	@[ -d models ] || $(MAKE) models

@@ -1,6 +1,7 @@
 """The command `edge-stack`."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.table import Table
 from edge_stack.background import COMPONENTS, bring_up, take_down
 from edge_stack.command import log_tail
 from edge_stack.components import StackFolder
+from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.scenario import DemoOptions, run_demo
 from edge_stack.directions import directions
 from edge_stack.interruption import Interrupted, raise_on_signals
@@ -113,13 +115,21 @@ def logs(
 def demo(
     store: WhichStore = StoreKind.AUTO,
     out: Annotated[Path, typer.Option(help="Folder for demo-report.html and demo-report.json.")] = Path(),
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Your own model as well: a folder as in the bucket, or a file as import takes it."),
+    ] = None,
+    model_flags: Annotated[
+        str, typer.Option(help="Further flags of `car-models import` for that file, in one string.")
+    ] = "",
     keep: Annotated[
         Path | None, typer.Option(help="New folder that keeps models, data and logs; else they are removed.")
     ] = None,
 ) -> None:
     """Show everything once and end it again; exit code 0 only if every claim held."""
     console = Console()
-    report, page = run_demo(DemoOptions(store=store, out=out, keep=keep), console)
+    own = OwnModel(model, tuple(shlex.split(model_flags))) if model is not None else None
+    report, page = run_demo(DemoOptions(store=store, out=out, keep=keep, own=own), console)
     typer.echo(f"report: {page}")
     typer.echo("nothing is left running; `make up` opens the page with live models and prints its address")
     if not report.held:

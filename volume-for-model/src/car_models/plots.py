@@ -59,7 +59,7 @@ def comparison_figure(comparison: Comparison) -> Figure:
         bars = axes.bar((first.name, second.name), values, color=(_FIRST, _SECOND))
         axes.bar_label(bars, fmt="%.1f")
         axes.set_title(title)
-        axes.tick_params(axis="x", labelrotation=20)
+        axes.set_xticks((0, 1), (first.name, second.name), rotation=25, ha="right", rotation_mode="anchor")
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(f"same answer to {100 * comparison.agreement:.0f} % of {len(first.answers)} pictures")
     return figure

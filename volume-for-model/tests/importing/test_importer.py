@@ -14,9 +14,9 @@ from car_models.importing.wishes import Wishes, resize_from
 from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode
 from edge_common.openvino_runtime import ov
+from small_classifiers import LABELS, colour_network, write_ir, write_onnx
 
 from ..conftest import LITE0, LITE2  # noqa: TID252 - tests are no package that could be imported by name
-from .networks import LABELS, colour_network, write_ir, write_onnx
 
 PIXELS = Wishes(labels=LABELS, preset=preset_named("pixels"))
 

@@ -4,8 +4,7 @@ import onnx
 import pytest
 from car_models.importing.sources import read_source
 from edge_common.errors import RejectedError
-
-from .networks import colour_network, write_ir, write_onnx
+from small_classifiers import colour_network, write_ir, write_onnx
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class UploadFact(Fact):
     seconds: float
     """From the last byte of the upload to AVAILABLE."""
     limit: float | None
-    """What is promised; None: nothing, because the machine was under load."""
+    """What is promised; None: nothing, under load or for a model of any size."""
 
     @property
     def held(self) -> bool:
@@ -53,7 +53,7 @@ class UploadFact(Fact):
     @property
     def promise(self) -> str:
         """The limit in words."""
-        return "nothing, under load" if self.limit is None else f"under {self.limit:g} s"
+        return "nothing" if self.limit is None else f"under {self.limit:g} s"
 
 
 class Prediction(Fact):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge_stack.demo import classifying, serving, starting
+from edge_stack.demo import classifying, own_model, serving, starting
 from edge_stack.demo.facts import DemoReport
 from edge_stack.demo.findings import Findings
+from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.screen import Screen
 from edge_stack.demo.starting import LOADED_MODEL, OTHER_MODEL
 from edge_stack.demo.verdicts import Step, run_steps
@@ -35,6 +36,8 @@ class DemoOptions:
     """Folder for demo-report.html and demo-report.json."""
     keep: Path | None
     """State folder to leave behind, with all logs; None: a temporary one."""
+    own: OwnModel | None = None
+    """A model that is uploaded and classified with as well."""
 
 
 def run_demo(options: DemoOptions, console: Console) -> tuple[DemoReport, Path]:
@@ -56,14 +59,14 @@ def run_demo(options: DemoOptions, console: Console) -> tuple[DemoReport, Path]:
             pictures_from=root / "pictures",
         )
         load = Load(stack.ports.server_url, LOADED_MODEL, threads=serving.LOAD_THREADS)
-        steps = _steps(findings, load, context.enter_context(ExitStack()))
+        steps = _steps(findings, load, context.enter_context(ExitStack()), options.own)
         report = findings.report(run_steps(steps, screen))
     page = write_report(report, options.out)
     screen.close(report)
     return report, page
 
 
-def _steps(findings: Findings, load: Load, loading: ExitStack) -> list[Step]:
+def _steps(findings: Findings, load: Load, loading: ExitStack, own: OwnModel | None) -> list[Step]:
     """The claims in order; `loading` holds the load open between the steps that begin and end it."""
 
     def needed(claim: str, check: Callable[[Findings], str]) -> Step:
@@ -72,8 +75,19 @@ def _steps(findings: Findings, load: Load, loading: ExitStack) -> list[Step]:
     def step(claim: str, check: Callable[..., str], *arguments: object) -> Step:
         return Step(claim, partial(check, findings, *arguments))
 
+    models = _MODELS
+    brought, served, alike = [], [], []
+    if own is not None:
+        models += 1
+        is_ready = partial(own_model.bring, findings, own)
+        brought = [Step("your own model would be served", is_ready, needed_by_all=True)]
+        served = [
+            step("your own model is served beside them", serving.upload_own, own.name, own_model.VERSION)
+        ]
+        alike = [step("your own model answers as it does outside", own_model.answers_alike, own)]
     return [
         needed("sample models are built from published weights", starting.build_models),
+        *brought,
         needed("pictures with known content are at hand", starting.make_pictures),
         needed("the store answers S3 requests", starting.start_store),
         needed("the sidecar lists the bucket and writes config.json", starting.start_sidecar),
@@ -81,8 +95,10 @@ def _steps(findings: Findings, load: Load, loading: ExitStack) -> list[Step]:
         needed("the client watches for pictures", starting.start_client),
         step("a first model is served soon after its upload", serving.upload, LOADED_MODEL, 1),
         step("a second model is served beside it", serving.upload, OTHER_MODEL, 1),
-        step("the models recognise what is in the pictures", classifying.classify_pictures, _MODELS),
-        step("the running client uses every model by itself", classifying.client_uses_every_model, _MODELS),
+        *served,
+        step("the models recognise what is in the pictures", classifying.classify_pictures, models),
+        *alike,
+        step("the running client uses every model by itself", classifying.client_uses_every_model, models),
         step("requests that name no version are answered", serving.begin_load, load, loading),
         step("v2 replaces v1 under load, no request fails", serving.exchange_under_load, LOADED_MODEL, load),
         step("a broken v3 is rejected while v2 serves", serving.refuse_broken, LOADED_MODEL, load),

@@ -3,8 +3,7 @@
 import psutil
 from edge_common.errors import RetryableError
 
-from edge_stack.command import Command
-from edge_stack.components import program
+from edge_stack.demo.car_models import car_models
 from edge_stack.demo.findings import Findings
 from edge_stack.demo.verdicts import NotHeldError
 
@@ -29,9 +28,7 @@ def build_models(findings: Findings) -> str:
         (*loaded, "--version", "3", "--broken"),
         ("--only", OTHER_MODEL, "--version", "2"),
     ):
-        _car_models(
-            findings, "build", "--out", str(findings.models), *arguments, within=_BUILD_WITHIN_SECONDS
-        )
+        car_models(findings, "build", "--out", str(findings.models), *arguments, within=_BUILD_WITHIN_SECONDS)
     versions = len(list(findings.models.glob("*/*/SHA256SUMS")))
     return f"{versions} versions of 2 models"
 
@@ -40,9 +37,9 @@ def make_pictures(findings: Findings) -> str:
     """Collect photos where they can be had quickly, else make do with the drawings."""
     make = ("pictures", "--out", str(findings.pictures_from))
     try:
-        _car_models(findings, *make, "--photos", "auto", within=_PHOTOS_WITHIN_SECONDS)
+        car_models(findings, *make, "--photos", "auto", within=_PHOTOS_WITHIN_SECONDS)
     except RetryableError:
-        _car_models(findings, *make, "--photos", "none", within=_BUILD_WITHIN_SECONDS)
+        car_models(findings, *make, "--photos", "none", within=_BUILD_WITHIN_SECONDS)
     pictures = [file.name for file in findings.pictures_from.glob("*.jpg")]
     photos = sum(name.startswith("photo-") for name in pictures)
     return f"{photos} photos and {len(pictures) - photos} drawings"
@@ -87,9 +84,3 @@ def end_everything(findings: Findings) -> str:
     if unclean or left:
         raise NotHeldError(f"ended uncleanly: {', '.join(unclean) or 'none'}; still running: {len(left)}")
     return f"{len(codes)} components ended by themselves, exit code 0; none of {len(family)} processes left"
-
-
-def _car_models(findings: Findings, *arguments: str, within: float) -> None:
-    log = findings.stack.folder.log("car-models")
-    command = Command(name="car-models", argv=[program("car-models"), *arguments], log=log)
-    findings.stack.processes.run(command, within=within)

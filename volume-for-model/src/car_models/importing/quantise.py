@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,7 +42,8 @@ def calibrated(
             yield preprocess(read_rgb(path), steps)[None]
 
     try:
-        return nncf.quantize(network, nncf.Dataset(list(tensors())), subset_size=len(paths))
+        with redirect_stdout(sys.stderr):  # its progress bars are no answer of ours
+            return nncf.quantize(network, nncf.Dataset(list(tensors())), subset_size=len(paths))
     except (RuntimeError, ValueError) as error:
         raise RejectedError(
             f"nncf cannot quantise this model: {str(error).strip().splitlines()[-1][:200]}; use fp16"

@@ -198,9 +198,7 @@ def unpickled(file: BinaryIO) -> Pickled:
     """
     start = file.tell()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # odd escapes in what is refused anyway
+        warnings.simplefilter("ignore", DeprecationWarning)  # odd escapes in what is refused anyway
         _screen(file)
     file.seek(start)
     unpickler = _StateDictUnpickler(file)

@@ -38,7 +38,7 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS) -m 'not heavy and not minio and not browser and not mlserver and not rtsp and not torch and not int8 and not chart'
+	$(BIN)/pytest -n $(JOBS)
 
 integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests

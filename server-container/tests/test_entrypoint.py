@@ -114,15 +114,22 @@ def test_without_a_model_or_a_file_named_the_default_config_is_used(start: Start
     assert _flags(process) == ["--rest_port=8000", "--config_path=/models/config.json"]
 
 
+OVMS_LITE = Path(sys.executable).with_name("ovms-lite")
+AS_FROM_2026_3 = f'#!/bin/bash\nexec /bin/bash -c \'exec {OVMS_LITE} "$@"\' -- "$@"\n'
+"""From 2026.3 on the image's own entrypoint is a shell that execs the program, before it is the program."""
+
+
+@pytest.mark.parametrize("server", ["", AS_FROM_2026_3], ids=["2026.2", "2026.3"])
 @pytest.mark.parametrize("early", ["", '{"model_config_', '{"something": "else"}'])
 def test_it_waits_for_a_whole_config_then_serves_and_sigterm_reaches_the_server(
-    start: Start, tmp_path: Path, early: str
+    start: Start, tmp_path: Path, early: str, server: str
 ) -> None:
     config = tmp_path / "config.json"
     if early:
         config.write_text(early)
     port = _free_port()
-    process = start("--rest_port", port, "--rest_bind_address=127.0.0.1", OVMS_CONFIG_PATH=str(config))
+    flags = ("--rest_port", port, "--rest_bind_address=127.0.0.1")
+    process = start(*flags, server=server, OVMS_CONFIG_PATH=str(config))
     assert process.stderr is not None
     assert f"waiting up to 300 s for {config}" in process.stderr.readline()
     aside = tmp_path / "aside"

@@ -120,6 +120,14 @@ def test_several_pictures_make_a_batch() -> None:
     assert _decoded(info, _sent(PICTURE, count=3)).shape == (3, 32, 32, 3)
 
 
+def test_several_pictures_of_different_sizes_are_refused_where_nothing_resizes_them() -> None:
+    info = _info("img", "UINT8", -1, -1, -1, 3, layout="NHWC")
+    encoded = [cv2.imencode(".png", picture)[1].tobytes() for picture in (PICTURE, PICTURE[:8])]
+    sent = InputTensor("img", (2,), "BYTES", None, memoryview(join_elements(encoded)))
+    with pytest.raises(RequestError, match="required to have the same resolution"):
+        _decoded(info, sent)
+
+
 def test_a_model_of_any_size_takes_the_picture_as_it_is() -> None:
     assert _decoded(_info("img", "FP16", 1, -1, -1, 3, layout="NHWC"), _sent(PICTURE)).shape == (1, 48, 64, 3)
 

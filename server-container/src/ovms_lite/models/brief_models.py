@@ -8,7 +8,7 @@ from edge_common.openvino_runtime import ov
 
 BRIEF_SECONDS = 150e-6
 """Longest run that may hold up the event loop; handing over costs 50 to 100 microseconds."""
-_WORTH_A_TRY_SECONDS = 5e-3
+_WORTH_A_TRY_SECONDS = 1e-3
 """Longest run through OpenVINO's own threads that may still turn out to be brief: handed over, when busy."""
 _RUNS = 5
 _IN_THE_CALLING_THREAD = {"NUM_STREAMS": 0, "INFERENCE_NUM_THREADS": 1, "EXCLUSIVE_ASYNC_REQUESTS": True}

@@ -18,8 +18,11 @@ cluster_kind() { # prints kind, minikube, k3s or containerd; nothing for a clust
   esac
 }
 
-on_this_machine() { # NODES: the only node has this machine's name
-  [ "$(echo "$1" | grep -c .)" = 1 ] && [ "$(echo "$1" | awk '{print $1}')" = "$(hostname)" ]
+on_this_machine() { # NODES: the only node has this machine's name, or its identity
+  [ "$(echo "$1" | grep -c .)" = 1 ] || return
+  [ "$(echo "$1" | awk '{print $1}')" != "$(hostname)" ] || return 0
+  [ -s /etc/machine-id ] &&
+    [ "$(kubectl get nodes -o 'jsonpath={.items[0].status.nodeInfo.machineID}')" = "$(cat /etc/machine-id)" ]
 }
 
 save() { # ENGINE NAME FILE: a docker archive, named as Kubernetes names it

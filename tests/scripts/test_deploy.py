@@ -1,6 +1,7 @@
 """deploy.sh brings images into local clusters and installs the chart."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +92,17 @@ def test_a_cluster_of_this_machine_gets_images_through_containerd(cluster: Stubs
     cluster.program("ctr")
     cluster.program("sudo")
     cluster.answer("kubectl", "get nodes", f"{socket.gethostname()}  v1.34.0\n")
+    assert cluster.run("deploy.sh").returncode == 0
+    assert len(cluster.calls("ctr", "--namespace", "k8s.io") + cluster.calls("sudo", "ctr")) == 3
+
+
+def test_a_cluster_of_this_machine_is_known_by_its_identity_too(cluster: Stubs) -> None:
+    identity = Path("/etc/machine-id").read_text().strip()
+    cluster.program("docker")
+    cluster.program("ctr")
+    cluster.program("sudo")
+    cluster.answer("kubectl", "get nodes", "another-name  v1.34.0\n")
+    cluster.answer("kubectl", "get nodes -o jsonpath={.items[0].status.nodeInfo.machineID}", identity)
     assert cluster.run("deploy.sh").returncode == 0
     assert len(cluster.calls("ctr", "--namespace", "k8s.io") + cluster.calls("sudo", "ctr")) == 3
 

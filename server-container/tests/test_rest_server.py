@@ -22,7 +22,14 @@ SHORT = 0.05
 
 
 def _limits(**short: float) -> TimeLimits:
-    relaxed = {"request": LONG, "body_rate": 1e9, "answer": LONG, "idle": LONG, "look": 0.02}
+    relaxed = {
+        "request": LONG,
+        "body_rate": 1e9,
+        "answer": LONG,
+        "idle": LONG,
+        "look": 0.02,
+        "farewell": SHORT,
+    }
     return TimeLimits(**(relaxed | short))
 
 
@@ -162,3 +169,32 @@ def test_a_pause_between_requests_is_no_slow_request(run: Run) -> None:
             return answers
 
     assert [answer[:15] for answer in run(scenario())] == [b"HTTP/1.1 200 OK"] * 3
+
+
+def test_a_kept_connection_may_ask_once_more_while_the_server_ends(run: Run) -> None:
+    async def scenario() -> bytes:
+        async with Client(_limits(farewell=LONG)) as client:
+            client.send(POST % 3 + b"one")
+            await client.reader.readuntil(b"one")
+            ending = asyncio.create_task(client.server.stop(LONG))
+            await asyncio.sleep(0)
+            client.send(POST % 3 + b"two")
+            answer = await client.everything()
+            assert await ending
+            return answer
+
+    answer = run(scenario())
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in answer
+    assert answer.endswith(b"two")
+
+
+def test_a_kept_connection_that_asks_nothing_does_not_hold_up_the_end(run: Run) -> None:
+    async def scenario() -> bytes:
+        async with Client(_limits(farewell=SHORT)) as client:
+            client.send(POST % 3 + b"one")
+            await client.reader.readuntil(b"one")
+            assert await client.server.stop(LONG)
+            return await client.everything()
+
+    assert run(scenario()) == b""

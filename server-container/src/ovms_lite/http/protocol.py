@@ -64,8 +64,12 @@ class HttpConnection(asyncio.BufferedProtocol):
         """Whether no request is being answered or waits."""
         return self._answering is None and not self._queue
 
+    def close_after_answer(self) -> None:
+        """End the connection with the next answer."""
+        self._closing = True
+
     def close_when_idle(self) -> None:
-        """End the connection after the answers that are under way."""
+        """End the connection after the answers that are under way, at once when there are none."""
         self._closing = True
         if self.is_idle and self._transport is not None:
             self._transport.close()

@@ -48,7 +48,11 @@ class RestServer:
         self._sweep = loop.create_task(self._end_overdue())
 
     async def stop(self, grace: float) -> bool:
-        """Answer what is under way, for `grace` seconds at most; whether all was answered."""
+        """Answer what is under way, for `grace` seconds at most; whether all was answered.
+
+        A connection closed at once could meet the client's next request on its way, and fail it. So each may
+        send one more for a while, whose answer says that the connection ends.
+        """
         for listener in self._listeners:
             listener.close()
         if self._sweep is not None:
@@ -56,10 +60,17 @@ class RestServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 for connection in list(self._http.connections):
+                    connection.close_after_answer()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._all_closed(), self._http.limits.farewell)
+                for connection in list(self._http.connections):
                     connection.close_when_idle()
-                if self._http.connections:
-                    await self._http.all_closed.wait()
+                await self._all_closed()
         return not self._http.connections
+
+    async def _all_closed(self) -> None:
+        if self._http.connections:
+            await self._http.all_closed.wait()
 
     async def _end_overdue(self) -> None:
         """So that neither lost nor slow clients pile up."""

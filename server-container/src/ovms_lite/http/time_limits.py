@@ -8,7 +8,8 @@ class TimeLimits:
     """Seconds, and bytes per second.
 
     `request`: from a request's first byte to its last, plus what its body takes at `body_rate`; `answer`: for
-    reading some of an answer that waits; `idle`: between two requests; `look`: between two checks.
+    reading some of an answer that waits; `idle`: between two requests; `look`: between two checks;
+    `farewell`: how long a connection without a request stays when the server ends, see RestServer.stop.
     """
 
     request: float = 30.0
@@ -16,6 +17,7 @@ class TimeLimits:
     answer: float = 60.0
     idle: float = 600.0
     look: float = 1.0
+    farewell: float = 1.0
 
     def allows_request(self, seconds: float, body_bytes: int) -> bool:
         """Whether a request that began `seconds` ago and has `body_bytes` by now may go on arriving."""

@@ -84,6 +84,13 @@ uninstall() {
   fi
 }
 
+delete_left_by_hooks() { # Helm leaves the pod of a failed test, to be read
+  local pods
+  pods=$(names_of pods --selector "$mine,app.kubernetes.io/component=test")
+  # shellcheck disable=SC2086 # one word for each name
+  [ -z "$pods" ] || run kubectl delete --namespace "$namespace" --timeout "$timeout" $pods
+}
+
 delete_volumes() {
   local claims
   claims=$(names_of persistentvolumeclaims --selector "$mine")
@@ -122,6 +129,7 @@ remove_images() {
 }
 
 uninstall
+delete_left_by_hooks
 delete_volumes
 delete_namespace
 [ $images = no ] || remove_images

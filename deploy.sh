@@ -112,9 +112,13 @@ addresses() {
   cat <<END
 
 On this machine:
-  kubectl port-forward --namespace $namespace svc/$service 8080:8080                       http://localhost:8080   page and API
-  kubectl port-forward --namespace $namespace svc/$release-minio-console 9001:9001   http://localhost:9001   upload models
-  kubectl logs --namespace $namespace --selector app.kubernetes.io/component=client -f        inferences
+  http://localhost:8080  page and API   kubectl port-forward --namespace $namespace svc/$service 8080:8080
+END
+  [ -z "$(kubectl get service "$release-minio-console" --namespace "$namespace" --ignore-not-found -o name)" ] || cat <<END
+  http://localhost:9001  upload models  kubectl port-forward --namespace $namespace svc/$release-minio-console 9001:9001
+END
+  cat <<END
+  inferences, in the log                kubectl logs --namespace $namespace --selector app.kubernetes.io/component=client -f
 END
 }
 [ $dry_run = yes ] || addresses

@@ -26,6 +26,14 @@ def test_yes_removes_release_volumes_and_namespace(deployed: Stubs) -> None:
     assert namespace[2:4] == ["namespace", "ml-platform"]
 
 
+def test_the_pod_of_a_failed_test_does_not_keep_the_namespace(deployed: Stubs) -> None:
+    selector = "app.kubernetes.io/instance=ml-platform,app.kubernetes.io/component=test"
+    listing = f"get pods --namespace ml-platform --ignore-not-found -o name --selector {selector}"
+    deployed.answer("kubectl", listing, "pod/ml-platform-test\n")
+    assert deployed.run("cleanup.sh", "--yes").returncode == 0
+    assert deployed.calls("kubectl", "delete")[0][-1] == "pod/ml-platform-test"
+
+
 def test_nobody_to_ask_keeps_the_data(deployed: Stubs) -> None:
     done = deployed.run("cleanup.sh")
     assert done.returncode == 0

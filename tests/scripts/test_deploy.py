@@ -131,9 +131,16 @@ def test_addresses_are_printed(cluster: Stubs) -> None:
         "get services --namespace ml-platform --selector app.kubernetes.io/instance=ml-platform,",
         "it-client",
     )
+    cluster.answer("kubectl", "get service ml-platform-minio-console", "service/ml-platform-minio-console")
     done = cluster.run("deploy.sh")
     assert "svc/it-client 8080:8080" in done.stdout
     assert "svc/ml-platform-minio-console 9001:9001" in done.stdout
+
+
+def test_no_console_is_named_where_the_store_is_another(cluster: Stubs) -> None:
+    done = cluster.run("deploy.sh")
+    assert done.returncode == 0
+    assert "9001" not in done.stdout
 
 
 def test_what_is_not_ready_in_time_fails_and_shows_pods_and_events(cluster: Stubs) -> None:

@@ -16,8 +16,11 @@ Reply = Callable[[], tuple[int, bytes]]
 
 
 @contextmanager
-def server(reply: Reply) -> Iterator[str]:
-    """A real HTTP server that describes one model and answers every inference with `reply()`."""
+def server(reply: Reply, addresses: set[object] | None = None) -> Iterator[str]:
+    """A real HTTP server that describes one model and answers every inference with `reply()`.
+
+    `addresses` gets the client's address of each connection that asked for an inference.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -27,6 +30,8 @@ def server(reply: Reply) -> Iterator[str]:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            if addresses is not None:
+                addresses.add(self.client_address)
             status, body = reply()
             if status == HANG_UP:
                 self.close_connection = True
@@ -121,3 +126,21 @@ def test_latencies_leave_failures_out_and_nothing_is_zero() -> None:
     assert (summary.p50, summary.p99, summary.slowest) == (0.2, 0.3, 0.3)
     assert (summary.failures, summary.first_error) == (1, "gone")
     assert summarize([]).p50 == 0
+
+
+def test_a_thread_pauses_between_requests() -> None:
+    with server(lambda: version(1)) as url, Load(url, "car", threads=1, pause=30.0) as load:
+        at_least(load, 1)
+    assert len(load.answers()) == 1
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_connections_are_kept_or_new_ones_made(keep: bool) -> None:
+    addresses: set[object] = set()
+    with (
+        server(lambda: version(1), addresses) as url,
+        Load(url, "car", threads=1, keep_connections=keep) as load,
+    ):
+        at_least(load, 5)
+    assert summarize(load.answers()).failures == 0
+    assert len(addresses) == (1 if keep else len(load.answers()))

@@ -4,8 +4,9 @@
         ...  # publish version 2
     assert summarize(load.answers()).failures == 0
 
-Each thread keeps one connection and asks again as soon as it has the answer. Every request counts: nothing
-is repeated, and whatever is not a 200 with a version is a failure.
+Each thread keeps one connection and asks again as soon as it has the answer, unless told to make a new one
+each time, or to pause. Every request counts: nothing is repeated, and whatever is not a 200 with a version is
+a failure.
 """
 
 import json
@@ -63,8 +64,12 @@ class LoadSummary:
 class Load:
     """Threads that ask `model` on the server at `url` from entering the context until leaving it."""
 
-    def __init__(self, url: str, model: str, *, threads: int = 4) -> None:
-        """Send nothing yet."""
+    def __init__(
+        self, url: str, model: str, *, threads: int = 4, pause: float = 0.0, keep_connections: bool = True
+    ) -> None:
+        """Send nothing yet; `pause` is in seconds, from an answer to the next request of that thread."""
+        self._pause = pause
+        self._keep_connections = keep_connections
         self._url = url
         self._path = f"/v2/models/{model}/infer"
         self._metadata_path = f"/v2/models/{model}"
@@ -106,9 +111,15 @@ class Load:
         own = self._answers[number]
         with _connection(self._url) as connection:
             while not self._stopping.is_set() and len(own) < MAX_ANSWERS_PER_THREAD:
-                own.append(_ask(connection, number, self._path, request))
-                if own[-1].version is None:
-                    self._stopping.wait(_PAUSE_AFTER_FAILURE_SECONDS)
+                own.append(self._ask_once(number, request, connection))
+                failed = own[-1].version is None
+                self._stopping.wait(max(self._pause, _PAUSE_AFTER_FAILURE_SECONDS * failed))
+
+    def _ask_once(self, number: int, request: InferRequest, kept: urllib3.HTTPConnectionPool) -> Answer:
+        if self._keep_connections:
+            return _ask(kept, number, self._path, request)
+        with _connection(self._url) as new:
+            return _ask(new, number, self._path, request)
 
 
 def summarize(answers: Sequence[Answer]) -> LoadSummary:

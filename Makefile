@@ -12,10 +12,10 @@ IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser screenshots notebook-env notebook notebook-save notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync swap-memory clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make .venv with all components and tools
 
@@ -109,6 +109,12 @@ notebook-test: notebook-env ## Types and tests of MLflow tracking, promotion and
 browser: setup ## Use the client's page in Chromium (needs chromium)
 	$(BIN)/pytest -n $(JOBS) -m browser tests/browser
 
+e2e: setup models .local/bin/helm ## Try the chart on the cluster of KUBECONFIG, or on one of its own (CLUSTER_TOOL)
+	scripts/e2e.sh $(ARGS)
+
+e2e-report: setup ## Write what `make e2e` measured into docs/performance.md
+	$(BIN)/python benchmarks/cluster/measured_cluster.py .local/e2e-facts.json --write docs/performance.md
+
 screenshots: setup models ## Make the pictures of the client's README (needs chromium)
 	$(BIN)/python client-container/docs/make_screenshots.py
 
@@ -137,7 +143,7 @@ minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 .local/bin/minio:
 	@command -v go >/dev/null || { echo "Go is needed to build MinIO; without it the demo uses an embedded S3 server"; exit 1; }
 	mkdir -p .local/bin
-	GOBIN=$(CURDIR)/.local/bin go install github.com/minio/minio@$(MINIO_VERSION)
+	GOBIN=$(CURDIR)/.local/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
 
 bench: bench-server bench-client bench-sync ## All benchmarks
 

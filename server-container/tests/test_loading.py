@@ -7,6 +7,7 @@ import pytest
 from edge_common.openvino_runtime import ops, ov
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import LoadError
+from ovms_lite.models import brief_models
 from ovms_lite.models.loading import LoadedModel, ModelLoader
 
 if TYPE_CHECKING:
@@ -142,3 +143,13 @@ def test_only_models_whose_runs_cannot_be_long_are_brief(loader: ModelLoader, mo
     models.add("m", 3, 1.0)
     assert not loader.load(ModelConfig("m", models.root / "m", nireq=2), 3).is_brief
     assert loader.load(ModelConfig("m", models.root / "m"), 3).is_brief
+
+
+def test_a_release_that_refuses_to_run_in_the_calling_thread_serves_all_the_same(
+    loader: ModelLoader, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(brief_models, "_IN_THE_CALLING_THREAD", {"A_PROPERTY_OF_ANOTHER_RELEASE": 1})
+    models.add("m", 1, 1.0)
+    loaded = _load(loader, models)
+    assert not loaded.is_brief
+    assert loaded.compiled.create_infer_request() is not None

@@ -25,11 +25,15 @@ def compiled_if_brief(
     """`model` compiled for the calling thread when every run takes less than BRIEF_SECONDS, else None.
 
     `compiled` is the model as compiled for the device's own threads; `compile_with` compiles it with further
-    properties. What counts is processor time, so that other work on the machine does not decide.
+    properties. What counts is processor time, so that other work on the machine does not decide. None, too, on
+    a device or a release of OpenVINO that refuses those properties: the model then keeps the device's threads.
     """
     if not _is_predictable(model, compiled) or _shortest(compiled, time.perf_counter) > _WORTH_A_TRY_SECONDS:
         return None
-    alone = compile_with(_IN_THE_CALLING_THREAD)
+    try:
+        alone = compile_with(_IN_THE_CALLING_THREAD)
+    except RuntimeError:
+        return None
     return alone if _shortest(alone, time.thread_time) < BRIEF_SECONDS else None
 
 

@@ -25,8 +25,8 @@ def compiled_if_brief(
     """`model` compiled for the calling thread when every run takes less than BRIEF_SECONDS, else None.
 
     `compiled` is the model as compiled for the device's own threads; `compile_with` compiles it with further
-    properties. What counts is processor time, so that other work on the machine does not decide. None, too, on
-    a device or a release of OpenVINO that refuses those properties: the model then keeps the device's threads.
+    properties. What counts is processor time, so that other work on the machine does not decide. None, too,
+    where OpenVINO refuses those properties, as another release may: then the device's own threads run it.
     """
     if not _is_predictable(model, compiled) or _shortest(compiled, time.perf_counter) > _WORTH_A_TRY_SECONDS:
         return None

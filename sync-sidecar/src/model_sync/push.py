@@ -1,4 +1,4 @@
-"""Uploading a version so that it can never be taken up half: the files, then SHA256SUMS.
+"""Uploading a version so that it is taken up whole and at once: the files, then SHA256SUMS.
 
 Waiting until it is served asks the sidecar's status, so it tells what the sidecar tells.
 """
@@ -88,8 +88,8 @@ def prepare_upload(folder: Path, model: str, version: str) -> Upload:
 def send(upload: Upload, bucket: S3Bucket, prefix: str, sent: Callable[[StoredFile], None]) -> float:
     """Upload everything, SHA256SUMS last; `sent` is called for each file. Returns the Unix time of the end.
 
-    Raises RetryableError or FatalError when the store refuses; then SHA256SUMS is not there, and no sidecar
-    takes up what is.
+    Raises RetryableError or FatalError when the store refuses; then SHA256SUMS is not there, and what is counts
+    as any upload without it: it is taken up if it settles and happens to be a whole model.
     """
     base = f"{prefix}{upload.model}/{upload.version}/"
 

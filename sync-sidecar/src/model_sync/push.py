@@ -88,8 +88,8 @@ def prepare_upload(folder: Path, model: str, version: str) -> Upload:
 def send(upload: Upload, bucket: S3Bucket, prefix: str, sent: Callable[[StoredFile], None]) -> float:
     """Upload everything, SHA256SUMS last; `sent` is called for each file. Returns the Unix time of the end.
 
-    Raises RetryableError or FatalError when the store refuses; then SHA256SUMS is not there, and what is counts
-    as any upload without it: it is taken up if it settles and happens to be a whole model.
+    Raises RetryableError or FatalError when the store refuses. Then SHA256SUMS is not there, and the rest
+    counts as an upload without it: it is taken up if it settles and happens to be a whole model.
     """
     base = f"{prefix}{upload.model}/{upload.version}/"
 

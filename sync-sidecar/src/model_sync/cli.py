@@ -1,4 +1,7 @@
-"""The command `model-sync`."""
+"""The command `model-sync`.
+
+Each command imports what only it needs: `run` and `once` begin sooner without the others.
+"""
 
 import json
 import os
@@ -9,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import requests
 import typer
 from edge_common.errors import EdgeError, FatalError, RetryableError
 from edge_common.logs import configure_logging, get_logger
@@ -17,11 +19,8 @@ from edge_common.settings_source import redacted
 from edge_common.stopping import leave_now, stop_on_signals
 
 from model_sync import screens
-from model_sync.doctor.checkup import examine
-from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
 from model_sync.service import Sidecar
 from model_sync.settings import Settings, read_settings
-from model_sync.store.object_store import S3Bucket
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -118,6 +117,8 @@ def plan(as_json: Json = False) -> None:
 @app.command()
 def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
     """Show every model and version, its state, and the reason for it."""
+    import requests  # noqa: PLC0415 - see above
+
     try:
         answer = requests.get(f"{status_url.rstrip('/')}/v1/status", timeout=5)
         document = answer.json()
@@ -135,6 +136,8 @@ def doctor(as_json: Json = False) -> None:
 
     Run it where the sidecar runs, with the same settings.
     """
+    from model_sync.doctor.checkup import examine  # noqa: PLC0415 - see above
+
     findings = list(screens.show_findings(examine(_settings()), as_json=as_json))
     if not all(finding.well for finding in findings):
         sys.exit(FatalError.exit_code)
@@ -155,6 +158,9 @@ def push(
 
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
+    from model_sync.push import prepare_upload, send, upload_mark, wait_until_served  # noqa: PLC0415 - see above
+    from model_sync.store.object_store import S3Bucket  # noqa: PLC0415 - see above
+
     settings = _settings()
     upload = prepare_upload(folder, model, version)
     bucket = S3Bucket(settings)

@@ -86,12 +86,15 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
+        self._read_seconds = self.request_seconds.labels(operation="read")
+        self._reads = {result: self.requests.labels(operation="read", result=result) for result in _RESULTS}
         self.received_bytes = Counter(
             f"{prefix}_download_bytes", "Bytes of objects that arrived.", registry=self.registry
         )
         self.downloads = self._counter(
             "downloads", "Downloads of an object to the volume, by how they ended.", result=_RESULTS
         )
+        self._downloads = {result: self.downloads.labels(result=result) for result in _RESULTS}
         self.download_seconds = Histogram(
             f"{prefix}_download_duration_seconds",
             "Duration of a download of one object that succeeded.",
@@ -124,6 +127,17 @@ class Metrics:
             self.request_seconds.labels(operation=operation).observe(time.monotonic() - began)
             self.requests.labels(operation=operation, result=result).inc()
 
+    def count_read(self, seconds: float, failure: Exception | None) -> None:
+        """Count and time a read that has ended."""
+        self._read_seconds.observe(seconds)
+        self._reads["success" if failure is None else _result_of(failure)].inc()
+
+    def count_download(self, seconds: float, failure: Exception | None) -> None:
+        """Count a download that has ended, and time it when it succeeded."""
+        self._downloads["success" if failure is None else _result_of(failure)].inc()
+        if failure is None:
+            self.download_seconds.observe(seconds)
+
     @contextmanager
     def download(self) -> Iterator[None]:
         """Count one download by its end, and time it when it succeeds."""
@@ -131,10 +145,9 @@ class Metrics:
         try:
             yield
         except Exception as error:
-            self.downloads.labels(result=_result_of(error)).inc()
+            self.count_download(0.0, error)
             raise
-        self.download_seconds.observe(time.monotonic() - began)
-        self.downloads.labels(result="success").inc()
+        self.count_download(time.monotonic() - began, None)
 
     def _counter(self, name: str, text: str, **values: Iterable[str]) -> Counter:
         """A counter whose label values are all known, so that each series exists from the first scrape."""

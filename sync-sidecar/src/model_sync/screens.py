@@ -1,21 +1,23 @@
-"""What the commands show: tables and progress on a terminal, JSON for scripts."""
+"""What the commands show: tables and progress on a terminal, plain lines in a file, JSON for scripts.
+
+Rich is imported where it draws: a sidecar without a terminal does not spend its start and its memory on it.
+"""
 
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_common.quantities import format_duration, format_size
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
-from model_sync.doctor.checkup import Finding
 from model_sync.state import StoredFile
 
+if TYPE_CHECKING:
+    from model_sync.doctor.checkup import Finding
+
+_HEADINGS = ("MODEL", "VERSION", "STATE", "SIZE", "LOCAL", "REASON")
 _COLOURS = {
     "serving": "green",
     "rejected": "red",
@@ -36,31 +38,55 @@ def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
-    console = Console()
-    table = Table(box=None, header_style="bold")
-    for heading in ("MODEL", "VERSION", "STATE", "SIZE", "LOCAL", "REASON"):
-        table.add_column(heading)
+    rows = list(_status_rows(document))
+    notes = list(_status_notes(document))
+    if not rows:
+        sys.stdout.write("no models yet; upload one to <model>/<version>/\n")
+    elif sys.stdout.isatty():
+        _draw(rows)
+    else:
+        widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+        for row in (_HEADINGS, *rows):
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.writelines(f"{note}\n" for note in notes)
+
+
+def _status_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for name, model in document.get("models", {}).items():
         for version in model["versions"]:
-            state = version["state"]
             progress = f" {version['progress']:.0%}" if version["progress"] is not None else ""
-            table.add_row(
-                escape(name),
-                escape(version["source"]),
-                f"[{_COLOURS.get(state, 'cyan')}]{state}{progress}[/]",
+            yield (
+                name,
+                version["source"],
+                version["state"] + progress,
                 format_size(version["bytes"]),
                 str(version["local_version"] or ""),
-                escape(version["reason"]),
+                version["reason"],
             )
-    console.print(table if table.row_count else "no models yet; upload one to <model>/<version>/")
+
+
+def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
     for side in ("store", "server"):
         asked = side == "server" or document.get("role") == "writer"  # a follower leaves the store alone
         if asked and document.get(side) and not document[side]["reachable"]:
-            console.print(f"[red]the {side} does not answer[/]")
+            yield f"the {side} does not answer"
     if document.get("cycle", {}).get("error"):
-        console.print(f"[red]{escape(document['cycle']['error'])}[/]")
-    for notice in document.get("notices", []):
-        console.print(f"[yellow]note: {escape(notice)}[/]")
+        yield document["cycle"]["error"]
+    yield from (f"note: {notice}" for notice in document.get("notices", []))
+
+
+def _draw(rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    table = Table(*_HEADINGS, box=None, header_style="bold")
+    for row in rows:
+        cells = [Text(cell) for cell in row]
+        cells[2].stylize(_COLOURS.get(row[2].partition(" ")[0], "cyan"))
+        table.add_row(*cells)
+    Console().print(table)
 
 
 def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
@@ -72,8 +98,11 @@ def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
     sys.stdout.write("\n".join(lines or ["nothing to do"]) + "\n")
 
 
-def show_findings(findings: Iterator[Finding], *, as_json: bool) -> Iterator[Finding]:
+def show_findings(findings: Iterator["Finding"], *, as_json: bool) -> Iterator["Finding"]:
     """Show each finding as it comes, and pass it on."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.markup import escape  # noqa: PLC0415 - see above
+
     console = Console(highlight=False)
     seen = []
     for finding in findings:
@@ -91,8 +120,14 @@ def show_findings(findings: Iterator[Finding], *, as_json: bool) -> Iterator[Fin
 @contextmanager
 def upload_progress(total: int) -> Iterator[Callable[[StoredFile], None]]:
     """A bar of uploaded bytes, on a terminal only."""
-    columns = (TextColumn("uploading"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    if not sys.stderr.isatty():
+        yield lambda _file: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn  # noqa: PLC0415 - see above
+
+    columns = ("uploading", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=total)
         yield lambda file: progress.advance(task, file.size)
 
@@ -100,11 +135,12 @@ def upload_progress(total: int) -> Iterator[Callable[[StoredFile], None]]:
 @contextmanager
 def waiting_for(what: str) -> Iterator[Callable[[Mapping[str, Any] | None], None]]:
     """A line that shows the state while it is waited for, on a terminal only."""
-    console = Console(stderr=True)
     if not sys.stderr.isatty():
         yield lambda _entry: None
         return
-    with console.status(f"waiting for {what}") as line:
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    with Console(stderr=True).status(f"waiting for {what}") as line:
 
         def show(entry: Mapping[str, Any] | None) -> None:
             seen = f"{entry['state']} {entry['reason']}" if entry is not None else "not seen yet"

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from edge_common.errors import FatalError, RetryableError
-from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
 
 from model_sync.assembly import assemble_loop
@@ -16,7 +15,6 @@ from model_sync.metrics import Metrics
 from model_sync.planning.actions import describe
 from model_sync.report.board import Board
 from model_sync.report.bucket_status import FOLDER, BucketStatus
-from model_sync.report.http_api import HttpApi
 from model_sync.settings import Settings
 from model_sync.state import State
 from model_sync.store.object_store import S3Bucket
@@ -28,7 +26,8 @@ _log = get_logger()
 
 _LOCK_RETRY = 1.0
 _VOLUME_RETRY = 1.0
-_LONGEST_GATHERING = 0.1
+_GATHERING, _LONGEST_GATHERING = 3.0, 0.25
+"""How much longer than a step took to wait for further fetches to end, and the most in seconds."""
 
 
 @dataclass
@@ -98,7 +97,8 @@ class Sidecar:
         self.board.beat()
         began = self.reconciler.bucket.clock.monotonic()
         try:
-            self.reconciler.step(look=look)
+            if not self.reconciler.step(look=look) and not self.board.volume_trouble:
+                return
             self.board.volume_trouble = ""
         except OSError as error:
             trouble = f"cannot write to the volume: {error.strerror or error}; make room or mend it"
@@ -110,12 +110,17 @@ class Sidecar:
             return
         self.board.post(self.reconciler)
         if not self.reconciler.performer.jobs.idle:
-            # many fetches end at about the same time: let more of them come together, as long as a step takes
+            # many fetches end at about the same time: let more of them come together
             took = self.reconciler.bucket.clock.monotonic() - began
-            self.wakeup.pause(min(took, _LONGEST_GATHERING))
+            self.wakeup.pause(min(_GATHERING * took, _LONGEST_GATHERING))
 
     def run(self) -> None:
         """Serve until `wakeup.stop`; raises FatalError when the volume cannot be used."""
+        # imported here because `once` and `plan` serve nothing
+        from edge_common.http_server import ThreadedHttpServer  # noqa: PLC0415
+
+        from model_sync.report.http_api import HttpApi  # noqa: PLC0415
+
         token = self.settings.sync_token.get_secret_value()
         app = HttpApi(self.board, self.volume, self.wakeup.look, token).app()
         self.board.beat()

@@ -110,7 +110,7 @@ class Settings(BaseModel):
     min_free_bytes: Annotated[int | None, BeforeValidator(_size_or_unset)] = None
     """Bytes that stay free on the volume; unset: 256 MiB, or 5 % of the volume where that is less."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
-    """Requests to the store at the same time."""
+    """Requests to the store at the same time; small files may take as many again."""
     bandwidth: Size = 0
     """Bytes per second that all downloads together may take; 0: as many as there are."""
     delete_grace: Duration = 60.0

@@ -8,7 +8,7 @@ or drop what was begun, and nothing on the volume is there without a record.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -52,6 +52,12 @@ class StoredVersion:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
+
+    @cached_property
+    def as_dict(self) -> Mapping[str, Any]:
+        """Its entry in state.json."""
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return facts | {"files": [vars(file) for file in self.files]}
 
     @cached_property
     def digest(self) -> str:
@@ -142,7 +148,9 @@ class ModelState:
     @cached_property
     def as_json(self) -> str:
         """Its entry in state.json; made once, because a change of one model writes the file for all."""
-        return json.dumps(asdict(self) | {"stored": [asdict(version) for version in self.stored.values()]})
+        # not asdict: it copies every file of every version, a value at a time
+        rest = asdict(replace(self, stored={}))
+        return json.dumps(rest | {"stored": [version.as_dict for version in self.stored.values()]})
 
 
 @dataclass(frozen=True)

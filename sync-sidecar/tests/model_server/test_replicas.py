@@ -94,10 +94,14 @@ def test_a_report_that_is_none_is_passed_over(content: bytes, tmp_path: Path) ->
 
 
 def test_an_unchanged_report_is_renewed_before_it_counts_as_old(tmp_path: Path) -> None:
-    pod = Replicas(tmp_path / "replicas", "one")
+    pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
+    path = tmp_path / "replicas" / "one.json"
     pod.report({"m": {1: A}}, 0.0)
-    first = (tmp_path / "replicas" / "one.json").stat().st_ino
+    os.utime(path, (0, 0))
     pod.report({"m": {1: A}}, 1.0)
-    assert (tmp_path / "replicas" / "one.json").stat().st_ino == first
+    assert other.others() == {}
     pod.report({"m": {1: A}}, 5.0)
-    assert (tmp_path / "replicas" / "one.json").stat().st_ino != first
+    assert other.others() == {"one": {"m": {1: A}}}
+    path.unlink()
+    pod.report({"m": {1: A}}, 10.0)
+    assert other.others() == {"one": {"m": {1: A}}}

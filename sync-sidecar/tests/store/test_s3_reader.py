@@ -8,9 +8,10 @@ import pytest
 from edge_common.errors import RetryableError
 from minio.credentials.providers import StaticProvider
 from model_sync.settings import Addressing, Settings
+from model_sync.store.curl_handle import TimeLimits
 from model_sync.store.object_store import S3Bucket
 from model_sync.store.s3_client import make_client, make_pool
-from model_sync.store.s3_reader import S3Reader, S3RefusalError, TimeLimits
+from model_sync.store.s3_reader import S3Reader, S3RefusalError
 from pydantic import SecretStr
 from s3_server import S3Server
 

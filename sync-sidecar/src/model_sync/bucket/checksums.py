@@ -11,6 +11,7 @@ from model_sync.bucket.object_names import CHECKSUMS_NAME, path_problem, quoted
 MAX_BYTES = 1024 * 1024
 """A larger file is refused unread: it would list more than 10,000 files."""
 
+CHECKSUM_HEADER = "x-amz-checksum-sha256"
 _SHA256_BYTES = 32
 _LINE = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
 
@@ -53,13 +54,15 @@ def format_checksums(digests: Mapping[str, str]) -> bytes:
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
 
 
-def whole_sha256(headers: Mapping[str, str]) -> str | None:
-    """The SHA-256 in hex that the store kept of a whole object; None: it keeps none.
+def whole_sha256(checksum: str | None) -> str | None:
+    """The SHA-256 in hex of a whole object, from what the store says in CHECKSUM_HEADER; None: it keeps none.
 
     That of a multipart upload is a digest of digests, marked by `-<parts>`, and says nothing here.
     """
+    if checksum is None:
+        return None
     try:
-        digest = base64.b64decode(headers.get("x-amz-checksum-sha256", ""), validate=True)
+        digest = base64.b64decode(checksum, validate=True)
     except ValueError:
         return None
     return digest.hex() if len(digest) == _SHA256_BYTES else None

@@ -141,6 +141,11 @@ class FetchJobs:
         """Whether nothing is being fetched."""
         return not self._jobs
 
+    @property
+    def troubled(self) -> bool:
+        """Whether a fetch met an obstacle and has not succeeded since."""
+        return bool(self._troubles)
+
     def next_retry(self, now: float) -> float | None:
         """Seconds until the next trouble is worth another try; `now` is monotonic. None: there is none."""
         waits = [trouble.retry_at - now for trouble in self._troubles.values()]

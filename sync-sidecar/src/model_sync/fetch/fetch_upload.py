@@ -5,19 +5,20 @@ is published. It ends in exactly one outcome, and what was fetched stays for the
 """
 
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, wait
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from edge_common.errors import RejectedError
+from edge_common.errors import EdgeError, RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
 
 from model_sync.bucket.catalog import RemoteFile, RemoteModel, RemoteVersion
 from model_sync.bucket.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
 from model_sync.bucket.checksums import parse_checksums
-from model_sync.bucket.object_names import CHECKSUMS_NAME
+from model_sync.bucket.object_names import CHECKSUMS_NAME, quoted
 from model_sync.bucket.partner_files import partner_missing
 from model_sync.bucket.upload_gate import IncompleteError, named_files_missing
 from model_sync.cards.effective_card import MAX_LABELS_BYTES, EffectiveCard, label_problem, read_card
@@ -27,8 +28,9 @@ from model_sync.model_server.ovms_config import serving_settings
 from model_sync.preflight.trial import Preflight
 from model_sync.preflight.warm_child import WarmPreflight
 from model_sync.state import StoredFile
-from model_sync.store.object_store import ObjectStore
-from model_sync.transfer.object_transfer import CorruptTransferError, digest_file, download
+from model_sync.store.object_store import ObjectStore, ReadsSmall
+from model_sync.transfer.object_transfer import CancelledError, CorruptTransferError, digest_file, download
+from model_sync.transfer.small_files import fetch_small, in_groups
 from model_sync.transfer.staging import Staging
 
 
@@ -135,36 +137,83 @@ class Fetcher:
         cancelled: threading.Event,
     ) -> list[StoredFile]:
         missing = {file.path for file in to_fetch}
+        small_store = self._small_store
+        limit = small_store.small if small_store is not None else 0
+        small = staging.without_parts([file for file in to_fetch if file.size <= limit])
+        in_small = {file.path for file in small}
 
-        def fetch_one(file: RemoteFile) -> StoredFile:
+        def fetch_one(file: RemoteFile) -> list[StoredFile]:
             if file.path not in missing:
                 progress.add(file.size)
-                return StoredFile(file.path, file.size, digest_file(staging.tree / file.path))
+                return [StoredFile(file.path, file.size, digest_file(staging.tree / file.path))]
             digest = self._download(file, staging, progress, cancelled)
             staging.accept(file)
-            return StoredFile(file.path, file.size, digest)
+            return [StoredFile(file.path, file.size, digest)]
 
-        running: list[Future[StoredFile]] = [self.transfers.submit(fetch_one, file) for file in files]
+        def fetch_group(group: list[RemoteFile]) -> list[StoredFile]:
+            return list(self._fetch_group(group, staging, progress, cancelled))
+
+        running = [self.transfers.submit(fetch_group, group) for group in in_groups(small)]
+        running += [self.transfers.submit(fetch_one, file) for file in files if file.path not in in_small]
         try:
-            return [future.result() for future in running]
+            stored = {one.path: one for future in running for one in future.result()}
         finally:
             for future in running:
                 future.cancel()
             wait(running)  # else the next fetch of this upload would write to the same parts
+        return [stored[file.path] for file in files]
+
+    @cached_property
+    def _small_store(self) -> ReadsSmall | None:
+        return self.store if isinstance(self.store, ReadsSmall) else None
+
+    def _fetch_group(
+        self, group: list[RemoteFile], staging: Staging, progress: Progress, cancelled: threading.Event
+    ) -> Iterator[StoredFile]:
+        if self._small_store is None:
+            return
+        failure: EdgeError | None = None
+        ended = 0
+        for one in fetch_small(self._small_store, group, staging, cancelled.is_set):
+            ended += 1
+            self.metrics.count_download(one.took, one.failure)
+            sha256 = one.sha256
+            if isinstance(one.failure, CorruptTransferError):
+                sha256 = self._download_again(one.file, one.failure, staging, progress, cancelled)
+                staging.accept(one.file)
+            elif one.failure is not None:
+                failure = failure or one.failure  # what else has arrived is kept first
+                continue
+            else:
+                progress.add(one.file.size)
+            yield StoredFile(one.file.path, one.file.size, sha256)
+        if failure is not None:
+            raise failure
+        if ended < len(group):
+            raise CancelledError(f"the download of {quoted(group[0].key)} was stopped")
 
     def _download(
         self, file: RemoteFile, staging: Staging, progress: Progress, cancelled: threading.Event
     ) -> str:
-        part = staging.part_path(file)
         try:
-            return self._download_once(file, part, progress, cancelled)
+            return self._download_once(file, staging.part_path(file), progress, cancelled)
         except CorruptTransferError as error:
-            self.metrics.integrity_failures.labels(reason="store").inc()
             first = error
-        staging.drop(file)
         progress.add(-file.size)
+        return self._download_again(file, first, staging, progress, cancelled)
+
+    def _download_again(
+        self,
+        file: RemoteFile,
+        first: CorruptTransferError,
+        staging: Staging,
+        progress: Progress,
+        cancelled: threading.Event,
+    ) -> str:
+        self.metrics.integrity_failures.labels(reason="store").inc()
+        staging.drop(file)
         try:
-            return self._download_once(file, part, progress, cancelled)
+            return self._download_once(file, staging.part_path(file), progress, cancelled)
         except CorruptTransferError as second:
             # A store that encrypts gives ETags that look like MD5 and are not. Two transfers that agree
             # with each other were not damaged on the way; two that differ were.

@@ -18,10 +18,10 @@ _FRESH = 15.0
 """Seconds without a change after which an unfinished upload is no longer expected to end soon."""
 _FETCHING = 0.5
 """Seconds between looks while something is fetched, or the volume has refused something."""
-_SERVER_AWAY = 1.0
-"""Seconds between looks at a server that does not answer."""
+_SERVER_AWAY, _GROWTH = 1.0, 1.5
+"""Seconds until the next look at a server that has gone away, and how each further pause grows."""
 _IDLE = 5.0
-"""Seconds between looks at the server while nothing changes."""
+"""Seconds between looks at the server while nothing changes, and the longest pause while it is away."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,18 @@ class Pace:
             or _settles_in(plans) is not None
         )
 
+    def is_at_rest(self, plans: Mapping[str, ModelPlan]) -> bool:
+        """Whether nothing is to be done before something changes."""
+        return not self.is_busy(plans) and not self.performer.jobs.troubled
+
     def next_step_in(self, plans: Mapping[str, ModelPlan], *, refused: bool) -> float:
         """Seconds until the next step, if nothing wakes the loop before; `refused`: by the volume."""
         jobs = self.performer.jobs
-        waits = [self.bucket.due_in, _IDLE if self.server.served is not None else _SERVER_AWAY]
+        away = self.server.failures
+        waits = [
+            self.bucket.due_in,
+            min(_SERVER_AWAY * _GROWTH ** min(away - 1, 16), _IDLE) if away else _IDLE,
+        ]
         if self.server.in_motion(self.performer.state) or _more_to_do(plans):
             waits.append(_TICK)
         if not jobs.idle or refused or self.trials.any_running:

@@ -64,6 +64,8 @@ class Performer:
     records: RecordedState = field(init=False)
     folders: VersionFolders = field(init=False)
     _written_config: bytes | None = None
+    _written_state: State | None = None
+    """What config.json was last made from."""
 
     def __post_init__(self, recorded: State) -> None:
         """Go on from the state that the volume has recorded."""
@@ -148,14 +150,16 @@ class Performer:
     def write_config(self) -> bool:
         """Make config.json say what the state has configured; True when it changed. Raises OSError."""
         self.records.record()
+        if self.state is self._written_state:
+            return False
         content = format_config(self.state, self.volume.root)
         if self._written_config is None:
             self._written_config = self.volume.load_config()
-        if content == self._written_config:
-            return False
-        self.volume.save_config(content)
-        self._written_config = content
-        return True
+        changed = content != self._written_config
+        if changed:
+            self.volume.save_config(content)
+        self._written_config, self._written_state = content, self.state
+        return changed
 
     def serving_of(self, model: str) -> Serving:
         """How the model asks to be served."""

@@ -9,6 +9,7 @@ from edge_common.model_card import VersionPolicy
 from model_sync.loop.bucket_watch import BucketWatch
 from model_sync.loop.pace import Pace
 from model_sync.loop.perform import Performer
+from model_sync.loop.stillness import Stillness
 from model_sync.loop.volume_space import SpaceNow, VolumeSpace
 from model_sync.metrics import Metrics
 from model_sync.model_server.ovms_config import serving_settings
@@ -50,27 +51,35 @@ class Reconciler:
     """Model -> why the volume did not take its last change."""
     _trials: Trials = field(default_factory=Trials)
     _space_now: SpaceNow | None = None
+    _still: Stillness = field(default_factory=Stillness)
     _pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is planned yet."""
         self._pace = Pace(self.bucket, self.server, self.performer, self._trials)
 
-    def step(self, *, look: bool = False) -> None:
-        """List the bucket if it is time (or `look`), then plan and act on what is known.
+    def step(self, *, look: bool = False) -> bool:
+        """List the bucket if it is time (or `look`), then plan and act on what is known; False: all is still.
 
         What goes wrong for one model, or with the store or the server, is kept for the status; it stops
         nothing else. Raises OSError when the state or config.json cannot be written.
         """
         clock = self.bucket.clock
-        if (look or self.bucket.due_in <= 0) and self.bucket.list_bucket(self._kept()):
+        look = look or self.bucket.due_in <= 0
+        if look and self.bucket.list_bucket(self._kept()):
             self.performer.cards.refresh(self.performer.state)
             self._drop_orphans()
-        for key, outcome in self.performer.jobs.collect(clock.monotonic()):
+        outcomes = self.performer.jobs.collect(clock.monotonic())
+        for key, outcome in outcomes:
             self.performer.take_outcome(key, outcome)
-        for name, checked in self.performer.checks.collect().items():
+        checks = self.performer.checks.collect()
+        for name, checked in checks.items():
             self.performer.take_checked_settings(name, checked)
         self.server.ask(self.performer.state)
+        happened = look or outcomes or checks
+        if not happened and self._still.holds(*self._seen(), now=clock.monotonic()):
+            return False
+        self._still.end()
         self._write_config()  # first: the next plan may take a folder away that the file still lists
         self.plan_all()
         concerned: Collection[str] = self.plans.keys()
@@ -79,6 +88,9 @@ class Reconciler:
             self._write_config()
             self._plan(concerned)
         self._pace.expect_uploads(self.views, self.plans)
+        if self._pace.is_at_rest(self.plans) and not self.obstacles:
+            self._still.begin(*self._seen(), now=clock.monotonic())
+        return True
 
     def look(self) -> None:
         """List the bucket, ask the server and plan; act on nothing."""
@@ -111,6 +123,10 @@ class Reconciler:
     def next_step_in(self) -> float:
         """Seconds until the next step is worth while, if nothing wakes the loop before."""
         return self._pace.next_step_in(self.plans, refused=bool(self.obstacles))
+
+    def _seen(self) -> tuple[object, ...]:
+        """What plans are made from, but for listings and what is under way."""
+        return self.performer.state, self.server.served, self.server.own
 
     def _plan(self, names: Iterable[str]) -> None:
         for name in names:

@@ -47,11 +47,23 @@ class Replicas:
         if served is None:
             self.withdraw()
             return
-        if served == self._told and now - self._told_at < _RENEW_SECONDS:
+        if served == self._told:
+            if now - self._told_at >= _RENEW_SECONDS:
+                self._renew(served)
+                self._told_at = now
             return
+        self._write(served)
+        self._told, self._told_at = served, now
+
+    def _renew(self, served: ServedModels) -> None:
+        try:
+            os.utime(self._path)
+        except FileNotFoundError:  # somebody has tidied up
+            self._write(served)
+
+    def _write(self, served: ServedModels) -> None:
         self._folder.mkdir(exist_ok=True)
         replace_file(self._path, _REPORT.dump_json({name: dict(model) for name, model in served.items()}))
-        self._told, self._told_at = served, now
 
     def withdraw(self) -> None:
         """This pod, or its server, is away."""

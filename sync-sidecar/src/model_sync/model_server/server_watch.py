@@ -29,20 +29,22 @@ class ServerWatch:
     own: ServedModels | None = None
     """The last answer of this pod's server."""
     loads: LoadWatch = field(default_factory=LoadWatch)
-    _told_away: bool = False
+    failures: int = 0
+    """How often in a row it did not answer."""
 
     def ask(self, state: State) -> None:
         """Ask what is served; `state` tells which loads to watch. Raises OSError when the volume refuses."""
         try:
             self.served = self.server.served()
         except RetryableError as error:
-            if not self._told_away:
+            if not self.failures:
                 _log.warning("server_away", reason=str(error))
-            self.served, self._told_away = None, True
+            self.served = None
+            self.failures += 1
         else:
-            if self._told_away:
+            if self.failures:
                 _log.info("server_back")
-            self._told_away = False
+            self.failures = 0
         self.own = self.served
         if self.replicas is not None:
             self.replicas.report(self.own, self.clock.monotonic())

@@ -5,7 +5,7 @@ S3 works. Every failure leaves here as one of ours, with a sentence that names t
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,17 +18,36 @@ from prometheus_client import Counter
 from urllib3.exceptions import HTTPError
 
 from model_sync.bucket.catalog import ListedObject
-from model_sync.bucket.checksums import whole_sha256
+from model_sync.bucket.checksums import CHECKSUM_HEADER, whole_sha256
 from model_sync.bucket.object_names import quoted
 from model_sync.metrics import Metrics
 from model_sync.settings import Settings
 from model_sync.store.bandwidth import ThrottledStream, TokenBucket
+from model_sync.store.curl_handle import head_value
 from model_sync.store.listing import PAGE_OBJECTS, Page
 from model_sync.store.s3_client import make_client, make_pool, make_provider, make_reader
-from model_sync.store.s3_reader import S3RefusalError
+from model_sync.store.s3_reader import S3RefusalError, refusal_of
+from model_sync.store.small_reads import SmallAnswer
 from model_sync.store.store_errors import BucketPlace, ObjectChangedError, missing_bucket, outage, refusal
 
-__all__ = ["ByteStream", "KnowsDigest", "ObjectChangedError", "ObjectStore", "ObjectStream", "S3Bucket"]
+__all__ = [
+    "ByteStream",
+    "KnowsDigest",
+    "ObjectChangedError",
+    "ObjectStore",
+    "ObjectStream",
+    "ReadsSmall",
+    "S3Bucket",
+    "SmallObject",
+]
+
+_SMALL = 256 * 1024
+"""Bytes up to which objects are read whole; what has arrived of one is lost when the process is killed."""
+
+_CHECKSUM = CHECKSUM_HEADER.encode()
+
+_REFUSALS = (S3Error, S3RefusalError)
+_OUTAGES = (MinioException, InvalidResponseError, HTTPError, OSError, ValueError, ParseError)
 
 
 class ByteStream(Protocol):
@@ -62,6 +81,36 @@ class ObjectStream:
         content = self.body.read(amt)
         self.received.inc(len(content))
         return content
+
+
+@dataclass(frozen=True)
+class SmallObject:
+    """An object that was read whole."""
+
+    key: str
+    content: bytes
+    """What arrived; not all of it when there was a `failure`."""
+    sha256: str | None
+    """See KnowsDigest."""
+    took: float
+    """Seconds."""
+    failure: EdgeError | None
+
+
+@runtime_checkable
+class ReadsSmall(Protocol):
+    """A store that reads small objects several at a time."""
+
+    @property
+    def small(self) -> int:
+        """Bytes up to which an object is small; 0: none is at the moment."""
+        ...
+
+    def read_small_ones(
+        self, wanted: Mapping[str, str], stopped: Callable[[], bool]
+    ) -> Iterator[SmallObject]:
+        """Small objects in any order; `wanted` is key -> ETag. Ends early once `stopped`."""
+        ...
 
 
 class ObjectStore(Protocol):
@@ -133,7 +182,7 @@ class S3Bucket:
     ) -> Iterator[ByteStream]:
         """See ObjectStore. The stream raises our errors, too, when the connection breaks midway."""
         whole = offset == 0 and length is None
-        headers = {"If-Match": f'"{etag}"', "x-amz-checksum-mode": "ENABLED"}
+        headers = _headers_for(etag)
         if not whole:
             headers["Range"] = (
                 f"bytes={offset}-" if length is None else f"bytes={offset}-{offset + length - 1}"
@@ -144,9 +193,36 @@ class S3Bucket:
                 answer = until_read.enter_context(self._reader.open(key, headers))
             yield ObjectStream(
                 answer if self._bandwidth is None else ThrottledStream(answer, self._bandwidth),
-                whole_sha256(answer.headers) if whole else None,
+                whole_sha256(answer.headers.get(CHECKSUM_HEADER)) if whole else None,
                 self._metrics.received_bytes,
             )
+
+    @property
+    def small(self) -> int:
+        """See ReadsSmall; with a limit on the bandwidth every object is read piece by piece."""
+        return _SMALL if self._bandwidth is None else 0
+
+    def read_small_ones(
+        self, wanted: Mapping[str, str], stopped: Callable[[], bool]
+    ) -> Iterator[SmallObject]:
+        """See ReadsSmall. Raises RetryableError when the store does not even tell its region."""
+        with self._translated("read the bucket"):
+            answers = self._reader.read_small(
+                {key: _headers_for(etag) for key, etag in wanted.items()}, stopped
+            )
+            for answer in answers:
+                yield self._small_object(answer)
+
+    def _small_object(self, answer: SmallAnswer) -> SmallObject:
+        refused = refusal_of(answer)
+        error = refused or answer.failure
+        failure = None if error is None else self._ours(error, f"read {quoted(answer.key)}")
+        content = answer.content if refused is None else b""
+        answered = answer.status != 0 and refused is None
+        self._metrics.count_read(answer.first_byte_after, None if answered else failure)
+        self._metrics.received_bytes.inc(len(content))
+        digest = whole_sha256(head_value(answer.head, _CHECKSUM)) if failure is None else None
+        return SmallObject(answer.key, content, digest, answer.took, failure)
 
     def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
         """See ObjectStore."""
@@ -197,8 +273,16 @@ class S3Bucket:
             yield
         except EdgeError:
             raise
-        except (S3Error, S3RefusalError) as error:
-            where = BucketPlace(self.name, self.endpoint)
-            raise refusal(error.code or "", error.message or "", doing, where) from error
-        except (MinioException, InvalidResponseError, HTTPError, OSError, ValueError, ParseError) as error:
-            raise outage(error, doing, BucketPlace(self.name, self.endpoint)) from error
+        except (*_REFUSALS, *_OUTAGES) as error:
+            raise self._ours(error, doing) from error
+
+    def _ours(self, error: Exception, doing: str) -> EdgeError:
+        where = BucketPlace(self.name, self.endpoint)
+        if isinstance(error, _REFUSALS):
+            return refusal(error.code or "", error.message or "", doing, where)
+        return outage(error, doing, where)
+
+
+def _headers_for(etag: str) -> dict[str, str]:
+    """Of a request for that one state of an object, and what the store knows of its digest."""
+    return {"If-Match": f'"{etag}"', "x-amz-checksum-mode": "ENABLED"}

@@ -8,7 +8,8 @@ from minio.credentials.providers import Provider, StaticProvider
 
 from model_sync.settings import Addressing, Settings
 from model_sync.store.credentials import DefaultChain
-from model_sync.store.s3_reader import S3Reader, TimeLimits
+from model_sync.store.curl_handle import TimeLimits
+from model_sync.store.s3_reader import S3Reader
 
 _CONNECT_TIMEOUT = 5.0
 _READ_TIMEOUT = 30.0
@@ -49,7 +50,14 @@ def make_provider(settings: Settings) -> Provider:
 def make_reader(settings: Settings, client: Minio, provider: Provider) -> S3Reader:
     """What reads the objects of the bucket in the settings."""
     limits = TimeLimits(connect=_CONNECT_TIMEOUT, silence=_READ_TIMEOUT)
-    return S3Reader(client, settings.bucket, provider, _ca_file(settings), limits)
+    return S3Reader(
+        client,
+        settings.bucket,
+        provider,
+        _ca_file(settings),
+        limits,
+        small_connections=settings.concurrency,
+    )
 
 
 def _ca_file(settings: Settings) -> str:

@@ -7,7 +7,7 @@ fraction of it (docs/performance.md). A stream is pulled: nothing is received th
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, urlsplit
@@ -17,11 +17,21 @@ import pycurl
 from minio import Minio
 from minio.credentials.providers import Provider
 
-_BUFFER_BYTES = 256 * 1024
+from model_sync.store.curl_handle import (
+    ERRORS_FROM,
+    OK,
+    Signer,
+    TimeLimits,
+    header_lines,
+    new_handle,
+    parsed_head,
+)
+from model_sync.store.small_reads import SmallAnswer, SmallReads, SmallRequest
+
+_READ_BYTES = 256 * 1024
 _ANSWER_AFTER = 0.25
 """Seconds after which `read` hands out what it has, so that a caller can stop a slow transfer."""
 _MAX_ERROR_BYTES = 64 * 1024
-_OK, _ERRORS_FROM = 200, 300
 _NO_DESCRIPTOR_PAUSE = 0.001
 _ANY_KEY = "k"
 
@@ -44,6 +54,10 @@ class BucketAddress:
     """Address of the bucket; a key follows after a slash."""
     region: str
 
+    def url(self, key: str) -> str:
+        """Of an object."""
+        return f"{self.base}/{quote(key, safe='/~')}"
+
     @classmethod
     def asked_of(cls, client: Minio, bucket: str) -> "BucketAddress":
         """What the SDK found out: it knows the addressing, and asks the store for the region.
@@ -55,57 +69,43 @@ class BucketAddress:
         return cls(f"{signed.scheme}://{signed.netloc}{signed.path.removesuffix('/' + _ANY_KEY)}", region)
 
 
-@dataclass(frozen=True)
-class TimeLimits:
-    """Seconds."""
-
-    connect: float
-    silence: float
-    """Longest without a byte."""
-
-
 class _Connection:
     """One libcurl handle with a connection of its own, used by one transfer at a time."""
 
     def __init__(self, ca_file: str, limits: TimeLimits) -> None:
         self._silence = limits.silence
         self._multi = pycurl.CurlMulti()
-        self._easy = easy = pycurl.Curl()
-        easy.setopt(pycurl.NOSIGNAL, 1)  # signals are for the main thread
-        easy.setopt(pycurl.PROXY, "")  # as the SDK: not from the environment
-        easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        easy.setopt(pycurl.CAINFO, ca_file)
-        easy.setopt(pycurl.BUFFERSIZE, _BUFFER_BYTES)
-        easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(limits.connect * 1000))
-        easy.setopt(pycurl.WRITEFUNCTION, self._take_body)
-        easy.setopt(pycurl.HEADERFUNCTION, self._take_header)
+        self._easy = new_handle(ca_file, limits)
+        self._easy.setopt(pycurl.WRITEFUNCTION, self._take_body)
+        self._head: list[bytes] = []
+        self._easy.setopt(pycurl.HEADERFUNCTION, self._head.append)
         self._begin()
 
     def _begin(self) -> None:
-        self.headers: dict[str, str] = {}
+        self._head.clear()
         self._chunks: deque[bytes] = deque()
         self._buffered = 0
         self._ended = False
         self._failure: OSError | None = None
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the answer, by lower-case name."""
+        return parsed_head(self._head)
+
     @contextmanager
-    def get(
-        self, url: str, headers: Mapping[str, str], region: str, access: tuple[str, str]
-    ) -> Iterator[None]:
+    def get(self, url: str, headers: Mapping[str, str], signer: Signer) -> Iterator[None]:
         """Send a request and wait for the answer's head; the body is read inside the block."""
         self._begin()
         easy = self._easy
         easy.setopt(pycurl.URL, url)
-        easy.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
-        easy.setopt(pycurl.AWS_SIGV4, f"aws:amz:{region}:s3")
-        easy.setopt(pycurl.USERNAME, access[0])
-        easy.setopt(pycurl.PASSWORD, access[1])
+        easy.setopt(pycurl.HTTPHEADER, header_lines(headers))
+        signer.sign(easy)
         self._multi.add_handle(easy)
         try:
             self._pump(1)
             status = easy.getinfo(pycurl.RESPONSE_CODE)
-            if not _OK <= status < _ERRORS_FROM:
+            if not OK <= status < ERRORS_FROM:
                 self._pump(_MAX_ERROR_BYTES)
                 self._raise_failure()
                 raise S3RefusalError(status, self._taken(_MAX_ERROR_BYTES))
@@ -116,7 +116,7 @@ class _Connection:
     def read(self, amt: int | None = None, /) -> bytes:
         """At most `amt` bytes, all for None; empty at the end. Raises OSError."""
         if amt is None:
-            return b"".join(iter(lambda: self.read(_BUFFER_BYTES), b""))
+            return b"".join(iter(lambda: self.read(_READ_BYTES), b""))
         self._pump(amt)
         if not self._buffered:
             self._raise_failure()
@@ -167,17 +167,19 @@ class _Connection:
         self._chunks.append(chunk)
         self._buffered += len(chunk)
 
-    def _take_header(self, line: bytes) -> None:
-        name, separator, value = line.decode("latin-1").partition(":")
-        if separator:
-            self.headers[name.strip().lower()] = value.strip()
-
 
 class S3Reader:
     """Opens objects of one bucket; keeps the connections that are free. Thread-safe."""
 
     def __init__(
-        self, client: Minio, bucket: str, provider: Provider, ca_file: str, limits: TimeLimits
+        self,
+        client: Minio,
+        bucket: str,
+        provider: Provider,
+        ca_file: str,
+        limits: TimeLimits,
+        *,
+        small_connections: int = 1,
     ) -> None:
         """Nothing is asked of the store before the first object."""
         self._client = client
@@ -188,6 +190,7 @@ class S3Reader:
         self._lock = threading.Lock()
         self._address: BucketAddress | None = None
         self._free: list[_Connection] = []
+        self._small = SmallReads(lambda: new_handle(ca_file, limits), limits, small_connections)
 
     @contextmanager
     def open(self, key: str, headers: Mapping[str, str]) -> Iterator[_Connection]:
@@ -198,29 +201,51 @@ class S3Reader:
             OSError: the connection failed, or was silent for too long; also while reading.
             MinioException, HTTPError: the bucket's region could not be found out.
         """
-        address = self._known_address()
-        credentials = self._provider.retrieve()
-        signed = dict(headers)
-        if credentials.session_token:
-            signed["x-amz-security-token"] = credentials.session_token
+        address, token, signer = self._prepared()
         with self._lock:
             connection = self._free.pop() if self._free else None
         connection = connection or _Connection(self._ca_file, self._limits)
         try:
-            url = f"{address.base}/{quote(key, safe='/~')}"
-            with connection.get(
-                url, signed, address.region, (credentials.access_key, credentials.secret_key)
-            ):
+            with connection.get(address.url(key), {**headers, **token}, signer):
                 yield connection
         finally:
             with self._lock:
                 self._free.append(connection)
+
+    def read_small(
+        self, wanted: Mapping[str, Mapping[str, str]], stopped: Callable[[], bool]
+    ) -> Iterator[SmallAnswer]:
+        """GET small objects whole, in any order; `wanted` is key -> headers. Ends early once `stopped`.
+
+        Raises MinioException or HTTPError when the bucket's region could not be found out. What else goes
+        wrong is in the answer: `refusal_of` tells a refusal.
+        """
+        address, token, signer = self._prepared()
+        requests = [
+            SmallRequest(key, address.url(key), header_lines({**headers, **token}), signer)
+            for key, headers in wanted.items()
+        ]
+        return self._small.read(requests, stopped)
+
+    def _prepared(self) -> tuple[BucketAddress, Mapping[str, str], Signer]:
+        """Where to ask, with which further headers, signed with what."""
+        address, credentials = self._known_address(), self._provider.retrieve()
+        token = credentials.session_token
+        signer = Signer(address.region, credentials.access_key, credentials.secret_key)
+        return address, {"x-amz-security-token": token} if token else {}, signer
 
     def _known_address(self) -> BucketAddress:
         with self._lock:
             if self._address is None:
                 self._address = BucketAddress.asked_of(self._client, self._bucket)
             return self._address
+
+
+def refusal_of(answer: SmallAnswer) -> S3RefusalError | None:
+    """The store's error; None when it answered with the object, or not at all."""
+    if answer.status == 0 or OK <= answer.status < ERRORS_FROM:
+        return None
+    return S3RefusalError(answer.status, answer.content[:_MAX_ERROR_BYTES])
 
 
 def _described(body: bytes) -> tuple[str, str]:

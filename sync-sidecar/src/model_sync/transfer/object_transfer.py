@@ -53,20 +53,33 @@ def download(
         CorruptTransferError: the whole content is there, but is not what the store promises.
         RetryableError: the store failed, or sent too little.
     """
-    with_md5 = _PLAIN_MD5.fullmatch(file.etag) is not None
+    with_md5 = has_md5(file)
     promised = None
     if file.size >= RANGED_FROM:
         transfer = RangedTransfer(store, file, cancelled=cancelled, progress=progress)
         sha256, md5 = transfer.run(part, helpers, with_md5=with_md5)
     else:
         sha256, md5, promised = _download_whole(store, file, part, cancelled, progress, with_md5=with_md5)
+    check_promises(file, sha256=sha256, md5=md5, promised=promised)
+    return sha256
+
+
+def has_md5(file: RemoteFile) -> bool:
+    """Whether the store tells the MD5 of the object."""
+    return _PLAIN_MD5.fullmatch(file.etag) is not None
+
+
+def check_promises(file: RemoteFile, *, sha256: str, md5: str | None, promised: str | None) -> None:
+    """Compare what arrived with the ETag and with the SHA-256 that the store `promised`; None: it tells none.
+
+    Raises CorruptTransferError.
+    """
     if (md5 is not None and md5 != file.etag) or (promised is not None and promised != sha256):
         what = "ETag" if promised is None else "ETag or checksum"
         raise CorruptTransferError(
             f"{quoted(file.key)} arrived with other bytes than its {what} promises; it is fetched again",
             sha256,
         )
-    return sha256
 
 
 def _download_whole(

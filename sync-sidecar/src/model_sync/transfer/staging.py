@@ -52,29 +52,56 @@ class Staging:
             folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
         _, known = self._load_index()
         wanted = {file.path: [file.size, file.etag] for file in files}
+        kept = set()
         for path in [path for path in self.tree.rglob("*") if not path.is_dir()]:
             name = str(path.relative_to(self.tree))
-            if name not in wanted or known.get(name) != wanted[name]:
+            if name in wanted and known.get(name) == wanted[name]:
+                kept.add(name)
+            else:
                 path.unlink()
         self._remove_empty_folders()
-        needed_parts = {self.part_path(file).name for file in files}
-        for part in self._parts.iterdir():
+        begun = list(self._parts.iterdir())
+        needed_parts = {self.part_path(file).name for file in files} if begun else set()
+        for part in begun:
             if part.name.removesuffix(JOURNAL_SUFFIX) not in needed_parts:
                 part.unlink()
         replace_file(self._index, json.dumps({"fingerprint": fingerprint, "files": wanted}).encode())
-        return [file for file in files if not (self.tree / file.path).exists()]
+        return [file for file in files if file.path not in kept]
 
     def part_path(self, file: RemoteFile) -> Path:
         """Where the bytes of `file` are collected; another object or ETag has another place."""
-        return self._parts / hashlib.sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
+        return self._parts / _part_name(file)
+
+    def without_parts(self, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Those of `files` of which no earlier attempt left anything."""
+        begun = {part.name for part in self._parts.iterdir()}
+        return [file for file in files if _part_name(file) not in begun] if begun else list(files)
+
+    def place(self, file: RemoteFile, content: bytes) -> None:
+        """Put the whole, verified `content` of `file` into the tree, flushed before it has its name there."""
+        part = f"{self._parts}/{_part_name(file)}"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._move_to_tree(file, part)
 
     def accept(self, file: RemoteFile) -> None:
         """Move the complete, fsynced part of `file` into the tree."""
-        target = self.tree / file.path
-        target.parent.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
         part = self.part_path(file)
-        part.replace(target)
+        self._move_to_tree(file, str(part))
         journal_path(part).unlink(missing_ok=True)
+
+    def _move_to_tree(self, file: RemoteFile, part: str) -> None:
+        # texts instead of paths: there may be many thousand files, and a path costs more than the rename
+        target = f"{self.tree}/{file.path}"
+        if "/" in file.path:
+            Path(target).parent.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        os.replace(part, target)  # noqa: PTH105 - as above
 
     def drop(self, file: RemoteFile) -> None:
         """Forget what was fetched of `file`."""
@@ -87,7 +114,7 @@ class Staging:
         """Make the names of all folders in the tree durable, and everything readable for the server."""
         for folder, _, names in os.walk(self.tree, topdown=False):
             for name in names:
-                (Path(folder) / name).chmod(0o644)
+                os.chmod(f"{folder}/{name}", 0o644)  # noqa: PTH101 - texts as in _move_to_tree
             Path(folder).chmod(_FOLDER_MODE)
             fsync_folder(Path(folder))
 
@@ -106,6 +133,10 @@ class Staging:
         for folder, _, _ in os.walk(self.tree, topdown=False):
             if Path(folder) != self.tree and not any(Path(folder).iterdir()):
                 Path(folder).rmdir()
+
+
+def _part_name(file: RemoteFile) -> str:
+    return hashlib.sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
 
 
 def staged_bytes(folder: Path) -> int:

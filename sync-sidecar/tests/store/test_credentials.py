@@ -1,5 +1,10 @@
 """Where credentials come from when no keys are set."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -7,6 +12,8 @@ from edge_common.errors import FatalError
 from minio.credentials.credentials import Credentials
 from model_sync.store import credentials
 from model_sync.store.credentials import DefaultChain
+
+_LATER = "2100-01-01T00:00:00Z"
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +28,35 @@ def _no_credentials_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setattr(credentials._InstanceRole, "retrieve", nobody)
 
 
+@contextmanager
+def _answering(body: str) -> Iterator[tuple[str, list[str]]]:
+    """A service that answers everything with `body`; yields its address and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            asked.append(f"{self.path} {self.rfile.read(length).decode()}")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        do_POST = do_GET  # noqa: N815 - the name that http.server looks for
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_the_environment_is_used_when_no_keys_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-key")
@@ -33,6 +69,33 @@ def test_a_credentials_file_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         "[default]\naws_access_key_id = from-a-file\naws_secret_access_key = secret-key\n"
     )
     assert DefaultChain().retrieve().access_key == "from-a-file"
+
+
+def test_the_role_of_the_container_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    role = {"AccessKeyId": "from-a-role", "SecretAccessKey": "s", "Token": "t", "Expiration": _LATER}
+    with _answering(json.dumps(role)) as (address, _):
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/role")
+        found = DefaultChain().retrieve()
+    assert (found.access_key, found.session_token) == ("from-a-role", "t")
+
+
+def test_a_web_identity_is_exchanged_for_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+    (tmp_path / "token").write_text("who-i-am")
+    answer = (
+        '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        "<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>from-an-identity</AccessKeyId>"
+        f"<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{_LATER}</Expiration>"
+        "</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
+    )
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/reader")
+    with _answering(answer) as (address, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", address)
+        found = DefaultChain().retrieve()
+    assert found.access_key == "from-an-identity"
+    assert "who-i-am" in asked[0]
 
 
 def test_without_any_source_the_sentence_names_the_settings() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from edge_common.errors import FatalError, RejectedError, RetryableError
+from minio.datatypes import Part
 from minio.error import S3Error
 from model_sync.settings import Settings
 from model_sync.store.object_store import ObjectChangedError, S3Bucket
@@ -139,3 +140,18 @@ def test_a_web_page_instead_of_a_store_is_told_with_its_address(web_page: str) -
 def test_an_endpoint_with_a_path_is_refused() -> None:
     with pytest.raises(FatalError, match=r"MODEL_SYNC_S3_ENDPOINT .* cannot be used"):
         S3Bucket(Settings(s3_endpoint="http://host:9000/path"))
+
+
+def test_a_multipart_upload_in_progress_is_no_object_yet(s3: S3Server, s3_settings: Settings) -> None:
+    bucket, client = S3Bucket(s3_settings), s3.client()
+    name, key = s3_settings.bucket, "m/1/model.onnx"
+    # the SDK has no public call that leaves an upload unfinished
+    upload = client._create_multipart_upload(name, key, {})
+    content = bytes(5 * 1024 * 1024)
+    parts = [Part(1, client._upload_part(name, key, content, None, upload, 1))]
+    assert list(bucket.list_objects()) == []
+    parts.append(Part(2, client._upload_part(name, key, b"end", None, upload, 2)))
+    assert list(bucket.list_objects()) == []
+    client._complete_multipart_upload(name, key, upload, parts)
+    (listed,) = bucket.list_objects()
+    assert (listed.key, listed.size) == (key, len(content) + 3)

@@ -83,12 +83,30 @@ def test_a_request_is_signed_with_all_its_headers_and_names_the_session() -> Non
     assert "x-amz-security-token" in signature
 
 
-def test_the_bucket_is_in_the_host_name_where_the_settings_ask_for_that() -> None:
-    lines = _request_for("m/1/a", s3_addressing=Addressing.PATH)
-    assert lines[0] == "GET /ml-models/m/1/a HTTP/1.1"
-    virtual = _settings("http://store.test:9000", s3_addressing=Addressing.VIRTUAL)
-    with pytest.raises(OSError, match=r"ml-models\.store\.test"), _reader(virtual).open("m/1/a", {}):
-        pass
+@pytest.mark.parametrize(
+    ("addressing", "target", "host"),
+    [
+        (Addressing.PATH, "/ml-models/m/1/a", "localhost"),
+        (Addressing.VIRTUAL, "/m/1/a", "ml-models.localhost"),
+    ],
+)
+def test_the_bucket_is_in_the_host_name_where_the_settings_ask_for_that(
+    addressing: Addressing, target: str, host: str
+) -> None:
+    seen: list[bytes] = []
+
+    def talk(connection: socket.socket, request: bytes) -> None:
+        seen.append(request)
+        connection.sendall(_HEAD + b"0123456789")
+
+    with _store_that(talk) as endpoint:
+        # libcurl resolves every name below localhost to this host
+        named = endpoint.replace("127.0.0.1", "localhost")
+        with _reader(_settings(named, s3_addressing=addressing)).open("m/1/a", {}) as stream:
+            assert stream.read() == b"0123456789"
+    lines = seen[0].decode().split("\r\n")
+    assert lines[0] == f"GET {target} HTTP/1.1"
+    assert f"Host: {named.replace('http://localhost', host)}" in lines
 
 
 def test_what_arrived_before_a_connection_broke_is_handed_out_first() -> None:

@@ -1,5 +1,7 @@
 """Credentials for a store when no keys are set: what the surroundings offer, in the usual order."""
 
+import os
+
 import urllib3
 from edge_common.errors import FatalError
 from minio.credentials.credentials import Credentials
@@ -22,7 +24,10 @@ class _InstanceRole(Provider):
 
     def __init__(self) -> None:
         pool = urllib3.PoolManager(timeout=_METADATA_TIMEOUT, retries=False)
-        self._provider = IamAwsProvider(http_client=pool)
+        # the SDK knows only Amazon's service; MinIO and private endpoints exchange web identities, too
+        identity = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        service = os.environ.get("AWS_ENDPOINT_URL_STS") if identity else None
+        self._provider = IamAwsProvider(custom_endpoint=service, http_client=pool)
 
     def retrieve(self) -> Credentials:
         """The role's credentials, renewed before they expire; ValueError when there is no role."""

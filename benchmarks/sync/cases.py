@@ -6,20 +6,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import onnx
-from measured import Figures, run_measured
+from measured import Figures, PeakMemory, run_measured
 from onnx import TensorProto, helper, numpy_helper
 from peers import Peer
-from sidecar import mirror_once, running_sidecar, sidecar_environment
+from sidecar import mirror_once, running_server, running_sidecar, sidecar_environment
 from store import Store, free_port
 
 _MODEL = "model.onnx"
 _FILES_PER_MODEL = 100
+_CALM_SECONDS = 10
+"""After a start, until what follows it has settled."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Row:
     case: str
     who: str
     seconds: float
-    peak_mib: float
+    memory: PeakMemory
+    cpu_seconds: float | None = None
     ratio: float | None = None
 
 
@@ -83,7 +87,7 @@ class Bench:
         for run in runs.values():  # so that every peer has seen the mirror, with the times it would set
             run()
         with running_sidecar(environment) as sidecar:
-            runs["model-sync"] = lambda: Figures(sidecar.poll(), sidecar.memory.peak_mib)
+            runs["model-sync"] = lambda: Figures(sidecar.poll(), sidecar.memory.peak)
             yield from self._compared(f"no-change poll, {objects:,} objects", runs)
 
             def changed() -> Figures:
@@ -93,7 +97,7 @@ class Bench:
                 sidecar.poll()
                 while not (empty / "new" / "1" / _MODEL).exists():
                     time.sleep(0.01)
-                return Figures(time.monotonic() - started, sidecar.memory.peak_mib)
+                return Figures(time.monotonic() - started, sidecar.memory.peak)
 
             self.store.fill(bucket, [f"new/1/{_MODEL}"], 512)
             changes: dict[str, Callable[[], Figures]] = {peer.name: by(peer) for peer in self.peers}
@@ -125,40 +129,42 @@ class Bench:
         tools = Path(sys.executable).parent
         taken: list[float] = []
         with running_sidecar(environment) as sidecar:
-            arguments = ["--config_path", str(volume / "config.json"), "--rest_port", str(port)]
-            server = subprocess.Popen([str(tools / "ovms-lite"), *arguments, "--log_level", "ERROR"])
-            try:
+            with running_server(volume, port):
                 for version in range(1, self.rounds + 2):
                     _write_model(upload, version)
                     push = [str(tools / "model-sync"), "push", str(upload), "--model", "tiny", "--json"]
                     push += ["--version", str(version), "--wait", "--status-url", sidecar.address]
                     answer = subprocess.run(push, env=environment, stdout=subprocess.PIPE, check=True)
                     taken.append(float(json.loads(answer.stdout)["served_after_s"]))
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
             how = "with the store's webhook" if events else f"polling every {poll_seconds} s"
             # the first one also waits for the server to start
-            yield Row(
-                f"upload end to AVAILABLE, {how}", "model-sync", median(taken[1:]), sidecar.memory.peak_mib
-            )
+            yield Row(f"upload end to AVAILABLE, {how}", "model-sync", median(taken[1:]), sidecar.memory.peak)
         shutil.rmtree(volume)
         shutil.rmtree(upload)
 
-    def idle(self, bucket: str, seconds: float) -> Iterator[Row]:
-        """Share of one core while nothing happens, as seconds per second, at the default poll interval."""
-        volume = self.folder / "idle"
-        environment = sidecar_environment(self.store.authority, bucket, volume)
+    def idle(self, models: int, seconds: float, *, server: bool) -> Iterator[Row]:
+        """Share of one core while nothing happens, at the default poll interval."""
+        volume, port = self.folder / "idle", free_port()
+        bucket = f"idle-{models}"
+        content = _model_bytes(1)
+        self.store.put_all(bucket, [f"model-{n:04d}/1/{_MODEL}" for n in range(models)], content)
+        others = {"OVMS_URL": f"http://127.0.0.1:{port}"} if server else {}
+        environment = sidecar_environment(self.store.authority, bucket, volume, **others)
         volume.mkdir()
         mirror_once(environment, fsync=False)
-        with running_sidecar(environment) as sidecar:
-            time.sleep(2)
+        with ExitStack() as running:
+            if server:
+                running.enter_context(running_server(volume, port))
+            sidecar = running.enter_context(running_sidecar(environment))
+            if server:
+                sidecar.wait_until_serving(models)
+            time.sleep(_CALM_SECONDS)
             before = sidecar.cpu_seconds()
             time.sleep(seconds)
             used = (sidecar.cpu_seconds() - before) / seconds
-            yield Row(
-                f"idle, share of a core over {seconds:g} s", "model-sync", used, sidecar.memory.peak_mib
-            )
+            beside = "beside its server" if server else "its server away"
+            case = f"idle, {models} models, {beside}, share of a core over {seconds:g} s"
+            yield Row(case, "model-sync", used, sidecar.memory.peak)
         shutil.rmtree(volume)
 
     def _compared(
@@ -181,17 +187,23 @@ class Bench:
         peers = [seconds[peer.name] for peer in self.peers]
         for name, all_of in figures.items():
             ratio = seconds[name] / min(peers) if peers else None
-            yield Row(case, name, seconds[name], max(one.peak_mib for one in all_of), ratio)
+            memory = max((one.memory for one in all_of), key=attrgetter("resident"))
+            cpu = [one.cpu_seconds for one in all_of if one.cpu_seconds is not None]
+            yield Row(case, name, seconds[name], memory, median(cpu) if cpu else None, ratio)
         if clean is not None:
             shutil.rmtree(clean, ignore_errors=True)
 
 
 def _write_model(folder: Path, answer: int) -> None:
     folder.mkdir(exist_ok=True)
+    (folder / _MODEL).write_bytes(_model_bytes(answer))
+
+
+def _model_bytes(answer: int) -> bytes:
     bias = numpy_helper.from_array(np.full((1, 4), answer, np.float32), "bias")
     shape = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"}
     add = helper.make_node("Add", ["x", "bias"], ["y"])
     graph = helper.make_graph([add], "tiny", [shape["x"]], [shape["y"]], [bias])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
-    onnx.save(model, folder / _MODEL)
+    return bytes(model.SerializeToString())

@@ -38,7 +38,8 @@ def full(bench: Bench, largest_poll: int) -> Iterator[Row]:
             yield from bench.poll(objects)
     yield from bench.latency(events=True, poll_seconds=30)
     yield from bench.latency(events=False, poll_seconds=5)
-    yield from bench.idle("models", 60)
+    yield from bench.idle(200, 60, server=True)
+    yield from bench.idle(200, 60, server=False)
     yield from bench.mirror("first mirror, 10,000 x 100 KiB", "many", _folders(100, 100), 100 * _KIB)
 
 
@@ -48,7 +49,8 @@ def smoke(bench: Bench) -> Iterator[Row]:
     yield from bench.mirror("first mirror, 5 models x 5 x 4 KiB", "models", _folders(5, 5), 4 * _KIB)
     yield from bench.poll(1_000)
     yield from bench.latency(events=True, poll_seconds=30)
-    yield from bench.idle("models", 2)
+    yield from bench.idle(5, 2, server=True)
+    yield from bench.idle(5, 2, server=False)
 
 
 def main(

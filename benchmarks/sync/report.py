@@ -11,7 +11,10 @@ from rich.table import Table
 
 BEGIN = "<!-- sync: written by benchmarks/sync/mirroring.py --write -->"
 END = "<!-- end of sync -->"
-_COLUMNS = ("case", "tool", "seconds", "to the fastest peer", "peak memory, MiB")
+_COLUMNS = (
+    *("case", "tool", "seconds", "to the fastest peer", "processor time, s"),
+    *("resident at most, MiB", "shared pages once, MiB"),
+)
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -36,12 +39,14 @@ def write_section(document: Path, rows: Sequence[Row], rounds: int) -> None:
         f"Measured on {when}, {len(os.sched_getaffinity(0))} cores, rounds per case: {rounds}.",
         "",
         "| " + " | ".join(_COLUMNS) + " |",
-        "| --- | --- | ---: | ---: | ---: |",
+        "| --- | --- |" + " ---: |" * (len(_COLUMNS) - 2),
         *("| " + " | ".join(_cells(row)) + " |" for row in rows),
     ]
     document.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]), encoding="utf-8")
 
 
-def _cells(row: Row) -> tuple[str, str, str, str, str]:
+def _cells(row: Row) -> tuple[str, ...]:
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return row.case, row.who, f"{row.seconds:.3f}", ratio, f"{row.peak_mib:.0f}"
+    cpu = "" if row.cpu_seconds is None else f"{row.cpu_seconds:.2f}"
+    memory = f"{row.memory.resident:.0f}", f"{row.memory.proportional:.0f}"
+    return row.case, row.who, f"{row.seconds:.3f}", ratio, cpu, *memory

@@ -1,5 +1,6 @@
 """model-sync as the benchmark runs it: once for a mirror, for a while for everything else."""
 
+import json
 import os
 import re
 import subprocess
@@ -66,6 +67,18 @@ class Running:
                 return (total - before) / (now - count)
             time.sleep(0.05)
 
+    def wait_until_serving(self, models: int) -> None:
+        """Until the server has so many models AVAILABLE."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            with urllib.request.urlopen(f"{self.address}/v1/status", timeout=10) as answer:  # noqa: S310 - ours
+                document = json.load(answer)
+            states = [v["state"] for model in document["models"].values() for v in model["versions"]]
+            if states.count("serving") == models:
+                return
+            time.sleep(0.2)
+        raise SystemExit(f"the server did not serve {models} models within {_START_SECONDS} s")
+
     def cpu_seconds(self) -> float:
         """Processor time of the sidecar since its start."""
         times = self.process.cpu_times()
@@ -77,6 +90,18 @@ class Running:
         name = "model_sync_cycle_duration_seconds"
         values = dict(re.findall(rf"^{name}_(count|sum) (\S+)$", text, re.MULTILINE))
         return int(float(values["count"])), float(values["sum"])
+
+
+@contextmanager
+def running_server(volume: Path, port: int) -> Iterator[None]:
+    """ovms-lite on `volume`, from its start on."""
+    command = [str(Path(sys.executable).with_name("ovms-lite")), "--config_path", f"{volume}/config.json"]
+    process = subprocess.Popen([*command, "--rest_port", str(port), "--log_level", "ERROR"])
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 @contextmanager

@@ -34,15 +34,18 @@ class Store:
     """Where a sidecar has to listen whose uploads the store shall tell it about."""
 
     def fill(self, bucket: str, keys: Iterable[str], size: int) -> None:
-        """Put an object of `size` random bytes under each key; MinIO unpacks archives of many at a time."""
+        """Put an object of `size` random bytes under each key."""
+        content = random.Random(size).randbytes(min(size, 1024 * 1024))
+        self.put_all(bucket, keys, content * (size // len(content)))
+
+    def put_all(self, bucket: str, keys: Iterable[str], content: bytes) -> None:
+        """Put `content` under each key; MinIO unpacks archives of many at a time."""
         if not self.client.bucket_exists(bucket_name=bucket):
             self.client.make_bucket(bucket_name=bucket)
-        content = random.Random(size).randbytes(min(size, 1024 * 1024))
-        content *= size // len(content)
         batch: list[str] = []
         for key in keys:
             batch.append(key)
-            if len(batch) * size >= _BATCH_BYTES or len(batch) >= _BATCH_OBJECTS:
+            if len(batch) * len(content) >= _BATCH_BYTES or len(batch) >= _BATCH_OBJECTS:
                 self._send(bucket, batch, content)
                 batch = []
         if batch:

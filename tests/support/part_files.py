@@ -12,7 +12,8 @@ def covered_ranges(volume: Path, model: str, source: str) -> list[Range] | None:
     A part without a journal is filled from its beginning on.
     """
     parts = volume / ".model-sync" / "staging" / model / source / "parts"
-    files = [path for path in parts.glob("*") if path.suffix != SUFFIX] if parts.exists() else []
+    # a kill may leave what was being written aside, under a name that begins with a dot
+    files = [path for path in parts.glob("[!.]*") if path.suffix != SUFFIX] if parts.exists() else []
     if not files:
         return None if (parts.parent / "tree").exists() or (volume / model).exists() else []
     (part,) = files

@@ -5,7 +5,15 @@ import sys
 from enum import StrEnum
 from typing import Any
 
-import structlog
+_rich = sys.modules.get("rich")
+# structlog loads rich where it finds it, to colour tracebacks: 4 MiB in every process that logs
+sys.modules["rich"] = None  # type: ignore[assignment]  # None makes an import of it fail
+import structlog  # noqa: E402 - after the line above
+
+if _rich is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _rich
 
 
 class LogFormat(StrEnum):

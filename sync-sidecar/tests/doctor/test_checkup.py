@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from edge_common.model_card import LatestVersions
+from model_sync.doctor import preflight_checkup
 from model_sync.doctor.checkup import Finding, examine
 from model_sync.doctor.volume_checkup import may_replace, mount_points
 from model_sync.model_server.ovms_config import format_config
@@ -51,6 +52,19 @@ def test_what_is_well_needs_no_advice(tmp_path: Path) -> None:
     assert seen["renaming on the volume"].well
     assert seen["writer of the volume"].well
     assert [path.name for path in tmp_path.iterdir()] == [".model-sync"], "the doctor left something behind"
+
+
+@pytest.mark.parametrize(("version", "advised"), [(0, True), (7, False)])
+def test_a_kernel_that_cannot_confine_preflight_is_told(
+    version: int, advised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight_checkup, "landlock_version", lambda: version)
+    assert ("5.13" in findings("http://127.0.0.1:1", tmp_path)["preflight"].advice) is advised
+
+
+def test_preflight_that_is_off_needs_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight_checkup, "landlock_version", lambda: 0)
+    assert findings("http://127.0.0.1:1", tmp_path, preflight="off")["preflight"].well
 
 
 @pytest.mark.parametrize("state", ["held", "free"])

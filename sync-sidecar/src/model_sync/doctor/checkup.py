@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edge_common.errors import EdgeError
 
-from model_sync.doctor import server_checkup, store_checkup, volume_checkup
+from model_sync.doctor import preflight_checkup, server_checkup, store_checkup, volume_checkup
 from model_sync.settings import Settings
 from model_sync.store.object_store import S3Bucket
 from model_sync.volume.shared_volume import Volume
@@ -37,6 +37,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield (address := _checked("address of the store", lambda: store_checkup.address(settings.s3_endpoint)))
     if address.well:
         yield from _store(settings)
+    yield _checked("preflight", lambda: preflight_checkup.confinement(settings))
     yield _checked("model server", lambda: server_checkup.served_folder(settings.ovms_url, volume))
 
 

@@ -24,6 +24,7 @@ from edge_common.quantities import format_duration, format_size
 
 from model_sync.bucket.upload_gate import IncompleteError
 from model_sync.cards.sample_picture import SamplePicture
+from model_sync.preflight.confinement import harmless_environment
 from model_sync.transfer.object_transfer import CancelledError
 
 _POLL = 0.1
@@ -62,6 +63,7 @@ class Preflight:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=harmless_environment(os.environ),
             start_new_session=True,  # a group of its own: ours to end, and out of reach of our own signals
         )
         if self._child.stdin is None or self._child.stdout is None:

@@ -2,8 +2,8 @@
 
 An empty line says first that the request was read, so that a death before is not blamed on the model.
 
-It protects its parent from itself: limits on memory and time, first in line for the kernel's out-of-memory
-killer, gone when the parent is gone.
+It protects its parent from itself: limits on memory and time, no files but the model's and no connections
+(`confinement`), first in line for the kernel's out-of-memory killer, gone when the parent is gone.
 """
 
 import ctypes
@@ -21,6 +21,7 @@ from edge_common.errors import RejectedError
 
 from model_sync.bucket.model_files import model_file
 from model_sync.bucket.object_names import path_problem
+from model_sync.preflight.confinement import confine_to
 
 _PR_SET_PDEATHSIG = 1
 _MAX_PROBLEM = 300
@@ -42,6 +43,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
     folder = Path(request["folder"])
+    confine_to([folder, *([Path(request["sample"]["picture"])] if request["sample"] else [])])
     try:
         answer = _inspect(ov, as_served, folder, request)
     except RejectedError as error:

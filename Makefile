@@ -12,7 +12,7 @@ IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync bench-models swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -145,13 +145,16 @@ minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 	mkdir -p .local/bin
 	GOBIN=$(CURDIR)/.local/bin CGO_ENABLED=0 go install -trimpath -ldflags '-s -w' github.com/minio/minio@$(MINIO_VERSION)
 
-bench: bench-server bench-client bench-sync ## All benchmarks
+bench: bench-server bench-client bench-sync bench-models ## All benchmarks
 
 bench-sync: setup minio ## Compare model-sync with rclone, mc and aws s3 sync (needs Go)
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/python benchmarks/sync/mirroring.py
 
 bench-client: setup models ## Compare the client with the server alone and other clients (needs chromium)
 	$(BIN)/python benchmarks/client/whole_client.py models --write docs/performance.md
+
+bench-models: setup int8 ## Measure the sample models as FP32, FP16 and INT8 (needs tuxpaint-stamps-default)
+	$(BIN)/python benchmarks/models/precisions.py --write docs/performance.md volume-for-model/README.md
 
 bench-server: setup models ## Compare ovms-lite with the machine's limit, MLServer and KServe (needs wrk)
 	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1 models/effnet_lite2_car_openvino/1

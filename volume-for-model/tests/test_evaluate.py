@@ -31,7 +31,7 @@ MIXED = Evaluation(
         answer("d", "fiat", "bmw"),
         answer("e", None, "fiat"),
     ),
-    Speed(2.0, 700.0),
+    Speed(2.0, 700.0, 2.8),
 )
 
 
@@ -60,6 +60,7 @@ def test_metrics_are_plain_figures_and_unknown_ones_are_absent() -> None:
         "model_bytes": 2**20,
         "latency_ms": 2,
         "images_per_second": 700,
+        "processor_ms": 2.8,
     }
     unknown = Evaluation("cars", "3", 1, (answer("e", None, "fiat"),))
     assert unknown.metrics() == {"pictures": 1, "model_bytes": 1}

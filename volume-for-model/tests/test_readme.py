@@ -2,12 +2,12 @@
 
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from car_models.classifier import Classifier
+from car_models.card_reference import BEGIN, END, card_table
 from car_models.cli import main
+from car_models.importing.presets import PRESETS
 
 from .conftest import LITE0, LITE2
 
@@ -45,12 +45,18 @@ def test_every_command_of_the_first_lines_exists(
     assert named <= set(re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE))
 
 
-def test_every_field_of_the_cards_is_described(classifier: Callable[[str], Classifier]) -> None:
-    for model in (LITE0, LITE2):
-        card = classifier(model).card.model_dump(exclude_defaults=True, exclude={"schema_version"})
-        fields = {
-            f"`{section}.{key}`" if isinstance(value, dict) else f"`{section}`"
-            for section, value in card.items()
-            for key in (value if isinstance(value, dict) else [""])
-        }
-        assert not [field for field in fields if field not in README and field != "`input.resize`"]
+def test_the_table_of_fields_is_that_of_the_schema() -> None:
+    assert f"{BEGIN}\n\n{card_table()}\n\n{END}" in README
+
+
+def test_the_table_of_fields_names_every_kind_of_value() -> None:
+    rows = {row.split("|")[1].strip(): row.split("|")[2:4] for row in card_table().splitlines()[2:]}
+    assert [cell.strip() for cell in rows["`input.color`"]] == ["`RGB`, `BGR`", "`RGB`"]
+    assert [cell.strip() for cell in rows["`sample.picture`"]] == ["text", "required"]
+    assert [cell.strip() for cell in rows["`output.labels`"]] == ["text or a list of texts", ""]
+    assert rows["`serving.versions`"][0].strip() == "`{latest: …}` or `all` or a list of numbers"
+    assert not [row for row in card_table().splitlines() if row.endswith("|  |")], "a field without a word"
+
+
+def test_every_preset_is_described_in_its_own_words() -> None:
+    assert not [name for name, preset in PRESETS.items() if f"| `{name}` | {preset.says} |" not in README]

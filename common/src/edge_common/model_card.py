@@ -26,7 +26,7 @@ UNCAUGHT_BY_YAML = (ValueError, TypeError, LookupError, AttributeError, Arithmet
 class Section(BaseModel):
     """A part of the card: frozen, closed to unknown keys, and without numbers that JSON cannot hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Layout(StrEnum):
@@ -68,9 +68,13 @@ class Resize(Section):
     """
 
     mode: ResizeMode = ResizeMode.STRETCH
+    """`stretch` distorts, `crop` takes the middle, `letterbox` keeps everything and pads."""
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How much of the largest middle part `crop` keeps."""
     interpolation: Interpolation = Interpolation.LINEAR
+    """Kernel of the resize."""
     pad_value: Annotated[float, Field(ge=0, le=255)] = 114.0
+    """Grey level around the picture in `letterbox`, 0 to 255."""
 
 
 Triple = tuple[float, float, float]
@@ -81,13 +85,19 @@ class ImageInput(Section):
     """One image tensor. `mean` and `scale` are in 0...255 units, applied after the colour conversion."""
 
     name: StrictStr | None = None
+    """Tensor that takes the picture; needed only where a model has several inputs."""
     size: tuple[PositiveInt, PositiveInt] | None = None
-    """Height and width in pixels; None: taken from the model's shape."""
+    """Height and width in pixels; without it the model's shape says."""
     layout: Layout = Layout.NCHW
+    """Order of the tensor's dimensions: N batch, C channels, H height, W width."""
     color: Color = Color.RGB
+    """Order of the channels in the tensor."""
     mean: Triple = (0.0, 0.0, 0.0)
+    """Subtracted from each channel, in 0 to 255, after the colour order."""
     scale: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (1.0, 1.0, 1.0)
+    """What is left is divided by it, in 0 to 255."""
     resize: Resize = Resize()
+    """How a picture becomes the model's size."""
 
 
 class Activation(StrEnum):
@@ -101,15 +111,20 @@ class ClassOutput(Section):
     """Class scores. `labels` is a list, or the name of a text file beside the model, one label a line."""
 
     name: StrictStr | None = None
+    """Tensor with the scores; needed only where a model has several outputs."""
     activation: Activation = Activation.NONE
+    """What is still to apply to get probabilities."""
     labels: StrictStr | Annotated[tuple[StrictStr, ...], Field(min_length=1)] | None = None
+    """A list, or the name of a text file beside the card with one label a line, in the model's order."""
     top_k: Annotated[int, Field(ge=1, le=100)] = 5
+    """How many classes to show."""
 
 
 class LatestVersions(Section):
     """Serve the highest N versions."""
 
     latest: PositiveInt = 1
+    """How many of the highest versions."""
 
 
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -120,12 +135,19 @@ class Serving(Section):
     """What goes into the model's entry of config.json; None means the server's own default."""
 
     versions: VersionPolicy | None = None
+    """Which versions to serve: `{latest: N}`, `all`, or a list of numbers."""
     target_device: StrictStr | None = None
+    """OpenVINO's device, such as `CPU`, `GPU` or `AUTO`."""
     nireq: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Requests at a time; 0 lets the server choose."""
     batch_size: Annotated[int, Field(ge=0)] | Literal["auto"] | None = None
+    """Pictures in one request; `auto` takes whatever comes."""
     shape: StrictStr | dict[str, StrictStr] | None = None
+    """Shape of the input, such as `(1,3,224,224)` or `auto`; by input where there are several."""
     layout: StrictStr | dict[str, StrictStr] | None = None
+    """Layout the server is to accept, such as `NHWC:NCHW`: what comes, and what the model has."""
     plugin_config: dict[str, str | bool | int | float] | None = None
+    """Properties of the device, such as `{PERFORMANCE_HINT: LATENCY}`."""
 
 
 class Limits(Section):
@@ -141,7 +163,7 @@ class Sample(Section):
     picture: Annotated[StrictStr, Field(min_length=1)]
     """Name of the picture's file beside the card."""
     label: StrictStr | None = None
-    """What the model must say of it first; None: any finite answer will do."""
+    """What the model must say of it first; without it any finite answer will do."""
 
 
 def _whole_number(value: object) -> object:
@@ -157,13 +179,21 @@ class ModelCard(Section):
     model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
     schema_version: Annotated[Literal[1], BeforeValidator(_whole_number)] = Field(alias="schema")
+    """Always 1; required."""
     task: Literal["image-classification"] = "image-classification"
+    """What the model does."""
     description: str = ""
+    """Free text: what sets this version apart."""
     input: ImageInput = ImageInput()
+    """How a picture becomes the input."""
     output: ClassOutput = ClassOutput()
+    """What the output means."""
     serving: Serving = Serving()
+    """Wishes for the model server."""
     limits: Limits = Limits()
+    """Where an answer is not worth believing."""
     sample: Sample | None = None
+    """A picture that a version is tried with before it is served."""
 
 
 def _sentence(error: ValidationError) -> str:

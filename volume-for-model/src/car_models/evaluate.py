@@ -127,6 +127,7 @@ class Evaluation:
             "top5": self.top5,
             "model_bytes": float(self.bytes),
             "latency_ms": self.speed.latency_ms if self.speed is not None else None,
+            "processor_ms": self.speed.processor_ms if self.speed is not None else None,
             "images_per_second": self.speed.images_per_second if self.speed is not None else None,
         }
         return {name: value for name, value in figures.items() if value is not None}

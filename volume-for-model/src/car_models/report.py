@@ -39,7 +39,9 @@ def table_of_answers(evaluations: Sequence[Evaluation]) -> Table:
 
 def table_of_evaluations(evaluations: Sequence[Evaluation]) -> Table:
     """One row per model version: how often right, how fast, how large."""
-    table = _table("model", "version", "pictures", "top-1", "top-5", "latency ms", "images/s", "size")
+    table = _table(
+        "model", "version", "pictures", "top-1", "top-5", "latency ms", "processor ms", "images/s", "size"
+    )
     for evaluation in evaluations:
         table.add_row(evaluation.model, evaluation.version, *_figures(evaluation).values())
     return table
@@ -145,6 +147,7 @@ def _figures(evaluation: Evaluation) -> dict[str, str]:
         "top-1": _percent(evaluation.top1),
         "top-5": _percent(evaluation.top5),
         "latency ms": f"{speed.latency_ms:.1f}" if speed is not None else "-",
+        "processor ms": f"{speed.processor_ms:.1f}" if speed is not None else "-",
         "images/s": f"{speed.images_per_second:.1f}" if speed is not None else "-",
         "size": format_size(evaluation.bytes),
     }

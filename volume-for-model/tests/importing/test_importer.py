@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edge_common.openvino_runtime import ov
 from small_classifiers import LABELS, colour_network, write_ir, write_onnx
 
 from ..conftest import LITE0, LITE2  # noqa: TID252 - tests are no package that could be imported by name
+from .tensorflow_files import write_frozen, write_saved_model
 
 PIXELS = Wishes(labels=LABELS, preset=preset_named("pixels"))
 
@@ -221,3 +223,14 @@ def test_a_version_that_is_there_is_replaced_only_by_one_that_would_be_served(tm
         import_version(ImportRequest(source=source, wishes=Wishes()), tmp_path / "models", "colours", 1)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("write", [write_frozen, write_saved_model], ids=["frozen graph", "SavedModel"])
+def test_tensorflows_files_are_imported_as_openvino_reads_them(
+    tmp_path: Path, red_picture: Path, write: Callable[[Path], Path]
+) -> None:
+    wishes = replace(PIXELS, sample=red_picture, sample_label="red")
+    folder = imported(tmp_path, ImportRequest(source=write(tmp_path / "net.pb"), wishes=wishes))
+    model = Classifier(folder)
+    assert (model.card.input.layout, model.card.input.size) == (Layout.NHWC, (8, 8))
+    assert model.classify(read_picture(red_picture))[0].label == "red"

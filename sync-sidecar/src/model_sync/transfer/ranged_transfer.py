@@ -30,34 +30,52 @@ class CancelledError(RetryableError):
     """The transfer was asked to end; what has arrived is kept."""
 
 
-class FollowingDigest:
-    """Digests of a file that fills in any order, computed by whoever has a moment. Thread-safe."""
+class _Follower:
+    """One digest of a file that fills in any order, computed by whoever has a moment. Thread-safe."""
 
-    def __init__(self, descriptor: int, *, with_md5: bool) -> None:
-        """Read the file again through `descriptor`, from the page cache as long as it was just written."""
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
+    def __init__(self, descriptor: int, digest: "hashlib._Hash") -> None:
+        self._digest = digest
         self._descriptor = descriptor
         self._at = 0
         self._turn = threading.Lock()
 
     def follow(self, frontier: Callable[[], int], *, wait_for_turn: bool) -> None:
-        """Digest up to `frontier`; returns at once when another thread does, unless `wait_for_turn`."""
         if not self._turn.acquire(blocking=wait_for_turn):
             return
         try:
             while self._at < (end := frontier()):
                 chunk = os.pread(self._descriptor, min(CHUNK, end - self._at), self._at)
-                self._sha256.update(chunk)
-                if self._md5 is not None:
-                    self._md5.update(chunk)
+                self._digest.update(chunk)
                 self._at += len(chunk)
         finally:
             self._turn.release()
 
+    def result(self) -> str:
+        return self._digest.hexdigest()
+
+
+class FollowingDigest:
+    """SHA-256 and MD5 of a file that fills in any order, beside each other where two threads have a moment.
+
+    Each reads the file again, from the page cache as long as it was just written: MD5 is the slowest part of
+    a large download, and would be slower still behind the other.
+    """
+
+    def __init__(self, descriptor: int, *, with_md5: bool) -> None:
+        """Read through `descriptor`."""
+        self._sha256 = _Follower(descriptor, hashlib.sha256())
+        md5 = _Follower(descriptor, hashlib.md5(usedforsecurity=False)) if with_md5 else None
+        self._md5 = md5
+        self._followers = [follower for follower in (md5, self._sha256) if follower is not None]
+
+    def follow(self, frontier: Callable[[], int], *, wait_for_turn: bool) -> None:
+        """Digest up to `frontier` what no other thread does at the moment; all of it if `wait_for_turn`."""
+        for follower in self._followers:
+            follower.follow(frontier, wait_for_turn=wait_for_turn)
+
     def results(self) -> tuple[str, str | None]:
         """SHA-256 and, where asked for, MD5 of what was followed, in hex."""
-        return self._sha256.hexdigest(), self._md5.hexdigest() if self._md5 is not None else None
+        return self._sha256.result(), self._md5.result() if self._md5 is not None else None
 
 
 class RangedTransfer:

@@ -41,3 +41,11 @@ def test_files_named_by_their_path_are_there(name: str) -> None:
             assert (_ROOT / path).exists() or (_ROOT / name).parent.joinpath(path).exists(), (
                 f"{name} names {path}"
             )
+
+
+def test_decisions_are_numbered_one_after_the_other() -> None:
+    decisions = sorted(Path(name) for name in _DOCUMENTS if name.startswith("docs/decisions/"))
+    numbers = [int(decision.name.partition("-")[0]) for decision in decisions]
+    assert numbers == list(range(1, len(decisions) + 1))
+    for number, decision in zip(numbers, decisions, strict=True):
+        assert (_ROOT / decision).read_text().startswith(f"# {number}. "), decision

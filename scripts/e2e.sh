@@ -36,6 +36,7 @@ names() { # of the images, as the chart asks for them
   for image in $images; do tags_of "$image" "$(version)" | head -1; done
 }
 
+export PATH=$PWD/.local/bin:$PATH # the Helm of make chart-tools
 begin=$SECONDS
 told() { say "$1: $((SECONDS - begin)) s"; }
 

@@ -38,7 +38,7 @@ def test_the_name_of_a_sample_model_is_refused(tmp_path: Path) -> None:
 
 def test_answers_are_alike_when_only_rounding_tells_them_apart() -> None:
     sure = answer(("audi", 0.90), ("bmw", 0.10))
-    assert alike(sure, answer(("audi", 0.92), ("bmw", 0.08)))
+    assert alike(sure, answer(("audi", 0.91), ("bmw", 0.09)))
     assert not alike(sure, answer(("audi", 0.60), ("bmw", 0.40)))
     assert not alike(sure, answer(("bmw", 0.90), ("audi", 0.10)))
     assert alike(answer(("audi", 0.41), ("bmw", 0.40)), answer(("bmw", 0.41), ("audi", 0.40)))

@@ -1,6 +1,6 @@
 """Running one version of a model folder on this machine, without a server."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from car_models.pictures.canvas import Picture
 
 _NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 """Labels and sample pictures beside a network."""
+_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Classifier:
     """A model version, loaded with the facts of its card.
 
     Inference runs in FP32, also on processors where OpenVINO would choose bf16: a reference has to be exact.
+    With `as_served` OpenVINO chooses, as it does in a server.
     """
 
-    def __init__(self, version_folder: Path) -> None:
+    def __init__(self, version_folder: Path, *, as_served: bool = False) -> None:
         """Load `<model>/<version>`; raises RejectedError when card, labels or model are unusable."""
         folder = version_folder.resolve()
         self.model, self.version = folder.parent.name, folder.name
@@ -47,7 +49,7 @@ class Classifier:
         self.card, self.labels = effective.card, effective.labels
         self.network, self.bytes = _read_network(version_folder)
         self._size = _fixed_size(self.network, self.card, version_folder)
-        self._compiled = _compile(self.network, version_folder)
+        self._compiled = _compile(self.network, version_folder, {} if as_served else _EXACT)
         self._scores = self._compiled.output(self.card.output.name or 0)
         problem = label_problem(effective, int(self._scores.shape[-1]))
         if problem is not None:
@@ -124,9 +126,9 @@ def _fixed_size(network: ov.Model, card: ModelCard, folder: Path) -> tuple[int, 
     return height, width
 
 
-def _compile(network: ov.Model, folder: Path) -> ov.CompiledModel:
+def _compile(network: ov.Model, folder: Path, properties: Mapping[str, str]) -> ov.CompiledModel:
     with _said_plainly(folder):
-        return ov.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return ov.Core().compile_model(network, "CPU", dict(properties))
 
 
 @contextmanager

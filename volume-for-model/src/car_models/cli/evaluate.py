@@ -41,6 +41,9 @@ def evaluate_command(
         ResizeChoice, typer.Option(help="What the cards say, or one for all.")
     ] = ResizeChoice.CARD,
     seconds: Seconds = 1.0,
+    as_served: Annotated[
+        bool, typer.Option("--as-served", help="Compute as a server does: bf16 where the processor has it.")
+    ] = False,
     per_class: Annotated[bool, typer.Option("--per-class", help="A table of every class as well.")] = False,
     confusion: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw which classes the (one) model mixes up.")
@@ -53,7 +56,12 @@ def evaluate_command(
     replacement = {ResizeChoice.CARD: None, ResizeChoice.CROP: CROP, ResizeChoice.STRETCH: STRETCH}[resize]
     trial = read_trial_pictures(pictures)
     evaluations = [
-        evaluate(Classifier(version_folder(path)), trial, resize=replacement, speed_seconds=seconds)
+        evaluate(
+            Classifier(version_folder(path), as_served=as_served),
+            trial,
+            resize=replacement,
+            speed_seconds=seconds,
+        )
         for path in models
     ]
     if confusion is not None:

@@ -44,11 +44,13 @@ def stop_on_signals(tell: Callable[[], None] = lambda: None) -> Iterator[threadi
         )
     }
     try:
-        yield stop
+        try:
+            yield stop
+        finally:  # inside: the period may end at this very moment
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except GracePeriodOverError:
         pass
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -100,7 +100,7 @@ def test_a_jpeg_means_the_same_as_its_pixels(real: ModelServer, pictures: list[P
 def test_auto_sends_files_where_the_way_to_the_server_is_slow(real: ModelServer) -> None:
     put_version(real.repository, "wide", 1, whole_number_model(size=200))
     real.serve(wide=[1])
-    with SlowUplink(real.port, bytes_per_second=2_000_000) as uplink:
+    with SlowUplink(real.port, bytes_per_second=500_000) as uplink:
         session = Session(load_settings(server_url=uplink.url, sidecar_url="none"))
         model = session.discovery.describe("wide")
         picture = decode_picture("red.jpg", jpeg("red", size=(40, 60)), session.limits)
@@ -122,6 +122,7 @@ def test_grpc_gives_the_same_answers_as_http(models: Path, server: FakeKServe, p
                 server_url=real.url,
                 sidecar_url=server.url,
                 protocol=protocol,
+                transport=Transport.JPEG,
                 grpc_address=f"127.0.0.1:{grpc_port}",
             )
             results = classify(Session(settings), pictures)

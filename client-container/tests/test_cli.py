@@ -241,6 +241,12 @@ def test_bench_with_a_file_that_is_not_there_ends_with_65(run: Run, tmp_path: Pa
     assert (refused.code, "none.jpg cannot be read" in refused.sentence) == (65, True)
 
 
+@pytest.mark.parametrize("command", ["classify", "bench"])
+def test_a_server_without_models_ends_with_65_and_a_sentence(run: Run, red: Path, command: str) -> None:
+    refused = run(command, red)
+    assert (refused.code, "no model to classify with: none is available" in refused.sentence) == (65, True)
+
+
 @pytest.mark.parametrize("command", ["models", "classify", "watch", "serve", "bench", "healthcheck"])
 def test_help_shows_an_example(run: Run, command: str) -> None:
     shown = run(command, "--help")

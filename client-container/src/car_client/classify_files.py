@@ -9,10 +9,9 @@ from pathlib import Path
 from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import ServerUnreachableError, UnusableModelError
+from car_client.errors import ServerUnreachableError
 from car_client.inference.classifier import Classification
 from car_client.inference.overlap import overlapped
-from car_client.models.model_table import ModelTable
 from car_client.models.served_model import ServedModel
 from car_client.session import Session
 
@@ -99,7 +98,7 @@ class _Tasks:
         """Asked for once, by the first thread that has a picture."""
         with self._lock:
             if self._models is None:
-                self._models = _chosen(self._session.discovery.refresh(), self._names)
+                self._models = self._session.discovery.refresh().choose_some(self._names)
             return self._models
 
 
@@ -121,11 +120,3 @@ def read_picture(file: Path, limits: PictureLimits) -> Picture:
     except OSError as error:
         raise NotAPictureError(f"{file} cannot be read: {error.strerror}") from error
     return decode_picture(str(file), content, limits)
-
-
-def _chosen(table: ModelTable, names: Sequence[str]) -> list[ServedModel]:
-    chosen = table.choose(names)
-    if not chosen:
-        reasons = "; ".join(table.unusable.values()) or "none is available"
-        raise UnusableModelError(f"the server has no model to classify with: {reasons}")
-    return chosen

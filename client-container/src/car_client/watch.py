@@ -84,7 +84,7 @@ class Watch:
         stop.wait(self._interval)
         view = self._follower.refresh()
         if not _can_classify(view):
-            reasons = view.trouble or "; ".join(view.table.unusable.values()) or "none is available"
+            reasons = view.trouble or view.table.why_unusable or "none is available"
             raise RetryableError(f"no model can be used: {reasons}")
         try:
             while not stop.is_set() and (self._begin_more(view) or self._in_flight):

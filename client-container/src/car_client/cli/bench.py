@@ -55,7 +55,7 @@ def bench(
     if missing:
         raise RejectedError(f"{missing[0]} cannot be read: there is no such file")
     session = Session(settings)
-    chosen = session.discovery.refresh().choose(model or ())
+    chosen = session.discovery.refresh().choose_some(model or ())
     rates = [measure_model(session, served, images, seconds=seconds, workers=workers) for served in chosen]
     if as_json:
         print_json({"workers": workers, "models": [rate.document() for rate in rates]})

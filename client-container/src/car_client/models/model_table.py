@@ -34,6 +34,20 @@ class ModelTable:
                 raise UnknownModelError(name, [*self.usable, *self.unusable])
         return [model for name, model in self.usable.items() if not names or name in names]
 
+    def choose_some(self, names: Sequence[str]) -> list[ServedModel]:
+        """As `choose`, but UnusableModelError also when there is none at all."""
+        chosen = self.choose(names)
+        if not chosen:
+            raise UnusableModelError(
+                f"the server has no model to classify with: {self.why_unusable or 'none is available'}"
+            )
+        return chosen
+
+    @property
+    def why_unusable(self) -> str:
+        """The reasons of all models that cannot be used, in one line; empty when there is none."""
+        return "; ".join(self.unusable.values())
+
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:

@@ -90,7 +90,7 @@ class Gateway:
             table = view.table
         chosen = table.choose(names)
         if not chosen:
-            reasons = "; ".join(table.unusable.values()) or "upload one to the bucket"
+            reasons = table.why_unusable or "upload one to the bucket"
             raise ApiError(503, f"the server has no model to classify with: {reasons}")
         return chosen
 

@@ -12,7 +12,7 @@ IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync bench-models swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-types notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync bench-models swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -102,8 +102,10 @@ jupyter: notebook-env ## Open the notebook in a browser; `make up` first
 	$(NOTEBOOK)/bin/python -m pip install --quiet -c constraints.txt 'jupyterlab>=4.4'
 	$(IN_NOTEBOOK) jupyter lab jupyter-notebook/model-tracking.ipynb
 
-notebook-test: notebook-env ## Types and tests of MLflow tracking, promotion and the notebook
+notebook-types: notebook-env ## Check the notebook's package with MLflow's own types
 	$(IN_NOTEBOOK) python -m mypy --cache-dir $(NOTEBOOK)/mypy jupyter-notebook/src volume-for-model/src/car_models/tracking
+
+notebook-test: notebook-types ## Types and tests of MLflow tracking, promotion and the notebook
 	$(IN_NOTEBOOK) python -m pytest -n $(JOBS) jupyter-notebook/tests $(ARGS)
 
 browser: setup ## Use the client's page in Chromium (needs chromium)

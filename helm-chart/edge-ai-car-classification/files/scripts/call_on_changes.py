@@ -10,6 +10,7 @@ from os import environ
 from minio import Minio
 from minio.error import MinioException
 from minio.notificationconfig import NotificationConfig, QueueConfig
+from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
 TRY_AGAIN = 75
@@ -22,6 +23,8 @@ store = Minio(
     environ["MODEL_SYNC_S3_ACCESS_KEY"],
     environ["MODEL_SYNC_S3_SECRET_KEY"],
     secure=scheme == "https",
+    # A first packet may be lost while network policies of a new pod take hold; that would cost two minutes.
+    http_client=PoolManager(timeout=Timeout(connect=3, read=10), retries=False),
 )
 webhook = NotificationConfig(
     queue_config_list=[QueueConfig(queue="arn:minio:sqs::1:webhook", events=CHANGES)]

@@ -113,6 +113,7 @@ def logs(
 
 @app.command(epilog="Example: edge-stack demo --store minio --out reports")
 def demo(
+    *,
     store: WhichStore = StoreKind.AUTO,
     out: Annotated[Path, typer.Option(help="Folder for demo-report.html and demo-report.json.")] = Path(),
     model: Annotated[
@@ -122,6 +123,10 @@ def demo(
     model_flags: Annotated[
         str, typer.Option(help="Further flags of `car-models import` for that file, in one string.")
     ] = "",
+    patience: Annotated[
+        float,
+        typer.Option(min=1, help="So many times longer may an upload take where the machine has other work."),
+    ] = 1.0,
     keep: Annotated[
         Path | None, typer.Option(help="New folder that keeps models, data and logs; else they are removed.")
     ] = None,
@@ -129,7 +134,7 @@ def demo(
     """Show everything once and end it again; exit code 0 only if every claim held."""
     console = Console()
     own = OwnModel(model, tuple(shlex.split(model_flags))) if model is not None else None
-    report, page = run_demo(DemoOptions(store=store, out=out, keep=keep, own=own), console)
+    report, page = run_demo(DemoOptions(store=store, out=out, keep=keep, own=own, patience=patience), console)
     typer.echo(f"report: {page}")
     typer.echo("nothing is left running; `make up` opens the page with live models and prints its address")
     if not report.held:

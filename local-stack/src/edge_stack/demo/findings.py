@@ -44,6 +44,8 @@ class Findings:
     """Where the models to upload are built."""
     pictures_from: Path
     """Where the pictures are made."""
+    patience: float = 1.0
+    """How many times longer than promised an upload may take."""
     begun: float = field(default_factory=time.time)
     """Unix second."""
     uploads: list[UploadFact] = field(default_factory=list)

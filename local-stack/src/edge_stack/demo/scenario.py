@@ -38,6 +38,8 @@ class DemoOptions:
     """State folder to leave behind, with all logs; None: a temporary one."""
     own: OwnModel | None = None
     """A model that is uploaded and classified with as well."""
+    patience: float = 1.0
+    """How many times longer than promised an upload may take, on a machine that has other work."""
 
 
 def run_demo(options: DemoOptions, console: Console) -> tuple[DemoReport, Path]:
@@ -57,6 +59,7 @@ def run_demo(options: DemoOptions, console: Console) -> tuple[DemoReport, Path]:
             timeline=context.enter_context(ServedTimeline(stack.ports.server_url)),
             models=root / "models",
             pictures_from=root / "pictures",
+            patience=options.patience,
         )
         load = Load(stack.ports.server_url, LOADED_MODEL, threads=serving.LOAD_THREADS)
         steps = _steps(findings, load, context.enter_context(ExitStack()), options.own)

@@ -141,7 +141,7 @@ def _upload(findings: Findings, model: str, version: int, *, promised: bool) -> 
 
     wait_until(f"{model} version {version} served", look, within=_WITHIN_SECONDS)
     served = findings.timeline.last(model, version, VersionState.AVAILABLE) or complete
-    limit = _ALLOWANCE_SECONDS + (0.0 if findings.events else POLL_ALONE_SECONDS)
+    limit = (_ALLOWANCE_SECONDS + (0.0 if findings.events else POLL_ALONE_SECONDS)) * findings.patience
     fact = UploadFact(
         model=model,
         version=version,

@@ -22,6 +22,7 @@ from store import running_store
 _TOOLS = Path(__file__).parents[2] / ".local" / "bench"
 _KIB, _MIB = 1024, 1024 * 1024
 _MODEL = "model.onnx"
+_NOTHING = "mirror of an empty bucket (a tool's start)"
 
 
 def _folders(models: int, files: int) -> list[str]:
@@ -31,6 +32,7 @@ def _folders(models: int, files: int) -> list[str]:
 
 def full(bench: Bench, largest_poll: int) -> Iterator[Row]:
     """Every case at its real size."""
+    yield from bench.mirror(_NOTHING, "empty", [], 1)
     yield from bench.mirror("first mirror, 1 GiB in one file", "large", [f"large/1/{_MODEL}"], 1024 * _MIB)
     yield from bench.mirror("first mirror, 200 models x 5 x 64 KiB", "models", _folders(200, 5), 64 * _KIB)
     for objects in (1_000, 10_000, 100_000):
@@ -45,6 +47,7 @@ def full(bench: Bench, largest_poll: int) -> Iterator[Row]:
 
 def smoke(bench: Bench) -> Iterator[Row]:
     """Every case, as small as it can be."""
+    yield from bench.mirror(_NOTHING, "empty", [], 1)
     yield from bench.mirror("first mirror, 40 MiB in one file", "large", [f"large/1/{_MODEL}"], 40 * _MIB)
     yield from bench.mirror("first mirror, 5 models x 5 x 4 KiB", "models", _folders(5, 5), 4 * _KIB)
     yield from bench.poll(1_000)

@@ -153,15 +153,17 @@ class _Connection:
             raise self._failure
 
     def _taken(self, amt: int) -> bytes:
-        if self._buffered <= amt:
-            content = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-            self._chunks.clear()
-        else:
-            whole = b"".join(self._chunks)
-            content, rest = whole[:amt], whole[amt:]
-            self._chunks = deque([rest])
-        self._buffered -= len(content)
-        return content
+        taken: list[bytes] = []
+        left = amt
+        while left and self._chunks:
+            chunk = self._chunks.popleft()
+            if len(chunk) > left:
+                self._chunks.appendleft(chunk[left:])
+                chunk = chunk[:left]
+            taken.append(chunk)
+            left -= len(chunk)
+        self._buffered -= amt - left
+        return b"".join(taken)
 
     def _take_body(self, chunk: bytes) -> None:
         self._chunks.append(chunk)

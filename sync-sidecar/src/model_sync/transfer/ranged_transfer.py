@@ -22,7 +22,8 @@ from model_sync.transfer.part_journal import PartJournal
 
 PIECE = 16 * 1024 * 1024
 """Longest range of one request; after each, the bytes are flushed and vouched for."""
-CHUNK = 1024 * 1024
+CHUNK = 256 * 1024
+"""Bytes read, written and digested at a time; more no longer fit the processor's cache, and cost twice."""
 _HELPERS = 3
 
 

@@ -84,7 +84,7 @@ def page(browser: Browser, client: RunningClient) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
     opened = context.new_page()
     opened.set_default_timeout(PATIENCE_MS)
-    # Chromium opens a real dialog when Playwright began to listen only just before the click that asks for it.
+    # Chromium opens a real dialog when Playwright began to listen only just before the click that asks.
     opened.on("filechooser", lambda _: None)
     told = Told(opened)
     # A refused or lost request is written to the console by Chromium itself; tests assert what the page says.

@@ -4,7 +4,7 @@ import pytest
 from edge_common.errors import RejectedError
 from model_sync.push import prepare_upload, send, upload_mark
 from model_sync.settings import Settings
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 
 
 def _folder(root: Path, *names: str) -> Path:

@@ -159,7 +159,7 @@ def push(
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
     from model_sync.push import prepare_upload, send, upload_mark, wait_until_served  # noqa: PLC0415 - see above
-    from model_sync.store.object_store import S3Bucket  # noqa: PLC0415 - see above
+    from model_sync.store.s3_bucket import S3Bucket  # noqa: PLC0415 - see above
 
     settings = _settings()
     upload = prepare_upload(folder, model, version)

@@ -29,7 +29,7 @@ from model_sync.bucket.object_names import (
 from model_sync.bucket.partner_files import partner_missing
 from model_sync.planning.judge import Phase
 from model_sync.state import StoredFile, StoredVersion
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 from model_sync.transfer.object_transfer import digest_file
 
 _POLL = 0.05

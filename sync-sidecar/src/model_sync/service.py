@@ -17,7 +17,7 @@ from model_sync.report.board import Board
 from model_sync.report.bucket_status import FOLDER, BucketStatus
 from model_sync.settings import Settings
 from model_sync.state import State
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 from model_sync.volume.recovery import recover_state
 from model_sync.volume.shared_volume import Volume
 from model_sync.volume.volume_lock import VolumeLock
@@ -109,7 +109,7 @@ class Sidecar:
             self.wakeup.pause(_VOLUME_RETRY)
             return
         self.board.post(self.reconciler)
-        if not self.reconciler.performer.jobs.idle:
+        if self.reconciler.performer.jobs.several:
             # many fetches end at about the same time: let more of them come together
             took = self.reconciler.bucket.clock.monotonic() - began
             self.wakeup.pause(min(_GATHERING * took, _LONGEST_GATHERING))

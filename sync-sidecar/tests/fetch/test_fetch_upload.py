@@ -9,7 +9,8 @@ from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.upload_gate import IncompleteError
-from model_sync.fetch.fetch_upload import Fetcher, Progress, StagedVersion
+from model_sync.fetch.fetch_upload import Fetcher, StagedVersion
+from model_sync.fetch.progress import Progress
 from model_sync.transfer.object_transfer import CorruptTransferError, digest_file
 from model_sync.transfer.staging import Staging
 

@@ -9,7 +9,8 @@ from hand_executors import AtOnce
 from made_pictures import encoded, jpeg, plain
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
-from model_sync.fetch.fetch_upload import Fetcher, Progress, StagedVersion
+from model_sync.fetch.fetch_upload import Fetcher, StagedVersion
+from model_sync.fetch.progress import Progress
 from model_sync.preflight.warm_child import WarmPreflight
 from model_sync.transfer.staging import Staging
 from sync_models import write_colour_classifier

@@ -9,7 +9,8 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 from minio.datatypes import Part
 from minio.error import S3Error
 from model_sync.settings import Settings
-from model_sync.store.object_store import ObjectChangedError, S3Bucket
+from model_sync.store.object_store import ObjectChangedError
+from model_sync.store.s3_bucket import S3Bucket
 from pydantic import SecretStr
 from s3_server import S3Server
 

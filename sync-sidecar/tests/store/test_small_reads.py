@@ -8,8 +8,9 @@ import pytest
 from edge_common.errors import FatalError, RetryableError
 from model_sync.settings import Settings
 from model_sync.store.curl_handle import Signer, TimeLimits, new_handle
-from model_sync.store.object_store import ObjectChangedError, S3Bucket
-from model_sync.store.small_reads import SmallAnswer, SmallReads, SmallRequest
+from model_sync.store.object_store import ObjectChangedError
+from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.small_reads import MOST_BYTES, SmallAnswer, SmallReads, SmallRequest
 
 _LIMITS = TimeLimits(connect=5, silence=1)
 Answer = Callable[[socket.socket, int], None]
@@ -86,6 +87,27 @@ def test_an_answer_that_breaks_off_keeps_what_arrived_and_harms_no_other() -> No
     assert isinstance(broken.failure, ConnectionError)
     assert broken.content == b"a"
     assert [one.content for one in answers if one.failure is None] == [b"abc"] * 3
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"Content-Length: 99999999\r\n\r\n", b"Connection: close\r\n\r\n"],
+    ids=["announced", "without end"],
+)
+def test_an_answer_that_is_far_too_long_is_not_received(head: bytes) -> None:
+    sent: list[int] = []
+
+    def answer(connection: socket.socket, _: int) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
+        for _chunk in range(1600):
+            connection.sendall(bytes(65536))
+            sent.append(65536)
+
+    with _store_that(answer) as endpoint:
+        (one,) = _read(_reads(), _requests(endpoint, 1))
+    assert isinstance(one.failure, ConnectionError)
+    assert len(one.content) <= MOST_BYTES
+    assert sum(sent) < 99_999_999
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na"])

@@ -9,7 +9,8 @@ from edge_common.errors import EdgeError, RetryableError
 from hand_executors import AtOnce
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import RemoteFile, build_catalog
-from model_sync.fetch.fetch_upload import Fetcher, Progress, StagedVersion
+from model_sync.fetch.fetch_upload import Fetcher, StagedVersion
+from model_sync.fetch.progress import Progress
 from model_sync.store.object_store import SmallObject
 from model_sync.transfer.small_files import in_groups
 from model_sync.transfer.staging import Staging

@@ -10,7 +10,7 @@ from edge_common.errors import RejectedError
 from model_sync.bucket.object_names import is_version_name
 from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
 from model_sync.settings import read_settings
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 
 from car_models.check import check_model
 

@@ -7,7 +7,7 @@ from edge_common.errors import EdgeError
 
 from model_sync.doctor import preflight_checkup, server_checkup, store_checkup, volume_checkup
 from model_sync.settings import Settings
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 from model_sync.volume.shared_volume import Volume
 
 

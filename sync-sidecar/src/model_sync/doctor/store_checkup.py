@@ -13,7 +13,7 @@ from edge_common.quantities import format_duration
 from model_sync.bucket.catalog import build_catalog, combined
 from model_sync.report.bucket_status import FOLDER
 from model_sync.settings import Settings
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 
 _MOST_SKEW = 300.0
 """Seconds; S3 refuses requests whose clock is further off than 15 minutes."""

@@ -11,7 +11,8 @@ from edge_common.errors import EdgeError, RejectedError
 from model_sync.bucket.catalog import RemoteModel, RemoteVersion
 from model_sync.bucket.upload_gate import IncompleteError
 from model_sync.cards.effective_card import EffectiveCard
-from model_sync.fetch.fetch_upload import Fetcher, Progress, StagedVersion
+from model_sync.fetch.fetch_upload import Fetcher, StagedVersion
+from model_sync.fetch.progress import Progress
 from model_sync.planning.by_model import ByModel
 from model_sync.planning.model_view import FetchView
 from model_sync.transfer.object_transfer import CancelledError
@@ -140,6 +141,11 @@ class FetchJobs:
     def idle(self) -> bool:
         """Whether nothing is being fetched."""
         return not self._jobs
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one fetch is running."""
+        return len(self._jobs) > 1
 
     @property
     def troubled(self) -> bool:

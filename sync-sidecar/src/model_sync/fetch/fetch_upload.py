@@ -23,6 +23,7 @@ from model_sync.bucket.partner_files import partner_missing
 from model_sync.bucket.upload_gate import IncompleteError, named_files_missing
 from model_sync.cards.effective_card import MAX_LABELS_BYTES, EffectiveCard, label_problem, read_card
 from model_sync.cards.sample_picture import place_sample
+from model_sync.fetch.progress import Progress
 from model_sync.metrics import Metrics
 from model_sync.model_server.ovms_config import serving_settings
 from model_sync.preflight.trial import Preflight
@@ -42,27 +43,6 @@ class StagedVersion:
     files: tuple[StoredFile, ...]
     card: EffectiveCard | None
     """The card the version itself brings; None when the model's card holds."""
-
-
-class Progress:
-    """How far a fetch is; written by its threads, read by the status."""
-
-    def __init__(self) -> None:
-        """Nothing done yet."""
-        self._lock = threading.Lock()
-        self.phase = "downloading"
-        self.total = 0
-        self.done = 0
-
-    def add(self, count: int) -> None:
-        """`count` more bytes are there."""
-        with self._lock:
-            self.done += count
-
-    @property
-    def fraction(self) -> float:
-        """Of the bytes, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total else 1.0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import pycurl
 
 from model_sync.store.curl_handle import Signer, TimeLimits
 
+MOST_BYTES = 256 * 1024
+"""Of an object that is read whole, and lost when the process is killed meanwhile; more is a failure."""
 _LONGEST_WAIT = 0.25
 _ROOM_LEFT_WAIT = 0.01
 """Seconds until the next look for new requests while connections are free."""
@@ -185,6 +187,7 @@ class SmallReads:
         # what Python's own code would do for each header costs more than the request
         connection.handle.setopt(pycurl.HEADERFUNCTION, connection.head.append)
         connection.handle.setopt(pycurl.WRITEFUNCTION, connection.chunks.append)
+        connection.handle.setopt(pycurl.MAXFILESIZE, MOST_BYTES)
         connection.handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         connection.handle.setopt(pycurl.LOW_SPEED_TIME, self._silence)
         return connection

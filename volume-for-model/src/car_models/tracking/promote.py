@@ -13,7 +13,7 @@ from model_sync.bucket.checksums import MAX_BYTES, parse_checksums
 from model_sync.bucket.object_names import is_model_name, quoted
 from model_sync.push import Upload, prepare_upload, send, upload_mark, wait_until_served
 from model_sync.settings import Settings
-from model_sync.store.object_store import S3Bucket
+from model_sync.store.s3_bucket import S3Bucket
 
 from car_models.check import check_model
 from car_models.tracking.bucket_version import Target, choose_target

@@ -3,12 +3,13 @@ import io
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from minio.datatypes import Part
 from minio.error import S3Error
-from model_sync.settings import Settings
+from model_sync.settings import Addressing, Settings
 from model_sync.store.object_store import ObjectChangedError
 from model_sync.store.s3_bucket import S3Bucket
 from pydantic import SecretStr
@@ -34,6 +35,32 @@ def test_only_keys_under_the_prefix_are_listed(s3: S3Server) -> None:
     for key in ("team/m/1/a", "other/m/1/a"):
         _put(s3, name, key)
     assert [entry.key for entry in S3Bucket(s3.settings(name)).list_objects("team/")] == ["team/m/1/a"]
+
+
+def test_a_bucket_that_is_part_of_the_host_name_is_listed_read_and_written(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = s3.new_bucket()
+    looked_up: list[str] = []
+    really = socket.getaddrinfo
+
+    def loopback(host: str, *others: Any, **more: Any) -> Any:
+        looked_up.append(host)
+        return really("127.0.0.1" if host.endswith("localhost") else host, *others, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", loopback)
+    settings = s3.settings(name, s3_addressing=Addressing.VIRTUAL)
+    port = s3.endpoint.rsplit(":", 1)[1]
+    bucket = S3Bucket(settings.model_copy(update={"s3_endpoint": f"http://localhost:{port}"}))
+    bucket.put_small("m/1/a", b"0123456789", "text/plain")
+    (listed,) = bucket.list_objects()
+    with bucket.open_object("m/1/a", etag=listed.etag) as stream:
+        assert stream.read() == b"0123456789"
+    (small,) = bucket.read_small_ones({"m/1/a": listed.etag}, lambda: False)
+    assert small.content == b"0123456789"
+    bucket.remove("m/1/a")
+    assert list(S3Bucket(s3.settings(name)).list_objects()) == []
+    assert set(looked_up) == {f"{name}.localhost", "127.0.0.1"}
 
 
 def test_objects_are_read_from_an_offset_and_only_as_they_were_listed(

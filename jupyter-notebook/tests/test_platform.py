@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from edge_common.errors import FatalError, RetryableError
+from edge_common.errors import FatalError
 from edge_stack.stack_record import ProcessRecord, StackRecord
 from model_notebook.platform import RECORD, Platform
 
@@ -45,5 +45,5 @@ def test_a_stack_that_has_ended_does_not_count(tmp_path: Path) -> None:
 
 
 def test_a_sidecar_that_is_away_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RetryableError, match=r"the sidecar does not answer at http://127\.0\.0\.1:9"):
+    with pytest.raises(FatalError, match=r"the sidecar does not answer at http://127\.0\.0\.1:9"):
         Platform.find(ADDRESSES, tmp_path).serving("cars")

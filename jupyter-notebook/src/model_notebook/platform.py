@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import requests
 from car_client.classify_files import classify_files
 from car_client.inference.classifier import Classification
 from car_client.session import Session
 from car_client.settings import Settings as ClientSettings
 from car_models.tracking.promote import Waiting
-from edge_common.errors import FatalError, RetryableError
+from edge_common.errors import FatalError
 from edge_stack.stack_record import read_record
+from model_sync.report.read_status import read_status, versions_of
 from model_sync.settings import Settings as StoreSettings
 from model_sync.settings import read_settings
 
@@ -55,17 +55,8 @@ class Platform:
         return Waiting(self.sidecar_url, timeout)
 
     def versions(self, model: str) -> Sequence[Mapping[str, Any]]:
-        """The sidecar's word on every version of `model`; raises RetryableError when it does not answer."""
-        try:
-            answer = requests.get(f"{self.sidecar_url}/v1/status", timeout=5)
-            answer.raise_for_status()
-            status = answer.json()
-        except requests.RequestException as error:
-            raise RetryableError(
-                f"the sidecar does not answer at {self.sidecar_url} ({type(error).__name__}); is it running?"
-            ) from error
-        versions: Sequence[Mapping[str, Any]] = status["models"].get(model, {"versions": []})["versions"]
-        return versions
+        """The sidecar's word on every version of `model`; raises FatalError when it does not answer."""
+        return versions_of(read_status(self.sidecar_url), model)
 
     def serving(self, model: str) -> str | None:
         """The bucket version of `model` that is served now; None when none is."""

@@ -117,17 +117,9 @@ def plan(as_json: Json = False) -> None:
 @app.command()
 def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
     """Show every model and version, its state, and the reason for it."""
-    import requests  # noqa: PLC0415 - see above
+    from model_sync.report.read_status import read_status  # noqa: PLC0415 - see above
 
-    try:
-        answer = requests.get(f"{status_url.rstrip('/')}/v1/status", timeout=5)
-        document = answer.json()
-    except (requests.RequestException, ValueError) as error:
-        raise FatalError(
-            f"the sidecar does not answer at {status_url} ({type(error).__name__}); "
-            "is it running, and is that its address?"
-        ) from error
-    screens.show_status(document, as_json=as_json)
+    screens.show_status(read_status(status_url), as_json=as_json)
 
 
 @app.command()

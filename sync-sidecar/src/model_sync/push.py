@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-from edge_common.errors import FatalError, RejectedError, RetryableError
+from edge_common.errors import RejectedError, RetryableError
 from edge_common.quantities import format_duration
 
 from model_sync.bucket.catalog import build_catalog
@@ -28,6 +27,7 @@ from model_sync.bucket.object_names import (
 )
 from model_sync.bucket.partner_files import partner_missing
 from model_sync.planning.judge import Phase
+from model_sync.report.read_status import read_status, versions_of
 from model_sync.state import StoredFile, StoredVersion
 from model_sync.store.s3_bucket import S3Bucket
 from model_sync.transfer.object_transfer import digest_file
@@ -124,8 +124,7 @@ def wait_until_served(
     deadline = time.monotonic() + timeout
     entry: Mapping[str, Any] | None = None
     while time.monotonic() < deadline:
-        status = _ask(status_url)
-        entry = _entry(status, upload)
+        entry = _entry(read_status(status_url), upload)
         yield entry
         if entry is not None:
             if entry["state"] == Phase.SERVING and entry["digest"] == upload.digest:
@@ -140,23 +139,6 @@ def wait_until_served(
     )
 
 
-def _ask(status_url: str) -> Mapping[str, Any]:
-    try:
-        answer = requests.get(f"{status_url.rstrip('/')}/v1/status", timeout=5)
-        answer.raise_for_status()
-        document = answer.json()
-    except requests.RequestException as error:
-        raise FatalError(
-            f"the sidecar does not answer at {status_url} ({type(error).__name__}); "
-            "give its address with --status-url"
-        ) from error
-    if not isinstance(document, dict):
-        raise FatalError(
-            f"{status_url} does not answer as a sidecar does; give its address with --status-url"
-        )
-    return document
-
-
 def _entry(status: Mapping[str, Any], upload: Upload) -> Mapping[str, Any] | None:
-    versions = status.get("models", {}).get(upload.model, {}).get("versions", [])
+    versions = versions_of(status, upload.model)
     return next((entry for entry in versions if entry["source"] == upload.version), None)

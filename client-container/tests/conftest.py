@@ -1,11 +1,9 @@
 """What the test modules share: a clean environment, a fake server, and the client's parts against it."""
 
-import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from car_client.kserve.connection import Connection
-from edge_common.logs import LogFormat, configure_logging
+from collected_logs import LogLines, collected_logs
 from fake_kserve import FakeKServe
 from hypothesis import settings
 
@@ -29,31 +27,11 @@ def _no_settings_from_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-class LogLines(logging.Handler):
-    """Collects what is logged, as dictionaries; unlike structlog's own capture it sees cached loggers too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[dict[str, Any]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, dict):
-            self.lines.append(record.msg)
-
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [line for line in self.lines if line["event"] == event]
-
-
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[LogLines]:
-    """Everything the test logs; the handlers are put back, because they hold the test's own streams."""
-    before = logging.root.handlers[:], logging.root.level
-    configure_logging(LogFormat.JSON)
-    collected = LogLines()
-    logging.root.addHandler(collected)
-    yield collected
-    logging.root.handlers, level = before
-    logging.root.setLevel(level)
+    """Everything the test logs."""
+    with collected_logs() as collected:
+        yield collected
 
 
 @pytest.fixture

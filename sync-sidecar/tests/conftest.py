@@ -1,19 +1,17 @@
 """What the test modules share: a clean environment, collected log lines, a volume, a real S3 server."""
 
-import logging
 import os
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 # The helpers beside this file are plain modules; pytest's importlib mode adds no folder to the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from edge_common.logs import LogFormat, configure_logging
+from collected_logs import LogLines, collected_logs
 from hypothesis import HealthCheck, settings
 from model_sync.settings import Settings
 from model_sync.volume.shared_volume import Volume
@@ -31,31 +29,11 @@ def _no_settings_from_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-class LogLines(logging.Handler):
-    """Collects what is logged, as dictionaries; unlike structlog's own capture it sees cached loggers too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[dict[str, Any]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, dict):
-            self.lines.append(record.msg)
-
-    def of(self, event: str) -> list[dict[str, Any]]:
-        return [line for line in self.lines if line["event"] == event]
-
-
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[LogLines]:
-    """Everything the test logs; the handlers are put back, because they hold the test's own streams."""
-    before = logging.root.handlers[:], logging.root.level
-    configure_logging(LogFormat.JSON)
-    collected = LogLines()
-    logging.root.addHandler(collected)
-    yield collected
-    logging.root.handlers, level = before
-    logging.root.setLevel(level)
+    """Everything the test logs."""
+    with collected_logs() as collected:
+        yield collected
 
 
 @pytest.fixture

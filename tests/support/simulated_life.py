@@ -5,6 +5,7 @@ PYTHONPATH=tests/support python -m simulated_life --hours 168 --seed 7   # the s
 """
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 from model_sync.planning.version_policy import wanted_sources
@@ -233,6 +235,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeat an earlier life")
     arguments = parser.parse_args()
     sys.stdout.write(f"seed {arguments.seed}\n")
+    configure_logging()
+    logging.disable()  # the faults are meant, and their lines are many
     with tempfile.TemporaryDirectory(prefix="simulated-") as folder:
         quarters = max(1, round(arguments.hours / 6))
         told = live_for(Path(folder), seed=arguments.seed, hours=arguments.hours, quarters=quarters)

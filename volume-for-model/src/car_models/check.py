@@ -16,7 +16,8 @@ from model_sync.bucket.catalog import RemoteModel, RemoteVersion, build_catalog
 from model_sync.bucket.object_names import is_version_name
 from model_sync.bucket.upload_gate import Waiting, check_upload
 from model_sync.cards.model_cards import ModelCards, ModelLevelCard
-from model_sync.fetch.fetch_upload import Fetcher, Progress
+from model_sync.fetch.fetch_upload import Fetcher
+from model_sync.fetch.progress import Progress
 from model_sync.preflight.warm_child import WarmPreflight
 from model_sync.transfer.staging import Staging
 

@@ -245,10 +245,3 @@ def read_labels(content: bytes) -> Sequence[str]:
     while lines and not lines[-1].strip():
         lines.pop()
     return [line.strip() for line in lines]
-
-
-def card_json_schema() -> dict[str, Any]:
-    """JSON Schema of `model.yaml`, for editors and for those who write cards from other languages."""
-    schema = ModelCard.model_json_schema(by_alias=True)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return schema

@@ -1,9 +1,17 @@
-"""Prints the JSON Schema of `model.yaml`, which is kept in `common/model-card.schema.json`."""
+"""The JSON Schema of `model.yaml`; as a program it prints what `common/model-card.schema.json` keeps."""
 
 import json
 import sys
+from typing import Any
 
-from edge_common.model_card import card_json_schema
+from edge_common.model_card import ModelCard
+
+
+def card_json_schema() -> dict[str, Any]:
+    """JSON Schema of `model.yaml`, for editors and for those who write cards from other languages."""
+    schema = ModelCard.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema
 
 
 def schema_text() -> str:

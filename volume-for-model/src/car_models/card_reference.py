@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_common.generated_section import replace_section
-from edge_common.model_card import card_json_schema
+from edge_common.model_card_schema import card_json_schema
 
 BEGIN = "<!-- card: written by python -m car_models.card_reference -->"
 END = "<!-- end of card -->"

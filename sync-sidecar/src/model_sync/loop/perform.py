@@ -170,9 +170,8 @@ class Performer:
         if remote is None:
             return
         staging = Staging(self.volume.staging_folder(remote.name, source))
-        card = self.cards.effective(remote.name, None)
         self.staged.pop((remote.name, source), None)
-        self.jobs.start(remote, remote.versions[source], staging, card)
+        self.jobs.start(remote, remote.versions[source], staging, self.cards.effective(remote.name, None))
 
     def _publish(self, model: str, source: str, number: int) -> None:
         staged = self.staged.pop((model, source))  # after a refusal what lies there is checked anew
@@ -186,8 +185,8 @@ class Performer:
         )
         self.cards.keep(model, number, card.to_json() if card is not None else None)
         state = self.state.model(model).with_stored(version)
-        verdict = state.rejections.get(source)
-        if verdict is not None and verdict.stage != RejectedAt.SERVER:
+        rejection = state.rejections.get(source)
+        if rejection is not None and rejection.stage != RejectedAt.SERVER:
             state = state.with_rejection(source, None)
         self.folders.enter(model, state, version, Staging(self.volume.staging_folder(model, source)).tree)
 

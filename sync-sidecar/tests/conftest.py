@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from collected_logs import LogLines, collected_logs
 from hypothesis import HealthCheck, settings
 from model_sync.settings import Settings
-from model_sync.volume.shared_volume import Volume
+from model_sync.volume.volume import Volume
 from s3_server import S3Server
 
 # How long one example takes says more about the other users of the machine than about the code.

@@ -5,34 +5,36 @@ from dataclasses import replace
 from typing import Any
 
 from edge_common.served_state import VersionState
-from model_sync.bucket.catalog import RemoteFile, RemoteModel, RemoteVersion
-from model_sync.planning.model_view import ModelView
-from model_sync.state import ModelState, StoredFile, StoredVersion
+from model_sync.bucket.catalog import ListedModel, Upload, UploadObject
+from model_sync.planning.snapshot import ModelView
+from model_sync.planning.state import ModelState, StoredFile, StoredVersion
 
 NOW = 1_700_000_000.0
 
 
-def remote_file(path: str, etag: str = "a", *, size: int = 10, modified: float = NOW) -> RemoteFile:
-    return RemoteFile(path, f"m/1/{path}", size, etag, modified)
+def remote_file(path: str, etag: str = "a", *, size: int = 10, modified: float = NOW) -> UploadObject:
+    return UploadObject(path, f"m/1/{path}", size, etag, modified)
 
 
 def upload(
-    source: str, etag: str = "a", *, paths: tuple[str, ...] = ("model.onnx",), sums: str | None = None
-) -> RemoteVersion:
+    bucket_version: str, etag: str = "a", *, paths: tuple[str, ...] = ("model.onnx",), sums: str | None = None
+) -> Upload:
     """The upload of one version; another `etag` is other content, `sums` the ETag of its SHA256SUMS."""
     checksums = remote_file("SHA256SUMS", sums) if sums is not None else None
-    return RemoteVersion("m", source, tuple(remote_file(path, etag) for path in paths), checksums)
+    return Upload("m", bucket_version, tuple(remote_file(path, etag) for path in paths), checksums)
 
 
-def remote(*uploads: RemoteVersion) -> RemoteModel:
-    return RemoteModel("m", {version.source: version for version in uploads}, {})
+def remote(*uploads: Upload) -> ListedModel:
+    return ListedModel("m", {version.bucket_version: version for version in uploads}, {})
 
 
-def stored(number: int, etag: str = "a", *, source: str | None = None, at: float = NOW) -> StoredVersion:
+def stored(
+    local_version: int, etag: str = "a", *, bucket_version: str | None = None, at: float = NOW
+) -> StoredVersion:
     """What lies on the volume when `upload(source, etag)` was published as `number`."""
-    origin = source if source is not None else str(number)
+    origin = bucket_version if bucket_version is not None else str(local_version)
     files = (StoredFile("model.onnx", 10, "0" * 64),)
-    return StoredVersion(number, origin, upload(origin, etag).fingerprint, files, at)
+    return StoredVersion(local_version, origin, upload(origin, etag).fingerprint, files, at)
 
 
 def state(*versions: StoredVersion, configured: tuple[int, ...] = (), **others: Any) -> ModelState:
@@ -42,7 +44,7 @@ def state(*versions: StoredVersion, configured: tuple[int, ...] = (), **others: 
     return made
 
 
-def view(model: ModelState | None = None, *uploads: RemoteVersion, **others: Any) -> ModelView:
+def view(model: ModelState | None = None, *uploads: Upload, **others: Any) -> ModelView:
     """A view with these uploads listed and quiet for long, and a server that is there."""
     base = ModelView(
         name="m",
@@ -50,10 +52,10 @@ def view(model: ModelState | None = None, *uploads: RemoteVersion, **others: Any
         now=NOW,
         remote=remote(*uploads) if uploads else None,
         served={},
-        quiet_for={version.source: 1000.0 for version in uploads},
+        quiet_for={version.bucket_version: 1000.0 for version in uploads},
     )
     return replace(base, **others)
 
 
-def available(*numbers: int) -> Mapping[int, VersionState]:
-    return dict.fromkeys(numbers, VersionState.AVAILABLE)
+def available(*local_versions: int) -> Mapping[int, VersionState]:
+    return dict.fromkeys(local_versions, VersionState.AVAILABLE)

@@ -10,13 +10,13 @@ from faulty_store import Change, FaultyStore
 from hand_executors import AtOnce
 from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.checksums import format_checksums
-from model_sync.bucket.upload_gate import IncompleteError
-from model_sync.fetch.fetch_upload import Fetcher
-from model_sync.fetch.progress import Progress
+from model_sync.bucket.completeness import IncompleteError
+from model_sync.download.staging import Staging
+from model_sync.gate.gate import Fetcher
+from model_sync.gate.progress import Progress
 from model_sync.metrics import MOST_MODELS_MEASURED, REVISION_VARIABLE, Metrics
 from model_sync.settings import Settings
-from model_sync.store.s3_bucket import S3Bucket
-from model_sync.transfer.staging import Staging
+from model_sync.store.s3_store import S3Bucket
 from prometheus_client import generate_latest
 from store_faults import answer, corrupt, cut, objects
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from model_sync.settings import Settings
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
 from sidecar_process import run_command
 

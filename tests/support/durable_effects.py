@@ -58,8 +58,8 @@ def watch_effects(folder: Path, before: Callable[[Effect], None]) -> None:
     fsync = os.fsync
 
     def told_fsync(fd: "FileDescriptorLike") -> None:
-        number = fd if isinstance(fd, int) else fd.fileno()
-        tell("os.fsync", Path(f"/proc/self/fd/{number}").resolve())
+        local_version = fd if isinstance(fd, int) else fd.fileno()
+        tell("os.fsync", Path(f"/proc/self/fd/{local_version}").resolve())
         fsync(fd)
 
     os.fsync = told_fsync

@@ -10,19 +10,19 @@ from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
 from model_sync.cards.model_cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
-from model_sync.fetch.fetch_jobs import FetchJobs
-from model_sync.fetch.fetch_upload import Fetcher
+from model_sync.gate.gate import Fetcher
+from model_sync.gate.jobs import FetchJobs
+from model_sync.loop.apply import Performer
 from model_sync.loop.bucket_watch import BucketWatch
-from model_sync.loop.perform import Performer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.volume_space import VolumeSpace
 from model_sync.metrics import Metrics
 from model_sync.model_server.server_watch import ServerWatch
-from model_sync.planning.model_view import Rules
+from model_sync.planning.snapshot import Rules
 from model_sync.preflight.settings_checks import SettingsChecks
-from model_sync.report.board import Board
+from model_sync.status.board import Board
 from model_sync.volume.recovery import recover_state
-from model_sync.volume.shared_volume import Volume
+from model_sync.volume.volume import Volume
 
 GRACE, HOLD = 20.0, 90.0
 RULES = Rules(settle=5.0, activation_timeout=40.0, first_retry=30.0, longest_retry=240.0)

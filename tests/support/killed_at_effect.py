@@ -41,15 +41,15 @@ class Fate:
             words = self._read_order()
             if words is None:
                 return
-            action, number = words[0], int(words[1])
+            action, local_version = words[0], int(words[1])
             if action == "kill" and effect.name != _NOT_A_KILL_POINT:
                 self._count += 1
-                if self._count == number:
+                if self._count == local_version:
                     self._tell(effect)
                     os.kill(os.getpid(), signal.SIGKILL)
             elif action == "refuse" and effect.needs_room and _concerns(words, effect):
                 self._count += 1
-                if self._count >= number:
+                if self._count >= local_version:
                     self._tell(effect)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(effect.path))
 

@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from model_sync.state import State
-from model_sync.volume.shared_volume import Volume
+from model_sync.planning.state import State
+from model_sync.volume.volume import Volume
 
 
 class KilledError(Exception):
@@ -43,29 +43,29 @@ class MortalVolume(Volume):
         super().save_config(content)
         self.moment("after config")
 
-    def save_card(self, model: str, number: int, card: bytes | None) -> None:
+    def save_card(self, model: str, local_version: int, card: bytes | None) -> None:
         self.moment("before card")
-        super().save_card(model, number, card)
+        super().save_card(model, local_version, card)
 
-    def publish(self, model: str, number: int, tree: Path) -> None:
+    def publish(self, model: str, local_version: int, tree: Path) -> None:
         self.moment("before publish")
-        super().publish(model, number, tree)
-        os.utime(self.version_folder(model, number), (self._now(), self._now()))
+        super().publish(model, local_version, tree)
+        os.utime(self.version_folder(model, local_version), (self._now(), self._now()))
         self.moment("after publish")
 
-    def copy_version(self, model: str, number: int, tree: Path) -> None:
+    def copy_version(self, model: str, local_version: int, tree: Path) -> None:
         self.moment("before copy")
-        super().copy_version(model, number, tree)
+        super().copy_version(model, local_version, tree)
         self.moment("after copy")
 
-    def withdraw(self, model: str, number: int, tree: Path) -> None:
+    def withdraw(self, model: str, local_version: int, tree: Path) -> None:
         self.moment("before withdraw")
-        super().withdraw(model, number, tree)
+        super().withdraw(model, local_version, tree)
         self.moment("after withdraw")
 
-    def delete(self, model: str, number: int) -> None:
+    def delete(self, model: str, local_version: int) -> None:
         self.moment("before delete")
-        super().delete(model, number)
+        super().delete(model, local_version)
         self.moment("after delete")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
-from model_sync.planning.version_policy import wanted_sources
+from model_sync.planning.versions import wanted_sources
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
 
@@ -172,10 +172,12 @@ class Life:
         state = world.reconciler.performer.state
         for model in (*_MODELS, STEADY):
             good, served = self._good(model), self._served(model)
-            wishes = {good[source] for source in wanted_sources(world.policy, good)}
+            wishes = {good[bucket_version] for bucket_version in wanted_sources(world.policy, good)}
             assert served == wishes, f"{model} answers with {served}, wished is {wishes}"
             assert good or model not in state.models, f"{model} is remembered: {state.models[model]}"
-        stored = {(name, number) for name, model in state.models.items() for number in model.stored}
+        stored = {
+            (name, local_version) for name, model in state.models.items() for local_version in model.stored
+        }
         strangers = set(world.volume.stored_numbers()) ^ stored
         assert not strangers, f"{strangers} are on the volume or in the state, not in both"
         in_bucket = {tuple(key.split("/")[:2]) for key in world.store.objects}

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from edge_common.served_state import VersionState
 from fake_ovms import MODEL_FILE
-from model_sync.model_server.ovms_config import configured_versions
-from model_sync.planning.judge import Phase
-from model_sync.report.status import report_model
+from model_sync.model_server.config import configured_versions
+from model_sync.planning.standing import Phase
+from model_sync.status.status import report_model
 
 if TYPE_CHECKING:
     from simulated_world import World
@@ -51,11 +51,11 @@ class Promises:
             answering = set(before) & self.answering().get(name, set())
             if answering and not answering & set(listed.get(name, ())):
                 self._check_removal(name, answering, f"2: {what}")
-            for number in set(before) - set(listed.get(name, ())):
+            for local_version in set(before) - set(listed.get(name, ())):
                 if self._is_gone(
-                    name, number
+                    name, local_version
                 ):  # its folder may go, even if a new upload has its name by then
-                    self._answered.pop((name, number), None)
+                    self._answered.pop((name, local_version), None)
         self.listed = listed
         self._check_deletions(what)
 
@@ -67,8 +67,8 @@ class Promises:
 
     def after_poll(self, before: Mapping[str, set[int]]) -> None:
         """After the server has read config.json again; `before` is what answered until then."""
-        for name, numbers in before.items():
-            lost = numbers & set(self.listed.get(name, ())) - self.answering().get(name, set())
+        for name, local_versions in before.items():
+            lost = local_versions & set(self.listed.get(name, ())) - self.answering().get(name, set())
             assert not lost, f"2: the server retired {name} {lost}, which config.json lists"
 
     def half_read(self, what: str) -> None:
@@ -78,58 +78,68 @@ class Promises:
     def answering(self) -> dict[str, set[int]]:
         """Model -> numbers that the server has AVAILABLE."""
         return {
-            name: {number for number, state in versions.items() if state is VersionState.AVAILABLE}
+            name: {
+                local_version for local_version, state in versions.items() if state is VersionState.AVAILABLE
+            }
             for name, versions in self.world.ovms.states.items()
         }
 
     def _check_whole(self, listed: Mapping[str, tuple[int, ...]], what: str) -> None:
-        for name, numbers in listed.items():
-            for number in numbers:
-                file = self.world.volume.version_folder(name, number) / MODEL_FILE
-                assert file.is_file(), f"1: {what}: {name}/{number} is listed and not there"
-                assert file.read_bytes() in self.world.uploaded, f"1: {what}: {name}/{number} is not whole"
+        for name, local_versions in listed.items():
+            for local_version in local_versions:
+                file = self.world.volume.version_folder(name, local_version) / MODEL_FILE
+                assert file.is_file(), f"1: {what}: {name}/{local_version} is listed and not there"
+                assert file.read_bytes() in self.world.uploaded, (
+                    f"1: {what}: {name}/{local_version} is not whole"
+                )
 
-    def _check_removal(self, name: str, numbers: set[int], what: str) -> None:
+    def _check_removal(self, name: str, local_versions: set[int], what: str) -> None:
         world = self.world
         assert not any(model == name for model, _ in world.present), f"{what}: {name} unlisted in the bucket"
-        for number in numbers:
-            source = world.reconciler.performer.state.model(name).stored[number].source
-            absent = world.clock.monotonic() - world.seen_last.get((name, source), _NEVER)
-            assert absent >= world.grace, f"{what}: {name} {source} unlisted {absent} s after its removal"
+        for local_version in local_versions:
+            bucket_version = world.reconciler.performer.state.model(name).stored[local_version].bucket_version
+            absent = world.clock.monotonic() - world.seen_last.get((name, bucket_version), _NEVER)
+            assert absent >= world.grace, (
+                f"{what}: {name} {bucket_version} unlisted {absent} s after its removal"
+            )
 
     def _check_deletions(self, what: str) -> None:
         for key in [key for key in self._answered if not self.world.volume.version_folder(*key).exists()]:
             name = key[0]
             allowed = self._is_gone(*key) or any(
-                (name, number) in self._answered for number in self.listed.get(name, ()) if number != key[1]
+                (name, local_version) in self._answered
+                for local_version in self.listed.get(name, ())
+                if local_version != key[1]
             )
             assert allowed, f"3: {what}: {name}/{key[1]} was deleted, and nothing has replaced it"
             self._answered.pop(key)
 
-    def _is_gone(self, name: str, number: int) -> bool:
+    def _is_gone(self, name: str, local_version: int) -> bool:
         """Whether what was served as `number` has been missing in the bucket for long enough."""
-        source = self._answered.get((name, number))
-        if source is None or (name, source) in self.world.present:
+        bucket_version = self._answered.get((name, local_version))
+        if bucket_version is None or (name, bucket_version) in self.world.present:
             return False
         return (
-            self.world.clock.monotonic() - self.world.seen_last.get((name, source), _NEVER)
+            self.world.clock.monotonic() - self.world.seen_last.get((name, bucket_version), _NEVER)
             >= self.world.grace
         )
 
     def _check_served_content(self) -> None:
         state = self.world.reconciler.performer.state
-        for name, numbers in self.answering().items():
-            for number in numbers:
-                loaded = self.world.ovms.loaded[name, number]
-                file = self.world.volume.version_folder(name, number) / MODEL_FILE
-                assert file.is_file(), f"1: {name}/{number} answers, and its folder is gone"
-                assert file.read_bytes() == loaded, f"1: {name}/{number} changed under the server"
-                version = state.model(name).stored.get(number)
+        for name, local_versions in self.answering().items():
+            for local_version in local_versions:
+                loaded = self.world.ovms.loaded[name, local_version]
+                file = self.world.volume.version_folder(name, local_version) / MODEL_FILE
+                assert file.is_file(), f"1: {name}/{local_version} answers, and its folder is gone"
+                assert file.read_bytes() == loaded, f"1: {name}/{local_version} changed under the server"
+                version = state.model(name).stored.get(local_version)
                 if version is not None:
                     recorded = {entry.path: entry.sha256 for entry in version.files}[MODEL_FILE]
-                    assert recorded == hashlib.sha256(loaded).hexdigest(), f"1: {name}/{number} is another"
-                    if number in self.listed.get(name, ()):
-                        self._answered[name, number] = version.source
+                    assert recorded == hashlib.sha256(loaded).hexdigest(), (
+                        f"1: {name}/{local_version} is another"
+                    )
+                    if local_version in self.listed.get(name, ()):
+                        self._answered[name, local_version] = version.bucket_version
 
     def _check_steady(self) -> None:
         world = self.world
@@ -148,13 +158,13 @@ class Promises:
         reconciler = self.world.reconciler
         for name, view in reconciler.views.items():
             rows = report_model(view, reconciler.plans[name])
-            missing = set(view.remote.versions if view.remote else ()) - {row.source for row in rows}
+            missing = set(view.remote.versions if view.remote else ()) - {row.bucket_version for row in rows}
             assert not missing, f"5: nothing is said about {name} {missing}"
             for row in rows:
                 told = row.reason or row.phase not in _NEEDS_REASON
-                assert told, f"5: {name} {row.source} is {row.phase} without a reason"
+                assert told, f"5: {name} {row.bucket_version} is {row.phase} without a reason"
                 if not row.reason and row.phase is not Phase.SERVING:
-                    key = (name, row.source)
+                    key = (name, row.bucket_version)
                     silent[key] = self._silent_since.get(key, now)
                     passed = now - silent[key]
                     assert passed < _LONGEST_SILENCE, f"5: {key} {row.phase} for {passed} s without a reason"

@@ -12,7 +12,7 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_stack.stack import Stack
 from model_sync.bucket.catalog import ListedObject
 from model_sync.settings import Settings
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
 from tiny_models import write_broken_model, write_model
 
 from .conftest import NAME, TwoVersions, registered

@@ -6,24 +6,24 @@ from concurrent.futures import Executor
 from model_sync.cards.model_cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
 from model_sync.clock import Clock
-from model_sync.fetch.fetch_jobs import FetchJobs
-from model_sync.fetch.fetch_upload import Fetcher
+from model_sync.gate.gate import Fetcher
+from model_sync.gate.jobs import FetchJobs
+from model_sync.loop.apply import Performer
 from model_sync.loop.bucket_watch import BucketWatch
-from model_sync.loop.perform import Performer
 from model_sync.loop.reconcile import Reconciler
-from model_sync.loop.triggers import Wakeup
 from model_sync.loop.volume_space import VolumeSpace
+from model_sync.loop.wakeup import Wakeup
 from model_sync.metrics import Metrics
-from model_sync.model_server.ovms_client import ModelServer
+from model_sync.model_server.client import ModelServer
 from model_sync.model_server.replicas import Replicas
 from model_sync.model_server.server_watch import ServerWatch
-from model_sync.planning.model_view import Rules
+from model_sync.planning.snapshot import Rules
+from model_sync.planning.state import State
+from model_sync.preflight.pool import WarmPreflight
 from model_sync.preflight.settings_checks import SettingsChecks
-from model_sync.preflight.warm_child import WarmPreflight
 from model_sync.settings import Settings
-from model_sync.state import State
 from model_sync.store.object_store import ObjectStore
-from model_sync.volume.shared_volume import Volume
+from model_sync.volume.volume import Volume
 
 
 def assemble_loop(

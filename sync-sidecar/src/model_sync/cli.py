@@ -18,7 +18,7 @@ from edge_common.logs import configure_logging, get_logger
 from edge_common.settings_source import redacted
 from edge_common.stopping import leave_now, stop_on_signals
 
-from model_sync import screens
+from model_sync import console
 from model_sync.service import Sidecar
 from model_sync.settings import Settings, read_settings
 
@@ -93,7 +93,7 @@ def once(
     if stopped.is_set():
         raise RetryableError("stopped by a signal; what was done stays, run it again")
     document = sidecar.board.document
-    screens.show_status(document, as_json=as_json)
+    console.show_status(document, as_json=as_json)
     states = [v["state"] for model in document["models"].values() for v in model["versions"]]
     if not document["server"]["reachable"]:
         raise RetryableError("the volume is up to date, but the model server does not answer")
@@ -109,7 +109,7 @@ def plan(as_json: Json = False) -> None:
     """
     sidecar = Sidecar.build(_settings({"settle": 0}))
     try:
-        screens.show_plans(sidecar.preview(), as_json=as_json)
+        console.show_plans(sidecar.preview(), as_json=as_json)
     finally:
         sidecar.close()
 
@@ -117,9 +117,9 @@ def plan(as_json: Json = False) -> None:
 @app.command()
 def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
     """Show every model and version, its state, and the reason for it."""
-    from model_sync.report.read_status import read_status  # noqa: PLC0415 - see above
+    from model_sync.upload.read_status import read_status  # noqa: PLC0415 - see above
 
-    screens.show_status(read_status(status_url), as_json=as_json)
+    console.show_status(read_status(status_url), as_json=as_json)
 
 
 @app.command()
@@ -130,7 +130,7 @@ def doctor(as_json: Json = False) -> None:
     """
     from model_sync.doctor.checkup import examine  # noqa: PLC0415 - see above
 
-    findings = list(screens.show_findings(examine(_settings()), as_json=as_json))
+    findings = list(console.show_findings(examine(_settings()), as_json=as_json))
     if not all(finding.well for finding in findings):
         sys.exit(FatalError.exit_code)
 
@@ -150,14 +150,14 @@ def push(
 
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
-    from model_sync.push import prepare_upload, send, upload_mark, wait_until_served  # noqa: PLC0415 - see above
-    from model_sync.store.s3_bucket import S3Bucket  # noqa: PLC0415 - see above
+    from model_sync.store.s3_store import S3Bucket  # noqa: PLC0415 - see above
+    from model_sync.upload.push import prepare_upload, send, upload_id, wait_until_served  # noqa: PLC0415 - see above
 
     settings = _settings()
     upload = prepare_upload(folder, model, version)
     bucket = S3Bucket(settings)
     bucket.ensure_exists(create=settings.create_bucket)
-    with screens.upload_progress(upload.size) as sent:
+    with console.upload_progress(upload.size) as sent:
         uploaded_at = send(upload, bucket, settings.home_prefix, sent)
     result = {
         "model": model,
@@ -168,9 +168,9 @@ def push(
         "uploaded_at": uploaded_at,
     }
     if wait:
-        with screens.waiting_for(f"{model} version {version}") as show:
-            mark = upload_mark(upload, bucket, settings.home_prefix)
+        with console.waiting_for(f"{model} version {version}") as show:
+            mark = upload_id(upload, bucket, settings.home_prefix)
             for entry in wait_until_served(upload, mark, status_url, timeout):
                 show(entry)
-        result["served_after_s"] = round(screens.now() - uploaded_at, 3)
-    sys.stdout.write(json.dumps(result) + "\n" if as_json else screens.pushed(result))
+        result["served_after_s"] = round(console.now() - uploaded_at, 3)
+    sys.stdout.write(json.dumps(result) + "\n" if as_json else console.pushed(result))

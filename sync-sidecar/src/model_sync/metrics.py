@@ -110,8 +110,8 @@ class Metrics:
         """Replace the series of served versions by these; `serving` is model -> numbers."""
         self.served.clear()
         for name in sorted(serving)[:MOST_MODELS_MEASURED]:
-            for number in serving[name]:
-                self.served.labels(model=name, version=str(number)).set(1)
+            for local_version in serving[name]:
+                self.served.labels(model=name, version=str(local_version)).set(1)
 
     @contextmanager
     def store_request(self, operation: str) -> Iterator[None]:

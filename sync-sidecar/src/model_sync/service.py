@@ -10,17 +10,17 @@ from edge_common.logs import get_logger
 from model_sync.assembly import assemble_loop
 from model_sync.clock import Clock, SystemClock
 from model_sync.loop.reconcile import Reconciler
-from model_sync.loop.triggers import EventListener, Wakeup
+from model_sync.loop.wakeup import EventListener, Wakeup
 from model_sync.metrics import Metrics
 from model_sync.planning.actions import describe
-from model_sync.report.board import Board
-from model_sync.report.bucket_status import FOLDER, BucketStatus
+from model_sync.planning.state import State
 from model_sync.settings import Settings
-from model_sync.state import State
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.status.board import Board
+from model_sync.status.bucket_status import FOLDER, BucketStatus
+from model_sync.store.s3_store import S3Bucket
+from model_sync.volume.lock import VolumeLock
 from model_sync.volume.recovery import recover_state
-from model_sync.volume.shared_volume import Volume
-from model_sync.volume.volume_lock import VolumeLock
+from model_sync.volume.volume import Volume
 
 _log = get_logger()
 
@@ -119,7 +119,7 @@ class Sidecar:
         # imported here because `once` and `plan` serve nothing
         from edge_common.http_server import ThreadedHttpServer  # noqa: PLC0415
 
-        from model_sync.report.http_api import HttpApi  # noqa: PLC0415
+        from model_sync.status.http_api import HttpApi  # noqa: PLC0415
 
         token = self.settings.sync_token.get_secret_value()
         app = HttpApi(self.board, self.volume, self.wakeup.look, token).app()

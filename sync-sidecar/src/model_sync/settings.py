@@ -34,8 +34,8 @@ def _on_or_off(value: Any) -> Any:
 
 def _version_policy(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("latest"):
-        number = value.removeprefix("latest").strip(" :=")
-        return {"latest": int(number) if number.isdigit() else number or 1}
+        local_version = value.removeprefix("latest").strip(" :=")
+        return {"latest": int(local_version) if local_version.isdigit() else local_version or 1}
     if isinstance(value, str) and value != "all":
         return [part.strip() for part in value.split(",") if part.strip()]
     return value

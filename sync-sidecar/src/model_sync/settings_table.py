@@ -13,7 +13,7 @@ from edge_common.model_card import LatestVersions
 from edge_common.quantities import Duration, Size, format_duration, format_size
 from pydantic import SecretStr
 
-from model_sync.planning.version_policy import describe_policy
+from model_sync.planning.versions import describe_policy
 from model_sync.settings import PREFIX, Settings
 
 BEGIN = "<!-- settings: written by python -m model_sync.settings_table README.md -->"

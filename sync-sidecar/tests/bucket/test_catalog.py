@@ -66,7 +66,7 @@ def test_adding_checksums_is_a_new_upload_of_the_same_content() -> None:
     plain = _catalog("m/1/a").models["m"].versions["1"]
     summed = _catalog("m/1/a", "m/1/SHA256SUMS").models["m"].versions["1"]
     assert plain.fingerprint == summed.fingerprint
-    assert plain.upload_mark != summed.upload_mark
+    assert plain.upload_id != summed.upload_id
 
 
 def test_notices_are_bounded_and_said_once() -> None:
@@ -85,11 +85,11 @@ def test_every_listing_becomes_a_catalog_whatever_its_order(keys: list[str]) -> 
     assert catalog.objects == len(keys)
     backwards = _catalog(*reversed(keys))
     assert {
-        (name, source, version.fingerprint, version.problem is None)
+        (name, bucket_version, version.fingerprint, version.problem is None)
         for name, model in catalog.models.items()
-        for source, version in model.versions.items()
+        for bucket_version, version in model.versions.items()
     } == {
-        (name, source, version.fingerprint, version.problem is None)
+        (name, bucket_version, version.fingerprint, version.problem is None)
         for name, model in backwards.models.items()
-        for source, version in model.versions.items()
+        for bucket_version, version in model.versions.items()
     }

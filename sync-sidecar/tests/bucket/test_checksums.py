@@ -6,7 +6,7 @@ from edge_common.errors import RejectedError
 from hypothesis import given
 from hypothesis import strategies as st
 from model_sync.bucket.checksums import format_checksums, parse_checksums
-from model_sync.bucket.object_names import CHECKSUMS_NAME, path_problem
+from model_sync.bucket.keys import CHECKSUMS_NAME, path_problem
 
 _A, _B = "a" * 64, "b" * 64
 _PATHS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(

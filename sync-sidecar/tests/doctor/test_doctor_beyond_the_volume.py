@@ -8,10 +8,10 @@ import pytest
 from edge_common.http_server import ThreadedHttpServer
 from faulty_store import Change, FaultyStore, Matches, Reply, Request
 from model_sync.doctor.checkup import Finding, examine
-from model_sync.model_server.ovms_config import format_config
+from model_sync.model_server.config import format_config
+from model_sync.planning.state import ModelState, State
 from model_sync.settings import Settings
-from model_sync.state import ModelState, State
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse

@@ -52,9 +52,9 @@ def test_available_together_means_available_everywhere(
     own: dict[str, dict[int, VersionState]], others: dict[str, dict[str, dict[int, VersionState]]]
 ) -> None:
     for model, versions in merge_served(own, others).items():
-        for number, state in versions.items():
+        for local_version, state in versions.items():
             everywhere = all(
-                served.get(model, {}).get(number) is VersionState.AVAILABLE
+                served.get(model, {}).get(local_version) is VersionState.AVAILABLE
                 for served in [own, *others.values()]
             )
             assert (state is VersionState.AVAILABLE) == everywhere

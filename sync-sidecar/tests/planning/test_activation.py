@@ -5,8 +5,8 @@ from model_sync.planning.activation import Wish, has_ended, next_configured
 from sync_views import available
 
 
-def _wish(*numbers: int, complete: bool = True) -> Wish:
-    return Wish(frozenset(numbers), complete)
+def _wish(*local_versions: int, complete: bool = True) -> Wish:
+    return Wish(frozenset(local_versions), complete)
 
 
 def test_a_new_version_is_listed_beside_the_old_one_until_it_answers() -> None:
@@ -66,5 +66,5 @@ def test_an_answering_version_leaves_only_for_answering_ones(
         return
     assert served is not None
     assert set(after) == wished
-    assert all(served[number] is VersionState.AVAILABLE for number in after)
+    assert all(served[local_version] is VersionState.AVAILABLE for local_version in after)
     assert wished <= current

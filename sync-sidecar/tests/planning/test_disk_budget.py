@@ -54,7 +54,9 @@ def test_after_the_evictions_everything_that_was_not_refused_fits(
     *, free: int, used: int, promised: int, limit: int, need: int, sizes: list[int]
 ) -> None:
     room = DiskRoom(free=free, used=used, promised=promised, max_bytes=limit)
-    evictable = [Evictable("m", number, size, float(number)) for number, size in enumerate(sizes)]
+    evictable = [
+        Evictable("m", local_version, size, float(local_version)) for local_version, size in enumerate(sizes)
+    ]
     if room.refusal(need, evictable) is None:
         freed = sum(version.size for version in room.evictions(need, evictable))
         after = DiskRoom(free=free + freed, used=used - freed, promised=promised, max_bytes=limit)

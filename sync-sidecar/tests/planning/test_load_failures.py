@@ -1,7 +1,7 @@
 from edge_common.served_state import VersionState
+from model_sync.planning.history import Blame
 from model_sync.planning.load_failures import load_failures
-from model_sync.planning.observations import Blame
-from model_sync.state import Rejection
+from model_sync.planning.state import Rejection
 from sync_views import NOW, available, state, stored, upload, view
 
 _NEW = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
@@ -13,7 +13,7 @@ def test_a_version_that_the_server_could_not_load_gets_a_verdict_with_a_retry() 
     assert set(failures) == {2}
     assert "could not load it" in failures[2].reason
     assert failures[2].retry_at == NOW + 60
-    assert failures[2].upload_mark == upload("2").upload_mark
+    assert failures[2].upload_id == upload("2").upload_id
 
 
 def test_a_version_that_answered_before_is_not_blamed() -> None:
@@ -37,7 +37,7 @@ def test_a_version_that_loaded_along_with_others_is_told_that_it_may_not_be_the_
 
 def test_pauses_grow_with_each_attempt_on_the_same_upload_and_are_bounded() -> None:
     def retry_after(attempts: int, etag: str = "a") -> float:
-        before = Rejection(upload("2", etag).upload_mark, "", "server", NOW, attempts)
+        before = Rejection(upload("2", etag).upload_id, "", "server", NOW, attempts)
         model = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,), rejections={"2": before})
         verdict = load_failures(view(model, upload("2"), served={2: VersionState.FAILED}))[2]
         assert verdict.retry_at is not None

@@ -14,15 +14,15 @@ from model_sync.planning.actions import (
     Withdraw,
     describe,
 )
-from model_sync.planning.model_view import FetchView, Rules
 from model_sync.planning.plan import plan_model
-from model_sync.planning.verdicts import RejectedAt
-from model_sync.state import Rejection
+from model_sync.planning.rejections import RejectedAt
+from model_sync.planning.snapshot import FetchView, Rules
+from model_sync.planning.state import Rejection
 from sync_views import NOW, available, remote_file, state, stored, upload, view
 
 
-def _refusal(source: str, etag: str = "a", *, retry_at: float = NOW + 60) -> Rejection:
-    return Rejection(upload(source, etag).upload_mark, "no", RejectedAt.SERVER, NOW, 1, retry_at)
+def _refusal(bucket_version: str, etag: str = "a", *, retry_at: float = NOW + 60) -> Rejection:
+    return Rejection(upload(bucket_version, etag).upload_id, "no", RejectedAt.SERVER, NOW, 1, retry_at)
 
 
 def test_the_life_of_a_new_version() -> None:
@@ -30,7 +30,7 @@ def test_the_life_of_a_new_version() -> None:
     serving = state(stored(1), configured=(1,), confirmed=(1,))
     both = (upload("1"), two)
     assert plan_model(view(serving, *both, served=available(1))).actions == (Fetch("2"),)
-    staged = view(serving, *both, served=available(1), staged={"2": two.upload_mark})
+    staged = view(serving, *both, served=available(1), staged={"2": two.upload_id})
     assert plan_model(staged).actions == (Publish("2", 2),)
     published = state(stored(1), stored(2), configured=(1,), confirmed=(1,))
     assert plan_model(view(published, *both, served=available(1))).actions == (Configure((1, 2), {}),)
@@ -55,28 +55,28 @@ def test_a_version_that_fails_is_unlisted_rejected_and_taken_away() -> None:
 def test_a_broken_overwrite_is_not_listed_again_before_its_retry() -> None:
     after = state(
         stored(2, "old"),
-        stored(3, "new", source="2"),
+        stored(3, "new", bucket_version="2"),
         configured=(2,),
         confirmed=(2,),
         rejections={"2": _refusal("2", "new")},
     )
     plan = plan_model(view(after, upload("2", "new"), served={**available(2), 3: VersionState.FAILED}))
-    assert plan.wish.numbers == {2}
+    assert plan.wish.local_versions == {2}
     assert plan.actions == (Withdraw(3),)
 
 
 def test_a_second_overwrite_during_the_first_still_finds_its_way() -> None:
     newest = upload("2", "newest")
-    both = state(stored(2, "old"), stored(9, "new", source="2"), configured=(2, 9), confirmed=(2,))
-    now = view(both, newest, served=available(2, 9), staged={"2": newest.upload_mark})
+    both = state(stored(2, "old"), stored(9, "new", bucket_version="2"), configured=(2, 9), confirmed=(2,))
+    now = view(both, newest, served=available(2, 9), staged={"2": newest.upload_id})
     assert plan_model(now).actions == (Confirm((9,)), Configure((9,), {}))
-    ended = state(stored(2, "old"), stored(9, "new", source="2"), configured=(9,))
+    ended = state(stored(2, "old"), stored(9, "new", bucket_version="2"), configured=(9,))
     gone = view(ended, newest, served={9: VersionState.AVAILABLE, 2: VersionState.END}, staged=now.staged)
     assert Delete(2) in plan_model(gone).actions
 
 
 def test_content_under_a_bridge_takes_its_own_number_when_that_is_free() -> None:
-    bridged = state(stored(9, source="2"), configured=(9,), confirmed=(9,))
+    bridged = state(stored(9, bucket_version="2"), configured=(9,), confirmed=(9,))
     assert plan_model(view(bridged, upload("2"), served=available(9))).actions == (Renumber(9, 2),)
 
 
@@ -149,7 +149,7 @@ def test_what_answers_is_recorded_although_more_is_awaited() -> None:
 
 
 def test_a_folder_that_answers_is_not_withdrawn_for_an_earlier_verdict_on_it() -> None:
-    verdict = Rejection(upload("1").upload_mark, "it was taken to be the cause", "server", NOW, 1, NOW)
+    verdict = Rejection(upload("1").upload_id, "it was taken to be the cause", "server", NOW, 1, NOW)
     model = state(stored(1), stored(2), configured=(2,), confirmed=(2,), rejections={"1": verdict})
     uploads = (upload("1"), upload("2"))
     still_answers = view(model, *uploads, served=available(1, 2))
@@ -159,12 +159,14 @@ def test_a_folder_that_answers_is_not_withdrawn_for_an_earlier_verdict_on_it() -
 
 
 def test_two_uploads_never_borrow_the_same_number_in_one_plan() -> None:
-    model = state(stored(7), stored(8, source="latest"), configured=(7, 8), confirmed=(7, 8))
+    model = state(stored(7), stored(8, bucket_version="latest"), configured=(7, 8), confirmed=(7, 8))
     uploads = (
         upload("7", "b"),
         replace(upload("latest", "b"), files=(remote_file("model.onnx", "b", modified=1),)),
     )
-    marks = {version.source: version.upload_mark for version in uploads}
+    marks = {version.bucket_version: version.upload_id for version in uploads}
     now = view(model, *uploads, served=available(7, 8), policy="all", staged=marks)
-    numbers = [action.number for action in plan_model(now).actions if isinstance(action, Publish)]
-    assert len(numbers) == len(set(numbers)), numbers
+    local_versions = [
+        action.local_version for action in plan_model(now).actions if isinstance(action, Publish)
+    ]
+    assert len(local_versions) == len(set(local_versions)), local_versions

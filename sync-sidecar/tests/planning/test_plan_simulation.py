@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from model_sync.bucket.object_names import version_rank
+from model_sync.bucket.keys import version_rank
 from simulated_life import VERSIONS, live_for
 
 _ONE = os.environ.get("MODEL_SYNC_TEST_SEED")

@@ -67,9 +67,9 @@ def test_nothing_is_gone_that_the_last_listing_had_or_that_was_there_within_the_
     for passed, names in story:
         now += passed
         absences = absences.after_listing(_catalog(*names), _KEPT, now)
-        for model, source in _KEPT:
-            if f"{model}/{source}" in names:
-                seen[model, source] = now
+        for model, bucket_version in _KEPT:
+            if f"{model}/{bucket_version}" in names:
+                seen[model, bucket_version] = now
         for key in _gone(absences, now):
             assert now - seen[key] >= _GRACE
 

@@ -1,15 +1,17 @@
 import pytest
 from edge_common.served_state import VersionState
-from model_sync.planning.model_view import ModelView
 from model_sync.planning.replacement import must_step_aside, number_for, number_to_take
-from model_sync.state import ModelState
+from model_sync.planning.snapshot import ModelView
+from model_sync.planning.state import ModelState
 from sync_views import available, remote_file, state, stored, upload, view
 
 
-def _staged(model: ModelState, *sources: str, served: dict[int, VersionState] | None = None) -> ModelView:
+def _staged(
+    model: ModelState, *bucket_versions: str, served: dict[int, VersionState] | None = None
+) -> ModelView:
     """New content of `sources` is staged."""
-    uploads = [upload(source, "new") for source in sources]
-    marks = {version.source: version.upload_mark for version in uploads}
+    uploads = [upload(bucket_version, "new") for bucket_version in bucket_versions]
+    marks = {version.bucket_version: version.upload_id for version in uploads}
     return view(model, *uploads, staged=marks, served=served if served is not None else {})
 
 
@@ -41,7 +43,7 @@ def test_a_lower_version_steps_aside() -> None:
 
 
 def test_a_higher_version_that_is_leaving_does_not_count() -> None:
-    now = _staged(state(stored(2), stored(9, source="latest"), configured=(2, 9)), "2")
+    now = _staged(state(stored(2), stored(9, bucket_version="latest"), configured=(2, 9)), "2")
     assert number_for(now, upload("2", "new"), ["2"]) == 10
 
 
@@ -60,7 +62,7 @@ def test_latest_never_takes_a_number_that_the_server_could_not_hold() -> None:
 
 
 def test_a_bridge_hands_over_when_its_number_has_ended_and_it_answers() -> None:
-    model = state(stored(9, source="3"), configured=(9,))
+    model = state(stored(9, bucket_version="3"), configured=(9,))
     ready = view(model, upload("3"), served={**available(9), 3: VersionState.END})
     assert number_to_take(ready, 9) == 3
     assert (
@@ -73,6 +75,6 @@ def test_a_bridge_hands_over_when_its_number_has_ended_and_it_answers() -> None:
 
 
 def test_what_has_its_own_number_is_no_bridge() -> None:
-    model = state(stored(3), stored(9, source="latest"), configured=(3, 9))
+    model = state(stored(3), stored(9, bucket_version="latest"), configured=(3, 9))
     assert number_to_take(view(model, served=available(3, 9)), 3) is None
     assert number_to_take(view(model, served=available(3, 9)), 9) is None

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from model_sync.preflight.child_process import Preflight
 from model_sync.preflight.confinement import harmless_environment, landlock_version
-from model_sync.preflight.trial import Preflight
 from sync_models import write_onnx
 
 _TRIES = """

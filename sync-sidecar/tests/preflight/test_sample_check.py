@@ -9,10 +9,10 @@ from hand_executors import AtOnce
 from made_pictures import encoded, jpeg, plain
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
-from model_sync.fetch.fetch_upload import Fetcher, StagedVersion
-from model_sync.fetch.progress import Progress
-from model_sync.preflight.warm_child import WarmPreflight
-from model_sync.transfer.staging import Staging
+from model_sync.download.staging import Staging
+from model_sync.gate.gate import Fetcher, StagedVersion
+from model_sync.gate.progress import Progress
+from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_colour_classifier
 
 _CARD = """

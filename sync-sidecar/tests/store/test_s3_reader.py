@@ -9,10 +9,10 @@ from edge_common.errors import RetryableError
 from minio.credentials.providers import StaticProvider
 from model_sync.settings import Addressing, Settings
 from model_sync.store.curl_handle import TimeLimits
-from model_sync.store.s3_bucket import S3Bucket
 from model_sync.store.s3_client import make_client, make_pool
 from model_sync.store.s3_reader import S3Reader
 from model_sync.store.s3_refusal import S3RefusalError
+from model_sync.store.s3_store import S3Bucket
 from pydantic import SecretStr
 from s3_server import S3Server
 

@@ -9,7 +9,7 @@ from edge_common.errors import FatalError, RetryableError
 from model_sync.settings import Settings
 from model_sync.store.curl_handle import Signer, TimeLimits, new_handle
 from model_sync.store.object_store import ObjectChangedError
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
 from model_sync.store.small_reads import MOST_BYTES, SmallAnswer, SmallReads, SmallRequest
 
 _LIMITS = TimeLimits(connect=5, silence=1)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from edge_common.errors import RetryableError
 from model_sync.settings import Settings
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
 
 

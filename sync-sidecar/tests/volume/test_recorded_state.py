@@ -4,14 +4,14 @@ import errno
 from pathlib import Path
 
 import pytest
-from model_sync.state import ModelState, State, StoredFile, StoredVersion
+from model_sync.planning.state import ModelState, State, StoredFile, StoredVersion
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.shared_volume import Volume
 from model_sync.volume.version_folders import VersionFolders
+from model_sync.volume.volume import Volume
 
 
-def _version(number: int) -> StoredVersion:
-    return StoredVersion(number, str(number), f"content-{number}", (), 0.0)
+def _version(local_version: int) -> StoredVersion:
+    return StoredVersion(local_version, str(local_version), f"content-{local_version}", (), 0.0)
 
 
 class _CountedVolume(Volume):

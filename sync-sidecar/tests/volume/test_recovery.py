@@ -1,19 +1,19 @@
 from pathlib import Path
 
-from model_sync.model_server.ovms_config import format_config
-from model_sync.state import ModelState, State, StoredFile, StoredVersion
+from model_sync.model_server.config import format_config
+from model_sync.planning.state import ModelState, State, StoredFile, StoredVersion
 from model_sync.volume.recovery import recover_state
-from model_sync.volume.shared_volume import Volume
+from model_sync.volume.volume import Volume
 
 _VERSION = StoredVersion(1, "1", "f", (StoredFile("model.onnx", 1, "0" * 64),), 5.0)
 _STATE = State({"cars": ModelState({1: _VERSION}, configured=(1,), confirmed=(1,), last_number=1)})
 
 
-def _publish(volume: Volume, tmp_path: Path, number: int = 1) -> None:
+def _publish(volume: Volume, tmp_path: Path, local_version: int = 1) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "model.onnx").write_text("x")
-    volume.publish("cars", number, tree)
+    volume.publish("cars", local_version, tree)
 
 
 def test_record_and_folder_that_agree_are_believed(volume: Volume, tmp_path: Path) -> None:

@@ -28,13 +28,13 @@ def _lose_state(sidecar: HandSidecar) -> None:
     sidecar.start()
 
 
-def _folder(sidecar: HandSidecar, number: int) -> Path:
-    return sidecar.volume.version_folder("cars", number)
+def _folder(sidecar: HandSidecar, local_version: int) -> Path:
+    return sidecar.volume.version_folder("cars", local_version)
 
 
-def _told(sidecar: HandSidecar, source: str) -> dict[str, Any]:
+def _told(sidecar: HandSidecar, bucket_version: str) -> dict[str, Any]:
     versions: list[dict[str, Any]] = sidecar.board.document["models"]["cars"]["versions"]
-    return next(entry for entry in versions if entry["source"] == source)
+    return next(entry for entry in versions if entry["source"] == bucket_version)
 
 
 def test_after_the_loss_of_its_record_an_unlisted_version_goes_when_its_removal_holds(

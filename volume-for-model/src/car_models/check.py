@@ -12,14 +12,14 @@ from tempfile import TemporaryDirectory
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
-from model_sync.bucket.catalog import RemoteModel, RemoteVersion, build_catalog
-from model_sync.bucket.object_names import is_version_name
-from model_sync.bucket.upload_gate import Waiting, check_upload
+from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
+from model_sync.bucket.completeness import Waiting, check_upload
+from model_sync.bucket.keys import is_version_name
 from model_sync.cards.model_cards import ModelCards, ModelLevelCard
-from model_sync.fetch.fetch_upload import Fetcher
-from model_sync.fetch.progress import Progress
-from model_sync.preflight.warm_child import WarmPreflight
-from model_sync.transfer.staging import Staging
+from model_sync.download.staging import Staging
+from model_sync.gate.gate import Fetcher
+from model_sync.gate.progress import Progress
+from model_sync.preflight.pool import WarmPreflight
 
 from car_models.folder_store import FolderStore
 
@@ -52,7 +52,7 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
         (model, version)
         for model in catalog.models.values()
         for version in model.versions.values()
-        if only in (None, version.source)
+        if only in (None, version.bucket_version)
     ]
     if not versions:
         advice = (
@@ -64,7 +64,7 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
         return [
             Verdict(
                 model.name,
-                version.source,
+                version.bucket_version,
                 version.size,
                 _problem(fetcher, model, version, cards.of(model.name)),
             )
@@ -73,7 +73,7 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
 
 
 def _problem(
-    fetcher: Fetcher, model: RemoteModel, version: RemoteVersion, model_card: ModelLevelCard | None
+    fetcher: Fetcher, model: ListedModel, version: Upload, model_card: ModelLevelCard | None
 ) -> str | None:
     if version.problem is not None:
         return version.problem

@@ -13,8 +13,8 @@ from edge_common.model_card import Activation, Layout, ModelCard, Resize
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
+from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_files import model_file
-from model_sync.bucket.object_names import CHECKSUMS_NAME
 from model_sync.cards.effective_card import EffectiveCard, label_problem, read_card
 
 from car_models.pictures.canvas import Picture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_common.errors import FatalError, RejectedError
 from model_sync.bucket.catalog import ListedObject
-from model_sync.bucket.object_names import quoted
+from model_sync.bucket.keys import quoted
 from model_sync.store.object_store import ByteStream, ObjectChangedError
 
 

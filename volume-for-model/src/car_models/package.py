@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_common.atomic_files import fsync_folder
 from model_sync.bucket.checksums import format_checksums
-from model_sync.bucket.object_names import CHECKSUMS_NAME
+from model_sync.bucket.keys import CHECKSUMS_NAME
 
 from car_models.build import Files
 

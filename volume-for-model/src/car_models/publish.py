@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_common.errors import RejectedError
-from model_sync.bucket.object_names import is_version_name
-from model_sync.push import prepare_upload, send, upload_mark, wait_until_served
+from model_sync.bucket.keys import is_version_name
 from model_sync.settings import read_settings
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
+from model_sync.upload.push import prepare_upload, send, upload_id, wait_until_served
 
 from car_models.check import check_model
 
@@ -65,7 +65,7 @@ def push_version(
     uploaded_at = send(upload, bucket, settings.home_prefix, lambda _file: None)
     served_after = None
     if wait:
-        mark = upload_mark(upload, bucket, settings.home_prefix)
+        mark = upload_id(upload, bucket, settings.home_prefix)
         for entry in wait_until_served(upload, mark, status_url, timeout):
             if waiting is not None and entry is not None:
                 waiting(str(entry["state"]))

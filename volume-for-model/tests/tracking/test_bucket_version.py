@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import pytest
 from car_models.tracking.bucket_version import Target, choose_target
 from edge_common.errors import RejectedError
-from model_sync.bucket.catalog import ListedObject, RemoteModel, RemoteVersion, build_catalog
-from model_sync.state import StoredFile
+from model_sync.bucket.catalog import ListedModel, ListedObject, Upload, build_catalog
+from model_sync.planning.state import StoredFile
 
 OURS = (StoredFile("labels.txt", 5, "aa"), StoredFile("model.onnx", 10, "bb"))
 SUMS = {"labels.txt": "aa", "model.onnx": "bb"}
 OTHERS = {"labels.txt": "aa", "model.onnx": "cc"}
 
 
-def listed(**versions: tuple[str, ...]) -> RemoteModel | None:
+def listed(**versions: tuple[str, ...]) -> ListedModel | None:
     """A model whose version folders (`v1` for 1) hold these files."""
     sizes = {file.path: file.size for file in OURS}
     objects = [
@@ -28,10 +28,10 @@ WHOLE = ("SHA256SUMS", "labels.txt", "model.onnx")
 
 
 def choose(
-    remote: RemoteModel | None, sums: Mapping[str, Mapping[str, str]], wanted: str | None = None
+    remote: ListedModel | None, sums: Mapping[str, Mapping[str, str]], wanted: str | None = None
 ) -> Target:
-    def read_sums(version: RemoteVersion) -> Mapping[str, str] | None:
-        return sums.get(version.source)
+    def read_sums(version: Upload) -> Mapping[str, str] | None:
+        return sums.get(version.bucket_version)
 
     return choose_target("cars", remote, OURS, read_sums, wanted)
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple
 
-from model_sync.bucket.object_names import (
+from model_sync.bucket.keys import (
     CARD_NAME,
     CHECKSUMS_NAME,
     Misplaced,
@@ -22,7 +22,7 @@ from model_sync.bucket.object_names import (
     quoted,
     version_name_advice,
 )
-from model_sync.bucket.partner_files import partner_missing
+from model_sync.bucket.model_formats import partner_missing
 
 _MAX_NOTICES = 20
 
@@ -36,7 +36,7 @@ class ListedObject(NamedTuple):
     modified: float
 
 
-class RemoteFile(NamedTuple):
+class UploadObject(NamedTuple):
     """An object as a file of a version; `path` is relative to the version's folder."""
 
     path: str
@@ -47,16 +47,16 @@ class RemoteFile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RemoteVersion:
+class Upload:
     """One version folder in the bucket. `source` is its name there: a number, `latest`, or something else.
 
     `problem` is set when it can never be served as it is; it says what to change.
     """
 
     model: str
-    source: str
-    files: tuple[RemoteFile, ...]
-    checksums: RemoteFile | None = None
+    bucket_version: str
+    files: tuple[UploadObject, ...]
+    checksums: UploadObject | None = None
     problem: str | None = None
 
     @cached_property
@@ -87,21 +87,21 @@ class RemoteVersion:
         return partner_missing(file.path for file in self.files)
 
     @property
-    def upload_mark(self) -> str:
+    def upload_id(self) -> str:
         """Identity of the upload: content and SHA256SUMS; a verdict on an upload holds for its mark."""
         return self.fingerprint if self.checksums is None else f"{self.fingerprint}+{self.checksums.etag}"
 
 
 @dataclass(frozen=True)
-class RemoteModel:
+class ListedModel:
     """A model's folder in the bucket; `loose` are the files directly in it, the card among them."""
 
     name: str
-    versions: Mapping[str, RemoteVersion]
-    loose: Mapping[str, RemoteFile]
+    versions: Mapping[str, Upload]
+    loose: Mapping[str, UploadObject]
 
     @property
-    def card(self) -> RemoteFile | None:
+    def card(self) -> UploadObject | None:
         """The card that holds for versions without one of their own."""
         return self.loose.get(CARD_NAME)
 
@@ -110,7 +110,7 @@ class RemoteModel:
 class Catalog:
     """Everything one complete listing told."""
 
-    models: Mapping[str, RemoteModel] = field(default_factory=dict)
+    models: Mapping[str, ListedModel] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     objects: int = 0
 
@@ -143,7 +143,7 @@ def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
     """One catalog of the listings of several prefixes: of two models of one name, the first listed holds."""
     if len(catalogs) == 1:
         return next(iter(catalogs.values()))
-    models: dict[str, RemoteModel] = {}
+    models: dict[str, ListedModel] = {}
     home: dict[str, str] = {}
     notices: list[str] = []
     for prefix, catalog in catalogs.items():
@@ -162,11 +162,11 @@ class _Draft:
     """A catalog in the making. Listings are in order, so a version is whole when the next one begins."""
 
     def __init__(self, before: Catalog) -> None:
-        self.loose: dict[str, dict[str, RemoteFile]] = {}
+        self.loose: dict[str, dict[str, UploadObject]] = {}
         self._before = before
-        self._versions: dict[str, dict[str, RemoteVersion]] = {}
+        self._versions: dict[str, dict[str, Upload]] = {}
         self._folder = ("", "")
-        self._files: list[RemoteFile] = []
+        self._files: list[UploadObject] = []
         self._problem: str | None = None
 
     def add(self, meaning: VersionFile, listed: ListedObject) -> None:
@@ -176,12 +176,12 @@ class _Draft:
         self._files.append(_remote(meaning.path, listed))
         self._problem = self._problem or meaning.problem
 
-    def models(self) -> dict[str, RemoteModel]:
+    def models(self) -> dict[str, ListedModel]:
         self._close()
         models = {}
         for name in sorted(self._versions.keys() | self.loose.keys()):
             versions = dict(sorted(self._versions.get(name, {}).items()))
-            model = RemoteModel(name, versions, self.loose.get(name, {}))
+            model = ListedModel(name, versions, self.loose.get(name, {}))
             known = self._before.models.get(name)
             models[name] = known if known == model else model
         return models
@@ -189,35 +189,35 @@ class _Draft:
     def _close(self) -> None:
         if not self._files:
             return
-        model, source = self._folder
+        model, bucket_version = self._folder
         known = self._before.models.get(model)
         versions = self._versions.setdefault(model, {})
-        begun = versions.get(source)
+        begun = versions.get(bucket_version)
         if begun is not None:  # a store that lists in no order came back to it
             self._files += [*begun.files, *([begun.checksums] if begun.checksums else [])]
             self._problem = self._problem or begun.problem
-        unchanged = known.versions.get(source) if known else None
-        versions[source] = _version(model, source, self._files, self._problem, unchanged)
+        unchanged = known.versions.get(bucket_version) if known else None
+        versions[bucket_version] = _version(model, bucket_version, self._files, self._problem, unchanged)
         self._files, self._problem = [], None
 
 
-def _remote(path: str, listed: ListedObject) -> RemoteFile:
-    return RemoteFile(path, listed.key, listed.size, listed.etag, listed.modified)
+def _remote(path: str, listed: ListedObject) -> UploadObject:
+    return UploadObject(path, listed.key, listed.size, listed.etag, listed.modified)
 
 
 def _version(
-    model: str, source: str, entries: list[RemoteFile], problem: str | None, before: RemoteVersion | None
-) -> RemoteVersion:
+    model: str, bucket_version: str, entries: list[UploadObject], problem: str | None, before: Upload | None
+) -> Upload:
     checksums = next((file for file in entries if file.path == CHECKSUMS_NAME), None)
     files = tuple(sorted((file for file in entries if file is not checksums), key=attrgetter("path")))
     if before is not None and before.files == files and before.checksums == checksums:
         return before
-    if not is_version_name(source):
-        problem = version_name_advice(source)
-    return RemoteVersion(model, source, files, checksums, problem or _collision(files))
+    if not is_version_name(bucket_version):
+        problem = version_name_advice(bucket_version)
+    return Upload(model, bucket_version, files, checksums, problem or _collision(files))
 
 
-def _collision(files: tuple[RemoteFile, ...]) -> str | None:
+def _collision(files: tuple[UploadObject, ...]) -> str | None:
     """The problem of a name that is a file in one key and a folder in another."""
     names = {file.path for file in files}
     for file in files:

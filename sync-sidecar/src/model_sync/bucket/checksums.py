@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from edge_common.errors import RejectedError
 
-from model_sync.bucket.object_names import CHECKSUMS_NAME, path_problem, quoted
+from model_sync.bucket.keys import CHECKSUMS_NAME, path_problem, quoted
 
 MAX_BYTES = 1024 * 1024
 """A larger file is refused unread: it would list more than 10,000 files."""

@@ -15,7 +15,7 @@ from edge_common.model_card import (
     read_labels,
 )
 
-from model_sync.bucket.object_names import path_problem, quoted
+from model_sync.bucket.keys import path_problem, quoted
 
 MAX_LABELS_BYTES = 4 * 1024 * 1024
 

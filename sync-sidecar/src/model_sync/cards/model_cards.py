@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edge_common.errors import EdgeError, RejectedError
 from edge_common.model_card import FILE_NAME, MAX_BYTES
 
-from model_sync.bucket.catalog import Catalog, RemoteModel
+from model_sync.bucket.catalog import Catalog, ListedModel
 from model_sync.cards.effective_card import MAX_LABELS_BYTES, EffectiveCard, read_card
 from model_sync.store.object_store import ObjectStore
 
@@ -51,7 +51,7 @@ class ModelCards:
         """The model's card; None when it has none."""
         return self._cards.get(model)
 
-    def _read(self, model: RemoteModel) -> EffectiveCard:
+    def _read(self, model: ListedModel) -> EffectiveCard:
         file = model.loose[FILE_NAME]
         content = self._store.read_small(file.key, etag=file.etag, limit=MAX_BYTES)
 

@@ -7,11 +7,11 @@ from typing import Any
 from edge_common.errors import RejectedError
 from edge_common.model_card import card_as_mapping
 
-from model_sync.bucket.catalog import RemoteModel, RemoteVersion
-from model_sync.bucket.object_names import quoted
+from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.bucket.keys import quoted
 from model_sync.cards.effective_card import EffectiveCard
+from model_sync.download.staging import Staging
 from model_sync.store.object_store import ObjectStore
-from model_sync.transfer.staging import Staging
 
 MAX_BYTES = 16 * 1024 * 1024
 """A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
@@ -35,8 +35,8 @@ class SamplePicture:
 
 def place_sample(
     store: ObjectStore,
-    remote: RemoteModel,
-    upload: RemoteVersion,
+    remote: ListedModel,
+    upload: Upload,
     staging: Staging,
     card: EffectiveCard | None,
 ) -> SamplePicture | None:

@@ -7,8 +7,8 @@ from edge_common.model_card import FILE_NAME, Serving
 
 from model_sync.cards.effective_card import EffectiveCard, serving_in
 from model_sync.cards.model_cards import ModelCards
-from model_sync.state import ModelState, State
-from model_sync.volume.shared_volume import Volume
+from model_sync.planning.state import ModelState, State
+from model_sync.volume.volume import Volume
 
 
 @dataclass
@@ -27,14 +27,14 @@ class ServingCards:
         shared = self.shared.of(model)
         return shared.card if shared is not None else None
 
-    def keep(self, model: str, number: int, card: bytes | None) -> None:
+    def keep(self, model: str, local_version: int, card: bytes | None) -> None:
         """Keep `card` (JSON) beside version `number`; None: it has none. Raises OSError."""
-        self.volume.save_card(model, number, card)
-        self.forget(model, number)
+        self.volume.save_card(model, local_version, card)
+        self.forget(model, local_version)
 
-    def forget(self, model: str, number: int) -> None:
+    def forget(self, model: str, local_version: int) -> None:
         """Read the card of a version anew when it is asked for next."""
-        self._known.pop((model, number), None)
+        self._known.pop((model, local_version), None)
 
     def forget_all(self) -> None:
         """Read every card anew; another pod may have written them."""
@@ -46,9 +46,9 @@ class ServingCards:
             card = self.effective(name, None)
             if card is None:
                 continue
-            for number, version in model.stored.items():
+            for local_version, version in model.stored.items():
                 if not any(file.path == FILE_NAME for file in version.files):
-                    self.keep(name, number, card.to_json())
+                    self.keep(name, local_version, card.to_json())
 
     def serving(self, model: str, state: ModelState, staged: Iterable[EffectiveCard]) -> Serving:
         """What the next version, else the newest served one, else the model's own card asks for."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from edge_common.errors import EdgeError
 
-from model_sync.doctor import preflight_checkup, server_checkup, store_checkup, volume_checkup
+from model_sync.doctor import preflight, server, store, volume
 from model_sync.settings import Settings
-from model_sync.store.s3_bucket import S3Bucket
-from model_sync.volume.shared_volume import Volume
+from model_sync.store.s3_store import S3Bucket
+from model_sync.volume.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -27,31 +27,31 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything the sidecar depends on, from the nearest to the farthest. Never raises."""
-    volume = Volume(settings.models_dir)
-    yield (folder := _checked("models folder", lambda: volume_checkup.models_folder(volume)))
+    shared = Volume(settings.models_dir)
+    yield (folder := _checked("models folder", lambda: volume.models_folder(shared)))
     if folder.well:
-        yield _checked("renaming on the volume", lambda: volume_checkup.renaming(volume))
-        yield _checked("config.json", lambda: volume_checkup.config_file(volume))
-        yield _checked("space on the volume", lambda: volume_checkup.space(volume, settings.min_free_bytes))
-        yield _checked("writer of the volume", lambda: volume_checkup.writer(volume))
-    yield (address := _checked("address of the store", lambda: store_checkup.address(settings.s3_endpoint)))
+        yield _checked("renaming on the volume", lambda: volume.renaming(shared))
+        yield _checked("config.json", lambda: volume.config_file(shared))
+        yield _checked("space on the volume", lambda: volume.space(shared, settings.min_free_bytes))
+        yield _checked("writer of the volume", lambda: volume.writer(shared))
+    yield (address := _checked("address of the store", lambda: store.address(settings.s3_endpoint)))
     if address.well:
         yield from _store(settings)
-    yield _checked("preflight", lambda: preflight_checkup.confinement(settings))
-    yield _checked("model server", lambda: server_checkup.served_folder(settings.ovms_url, volume))
+    yield _checked("preflight", lambda: preflight.confinement(settings))
+    yield _checked("model server", lambda: server.served_folder(settings.ovms_url, shared))
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    yield _checked("clock", lambda: store_checkup.clock(settings.s3_endpoint))
+    yield _checked("clock", lambda: store.clock(settings.s3_endpoint))
     try:
         bucket = S3Bucket(settings)
     except EdgeError as error:
         yield _troubled("credentials and bucket", error)
         return
-    yield (found := _checked("credentials and bucket", lambda: store_checkup.listing(bucket, settings)))
+    yield (found := _checked("credentials and bucket", lambda: store.listing(bucket, settings)))
     if found.well:
-        yield _checked("models in the bucket", lambda: store_checkup.models(bucket, settings))
-        yield _checked("status object", lambda: store_checkup.status_object(bucket, settings))
+        yield _checked("models in the bucket", lambda: store.models(bucket, settings))
+        yield _checked("status object", lambda: store.status_object(bucket, settings))
 
 
 def _checked(what: str, look: Callable[[], tuple[str, str]]) -> Finding:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
 
-from model_sync.bucket.catalog import Catalog, RemoteModel, build_catalog, combined
+from model_sync.bucket.catalog import Catalog, ListedModel, build_catalog, combined
 from model_sync.cards.model_cards import ModelCards
 from model_sync.clock import Clock
 from model_sync.metrics import Metrics
-from model_sync.planning.observations import QuietUploads
+from model_sync.planning.history import QuietUploads
 from model_sync.planning.removals import Absences
 from model_sync.store.object_store import ObjectStore
 
@@ -93,7 +93,7 @@ class BucketWatch:
         self.cards.after_listing(catalog)
         return True
 
-    def model(self, name: str) -> RemoteModel | None:
+    def model(self, name: str) -> ListedModel | None:
         """The model as listed last; None when it is not in the bucket, or nothing was listed yet."""
         return None if self.catalog is None else self.catalog.models.get(name)
 
@@ -104,7 +104,7 @@ class BucketWatch:
     def gone(self, model: str) -> frozenset[str]:
         """Sources of the model whose removal holds."""
         gone = self._absences.gone(self.clock.monotonic(), grace=self.delete_grace, hold=self.hold)
-        return frozenset(source for name, source in gone if name == model)
+        return frozenset(bucket_version for name, bucket_version in gone if name == model)
 
     @property
     def doubt(self) -> str | None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from edge_common.logs import get_logger
 from edge_common.model_card import VersionPolicy
 
+from model_sync.loop.apply import Performer
 from model_sync.loop.bucket_watch import BucketWatch
-from model_sync.loop.pace import Pace
-from model_sync.loop.perform import Performer
+from model_sync.loop.schedule import Pace
 from model_sync.loop.stillness import Stillness
 from model_sync.loop.volume_space import SpaceNow, VolumeSpace
 from model_sync.metrics import Metrics
-from model_sync.model_server.ovms_config import serving_settings
+from model_sync.model_server.config import serving_settings
 from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.actions import (
     Delete,
@@ -22,10 +22,10 @@ from model_sync.planning.actions import (
     Renumber,
     Withdraw,
 )
-from model_sync.planning.model_view import ModelView, Rules
-from model_sync.planning.observations import Trials
+from model_sync.planning.history import Trials
 from model_sync.planning.plan import ModelPlan, plan_model
-from model_sync.state import State
+from model_sync.planning.snapshot import ModelView, Rules
+from model_sync.planning.state import State
 from model_sync.volume.recorded_state import Refusal
 
 _log = get_logger()
@@ -140,18 +140,22 @@ class Reconciler:
     def _kept(self) -> Iterator[tuple[str, str]]:
         for name, model in self.performer.state.models.items():
             for version in model.stored.values():
-                yield name, version.source
+                yield name, version.bucket_version
 
     def _drop_orphans(self) -> None:
         """Delete what was fetched, perhaps by an earlier process, for uploads that are gone."""
         if self.bucket.doubt is not None:
             return
         kept = set(self._kept())
-        for name, source in list(self.performer.volume.staged_sources()):
+        for name, bucket_version in list(self.performer.volume.staged_sources()):
             remote = self.bucket.model(name)
-            listed = remote is not None and source in remote.versions
-            if not listed and (name, source) not in kept and source not in self.performer.jobs.running(name):
-                self.performer.perform(name, None, DropStaging(source))
+            listed = remote is not None and bucket_version in remote.versions
+            if (
+                not listed
+                and (name, bucket_version) not in kept
+                and bucket_version not in self.performer.jobs.running(name)
+            ):
+                self.performer.perform(name, None, DropStaging(bucket_version))
 
     def _act(self, names: Collection[str]) -> list[str]:
         """Carry out the plans of these models; returns those of which a new plan may already see further."""
@@ -161,7 +165,7 @@ class Reconciler:
             for action in self.plans[name].actions:
                 try:
                     if isinstance(action, Fetch):
-                        self._make_room(name, action.source)
+                        self._make_room(name, action.bucket_version)
                     self.performer.perform(name, self.views[name].remote, action)
                 except OSError as error:
                     refusals.append(Refusal(name, type(action).__name__.lower(), error))
@@ -172,14 +176,16 @@ class Reconciler:
         self._tell_refusals(names, refusals)
         return [name for name in changed if name not in self.obstacles]
 
-    def _make_room(self, name: str, source: str) -> None:
+    def _make_room(self, name: str, bucket_version: str) -> None:
         """Delete what nobody serves, oldest first, until the upload fits; it can, or no plan would ask."""
-        upload = self.views[name].upload(source)
+        upload = self.views[name].upload(bucket_version)
         if upload is None or self._space_now is None:
             return
         for version in self._space_now.evictions(upload):
-            _log.info("version_evicted", model=version.model, version=version.number, to_make_room_for=name)
-            self.performer.perform(version.model, None, Delete(version.number))
+            _log.info(
+                "version_evicted", model=version.model, version=version.local_version, to_make_room_for=name
+            )
+            self.performer.perform(version.model, None, Delete(version.local_version))
 
     def _tell_refusals(self, names: Collection[str], refusals: list[Refusal]) -> None:
         obstacles = {name: reason for name, reason in self.obstacles.items() if name not in names}
@@ -209,7 +215,9 @@ class Reconciler:
             gone=bucket.gone(name),
             doubt=bucket.doubt,
             fetching=performer.jobs.running(name),
-            staged={source: v.upload.upload_mark for source, v in performer.staged.of(name).items()},
+            staged={
+                bucket_version: v.upload.upload_id for bucket_version, v in performer.staged.of(name).items()
+            },
             no_room=self._space_now.refusals(name, remote, performer.state, performer.jobs)
             if self._space_now is not None
             else {},

@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
-from model_sync.bucket.catalog import RemoteModel, RemoteVersion
-from model_sync.fetch.fetch_jobs import FetchJobs
+from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.download.staging import staged_bytes
+from model_sync.gate.jobs import FetchJobs
 from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.activation import has_ended
 from model_sync.planning.disk_budget import DiskRoom, Evictable
-from model_sync.state import State
-from model_sync.transfer.staging import staged_bytes
-from model_sync.volume.shared_volume import Volume
+from model_sync.planning.state import State
+from model_sync.volume.volume import Volume
 
 Answer = TypeVar("Answer")
 
@@ -29,7 +29,7 @@ class SpaceNow:
     evictable: tuple[Evictable, ...]
 
     def refusals(
-        self, name: str, remote: RemoteModel | None, state: State, jobs: FetchJobs
+        self, name: str, remote: ListedModel | None, state: State, jobs: FetchJobs
     ) -> dict[str, str]:
         """Source -> why its upload cannot be fetched, for the uploads of one model that are not here yet."""
         if remote is None:
@@ -37,25 +37,23 @@ class SpaceNow:
         here = {version.fingerprint for version in state.model(name).stored.values()}
         running = jobs.running(name)
         refused = {}
-        for source, upload in remote.versions.items():
-            if upload.fingerprint not in here and source not in running:
+        for bucket_version, upload in remote.versions.items():
+            if upload.fingerprint not in here and bucket_version not in running:
                 reason = self._asked(self.room.refusal, upload)
                 if reason is not None:
-                    refused[source] = reason
+                    refused[bucket_version] = reason
         return refused
 
-    def evictions(self, upload: RemoteVersion) -> list[Evictable]:
+    def evictions(self, upload: Upload) -> list[Evictable]:
         """What has to go, oldest first, before `upload` is fetched."""
         return self._asked(self.room.evictions, upload) or []
 
-    def _asked(
-        self, question: Callable[[int, Collection[Evictable]], Answer], upload: RemoteVersion
-    ) -> Answer:
+    def _asked(self, question: Callable[[int, Collection[Evictable]], Answer], upload: Upload) -> Answer:
         """The answer for what is still to be fetched; the folder is looked at only if that matters."""
         answer = question(upload.size, self.evictable)
         if not answer:
             return answer
-        there = staged_bytes(self.volume.staging_folder(upload.model, upload.source))
+        there = staged_bytes(self.volume.staging_folder(upload.model, upload.bucket_version))
         return question(max(0, upload.size - there), self.evictable)
 
 
@@ -89,8 +87,8 @@ def _evictable(state: State, server: ServerWatch) -> list[Evictable]:
     """Versions that nobody serves, and that the server surely let go of."""
     listed = {name: {*model.configured, *model.confirmed} for name, model in state.models.items()}
     return [
-        Evictable(name, number, version.size, version.published_at)
+        Evictable(name, local_version, version.size, version.published_at)
         for name, model in state.models.items()
-        for number, version in model.stored.items()
-        if number not in listed[name] and has_ended(number, server.of(name))
+        for local_version, version in model.stored.items()
+        if local_version not in listed[name] and has_ended(local_version, server.of(name))
     ]

@@ -106,10 +106,10 @@ def merge_served(own: ServedModels, others: Mapping[str, ServedModels]) -> Serve
     everybody = [own, *others.values()]
     merged: dict[str, dict[int, VersionState]] = {}
     for name in {name for served in everybody for name in served}:
-        numbers = {number for served in everybody for number in served.get(name, {})}
+        local_versions = {local_version for served in everybody for local_version in served.get(name, {})}
         merged[name] = {
-            number: _least_ready([served.get(name, {}).get(number) for served in everybody])
-            for number in numbers
+            local_version: _least_ready([served.get(name, {}).get(local_version) for served in everybody])
+            for local_version in local_versions
         }
     return merged
 

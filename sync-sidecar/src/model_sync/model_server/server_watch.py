@@ -8,10 +8,10 @@ from edge_common.logs import get_logger
 from edge_common.served_state import ServedModels, VersionState
 
 from model_sync.clock import Clock
-from model_sync.model_server.ovms_client import ModelServer
+from model_sync.model_server.client import ModelServer
 from model_sync.model_server.replicas import Replicas, merge_served
-from model_sync.planning.observations import LoadWatch
-from model_sync.state import State
+from model_sync.planning.history import LoadWatch
+from model_sync.planning.state import State
 
 _log = get_logger()
 
@@ -62,9 +62,11 @@ class ServerWatch:
             return False
         for name, model in state.models.items():
             states = self.served.get(name, {})
-            if any(states.get(number) is not VersionState.AVAILABLE for number in model.configured):
+            if any(
+                states.get(local_version) is not VersionState.AVAILABLE for local_version in model.configured
+            ):
                 return True
-            held = {number for number, seen in states.items() if seen is not VersionState.END}
+            held = {local_version for local_version, seen in states.items() if seen is not VersionState.END}
             if held - set(model.configured):
                 return True
         return False

@@ -4,36 +4,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from model_sync.state import Rejection
+from model_sync.planning.state import Rejection
 
 
 @dataclass(frozen=True)
 class Fetch:
     """Start bringing the upload of `source` into staging."""
 
-    source: str
+    bucket_version: str
 
 
 @dataclass(frozen=True)
 class CancelFetch:
     """Stop fetching `source`; what has arrived is kept."""
 
-    source: str
+    bucket_version: str
 
 
 @dataclass(frozen=True)
 class Publish:
     """Rename the staged upload of `source` into place as version `number`."""
 
-    source: str
-    number: int
+    bucket_version: str
+    local_version: int
 
 
 @dataclass(frozen=True)
 class Renumber:
     """Publish the content of version `number` also under the free number `to`."""
 
-    number: int
+    local_version: int
     to: int
 
 
@@ -41,7 +41,7 @@ class Renumber:
 class Configure:
     """List these numbers, with these settings, in the model's entry of config.json."""
 
-    numbers: tuple[int, ...]
+    local_versions: tuple[int, ...]
     settings: Mapping[str, Any]
 
 
@@ -49,7 +49,7 @@ class Configure:
 class CheckSettings:
     """Try serving settings on the published version `number` in preflight."""
 
-    number: int
+    local_version: int
     settings: Mapping[str, Any]
 
 
@@ -71,14 +71,14 @@ class EndTrial:
 class Confirm:
     """Record that the server has had these listed numbers AVAILABLE."""
 
-    numbers: tuple[int, ...]
+    local_versions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Reject:
     """Record why the upload of `source` is not served; None clears an earlier verdict."""
 
-    source: str
+    bucket_version: str
     rejection: Rejection | None
 
 
@@ -86,21 +86,21 @@ class Reject:
 class Withdraw:
     """Take the folder of a version the server could not load back into staging."""
 
-    number: int
+    local_version: int
 
 
 @dataclass(frozen=True)
 class Delete:
     """Delete the folder of a version that the server has let go of."""
 
-    number: int
+    local_version: int
 
 
 @dataclass(frozen=True)
 class DropStaging:
     """Delete what was fetched for a source that is gone."""
 
-    source: str
+    bucket_version: str
 
 
 Action = (
@@ -123,12 +123,16 @@ Action = (
 def describe(action: Action) -> str:
     """The action as a line for people."""
     match action:
-        case Configure(numbers):
-            return f"serve {', '.join(map(str, numbers))}" if numbers else "serve nothing"
-        case Reject(source, rejection):
-            return f"reject {source}: {rejection.reason}" if rejection else f"clear the verdict on {source}"
-        case Publish(source, number) if str(number) != source:
-            return f"publish {source} as {number}"
+        case Configure(local_versions):
+            return f"serve {', '.join(map(str, local_versions))}" if local_versions else "serve nothing"
+        case Reject(bucket_version, rejection):
+            return (
+                f"reject {bucket_version}: {rejection.reason}"
+                if rejection
+                else f"clear the verdict on {bucket_version}"
+            )
+        case Publish(bucket_version, local_version) if str(local_version) != bucket_version:
+            return f"publish {bucket_version} as {local_version}"
         case _:
             words = [type(action).__name__.lower(), *(str(value) for value in vars(action).values())]
             return " ".join(words)

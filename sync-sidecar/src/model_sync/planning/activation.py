@@ -16,7 +16,7 @@ _STILL_HELD = frozenset({VersionState.FAILED, VersionState.UNLOADING})
 class Wish:
     """What should be served. `complete`: everything wanted is on the volume, nothing more will come."""
 
-    numbers: frozenset[int]
+    local_versions: frozenset[int]
     complete: bool
     remove: bool = False
     """The whole model was removed from the bucket."""
@@ -43,10 +43,12 @@ def next_configured(
         return tuple(sorted(kept))  # a version that ends the server is not there for its next start
     if wish.remove:
         return ()
-    wished = wish.numbers - set(dead)
+    wished = wish.local_versions - set(dead)
     if not wished:
         return tuple(sorted(kept))
-    answering = {number for number in kept if served.get(number) is VersionState.AVAILABLE}
+    answering = {
+        local_version for local_version in kept if served.get(local_version) is VersionState.AVAILABLE
+    }
     if wish.complete and wished <= answering:
         return tuple(sorted(wished))
     fresh = wished - kept
@@ -57,6 +59,6 @@ def next_configured(
     return tuple(sorted(kept | fresh))
 
 
-def has_ended(number: int, served: Mapping[int, VersionState] | None) -> bool:
+def has_ended(local_version: int, served: Mapping[int, VersionState] | None) -> bool:
     """Whether the server surely no longer holds the files of `number`."""
-    return served is not None and served.get(number) in {None, VersionState.END}
+    return served is not None and served.get(local_version) in {None, VersionState.END}

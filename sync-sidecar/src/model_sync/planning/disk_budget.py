@@ -15,7 +15,7 @@ class Evictable:
     """A version on the volume that nobody serves and the server has let go of."""
 
     model: str
-    number: int
+    local_version: int
     size: int
     published_at: float
 

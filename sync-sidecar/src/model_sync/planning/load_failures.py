@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from edge_common.quantities import format_duration
 from edge_common.served_state import VersionState
 
-from model_sync.planning.model_view import ModelView
-from model_sync.planning.observations import Blame
-from model_sync.planning.verdicts import RejectedAt, verdict
-from model_sync.state import Rejection, StoredVersion
+from model_sync.planning.history import Blame
+from model_sync.planning.rejections import RejectedAt, verdict
+from model_sync.planning.snapshot import ModelView
+from model_sync.planning.state import Rejection, StoredVersion
 
 
 def load_failures(view: ModelView) -> Mapping[int, Rejection]:
@@ -22,24 +22,24 @@ def load_failures(view: ModelView) -> Mapping[int, Rejection]:
     itself tries again, and something older answers meanwhile.
     """
     failures = {}
-    for number in view.state.configured:
-        version = view.state.stored.get(number)
-        reason = _failure(view, number)
-        if version is not None and reason is not None and number not in view.state.confirmed:
-            failures[number] = _verdict(view, version, reason)
+    for local_version in view.state.configured:
+        version = view.state.stored.get(local_version)
+        reason = _failure(view, local_version)
+        if version is not None and reason is not None and local_version not in view.state.confirmed:
+            failures[local_version] = _verdict(view, version, reason)
     return failures
 
 
-def _failure(view: ModelView, number: int) -> str | None:
-    if view.served is not None and view.served.get(number) is VersionState.FAILED:
+def _failure(view: ModelView, local_version: int) -> str | None:
+    if view.served is not None and view.served.get(local_version) is VersionState.FAILED:
         return "the model server could not load it; its log says why. Export the model again and upload it"
-    waited = view.loading_for.get(number, 0.0)
+    waited = view.loading_for.get(local_version, 0.0)
     if waited > view.rules.activation_timeout:
         return (
             f"the model server did not have it available within {format_duration(waited)}; "
             "make the model smaller or raise MODEL_SYNC_ACTIVATION_TIMEOUT"
         )
-    blame = view.blamed.get(number)
+    blame = view.blamed.get(local_version)
     return None if blame is None else _accusation(blame)
 
 
@@ -55,11 +55,11 @@ def _accusation(blame: Blame) -> str:
 
 
 def _verdict(view: ModelView, version: StoredVersion, reason: str) -> Rejection:
-    upload = view.upload(version.source)
+    upload = view.upload(version.bucket_version)
     listed = upload is not None and upload.fingerprint == version.fingerprint
-    mark = upload.upload_mark if upload is not None and listed else version.fingerprint
+    mark = upload.upload_id if upload is not None and listed else version.fingerprint
     return verdict(
-        view.state.rejections.get(version.source),
+        view.state.rejections.get(version.bucket_version),
         mark=mark,
         reason=reason,
         stage=RejectedAt.SERVER,

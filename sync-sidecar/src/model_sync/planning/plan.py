@@ -24,15 +24,15 @@ from model_sync.planning.actions import (
     Withdraw,
 )
 from model_sync.planning.activation import Wish, has_ended, next_configured
-from model_sync.planning.judge import Judgement, judge_upload
 from model_sync.planning.load_failures import load_failures
-from model_sync.planning.model_view import ModelView
+from model_sync.planning.rejections import RejectedAt
 from model_sync.planning.replacement import must_step_aside, number_for, number_to_take
 from model_sync.planning.retention import superfluous_numbers
-from model_sync.planning.settings_change import begin_of_trial, end_of_trial
-from model_sync.planning.verdicts import RejectedAt
-from model_sync.planning.version_policy import wanted_sources
-from model_sync.state import StoredVersion
+from model_sync.planning.rollout import begin_of_trial, end_of_trial
+from model_sync.planning.snapshot import ModelView
+from model_sync.planning.standing import Judgement, judge_upload
+from model_sync.planning.state import StoredVersion
+from model_sync.planning.versions import wanted_sources
 
 _ANSWERS = frozenset({VersionState.AVAILABLE, VersionState.UNLOADING})
 """The server reads the files; an earlier verdict on them does not make them less in use."""
@@ -52,14 +52,15 @@ class ModelPlan:
 def plan_model(view: ModelView) -> ModelPlan:
     """The plan for the model in `view`. Never raises."""
     uploads = view.remote.versions if view.remote is not None else {}
-    judgements = {source: judge_upload(view, upload) for source, upload in uploads.items()}
+    judgements = {bucket_version: judge_upload(view, upload) for bucket_version, upload in uploads.items()}
     failures = load_failures(view)
     unfit = _unfit(view, failures)
     wanted = _wanted(view, judgements, unfit)
     wish = _wish(view, wanted, unfit)
     configured = next_configured(view.state.configured, wish, view.served, failures)
     actions: list[Action] = [
-        Reject(view.state.stored[number].source, verdict) for number, verdict in failures.items()
+        Reject(view.state.stored[local_version].bucket_version, verdict)
+        for local_version, verdict in failures.items()
     ]
     actions += _fetching(view, wanted)
     actions += _publishing(view, wanted, judgements)
@@ -75,83 +76,89 @@ def _unfit(view: ModelView, dead: Collection[int]) -> set[int]:
     Dead ones, refused ones, and what is outdated or of unknown worth and has never answered.
     """
     unfit = set(dead)
-    for number, version in view.state.stored.items():
-        upload = view.upload(version.source)
+    for local_version, version in view.state.stored.items():
+        upload = view.upload(version.bucket_version)
         outdated = upload is not None and upload.fingerprint != version.fingerprint
-        answered = number in view.state.confirmed or _state(view, number) is VersionState.AVAILABLE
+        answered = (
+            local_version in view.state.confirmed or _state(view, local_version) is VersionState.AVAILABLE
+        )
         if _refused(view, version) or ((outdated or not version.trusted) and not answered):
-            unfit.add(number)
+            unfit.add(local_version)
     return unfit
 
 
 def _wanted(view: ModelView, judgements: Mapping[str, Judgement], unfit: Collection[int]) -> list[str]:
     """Sources that the policy asks for, of those that can be served as far as anybody knows."""
-    candidates = {source for source, judgement in judgements.items() if judgement.fetchable}
-    for number, version in view.state.stored.items():
+    candidates = {bucket_version for bucket_version, judgement in judgements.items() if judgement.fetchable}
+    for local_version, version in view.state.stored.items():
         if view.listed:
-            eligible = version.source not in view.gone
+            eligible = version.bucket_version not in view.gone
         else:  # without a listing nothing new is taken up, only what was chosen before
-            eligible = number in (view.state.configured or view.state.stored)
-        if eligible and number not in unfit:
-            candidates.add(version.source)
+            eligible = local_version in (view.state.configured or view.state.stored)
+        if eligible and local_version not in unfit:
+            candidates.add(version.bucket_version)
     return wanted_sources(view.policy, candidates)
 
 
 def _wish(view: ModelView, wanted: Sequence[str], unfit: Collection[int]) -> Wish:
-    numbers: set[int] = set()
+    local_versions: set[int] = set()
     complete = True
-    for source in wanted:
-        upload, stored = view.upload(source), view.stored_for(source, unfit)
+    for bucket_version in wanted:
+        upload, stored = view.upload(bucket_version), view.stored_for(bucket_version, unfit)
         current = upload is None or (stored is not None and stored.fingerprint == upload.fingerprint)
         if stored is None:
             complete = False
         elif current or upload is None or not must_step_aside(view, upload, wanted):
-            numbers.add(stored.number)
+            local_versions.add(stored.local_version)
             complete = complete and current
         else:  # its bridge, if there is one, answers meanwhile
-            bridge = view.stored_for(source, {*unfit, int(source)})
-            numbers |= {bridge.number} if bridge is not None else set()
+            bridge = view.stored_for(bucket_version, {*unfit, int(bucket_version)})
+            local_versions |= {bridge.local_version} if bridge is not None else set()
     listed = view.remote is not None and bool(view.remote.versions)
-    if view.listed and not listed and all(v.source in view.gone for v in view.state.stored.values()):
+    if view.listed and not listed and all(v.bucket_version in view.gone for v in view.state.stored.values()):
         return Wish(frozenset(), complete=True, remove=True)
     on_trial = view.state.before_trial is not None  # the settings are at fault, and go back
-    if not on_trial and any(_state(view, number) is VersionState.FAILED for number in numbers):
-        return Wish(frozenset(numbers | _fallback(view, numbers.union(unfit))), complete=False)
-    return Wish(frozenset(numbers), complete)
+    if not on_trial and any(
+        _state(view, local_version) is VersionState.FAILED for local_version in local_versions
+    ):
+        return Wish(frozenset(local_versions | _fallback(view, local_versions.union(unfit))), complete=False)
+    return Wish(frozenset(local_versions), complete)
 
 
 def _fallback(view: ModelView, excluded: set[int]) -> set[int]:
     """The best other version on the volume, to answer while the server cannot load the right one."""
     others = [
-        number
-        for number, version in view.state.stored.items()
-        if number not in excluded
-        and version.source not in view.gone
-        and _state(view, number) is not VersionState.FAILED
+        local_version
+        for local_version, version in view.state.stored.items()
+        if local_version not in excluded
+        and version.bucket_version not in view.gone
+        and _state(view, local_version) is not VersionState.FAILED
     ]
     return {max(others)} if others else set()
 
 
 def _fetching(view: ModelView, wanted: list[str]) -> Iterator[Action]:
-    for source, running in view.fetching.items():
-        upload = view.upload(source)
-        if source not in wanted or upload is None or upload.upload_mark != running.upload_mark:
-            yield CancelFetch(source)
+    for bucket_version, running in view.fetching.items():
+        upload = view.upload(bucket_version)
+        if bucket_version not in wanted or upload is None or upload.upload_id != running.upload_id:
+            yield CancelFetch(bucket_version)
 
 
 def _publishing(view: ModelView, wanted: list[str], judgements: Mapping[str, Judgement]) -> Iterator[Action]:
     taken: set[int] = set()
-    for source in wanted:
-        upload = view.upload(source)
-        if upload is None or view.is_stored(upload) or not judgements[source].fetchable:
+    for bucket_version in wanted:
+        upload = view.upload(bucket_version)
+        if upload is None or view.is_stored(upload) or not judgements[bucket_version].fetchable:
             continue
-        if view.staged.get(source) == upload.upload_mark:
-            number = number_for(view, upload, wanted)
-            if number is not None and number not in taken:  # two may borrow the same; one waits a round
-                taken.add(number)
-                yield Publish(source, number)
-        elif source not in view.fetching and source not in view.troubles:
-            yield Fetch(source)
+        if view.staged.get(bucket_version) == upload.upload_id:
+            local_version = number_for(view, upload, wanted)
+            if (
+                local_version is not None and local_version not in taken
+            ):  # two may borrow the same; one waits a round
+                taken.add(local_version)
+                yield Publish(bucket_version, local_version)
+        elif bucket_version not in view.fetching and bucket_version not in view.troubles:
+            yield Fetch(bucket_version)
 
 
 def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
@@ -159,51 +166,57 @@ def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> It
     answering = {n for n in configured if n in before and _state(view, n) is VersionState.AVAILABLE}
     if answering - confirmed:  # also while more is awaited, perhaps for long
         yield Confirm(tuple(sorted(answering | (confirmed & set(configured)))))
-    for number in sorted(answering):
-        source = view.state.stored[number].source
-        if source in view.state.rejections and _refused(view, view.state.stored[number], ever=True):
-            yield Reject(source, None)
+    for local_version in sorted(answering):
+        bucket_version = view.state.stored[local_version].bucket_version
+        if bucket_version in view.state.rejections and _refused(
+            view, view.state.stored[local_version], ever=True
+        ):
+            yield Reject(bucket_version, None)
     if configured != before:
         settings = view.state.settings if before else view.settings
         yield Configure(configured, settings if configured else {})
-    elif wish.complete and wish.numbers == set(configured) == answering == confirmed:
+    elif wish.complete and wish.local_versions == set(configured) == answering == confirmed:
         yield from begin_of_trial(view)
 
 
 def _clearing(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
     """Folders that are no longer listed go, but never while the server holds them."""
-    in_use = {*configured, *view.state.configured, *wish.numbers}
+    in_use = {*configured, *view.state.configured, *wish.local_versions}
     superfluous = superfluous_numbers(view, in_use)
-    for number, version in sorted(view.state.stored.items()):
-        if number in configured and configured == view.state.configured:
-            to = number_to_take(view, number)
+    for local_version, version in sorted(view.state.stored.items()):
+        if local_version in configured and configured == view.state.configured:
+            to = number_to_take(view, local_version)
             if to is not None:
-                yield Renumber(number, to)
+                yield Renumber(local_version, to)
         elif (
-            number not in in_use
-            and _state(view, number) not in _ANSWERS
+            local_version not in in_use
+            and _state(view, local_version) not in _ANSWERS
             and _refused(view, version, ever=True)
         ):
-            yield Withdraw(number)
-        elif number in superfluous and has_ended(number, view.served):
-            yield Delete(number)
-    stored = {version.source for version in view.state.stored.values()}
+            yield Withdraw(local_version)
+        elif local_version in superfluous and has_ended(local_version, view.served):
+            yield Delete(local_version)
+    stored = {version.bucket_version for version in view.state.stored.values()}
     if view.listed:
-        for source in sorted((view.staged.keys() | view.state.rejections.keys()) - stored):
-            if view.upload(source) is None:
-                yield DropStaging(source)
-                yield Reject(source, None)
+        for bucket_version in sorted((view.staged.keys() | view.state.rejections.keys()) - stored):
+            if view.upload(bucket_version) is None:
+                yield DropStaging(bucket_version)
+                yield Reject(bucket_version, None)
 
 
 def _refused(view: ModelView, version: StoredVersion, *, ever: bool = False) -> bool:
     """Whether the server could not load this content, and is not to be asked again yet (`ever`: or is)."""
-    verdict = view.state.rejections.get(version.source) if ever else view.active_rejection(version.source)
+    verdict = (
+        view.state.rejections.get(version.bucket_version)
+        if ever
+        else view.active_rejection(version.bucket_version)
+    )
     return (
         verdict is not None
         and verdict.stage == RejectedAt.SERVER
-        and verdict.upload_mark.partition("+")[0] == version.fingerprint
+        and verdict.upload_id.partition("+")[0] == version.fingerprint
     )
 
 
-def _state(view: ModelView, number: int) -> VersionState | None:
-    return None if view.served is None else view.served.get(number)
+def _state(view: ModelView, local_version: int) -> VersionState | None:
+    return None if view.served is None else view.served.get(local_version)

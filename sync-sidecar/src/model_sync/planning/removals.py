@@ -33,11 +33,11 @@ class Absences:
         """The absences after one more complete listing; `stored` are model and source of what we keep."""
         kept = set(stored)
         missing = {}
-        for model, source in kept:
+        for model, bucket_version in kept:
             remote = catalog.models.get(model)
-            if remote is None or source not in remote.versions:
-                before = self.missing.get((model, source))
-                missing[model, source] = (
+            if remote is None or bucket_version not in remote.versions:
+                before = self.missing.get((model, bucket_version))
+                missing[model, bucket_version] = (
                     Absence(now) if before is None else Absence(before.since, before.listings + 1)
                 )
         known = {model for model, _ in kept}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from model_sync.planning.model_view import ModelView
+from model_sync.planning.snapshot import ModelView
 
 
 def superfluous_numbers(view: ModelView, in_use: Collection[int]) -> frozenset[int]:
@@ -15,16 +15,16 @@ def superfluous_numbers(view: ModelView, in_use: Collection[int]) -> frozenset[i
         return frozenset()
     superfluous = set()
     previous = []
-    for number, version in view.state.stored.items():
-        if number in in_use:
+    for local_version, version in view.state.stored.items():
+        if local_version in in_use:
             continue
-        upload = view.upload(version.source)
+        upload = view.upload(version.bucket_version)
         replaced = upload is not None and upload.fingerprint != version.fingerprint
-        standing_in = view.stored_for(version.source)
-        if version.source in view.gone or replaced or standing_in is not version:
-            superfluous.add(number)
+        standing_in = view.stored_for(version.bucket_version)
+        if version.bucket_version in view.gone or replaced or standing_in is not version:
+            superfluous.add(local_version)
         elif version.trusted:  # else it stays until the bucket surely does not have it
-            previous.append((version.published_at, number))
+            previous.append((version.published_at, local_version))
     previous.sort(reverse=True)
-    superfluous.update(number for _, number in previous[view.rules.keep_previous :])
+    superfluous.update(local_version for _, local_version in previous[view.rules.keep_previous :])
     return frozenset(superfluous)

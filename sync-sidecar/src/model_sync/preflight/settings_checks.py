@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_common.errors import EdgeError, RejectedError
 
-from model_sync.preflight.warm_child import WarmPreflight
+from model_sync.preflight.pool import WarmPreflight
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from edge_common.errors import EdgeError
 
 from model_sync.bucket.catalog import ListedObject
-from model_sync.store.store_errors import ObjectChangedError
+from model_sync.store.errors import ObjectChangedError
 
 __all__ = [
     "ByteStream",

@@ -7,8 +7,8 @@ the first mirror of two hundred models writes the file a few times, and no effec
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from model_sync.state import ModelState, State
-from model_sync.volume.shared_volume import Volume
+from model_sync.planning.state import ModelState, State
+from model_sync.volume.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ class RecordedState:
         """Replace what is known of `model`; recorded by the next `record` or `settle`."""
         self.current = self.current.with_model(model, state)
 
-    def forget_version(self, model: str, number: int) -> None:
+    def forget_version(self, model: str, local_version: int) -> None:
         """The folder of a version is gone: it is true already, whether it can be recorded or not."""
-        self.change(model, self.current.model(model).without_stored(number))
+        self.change(model, self.current.model(model).without_stored(local_version))
         known = self._true_without_record.model(model)
-        self._true_without_record = self._true_without_record.with_model(model, known.without_stored(number))
+        self._true_without_record = self._true_without_record.with_model(
+            model, known.without_stored(local_version)
+        )
 
     def correct(self, model: str, state: ModelState) -> None:
         """An effect was refused after its record was written: `state` is true, recorded or not."""

@@ -6,11 +6,11 @@ from dataclasses import replace
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
 
-from model_sync.bucket.object_names import is_model_name
-from model_sync.model_server.ovms_config import configured_versions
-from model_sync.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion
-from model_sync.transfer.object_transfer import digest_file
-from model_sync.volume.shared_volume import Volume
+from model_sync.bucket.keys import is_model_name
+from model_sync.download.object_download import digest_file
+from model_sync.model_server.config import configured_versions
+from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion
+from model_sync.volume.volume import Volume
 
 _log = get_logger()
 
@@ -39,23 +39,28 @@ def recover_state(volume: Volume) -> State:
 
 def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:
     stored = {}
-    for number, version in model.stored.items():
-        found = volume.found_files(name, number)
+    for local_version, version in model.stored.items():
+        found = volume.found_files(name, local_version)
         if found is None:
             _log.info(
-                "version_gone_from_volume", model=name, version=number, effect="fetched again if needed"
+                "version_gone_from_volume",
+                model=name,
+                version=local_version,
+                effect="fetched again if needed",
             )
         elif volume.is_intact(name, version):
-            stored[number] = version
+            stored[local_version] = version
         else:
-            _log.warning("version_damaged", model=name, version=number, effect="fetched again and replaced")
-            stored[number] = _damaged(version, found)
+            _log.warning(
+                "version_damaged", model=name, version=local_version, effect="fetched again and replaced"
+            )
+            stored[local_version] = _damaged(version, found)
     listed = {n for n, version in stored.items() if version.fingerprint != DAMAGED or n in model.confirmed}
     return replace(
         model,
         stored=stored,
-        configured=tuple(number for number in model.configured if number in listed),
-        confirmed=tuple(number for number in model.confirmed if number in listed),
+        configured=tuple(local_version for local_version in model.configured if local_version in listed),
+        confirmed=tuple(local_version for local_version in model.confirmed if local_version in listed),
     )
 
 
@@ -70,21 +75,23 @@ def _rebuild(volume: Volume) -> State:
     """What config.json lists, which serves; and all other versions, if they can only be ours."""
     configured = configured_versions(volume.load_config() or b"")
     state = State()
-    for name, number in volume.stored_numbers():
-        listed = number in configured.get(name, ())
+    for name, local_version in volume.stored_numbers():
+        listed = local_version in configured.get(name, ())
         if not listed and not (volume.is_claimed and is_model_name(name)):
             continue
-        folder = volume.version_folder(name, number)
+        folder = volume.version_folder(name, local_version)
         files = tuple(
             StoredFile(path, size, digest_file(folder / path))
-            for path, size in (volume.found_files(name, number) or {}).items()
+            for path, size in (volume.found_files(name, local_version) or {}).items()
         )
-        version = StoredVersion(number, str(number), UNKNOWN, files, folder.stat().st_mtime)
+        version = StoredVersion(local_version, str(local_version), UNKNOWN, files, folder.stat().st_mtime)
         model = state.model(name).with_stored(version)
         if listed:
-            numbers = tuple(sorted({*model.configured, number}))
-            model = replace(model, configured=numbers)  # whether they have answered, the server has to say
+            local_versions = tuple(sorted({*model.configured, local_version}))
+            model = replace(
+                model, configured=local_versions
+            )  # whether they have answered, the server has to say
         state = state.with_model(name, model)
         why = "config.json lists it" if listed else "it is checked against the bucket"
-        _log.info("version_adopted", model=name, version=number, reason=f"no record, but {why}")
+        _log.info("version_adopted", model=name, version=local_version, reason=f"no record, but {why}")
     return state

@@ -7,8 +7,8 @@ from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.openvino_runtime import ov
+from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_files import model_file
-from model_sync.bucket.object_names import CHECKSUMS_NAME
 
 from car_models.build import Files
 from car_models.card import card_yaml

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from edge_common.errors import RejectedError
-from model_sync.bucket.catalog import RemoteModel, RemoteVersion
-from model_sync.bucket.object_names import LATEST, is_version_name
-from model_sync.state import StoredFile
+from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.bucket.keys import LATEST, is_version_name
+from model_sync.planning.state import StoredFile
 
-ReadSums = Callable[[RemoteVersion], Mapping[str, str] | None]
+ReadSums = Callable[[Upload], Mapping[str, str] | None]
 """The path -> SHA-256 that a version's SHA256SUMS lists; None when it has none that can be read."""
 
 
@@ -26,7 +26,7 @@ class Target:
 
 def choose_target(
     model: str,
-    remote: RemoteModel | None,
+    remote: ListedModel | None,
     files: Collection[StoredFile],
     read_sums: ReadSums,
     wanted: str | None = None,
@@ -39,7 +39,7 @@ def choose_target(
     versions = remote.versions if remote is not None else {}
     content = {file.path: file.sha256 for file in files}
 
-    def holds(version: RemoteVersion) -> bool:
+    def holds(version: Upload) -> bool:
         listed = {file.path for file in version.files}
         return read_sums(version) == content and content.keys() <= listed
 
@@ -64,11 +64,11 @@ def choose_target(
         return Target(following, there=False)
     highest = versions[str(numbers[-1])]
     if holds(highest):
-        return Target(highest.source, there=True)
-    return Target(highest.source if _broken_off(highest, files) else following, there=False)
+        return Target(highest.bucket_version, there=True)
+    return Target(highest.bucket_version if _broken_off(highest, files) else following, there=False)
 
 
-def _broken_off(version: RemoteVersion, files: Collection[StoredFile]) -> bool:
+def _broken_off(version: Upload, files: Collection[StoredFile]) -> bool:
     """Whether it is the beginning of an upload of `files`: SHA256SUMS would have come last."""
     ours = {(file.path, file.size) for file in files}
     return version.checksums is None and {(file.path, file.size) for file in version.files} <= ours

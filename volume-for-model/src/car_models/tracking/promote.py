@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edge_common.errors import FatalError, RejectedError
-from model_sync.bucket.catalog import RemoteVersion, build_catalog
+from model_sync.bucket.catalog import Upload, build_catalog
 from model_sync.bucket.checksums import MAX_BYTES, parse_checksums
-from model_sync.bucket.object_names import is_model_name, quoted
-from model_sync.push import Upload, prepare_upload, send, upload_mark, wait_until_served
+from model_sync.bucket.keys import is_model_name, quoted
 from model_sync.settings import Settings
-from model_sync.store.s3_bucket import S3Bucket
+from model_sync.store.s3_store import S3Bucket
+from model_sync.upload.push import VersionFolder, prepare_upload, send, upload_id, wait_until_served
 
 from car_models.check import check_model
 from car_models.tracking.bucket_version import Target, choose_target
@@ -97,7 +97,7 @@ def promote(
     if waiting is None:
         record.uploaded()
         return result
-    mark = upload_mark(upload, bucket, store.home_prefix)
+    mark = upload_id(upload, bucket, store.home_prefix)
     _wait(upload, mark, waiting, record, show)
     return Promotion(**vars(result) | {"state": "serving"})
 
@@ -122,11 +122,11 @@ def _check(folder: Path, registered: str) -> None:
 
 def _choose(
     folder: Path, model: str, wanted: str | None, bucket: S3Bucket, prefix: str
-) -> tuple[Upload, Target]:
+) -> tuple[VersionFolder, Target]:
     looked_through = prepare_upload(folder, model, wanted or _UNNUMBERED)
     remote = build_catalog(bucket.list_objects(f"{prefix}{model}/"), prefix).models.get(model)
 
-    def read_sums(version: RemoteVersion) -> Mapping[str, str] | None:
+    def read_sums(version: Upload) -> Mapping[str, str] | None:
         sums = version.checksums
         if sums is None:
             return None
@@ -136,7 +136,7 @@ def _choose(
             return None
 
     target = choose_target(model, remote, looked_through.files, read_sums, wanted)
-    return Upload(folder, model, target.version, looked_through.files), target
+    return VersionFolder(folder, model, target.version, looked_through.files), target
 
 
 class _Record:
@@ -170,7 +170,9 @@ class _Record:
             self._registry.tag(self._found, tags)
 
 
-def _wait(upload: Upload, mark: str, waiting: Waiting, record: _Record, show: Callable[[str], None]) -> None:
+def _wait(
+    upload: VersionFolder, mark: str, waiting: Waiting, record: _Record, show: Callable[[str], None]
+) -> None:
     last = ""
     try:
         for entry in wait_until_served(upload, mark, waiting.status_url, waiting.timeout):

@@ -1,0 +1,159 @@
+"""What the commands show: tables and progress on a terminal, plain lines in a file, JSON for scripts.
+
+Rich is imported where it draws: a sidecar without a terminal does not spend its start and its memory on it.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from edge_common.quantities import format_duration, format_size
+
+from model_sync.planning.state import StoredFile
+
+if TYPE_CHECKING:
+    from model_sync.doctor.checkup import Finding
+
+_HEADINGS = ("MODEL", "VERSION", "STATE", "SIZE", "LOCAL", "REASON")
+_COLOURS = {
+    "serving": "green",
+    "rejected": "red",
+    "held": "yellow",
+    "waiting": "yellow",
+    "previous": "dim",
+    "retiring": "dim",
+}
+
+
+def now() -> float:
+    """Unix seconds."""
+    return time.time()
+
+
+def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
+    """The status document as a table, or as it is."""
+    if as_json:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        return
+    rows = list(_status_rows(document))
+    notes = list(_status_notes(document))
+    if not rows:
+        sys.stdout.write("no models yet; upload one to <model>/<version>/\n")
+    elif sys.stdout.isatty():
+        _draw(rows)
+    else:
+        widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+        for row in (_HEADINGS, *rows):
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.writelines(f"{note}\n" for note in notes)
+
+
+def _status_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, model in document.get("models", {}).items():
+        for version in model["versions"]:
+            progress = f" {version['progress']:.0%}" if version["progress"] is not None else ""
+            yield (
+                name,
+                version["source"],
+                version["state"] + progress,
+                format_size(version["bytes"]),
+                str(version["local_version"] or ""),
+                version["reason"],
+            )
+
+
+def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
+    for side in ("store", "server"):
+        asked = side == "server" or document.get("role") == "writer"  # a follower leaves the store alone
+        if asked and document.get(side) and not document[side]["reachable"]:
+            yield f"the {side} does not answer"
+    if document.get("cycle", {}).get("error"):
+        yield document["cycle"]["error"]
+    yield from (f"note: {notice}" for notice in document.get("notices", []))
+
+
+def _draw(rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    table = Table(*_HEADINGS, box=None, header_style="bold")
+    for row in rows:
+        cells = [Text(cell) for cell in row]
+        cells[2].stylize(_COLOURS.get(row[2].partition(" ")[0], "cyan"))
+        table.add_row(*cells)
+    Console().print(table)
+
+
+def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
+    """What would be done for each model."""
+    if as_json:
+        sys.stdout.write(json.dumps(plans) + "\n")
+        return
+    lines = [f"{model}: {step}" for model, steps in plans.items() for step in steps]
+    sys.stdout.write("\n".join(lines or ["nothing to do"]) + "\n")
+
+
+def show_findings(findings: Iterator["Finding"], *, as_json: bool) -> Iterator["Finding"]:
+    """Show each finding as it comes, and pass it on."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.markup import escape  # noqa: PLC0415 - see above
+
+    console = Console(highlight=False)
+    seen = []
+    for finding in findings:
+        seen.append(finding)
+        if not as_json:
+            mark = "[green]well [/]" if finding.well else "[red]MEND [/]"
+            console.print(f"{mark} {finding.what}: {escape(finding.seen)}")
+            if finding.advice:
+                console.print(f"       [bold]{escape(finding.advice)}[/]")
+        yield finding
+    if as_json:
+        sys.stdout.write(json.dumps([vars(finding) for finding in seen]) + "\n")
+
+
+@contextmanager
+def upload_progress(total: int) -> Iterator[Callable[[StoredFile], None]]:
+    """A bar of uploaded bytes, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _file: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn  # noqa: PLC0415 - see above
+
+    columns = ("uploading", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda file: progress.advance(task, file.size)
+
+
+@contextmanager
+def waiting_for(what: str) -> Iterator[Callable[[Mapping[str, Any] | None], None]]:
+    """A line that shows the state while it is waited for, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda _entry: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - see above
+
+    with Console(stderr=True).status(f"waiting for {what}") as line:
+
+        def show(entry: Mapping[str, Any] | None) -> None:
+            seen = f"{entry['state']} {entry['reason']}" if entry is not None else "not seen yet"
+            line.update(f"{what}: {seen}")
+
+        yield show
+
+
+def pushed(result: Mapping[str, Any]) -> str:
+    """The closing line of a push."""
+    served = result.get("served_after_s")
+    after = f", served {format_duration(served)} after the last byte" if served is not None else ""
+    return (
+        f"{result['model']} version {result['version']}: "
+        f"{result['files']} files, {format_size(result['bytes'])} uploaded{after}\n"
+    )

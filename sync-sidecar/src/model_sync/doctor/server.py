@@ -1,0 +1,29 @@
+"""What `doctor` looks for at the model server: that it answers, and that it serves this volume."""
+
+from edge_common.served_state import VersionState
+
+from model_sync.bucket.keys import quoted
+from model_sync.model_server.client import ModelServer
+from model_sync.model_server.config import configured_versions
+from model_sync.volume.volume import Volume
+
+
+def served_folder(url: str, volume: Volume) -> tuple[str, str]:
+    """Whether the server serves what config.json lists, and nothing else; raises RetryableError when away."""
+    served = ModelServer(url).served()
+    configured = configured_versions(volume.load_config() or b"")
+    seen = f"{url} answers and knows {len(served)} models"
+    advice = (
+        f"start it with --config_path {volume.config_path}, and mount the volume at {volume.root} there too"
+    )
+    foreign = [
+        name
+        for name, versions in served.items()
+        if name not in configured and any(state is not VersionState.END for state in versions.values())
+    ]
+    if foreign:
+        return f"{seen}, but config.json does not list {quoted(min(foreign))} that it serves", advice
+    unseen = [name for name in configured if not served.get(name)]
+    if unseen:
+        return f"{seen}, but no version of {quoted(min(unseen))}, which config.json lists", advice
+    return seen, ""

@@ -1,0 +1,84 @@
+"""What `doctor` looks for at the store. Each check tells what it saw and, where that is bad, what to do."""
+
+import socket
+import time
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from urllib.parse import urlsplit
+
+import requests
+from edge_common.errors import EdgeError
+from edge_common.quantities import format_duration
+
+from model_sync.bucket.catalog import build_catalog, combined
+from model_sync.settings import Settings
+from model_sync.status.bucket_status import FOLDER
+from model_sync.store.s3_store import S3Bucket
+
+_MOST_SKEW = 300.0
+"""Seconds; S3 refuses requests whose clock is further off than 15 minutes."""
+_TIMEOUT = 5.0
+_KEY = f"{FOLDER}doctor"
+
+
+def address(endpoint: str) -> tuple[str, str]:
+    """Whether somebody listens there."""
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=_TIMEOUT):
+            return f"{endpoint} accepts connections", ""
+    except OSError as error:
+        return (
+            f"{endpoint} cannot be reached: {error.strerror or error}",
+            "check MODEL_SYNC_S3_ENDPOINT, that the store runs, and what filters the network",
+        )
+
+
+def clock(endpoint: str) -> tuple[str, str]:
+    """How far the store's clock is from ours."""
+    try:
+        answer = requests.head(endpoint, timeout=_TIMEOUT, verify=False)  # noqa: S501 - only its Date is read
+        there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (requests.RequestException, KeyError, ValueError) as error:
+        return f"the store does not tell its time ({type(error).__name__})", ""
+    skew = abs(time.time() - there)
+    advice = "correct the clock of this machine or of the store (NTP)" if skew > _MOST_SKEW else ""
+    return f"differs from the store's by {format_duration(skew)}", advice
+
+
+def listing(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
+    """Whether the bucket can be listed; a HEAD would not tell wrong credentials from a missing right."""
+    for prefix in settings.prefix:
+        list(islice(bucket.list_objects(prefix), 1))
+    return f"'{bucket.name}' exists and may be listed", ""
+
+
+def models(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
+    """Whether what lies in the bucket has names that mean models and versions."""
+    catalog = combined({p: build_catalog(bucket.list_objects(p), p) for p in settings.prefix})
+    versions = sum(len(model.versions) for model in catalog.models.values())
+    problems = [v.problem for model in catalog.models.values() for v in model.versions.values() if v.problem]
+    problems += catalog.notices
+    seen = f"{catalog.objects} objects, {len(catalog.models)} models, {versions} versions"
+    if problems:
+        others = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return seen, f"{problems[0]}{others}"
+    if not versions:
+        return seen, "upload a model to <model>/<version>/, or check MODEL_SYNC_BUCKET and MODEL_SYNC_PREFIX"
+    return seen, ""
+
+
+def status_object(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
+    """Whether the state can be told in the bucket, beside the models."""
+    if settings.status_to_bucket == "off":
+        return "switched off", ""
+    try:
+        bucket.put_small(settings.home_prefix + _KEY, b"", "text/plain")
+        bucket.remove(settings.home_prefix + _KEY)
+    except EdgeError as error:
+        return (
+            str(error).partition(";")[0],
+            "grant s3:PutObject and s3:DeleteObject on _status/*, or set MODEL_SYNC_STATUS_TO_BUCKET=off",
+        )
+    return "may be written, so that uploaders see the state at the bucket's console", ""

@@ -1,0 +1,142 @@
+"""One object from the bucket to a file: resumed where it broke off, bound to its ETag, digested."""
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from io import FileIO
+from pathlib import Path
+
+from edge_common.errors import RetryableError
+
+from model_sync.bucket.catalog import UploadObject
+from model_sync.bucket.keys import quoted
+from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer
+from model_sync.store.object_store import KnowsDigest, ObjectStore
+
+__all__ = ["RANGED_FROM", "CancelledError", "CorruptTransferError", "digest_file", "download"]
+
+RANGED_FROM = 2 * PIECE
+"""Bytes from which on an object is fetched over several connections."""
+_PLAIN_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+class CorruptTransferError(RetryableError):
+    """What arrived is not what the store promises. `sha256` is of what arrived."""
+
+    def __init__(self, message: str, sha256: str) -> None:
+        """Keep the digest, so that a second transfer can be compared."""
+        super().__init__(message)
+        self.sha256 = sha256
+
+
+def download(
+    store: ObjectStore,
+    file: UploadObject,
+    part: Path,
+    *,
+    cancelled: threading.Event,
+    progress: Callable[[int], None],
+    helpers: Executor | None = None,
+) -> str:
+    """Fetch `file` into `part`, fsync it, and return its SHA-256 in hex.
+
+    Bytes that an earlier attempt left in `part` are not fetched again. `progress` gets byte counts as they
+    are covered. A plain MD5 ETag is checked, and the SHA-256 that the store kept with a small object; ETags
+    of multipart uploads are opaque. `helpers` lends its idle threads to large objects; None: one connection.
+
+    Raises:
+        CancelledError: `cancelled` was set.
+        ObjectChangedError: the object was replaced since it was listed.
+        CorruptTransferError: the whole content is there, but is not what the store promises.
+        RetryableError: the store failed, or sent too little.
+    """
+    with_md5 = has_md5(file)
+    promised = None
+    if file.size >= RANGED_FROM:
+        transfer = RangedTransfer(store, file, cancelled=cancelled, progress=progress)
+        sha256, md5 = transfer.run(part, helpers, with_md5=with_md5)
+    else:
+        sha256, md5, promised = _download_whole(store, file, part, cancelled, progress, with_md5=with_md5)
+    check_promises(file, sha256=sha256, md5=md5, promised=promised)
+    return sha256
+
+
+def has_md5(file: UploadObject) -> bool:
+    """Whether the store tells the MD5 of the object."""
+    return _PLAIN_MD5.fullmatch(file.etag) is not None
+
+
+def check_promises(file: UploadObject, *, sha256: str, md5: str | None, promised: str | None) -> None:
+    """Compare what arrived with the ETag and with the SHA-256 that the store `promised`; None: it tells none.
+
+    Raises CorruptTransferError.
+    """
+    if (md5 is not None and md5 != file.etag) or (promised is not None and promised != sha256):
+        what = "ETag" if promised is None else "ETag or checksum"
+        raise CorruptTransferError(
+            f"{quoted(file.key)} arrived with other bytes than its {what} promises; it is fetched again",
+            sha256,
+        )
+
+
+def _download_whole(
+    store: ObjectStore,
+    file: UploadObject,
+    part: Path,
+    cancelled: threading.Event,
+    progress: Callable[[int], None],
+    *,
+    with_md5: bool,
+) -> tuple[str, str | None, str | None]:
+    """SHA-256, MD5 (`with_md5`) and the SHA-256 that the store promises, where it does; all in hex."""
+    digests = [hashlib.sha256(), *([hashlib.md5(usedforsecurity=False)] if with_md5 else [])]
+    promised = None
+    with part.open("ab+", buffering=0) as out:
+        have = _digest_existing(out, file.size, digests)
+        progress(have)
+        if have < file.size:
+            with store.open_object(file.key, etag=file.etag, offset=have) as stream:
+                promised = stream.sha256 if isinstance(stream, KnowsDigest) else None
+                while chunk := stream.read(CHUNK):
+                    if cancelled.is_set():
+                        raise CancelledError(f"the download of {quoted(file.key)} was stopped")
+                    _append(out, chunk)
+                    have += len(chunk)
+                    progress(len(chunk))
+                    for digest in digests:
+                        digest.update(chunk)
+        os.fsync(out.fileno())
+    if have != file.size:
+        if have > file.size:
+            part.unlink()
+        raise RetryableError(f"{quoted(file.key)} ended after {have} of {file.size} bytes; it is tried again")
+    sha256, *md5 = (digest.hexdigest() for digest in digests)
+    return sha256, md5[0] if md5 else None, promised
+
+
+def _digest_existing(out: FileIO, size: int, digests: Sequence["hashlib._Hash"]) -> int:
+    """How many bytes an earlier attempt left, digested; what is too long is begun anew."""
+    have = out.tell()
+    if have > size:
+        out.truncate(0)
+        return 0
+    out.seek(0)
+    while chunk := out.read(CHUNK) if have else b"":
+        for digest in digests:
+            digest.update(chunk)
+    return have
+
+
+def _append(out: FileIO, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[out.write(view) :]
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

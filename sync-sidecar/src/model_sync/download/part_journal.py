@@ -1,0 +1,86 @@
+"""What of a part file was written, kept beside it, so that a kill costs no byte a second time.
+
+A line is `<start> <end> <boot>`. Bytes that were only written survive the death of the process, not that of
+the machine: their line names the machine's boot and counts only during the same one. `-` stands for bytes
+that were flushed to the disk before the line was written.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from edge_common.atomic_files import replace_file
+
+from model_sync.download.covered_ranges import CoveredRanges
+
+SUFFIX = ".ranges"
+
+_DURABLE = "-"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LINE = re.compile(r"(\d{1,19}) (\d{1,19}) (\S+)")
+
+
+def journal_path(part: Path) -> Path:
+    """Where the journal of `part` lies."""
+    return part.with_name(part.name + SUFFIX)
+
+
+class PartJournal:
+    """The open journal of one part file. Thread-safe: a line is one write."""
+
+    def __init__(self, descriptor: int, boot: str) -> None:
+        """Use `opened`."""
+        self._descriptor = descriptor
+        self._boot = boot
+
+    @classmethod
+    @contextmanager
+    def opened(cls, part: Path, size: int) -> Iterator[tuple[Self, CoveredRanges]]:
+        """The journal and what it vouches for of `part`, a file that will have `size` bytes.
+
+        Without its journal, or with another size, nothing of the part counts.
+        """
+        boot = _boot()
+        path = journal_path(part)
+        covered = CoveredRanges()
+        if part.exists() and part.stat().st_size == size:
+            for start, end in _trusted(path, boot):
+                covered.add(start, min(end, size))
+            with part.open("rb") as file:
+                os.fsync(file.fileno())  # from here on all of it is durable
+        # written anew, because a line that was cut off must not run into the next one
+        replace_file(path, "".join(f"{start} {end} {_DURABLE}\n" for start, end in covered.ranges).encode())
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+        try:
+            yield cls(descriptor, boot), covered
+        finally:
+            os.close(descriptor)
+
+    def note_written(self, start: int, end: int) -> None:
+        """The bytes from `start` up to `end` were handed to the system."""
+        os.write(self._descriptor, f"{start} {end} {self._boot}\n".encode())
+
+    def note_durable(self, start: int, end: int) -> None:
+        """The bytes from `start` up to `end` were flushed to the disk."""
+        os.write(self._descriptor, f"{start} {end} {_DURABLE}\n".encode())
+
+
+def _trusted(path: Path, boot: str) -> Iterator[tuple[int, int]]:
+    try:
+        text = path.read_bytes().decode("ascii", "replace")
+    except FileNotFoundError:
+        return
+    for line in text.splitlines(keepends=True):
+        match = _LINE.fullmatch(line.removesuffix("\n"))
+        if match is not None and line.endswith("\n") and match[3] in {_DURABLE, boot}:
+            yield int(match[1]), int(match[2])
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return f"process-{os.getpid()}"  # no telling whether the machine was restarted: trust only ourselves

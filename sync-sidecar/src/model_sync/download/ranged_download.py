@@ -1,0 +1,183 @@
+"""One large object over several connections, into its place in one file, digested as it grows together.
+
+Every piece is a GET with Range and If-Match. The thread that downloads is one of the connections; helpers
+join in as far as the pool has idle threads, so a busy pool makes it slower and never stuck.
+"""
+
+import hashlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, wait
+from pathlib import Path
+
+from edge_common.errors import RetryableError
+
+from model_sync.bucket.catalog import UploadObject
+from model_sync.bucket.keys import quoted
+from model_sync.download.covered_ranges import CoveredRanges
+from model_sync.download.part_journal import PartJournal
+from model_sync.store.object_store import ObjectStore
+
+PIECE = 16 * 1024 * 1024
+"""Longest range of one request; after each, the bytes are flushed and vouched for."""
+CHUNK = 256 * 1024
+"""Bytes read, written and digested at a time; more no longer fit the processor's cache, and cost twice."""
+_HELPERS = 3
+
+
+class CancelledError(RetryableError):
+    """The transfer was asked to end; what has arrived is kept."""
+
+
+class _Follower:
+    """One digest of a file that fills in any order, computed by whoever has a moment. Thread-safe."""
+
+    def __init__(self, descriptor: int, digest: "hashlib._Hash") -> None:
+        self._digest = digest
+        self._descriptor = descriptor
+        self._at = 0
+        self._turn = threading.Lock()
+
+    def follow(self, frontier: Callable[[], int], *, wait_for_turn: bool) -> None:
+        if not self._turn.acquire(blocking=wait_for_turn):
+            return
+        try:
+            while self._at < (end := frontier()):
+                chunk = os.pread(self._descriptor, min(CHUNK, end - self._at), self._at)
+                self._digest.update(chunk)
+                self._at += len(chunk)
+        finally:
+            self._turn.release()
+
+    def result(self) -> str:
+        return self._digest.hexdigest()
+
+
+class FollowingDigest:
+    """SHA-256 and MD5 of a file that fills in any order, beside each other where two threads have a moment.
+
+    Each reads the file again, from the page cache as long as it was just written: MD5 is the slowest part of
+    a large download, and would be slower still behind the other.
+    """
+
+    def __init__(self, descriptor: int, *, with_md5: bool) -> None:
+        """Read through `descriptor`."""
+        self._sha256 = _Follower(descriptor, hashlib.sha256())
+        md5 = _Follower(descriptor, hashlib.md5(usedforsecurity=False)) if with_md5 else None
+        self._md5 = md5
+        self._followers = [follower for follower in (md5, self._sha256) if follower is not None]
+
+    def follow(self, frontier: Callable[[], int], *, wait_for_turn: bool) -> None:
+        """Digest up to `frontier` what no other thread does at the moment; all of it if `wait_for_turn`."""
+        for follower in self._followers:
+            follower.follow(frontier, wait_for_turn=wait_for_turn)
+
+    def results(self) -> tuple[str, str | None]:
+        """SHA-256 and, where asked for, MD5 of what was followed, in hex."""
+        return self._sha256.result(), self._md5.result() if self._md5 is not None else None
+
+
+class RangedTransfer:
+    """One object on its way into one part file."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        file: UploadObject,
+        *,
+        cancelled: threading.Event,
+        progress: Callable[[int], None],
+    ) -> None:
+        """Nothing is fetched before `run`."""
+        self._store = store
+        self._file = file
+        self._cancelled = cancelled
+        self._progress = progress
+        self._failed = threading.Event()
+        self._lock = threading.Lock()
+        self._todo: deque[tuple[int, int]] = deque()
+        self._covered = CoveredRanges()
+
+    def run(self, part: Path, helpers: Executor | None, *, with_md5: bool) -> tuple[str, str | None]:
+        """Complete `part`, flush it, and return its SHA-256 and (`with_md5`) its MD5 in hex.
+
+        Raises:
+            CancelledError: `cancelled` was set.
+            ObjectChangedError: the object was replaced since it was listed.
+            RetryableError: the store failed, or sent too little.
+        """
+        with PartJournal.opened(part, self._file.size) as (journal, covered), part.open("ab") as created:
+            created.truncate(self._file.size)
+            self._covered = covered
+            self._progress(covered.total)
+            self._todo.extend(covered.missing(self._file.size, PIECE))
+            descriptor = os.open(part, os.O_RDWR)
+            try:
+                digest = FollowingDigest(descriptor, with_md5=with_md5)
+                self._fetch_all(descriptor, journal, digest, helpers)
+                digest.follow(self._frontier, wait_for_turn=True)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        return digest.results()
+
+    def _fetch_all(
+        self, descriptor: int, journal: PartJournal, digest: FollowingDigest, helpers: Executor | None
+    ) -> None:
+        def work() -> None:
+            try:
+                while (piece := self._next_piece()) is not None:
+                    self._fetch(piece, descriptor, journal)
+                    digest.follow(self._frontier, wait_for_turn=False)
+            except BaseException:
+                self._failed.set()
+                raise
+
+        wanted = min(_HELPERS, len(self._todo) - 1)
+        others = [] if helpers is None else [helpers.submit(work) for _ in range(wanted)]
+        try:
+            work()
+        finally:
+            # one that has not begun need not be waited for: its thread may wait for us
+            begun = [future for future in others if not future.cancel()]
+            wait(begun)
+        for future in begun:
+            future.result()
+
+    def _next_piece(self) -> tuple[int, int] | None:
+        with self._lock:
+            return self._todo.popleft() if self._todo and not self._failed.is_set() else None
+
+    def _frontier(self) -> int:
+        with self._lock:
+            return self._covered.frontier
+
+    def _fetch(self, piece: tuple[int, int], descriptor: int, journal: PartJournal) -> None:
+        start, end = piece
+        at = start
+        key, size = self._file.key, self._file.size
+        with self._store.open_object(key, etag=self._file.etag, offset=start, length=end - start) as stream:
+            while at < end and (chunk := stream.read(min(CHUNK, end - at))):
+                if self._cancelled.is_set():
+                    raise CancelledError(f"the download of {quoted(key)} was stopped")
+                _write_at(descriptor, chunk, at)
+                journal.note_written(at, at + len(chunk))
+                with self._lock:
+                    self._covered.add(at, at + len(chunk))
+                at += len(chunk)
+                self._progress(len(chunk))
+                if self._failed.is_set():
+                    return
+        if at < end:
+            raise RetryableError(f"{quoted(key)} ended after {at} of {size} bytes; it is tried again")
+        os.fdatasync(descriptor)
+        journal.note_durable(start, end)
+
+
+def _write_at(descriptor: int, content: bytes, offset: int) -> None:
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written

@@ -1,1 +1,0 @@
-"""An upload becomes a staged, verified and tried folder."""

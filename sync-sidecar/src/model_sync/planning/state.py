@@ -1,0 +1,217 @@
+"""What the sidecar remembers across restarts: `state.json`.
+
+It records intentions before they are carried out: a version is entered before its folder is renamed into
+place, a configuration before config.json is written. So after a kill at any point the next start can finish
+or drop what was begun, and nothing on the volume is there without a record.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+from edge_common.errors import FatalError
+
+from model_sync.bucket.checksums import format_checksums
+
+SCHEMA = 2
+_SCHEMA_1_NAMES = {"source": "bucket_version", "number": "local_version", "upload_mark": "upload_id"}
+"""Names that schema 1 had for what is in an entry today."""
+
+UNKNOWN = "unknown"
+"""Fingerprint of content whose upload nobody remembers; its files are compared when the upload is seen."""
+DAMAGED = "damaged"
+"""Fingerprint of content that somebody else has changed on the volume."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file of a published version; `path` is relative to the version's folder."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """A version on the volume. `number` is its folder's name, `source` the bucket folder it came from."""
+
+    local_version: int
+    bucket_version: str
+    fingerprint: str
+    files: tuple[StoredFile, ...]
+    published_at: float
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it is known to be what some upload was; else it is never listed anew."""
+        return self.fingerprint not in {UNKNOWN, DAMAGED}
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @cached_property
+    def as_dict(self) -> Mapping[str, Any]:
+        """Its entry in state.json."""
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return facts | {"files": [vars(file) for file in self.files]}
+
+    @cached_property
+    def digest(self) -> str:
+        """One digest for the content, `sha256:` and that of the version's SHA256SUMS text."""
+        digests = {file.path: file.sha256 for file in self.files}
+        return "sha256:" + hashlib.sha256(format_checksums(digests)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why an upload is not served. It holds until the upload changes, or for a retry after a pause."""
+
+    upload_id: str
+    reason: str
+    stage: str
+    since: float
+    attempts: int = 1
+    retry_at: float | None = None
+    """Unix time of the next try; None: only when the upload changes."""
+
+
+@dataclass(frozen=True)
+class RefusedSettings:
+    """Serving settings that cannot be used, and why; not tried again until the card asks for others."""
+
+    settings: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """One model on the volume."""
+
+    stored: Mapping[int, StoredVersion] = field(default_factory=dict)
+    configured: tuple[int, ...] = ()
+    """Numbers in the model's entry of config.json, ascending; empty: the model has no entry."""
+    confirmed: tuple[int, ...] = ()
+    """Those of them that the server has had AVAILABLE; what answered once is not blamed later."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Serving settings in the model's entry of config.json."""
+    last_number: int = 0
+    """Highest number ever used, so that none is used twice for different content."""
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
+    """By source."""
+    before_trial: Mapping[str, Any] | None = None
+    """The settings to go back to while those in config.json are on trial; None: they are not."""
+    refused: RefusedSettings | None = None
+
+    def stored_with(self, bucket_version: str, files: Iterable[StoredFile]) -> StoredVersion | None:
+        """The version from `source` that consists of exactly these files, whatever its fingerprint."""
+        wanted = set(files)
+        same = (
+            v for v in self.stored.values() if v.bucket_version == bucket_version and set(v.files) == wanted
+        )
+        return next(same, None)
+
+    def with_stored(self, version: StoredVersion) -> "ModelState":
+        """The same with `version` entered, replacing what had its number."""
+        return replace(
+            self,
+            stored={**self.stored, version.local_version: version},
+            last_number=max(self.last_number, version.local_version),
+        )
+
+    def without_stored(self, local_version: int) -> "ModelState":
+        """The same without the version `number`."""
+        return replace(self, stored={n: v for n, v in self.stored.items() if n != local_version})
+
+    def with_rejection(self, bucket_version: str, rejection: Rejection | None) -> "ModelState":
+        """The same with the verdict on `source` replaced, or cleared by None."""
+        others = {name: verdict for name, verdict in self.rejections.items() if name != bucket_version}
+        return replace(
+            self, rejections=others if rejection is None else {**others, bucket_version: rejection}
+        )
+
+    def with_settings_on_trial(self, settings: Mapping[str, Any]) -> "ModelState":
+        """The same with `settings` in use, and the way back to the present ones kept."""
+        return replace(self, settings=settings, before_trial=self.settings, refused=None)
+
+    def after_trial(self, problem: str | None) -> "ModelState":
+        """The same with the settings on trial kept, or taken back and refused for the `problem`."""
+        if problem is None or self.before_trial is None:
+            return replace(self, before_trial=None)
+        refused = RefusedSettings(self.settings, problem)
+        return replace(self, settings=self.before_trial, before_trial=None, refused=refused)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing left to remember."""
+        return not (self.stored or self.configured or self.rejections)
+
+    @cached_property
+    def as_json(self) -> str:
+        """Its entry in state.json; made once, because a change of one model writes the file for all."""
+        # not asdict: it copies every file of every version, a value at a time
+        rest = asdict(replace(self, stored={}))
+        return json.dumps(rest | {"stored": [version.as_dict for version in self.stored.values()]})
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that outlives the process."""
+
+    models: Mapping[str, ModelState] = field(default_factory=dict)
+
+    def model(self, name: str) -> ModelState:
+        """The state of one model; an empty one when nothing is known."""
+        return self.models.get(name, ModelState())
+
+    def with_model(self, name: str, model: ModelState) -> "State":
+        """The same with one model replaced, or forgotten when nothing is left of it."""
+        others = {other: state for other, state in self.models.items() if other != name}
+        return State(others if model.empty else {**others, name: model})
+
+
+def state_to_json(state: State) -> bytes:
+    """The text of state.json."""
+    entries = [f"{json.dumps(name)}: {model.as_json}" for name, model in sorted(state.models.items())]
+    return "".join([f'{{"schema": {SCHEMA}, "models": {{\n', ",\n".join(entries), "\n}}\n"]).encode()
+
+
+def state_from_json(content: bytes) -> State:
+    """The state in a state.json; raises FatalError when it is not one (then it is rebuilt)."""
+    try:
+        data = json.loads(content)
+        if data["schema"] not in {1, SCHEMA}:
+            raise FatalError(f"state.json has schema {data['schema']}; this program reads schema {SCHEMA}")
+        return State({name: _model(entry) for name, entry in data["models"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FatalError(f"state.json cannot be understood: {error!r}") from error
+
+
+def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of a version or a rejection with today's names, whichever schema it was written in."""
+    return {_SCHEMA_1_NAMES.get(name, name): value for name, value in entry.items()}
+
+
+def _model(entry: dict[str, Any]) -> ModelState:
+    stored = {}
+    for version in map(_renamed, entry["stored"]):
+        files = tuple(StoredFile(**file) for file in version["files"])
+        stored[int(version["local_version"])] = StoredVersion(**{**version, "files": files})
+    return ModelState(
+        stored=stored,
+        configured=tuple(entry["configured"]),
+        confirmed=tuple(entry["confirmed"]),
+        settings=entry["settings"],
+        before_trial=entry["before_trial"],
+        refused=RefusedSettings(**entry["refused"]) if entry["refused"] is not None else None,
+        last_number=entry["last_number"],
+        rejections={
+            bucket_version: Rejection(**_renamed(rejection))
+            for bucket_version, rejection in entry["rejections"].items()
+        },
+    )

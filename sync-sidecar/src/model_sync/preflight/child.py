@@ -1,0 +1,192 @@
+"""The child of `preflight`: reads one JSON line, loads that model, runs it, prints one JSON line.
+
+An empty line says first that the request was read, so that a death before is not blamed on the model.
+
+It protects its parent from itself: limits on memory and time, no files but the model's and no connections
+(`confinement`), first in line for the kernel's out-of-memory killer, gone when the parent is gone.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edge_common.errors import RejectedError
+
+from model_sync.bucket.keys import path_problem
+from model_sync.bucket.model_files import model_file
+from model_sync.preflight.confinement import confine_to
+
+_PR_SET_PDEATHSIG = 1
+_MAX_PROBLEM = 300
+_PROBE_DIMENSION = 1
+_MAX_PROBE_BYTES = 256 * 1024 * 1024
+
+
+def main() -> None:
+    """Entry point; imports OpenVINO before it reads, so that the import overlaps with the download."""
+    answer_to = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries that print must not spoil the answer
+    _die_with_parent()
+    from edge_common.openvino_runtime import ov  # noqa: PLC0415 - after the protections above
+
+    from model_sync.preflight.served_shape import as_served  # noqa: PLC0415 - as above
+
+    request = json.loads(sys.stdin.readline())
+    os.write(answer_to, b"\n")
+    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
+    resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
+    folder = Path(request["folder"])
+    confine_to([folder, *([Path(request["sample"]["picture"])] if request["sample"] else [])])
+    try:
+        answer = _inspect(ov, as_served, folder, request)
+    except RejectedError as error:
+        answer = {"problem": str(error)}
+    except MemoryError:
+        answer = {"problem": "loading it needs more memory than preflight allows; make the model smaller"}
+    except RuntimeError as error:
+        reason = _essence(str(error).replace(f"{folder}/", ""))
+        advice = "check that the file is complete and was exported without errors, then upload it again"
+        answer = {"problem": f"OpenVINO cannot load it: {reason}; {advice}"}
+    os.write(answer_to, json.dumps(answer).encode() + b"\n")
+    os._exit(0)  # no destructor of a half-broken model may change the verdict
+
+
+def _inspect(
+    ov: Any, as_served: Callable[[Any, dict[str, Any]], Any], folder: Path, asked: dict[str, Any]
+) -> dict[str, Any]:
+    settings = asked["settings"]
+    name = model_file(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    if name is None:
+        return {"problem": "it holds no model file that the server can read"}
+    core = ov.Core()
+    device = settings.get("target_device") or "CPU"
+    # asking for the devices loads the plugins of all of them, 20 MiB that a model for the CPU does not need
+    if device != "CPU" and device not in core.available_devices:
+        device = "CPU"  # the server may see devices that this container does not
+    supported = {*core.get_property(device, "SUPPORTED_PROPERTIES"), "ENABLE_MMAP"}
+    for key in settings.get("plugin_config", {}):
+        if key not in supported:
+            return {"problem": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"}
+    outside = _external_data_problem(folder, name)
+    if outside is not None:
+        return outside
+    model = as_served(core.read_model(folder / name), settings)
+    compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
+    problem = _run(ov, compiled, asked["sample"])
+    if problem is not None:
+        return {"problem": problem}
+    return {
+        "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
+        "outputs": {_name(port): _shape(port) for port in compiled.outputs},
+    }
+
+
+def _run(ov: Any, compiled: Any, asked: dict[str, Any] | None) -> str | None:
+    """Infer once, on the sample picture or on zeros; what is wrong with the answer to the picture."""
+    sample = None
+    if asked is not None:
+        from model_sync.preflight.sample_check import SampleCheck  # noqa: PLC0415 - only a few cards bring a picture
+
+        sample = SampleCheck.read(asked)
+    request = compiled.create_infer_request()
+    for port in compiled.inputs:
+        picture = None
+        if sample is not None:
+            picture = sample.tensor(port.any_name, _shape(port), port.element_type.to_dtype())
+        tensor = ov.Tensor(picture) if picture is not None else _zeros(ov, port)
+        if tensor is None:
+            return None  # an input that nobody can make up: then only loading is checked
+        request.set_tensor(port, tensor)
+    request.infer()
+    if sample is None:
+        return None
+    return sample.problem({_name(port): request.get_tensor(port).data for port in compiled.outputs})
+
+
+def _external_data_problem(folder: Path, name: str) -> dict[str, str] | None:
+    """What is wrong with the files that an ONNX model keeps its weights in; None when nothing is.
+
+    OpenVINO would follow a location such as ../../secret; nothing outside the version may be read.
+    """
+    path = folder / name
+    if path.suffix != ".onnx" or b"location" not in path.read_bytes():
+        return None  # no tensor names a file
+    import onnx  # noqa: PLC0415 - heavy, and only a few models need it
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - as above
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return None  # OpenVINO says it better
+    for location in _external_locations(model.graph):
+        if path_problem(location) is not None:
+            return {"problem": f"{name} keeps weights in {location!r}, outside its folder; export it anew"}
+        if not (folder / location).is_file():
+            return {"missing": f"waiting for {location}, named by {name}"}
+    return None
+
+
+def _external_locations(graph: Any) -> Iterator[str]:
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    tensors = [*graph.initializer, *(tensor for a in attributes for tensor in (a.t, *a.tensors))]
+    for tensor in tensors:
+        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
+    for attribute in attributes:
+        for inner in (attribute.g, *attribute.graphs):
+            if inner.node or inner.initializer:
+                yield from _external_locations(inner)
+
+
+def _zeros(ov: Any, port: Any) -> Any:
+    """A tensor to try an input with; None when no sensible one is known, then only loading is checked."""
+    if port.element_type == ov.Type.string or port.partial_shape.rank.is_dynamic:
+        return None
+    shape = []
+    for position, dimension in enumerate(port.partial_shape):
+        if not dimension.is_dynamic:
+            shape.append(dimension.get_length())
+        elif position == 0 or dimension.min_length > 0:
+            shape.append(max(_PROBE_DIMENSION, dimension.min_length))
+        else:
+            return None  # a free height or width: one pixel would fail where real pictures do not
+    tensor = ov.Tensor(port.element_type, ov.Shape(shape))
+    if tensor.byte_size > _MAX_PROBE_BYTES:
+        return None
+    tensor.data[...] = 0
+    return tensor
+
+
+def _shape(port: Any) -> list[int]:
+    if port.partial_shape.rank.is_dynamic:
+        return [-1]
+    return [-1 if size.is_dynamic else size.get_length() for size in port.partial_shape]
+
+
+def _name(port: Any) -> str:
+    names = port.get_names()
+    return min(names) if names else f"out_{port.get_index()}"
+
+
+def _essence(text: str) -> str:
+    """The sentence inside OpenVINO's multi-line message; the rest is source positions of its own."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if ".cpp:" not in line and not line.endswith(":")]
+    return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:_MAX_PROBLEM]
+
+
+def _die_with_parent() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError):  # not allowed in some sandboxes; the limits still hold
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""A preflight child in reserve: while files of an upload still arrive, one child already imports OpenVINO.
+
+The import takes longer than most checks do. Nothing is kept in reserve while nobody uploads.
+"""
+
+import threading
+import time
+
+from model_sync.preflight.child_process import Preflight
+
+_LONGEST_RESERVE = 60.0
+
+
+class WarmPreflight:
+    """Hands out children; at most one is in reserve. Thread-safe."""
+
+    def __init__(self, *, timeout: float, memory: int) -> None:
+        """See Preflight."""
+        self._timeout = timeout
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._reserve: Preflight | None = None
+        self._since = 0.0
+
+    def expect_upload(self) -> None:
+        """Something is being uploaded: have a child ready."""
+        with self._lock:
+            if self._reserve is None:
+                self._reserve = self._start()
+            self._since = time.monotonic()
+
+    def take(self) -> Preflight:
+        """A child to use once; the caller ends it."""
+        with self._lock:
+            child, self._reserve = self._reserve, None
+        if child is not None and child.usable:
+            return child
+        if child is not None:
+            with child:
+                pass  # it died in reserve; leaving its context closes what is left of it
+        return self._start()
+
+    def release(self, *, at_once: bool = False) -> None:
+        """End the reserve when it has waited long for an upload that did not come."""
+        with self._lock:
+            if self._reserve is None or (time.monotonic() - self._since < _LONGEST_RESERVE and not at_once):
+                return
+            child, self._reserve = self._reserve, None
+        with child:
+            pass  # leaving its context ends it
+
+    def _start(self) -> Preflight:
+        return Preflight(timeout=self._timeout, memory=self._memory)

@@ -1,0 +1,97 @@
+"""Health, metrics, status and cards over HTTP, from what the loop last posted."""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_common.http_server import metrics_route
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from model_sync.bucket.keys import LATEST, is_version_name
+from model_sync.status.board import Board
+from model_sync.volume.volume import Volume
+
+_LOOP_SILENCE = 180.0
+"""Seconds without a sign of the loop after which the process is taken to hang."""
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class HttpApi:
+    """The handlers; `look` asks the loop for a listing, `token` lets others than this host ask for it."""
+
+    board: Board
+    volume: Volume
+    look: Callable[[], None]
+    token: str
+
+    def app(self) -> Starlette:
+        """The routes."""
+        return Starlette(
+            routes=[
+                Route("/healthz", self.healthz),
+                Route("/startupz", self.startupz),
+                Route("/readyz", self.readyz),
+                Route("/v1/status", self.status),
+                Route("/v1/models/{model}/card", self.card),
+                Route("/v1/sync", self.sync, methods=["POST"]),
+                metrics_route(self.board.metrics.registry),
+            ]
+        )
+
+    def healthz(self, _request: Request) -> Response:
+        """200 while the loop gives signs of life."""
+        silent = self.board.clock.monotonic() - self.board.heartbeat
+        return _verdict(silent < _LOOP_SILENCE, f"the reconcile loop has been silent for {silent:.0f} s")
+
+    def startupz(self, _request: Request) -> Response:
+        """200 once config.json is there and the bucket was asked for, whatever it answered."""
+        return _verdict(self.board.started, "the bucket has not been looked at yet")
+
+    def readyz(self, _request: Request) -> Response:
+        """200 while this pod's server serves what the state says it should, once the pod has caught up."""
+        return _verdict(
+            self.board.ready, "the model server does not serve everything it should yet; see /v1/status"
+        )
+
+    def status(self, _request: Request) -> Response:
+        """The status document."""
+        return JSONResponse(self.board.document)
+
+    def card(self, request: Request) -> Response:
+        """The effective card of a model's served version, or of `?version=N`."""
+        model = request.path_params["model"]
+        state = self.board.state.models.get(model)
+        if state is None:
+            return _error(404, f"no model {model!r} is on the volume; /v1/status lists all")
+        asked = request.query_params.get("version", "")
+        if asked and (asked == LATEST or not is_version_name(asked)):
+            return _error(400, f"version {asked!r} is not a version number")
+        local_version = int(asked) if asked else max(state.confirmed or state.stored or (0,))
+        content = self.volume.load_card(model, local_version) if local_version in state.stored else None
+        if content is None:
+            return _error(
+                404, f"version {local_version} of {model!r} has no model card; upload a model.yaml with it"
+            )
+        return Response(content, media_type="application/json")
+
+    def sync(self, request: Request) -> Response:
+        """Ask for a listing now."""
+        host = request.client.host if request.client is not None else ""
+        offered = request.headers.get("authorization", "").removeprefix("Bearer ")
+        known = bool(self.token) and hmac.compare_digest(offered.encode(), self.token.encode())
+        if host not in _LOOPBACK and not known:
+            return _error(403, "only this host may ask for a sync, or others with MODEL_SYNC_SYNC_TOKEN")
+        self.look()
+        return JSONResponse({"status": "listing the bucket now"}, status_code=202)
+
+
+def _verdict(good: bool, otherwise: str) -> Response:
+    return JSONResponse({"status": "ok"}) if good else _error(503, otherwise)
+
+
+def _error(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status_code=status)

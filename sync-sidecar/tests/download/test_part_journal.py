@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+from model_sync.download import part_journal
+from model_sync.download.part_journal import PartJournal, journal_path
+
+_SIZE = 100
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    path = tmp_path / "part"
+    path.write_bytes(bytes(_SIZE))
+    return path
+
+
+def _reopened(part: Path, size: int = _SIZE) -> list[tuple[int, int]]:
+    with PartJournal.opened(part, size) as (_, covered):
+        return covered.ranges
+
+
+def test_what_was_noted_counts_after_the_process_ended(part: Path) -> None:
+    with PartJournal.opened(part, _SIZE) as (journal, _):
+        journal.note_written(0, 10)
+        journal.note_durable(20, 30)
+    assert _reopened(part) == [(0, 10), (20, 30)]
+
+
+def test_after_a_restart_of_the_machine_only_flushed_bytes_count(
+    part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PartJournal.opened(part, _SIZE) as (journal, _):
+        journal.note_written(0, 10)
+        journal.note_durable(20, 30)
+    (tmp_path / "boot_id").write_text("another-boot\n")
+    monkeypatch.setattr(part_journal, "_BOOT_ID", tmp_path / "boot_id")
+    assert _reopened(part) == [(20, 30)]
+
+
+def test_a_line_that_was_cut_off_counts_for_nothing(part: Path) -> None:
+    with PartJournal.opened(part, _SIZE) as (journal, _):
+        journal.note_durable(20, 30)
+    with journal_path(part).open("ab") as file:
+        file.write(b"40 90 -")
+    assert _reopened(part) == [(20, 30)]
+
+
+def test_a_part_without_its_journal_counts_for_nothing(part: Path) -> None:
+    assert _reopened(part) == []
+
+
+def test_a_journal_vouches_for_no_other_part(part: Path) -> None:
+    with PartJournal.opened(part, _SIZE) as (journal, _):
+        journal.note_durable(0, 100)
+    assert _reopened(part, _SIZE + 1) == []
+    part.unlink()
+    assert _reopened(part) == []

@@ -1,0 +1,113 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from edge_common.errors import EdgeError, RejectedError, RetryableError
+from hand_executors import AtOnce
+from memory_store import MemoryStore
+from model_sync.bucket.catalog import build_catalog
+from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.completeness import IncompleteError
+from model_sync.download.object_download import CorruptTransferError, digest_file
+from model_sync.download.staging import Staging
+from model_sync.gate.gate import Fetcher, StagedVersion
+from model_sync.gate.progress import Progress
+
+_SUM_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
+
+def _fetch(store: MemoryStore, folder: Path, fetcher: Fetcher | None = None) -> StagedVersion:
+    model = build_catalog(store.list_objects()).models["m"]
+    return (fetcher or Fetcher(store, AtOnce(), None)).fetch(
+        model, model.versions["1"], Staging(folder), None, progress=Progress(), cancelled=threading.Event()
+    )
+
+
+def _store(**files: bytes) -> MemoryStore:
+    store = MemoryStore()
+    for name, content in files.items():
+        store.put(f"m/1/{name.replace('_', '.')}", content)
+    return store
+
+
+def test_a_fetched_upload_lies_complete_in_staging(tmp_path: Path) -> None:
+    staged = _fetch(_store(model_onnx=b"x"), tmp_path / "s")
+    assert [(file.path, file.size, file.sha256) for file in staged.files] == [("model.onnx", 1, _SUM_OF_X)]
+    assert (tmp_path / "s" / "tree" / "model.onnx").read_bytes() == b"x"
+
+
+def test_only_what_checksums_list_is_mirrored(tmp_path: Path) -> None:
+    store = _store(model_onnx=b"x", notes_txt=b"n", SHA256SUMS=format_checksums({"model.onnx": _SUM_OF_X}))
+    assert [file.path for file in _fetch(store, tmp_path / "s").files] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "sentence"),
+    [
+        ({"model.onnx": "0" * 64}, "does not have the digest that SHA256SUMS lists"),
+        ({"model.onnx": _SUM_OF_X, "more": _SUM_OF_X}, "waiting for more, named by SHA256SUMS"),
+    ],
+)
+def test_checksums_that_do_not_hold_make_the_upload_incomplete(
+    listed: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    store = _store(model_onnx=b"x", SHA256SUMS=format_checksums(listed))
+    with pytest.raises(IncompleteError, match=sentence):
+        _fetch(store, tmp_path / "s")
+
+
+def test_wrong_bytes_that_come_twice_the_same_are_what_the_store_has(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.put("m/1/model.onnx", b"x", etag="0" * 32)
+    assert _fetch(store, tmp_path / "s").files[0].sha256 == _SUM_OF_X
+    assert len(store.reads) == 2
+
+
+def test_wrong_bytes_that_differ_were_damaged_on_the_way(tmp_path: Path) -> None:
+    store = _store(model_onnx=b"xxxx")
+    store.on_read = lambda _key, _offset, _content: b"%04d" % len(store.reads)
+    with pytest.raises(CorruptTransferError):
+        _fetch(store, tmp_path / "s")
+    store.on_read = lambda _key, _offset, content: content
+    _fetch(store, tmp_path / "s")
+    assert digest_file(tmp_path / "s" / "tree" / "model.onnx") != _SUM_OF_X
+    assert (tmp_path / "s" / "tree" / "model.onnx").read_bytes() == b"xxxx"
+
+
+def test_a_failed_fetch_ends_only_when_none_of_its_downloads_writes_any_more(tmp_path: Path) -> None:
+    store = _store(model_xml=b"x", model_bin=b"y" * 10)
+    go_on, waiting = threading.Event(), threading.Event()
+
+    def on_read(key: str, _offset: int, content: bytes) -> bytes:
+        if key.endswith(".bin"):
+            waiting.set()
+            assert go_on.wait(10)
+            return content
+        assert waiting.wait(10)
+        raise RetryableError("the store went away")
+
+    store.on_read = on_read
+    outcome: list[EdgeError] = []
+
+    def fetch(pool: ThreadPoolExecutor) -> None:
+        try:
+            _fetch(store, tmp_path / "s", Fetcher(store, pool, None))
+        except RetryableError as error:
+            outcome.append(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        thread = threading.Thread(target=fetch, args=(pool,))
+        thread.start()
+        assert waiting.wait(10)
+        thread.join(0.1)
+        assert thread.is_alive()
+        go_on.set()
+        thread.join(10)
+    assert str(outcome[0]) == "the store went away"
+    assert (tmp_path / "s" / "tree" / "model.bin").read_bytes() == b"y" * 10
+
+
+def test_a_bad_card_in_the_version_rejects_it(tmp_path: Path) -> None:
+    with pytest.raises(RejectedError, match=r"1/model\.yaml: unknown key 'x'"):
+        _fetch(_store(model_onnx=b"x", model_yaml=b"schema: 1\nx: 2\n"), tmp_path / "s")

@@ -1,0 +1,99 @@
+from collections.abc import Callable
+
+import pytest
+from asgi_client import AsgiClient
+from hand_clock import HandClock
+from model_sync.metrics import Metrics
+from model_sync.planning.state import State
+from model_sync.status.board import Board
+from model_sync.status.http_api import HttpApi
+from model_sync.volume.volume import Volume
+from sync_views import state, stored
+
+_LOOPBACK = ("127.0.0.1", 50000)
+
+
+@pytest.fixture
+def board() -> Board:
+    made = Board("i", "http://store", "b", Metrics(), HandClock())
+    made.state = State({"cars": state(stored(1), stored(2), configured=(2,), confirmed=(2,))})
+    made.document = {"schema": 1}
+    return made
+
+
+@pytest.fixture
+def client(board: Board, volume: Volume) -> Callable[..., AsgiClient]:
+    def make(
+        host: tuple[str, int] = _LOOPBACK, token: str = "", looks: list[None] | None = None
+    ) -> AsgiClient:
+        calls = looks if looks is not None else []
+        return AsgiClient(HttpApi(board, volume, lambda: calls.append(None), token).app(), host)
+
+    return make
+
+
+def test_health_follows_the_loop(board: Board, client: Callable[..., AsgiClient]) -> None:
+    clock = board.clock
+    assert isinstance(clock, HandClock)
+    board.beat()
+    assert client().get("/healthz").status_code == 200
+    clock.advance(181)
+    answer = client().get("/healthz")
+    assert (answer.status_code, answer.json()["error"]) == (
+        503,
+        "the reconcile loop has been silent for 181 s",
+    )
+
+
+def test_started_and_ready_follow_the_board(board: Board, client: Callable[..., AsgiClient]) -> None:
+    assert [client().get(path).status_code for path in ("/startupz", "/readyz")] == [503, 503]
+    board.started = board.ready = True
+    assert [client().get(path).status_code for path in ("/startupz", "/readyz")] == [200, 200]
+    assert client().get("/v1/status").json() == {"schema": 1}
+    assert "model_sync_cycles_total" in client().get("/metrics").text
+
+
+def test_the_card_is_that_of_the_served_version_unless_asked(
+    client: Callable[..., AsgiClient], volume: Volume
+) -> None:
+    volume.save_card("cars", 1, b'{"one": 1}')
+    volume.save_card("cars", 2, b'{"two": 2}')
+    assert client().get("/v1/models/cars/card").json() == {"two": 2}
+    assert client().get("/v1/models/cars/card?version=1").json() == {"one": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("dogs/card", 404),
+        ("cars/card?version=7", 404),
+        ("cars/card?version=x", 400),
+        ("cars/card?version=latest", 400),
+        ("cars/card?version=" + "9" * 5000, 400),
+        ("cars/card?version=\u0661", 400),
+    ],
+)
+def test_a_card_that_is_not_there_is_told(client: Callable[..., AsgiClient], path: str, code: int) -> None:
+    answer = client().get(f"/v1/models/{path}")
+    assert answer.status_code == code
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "offered", "code"),
+    [
+        ("127.0.0.1", "", "", 202),
+        ("::1", "", "", 202),
+        ("10.0.0.7", "", "", 403),
+        ("10.0.0.7", "", "Bearer ", 403),
+        ("10.0.0.7", "secret", "Bearer secret", 202),
+        ("10.0.0.7", "secret", "Bearer wrong\u00e9", 403),
+    ],
+)
+def test_a_sync_may_be_asked_for_from_here_or_with_the_token(
+    client: Callable[..., AsgiClient], host: str, token: str, offered: str, code: int
+) -> None:
+    looks: list[None] = []
+    answer = client((host, 1), token, looks).post("/v1/sync", authorization=offered)
+    assert answer.status_code == code
+    assert len(looks) == (1 if code == 202 else 0)

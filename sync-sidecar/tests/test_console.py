@@ -1,0 +1,46 @@
+import json
+
+import pytest
+from model_sync import console
+from model_sync.planning.standing import Phase
+from model_sync.status.status import VersionReport, status_document
+
+
+def _document(bucket_version: str, reason: str) -> dict[str, object]:
+    rows = [VersionReport("cars", bucket_version, Phase.REJECTED, reason)]
+    return status_document(
+        instance="i",
+        now=0.0,
+        cycle={"error": f"[/] {reason}"},
+        server={"reachable": False},
+        store={"reachable": True},
+        rows=rows,
+        serving={},
+        since={},
+        notices=[f"[bold] {reason}"],
+    )
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_status(_document("[/x]", "bad"), as_json=False)
+    shown = capsys.readouterr().out
+    assert "[/x]" in shown
+    assert "note: [bold] bad" in shown
+    assert "the server does not answer" in shown
+
+
+def test_json_is_the_document_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    document = _document("1", "é")
+    console.show_status(document, as_json=True)
+    assert json.loads(capsys.readouterr().out) == document
+
+
+def test_without_models_the_next_step_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_status({}, as_json=False)
+    assert "upload one to <model>/<version>/" in capsys.readouterr().out
+
+
+def test_plans_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    console.show_plans({"cars": ["fetch 1"]}, as_json=False)
+    console.show_plans({}, as_json=False)
+    assert capsys.readouterr().out == "cars: fetch 1\nnothing to do\n"

@@ -1,11 +1,12 @@
 """server-container/CONFORMANCE.md names cases and tests that exist, for every row of the contract."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from .conftest import Recording
 
 SERVER = Path(__file__).resolve().parents[2] / "server-container"
 ROWS = 30
@@ -43,24 +44,23 @@ def test_every_accident_of_ovms_is_decided(rows: list[Row]) -> None:
     assert [row.name for row in rows if "Q" in row.kind and not (row.decision and row.tests)] == []
 
 
-def test_the_recorded_cases_exist_and_must_hold(rows: list[Row], recordings: Path) -> None:
-    kinds = {
-        case["id"]: case["kind"]
-        for name in ("wire.json", "scenarios.json")
-        for case in json.loads((recordings / name).read_text())["cases"]
-    }
+def test_the_recorded_cases_exist_and_must_hold(
+    rows: list[Row], wire: Recording, scenarios: Recording
+) -> None:
+    kinds = wire.kinds | scenarios.kinds
     named = {case for row in rows for case in row.cases}
     assert {case: kinds.get(case) for case in named if kinds.get(case) != "must"} == {}
 
 
 def test_the_named_tests_exist(rows: list[Row]) -> None:
-    code = "".join(path.read_text() for path in sorted((SERVER / "tests").glob("test_*.py")))
-    defined = set(re.findall(r"^def (test_\w+)\(", code, re.MULTILINE))
+    code = "".join(path.read_text() for path in sorted((SERVER / "tests").rglob("test_*.py")))
+    defined = set(re.findall(r"^(?:async )?def (test_\w+)\(", code, re.MULTILINE))
     assert {test for row in rows for test in row.tests} - defined == set()
 
 
 def test_tests_named_after_a_row_are_in_its_row(rows: list[Row]) -> None:
-    code = (SERVER / "tests" / "test_contract_rows.py").read_text()
-    for test in re.findall(r"^def (test_row_\w+)\(", code, re.MULTILINE):
+    (file,) = (SERVER / "tests").rglob("test_contract_rows.py")
+    code = file.read_text()
+    for test in re.findall(r"^(?:async )?def (test_row_\w+)\(", code, re.MULTILINE):
         numbers = {str(int(number)) for number in re.findall(r"_(\d\d)(?=_)", test)}
         assert {row.name for row in rows if test in row.tests and row.name.isdigit()} == numbers

@@ -1,22 +1,21 @@
 """ovms-lite against the recorded answers of a real OpenVINO Model Server 2026.2.1.
 
-The recordings and their runner lie outside this repository: in `../shared/reference/ovms-recorded` beside
-it, or where the variable OVMS_RECORDED says. Every `must` case has to pass. Every `quirk` case has to pass
-too, except those in DIFFERENT_ON_PURPOSE, which server-container/README.md explains; a case there that
-passes is an error as well, so that the list stays true.
+Every case has to pass, except the quirks in DIFFERENT_ON_PURPOSE, which server-container/README.md explains;
+one of these that passes is an error as well, so that the list stays true.
 """
 
-import json
-import shlex
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-JOBS = "4"  # the scenarios mostly wait for polls; those that need the machine run one at a time anyway
+from .conftest import Recording
+from .replay.comparison import Found
+from .replay.recorded_models import RecordedModels
+from .replay.single_requests import ask_single_requests
+from .replay.timelines import play_timelines
+
+AT_ONCE = 4  # most of a timeline is waiting for polls
 
 DIFFERENT_ON_PURPOSE = {
     "wire": {
@@ -49,50 +48,37 @@ DIFFERENT_ON_PURPOSE = {
 }  # fmt: skip
 
 
-def _replay(
-    recordings: Path, name: str, scratch: Path, *, jobs: str = JOBS, only: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    command = shlex.quote(str(Path(sys.executable).with_name("ovms-lite")))
-    server = (
-        f"{command} --config_path {{config}} --rest_port {{port}} --rest_bind_address 127.0.0.1 "
-        "--file_system_poll_wait_seconds 1"
-    )
-    results = scratch / "results.json"
-    flags = ["--server", server, "--set", name, "--jobs", jobs, "--store", str(scratch / "models")]
-    flags += [word for case in only for word in ("--only", case)]
-    # Bytecode is not written: the folder of the recordings may be read-only.
-    done = subprocess.run(
-        [sys.executable, "-B", str(recordings / "replay.py"), *flags, "--json", str(results)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert results.is_file(), done.stdout + done.stderr
-    found: list[dict[str, Any]] = json.loads(results.read_text())
-    return found
+def _hold(recording: Recording, ask: Callable[[Collection[str]], Found]) -> None:
+    """Ask everything; what differs unexpectedly is asked once more by itself, with the machine less busy."""
+    on_purpose = DIFFERENT_ON_PURPOSE[recording.name]
+    found = ask(())
+    assert found.keys() == recording.kinds.keys()
+    if unexpected := {
+        case for case, differences in found.items() if bool(differences) != (case in on_purpose)
+    }:
+        print(f"asked twice: {', '.join(sorted(unexpected))}")  # noqa: T201 - shown when the test fails all the same
+        found |= ask(unexpected)
+    different = {case: differences for case, differences in found.items() if differences}
+    assert {case: different[case] for case in different if recording.kinds[case] == "must"} == {}
+    assert {case: different[case] for case in different.keys() - on_purpose} == {}
+    assert on_purpose - different.keys() == set(), "these answer as OVMS does; take them from the list"
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> RecordedModels:
+    return RecordedModels(tmp_path)
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["wire", "scenarios"])
-def test_every_recorded_case_is_answered_as_ovms_does_or_differs_on_purpose(
-    recordings: Path, tmp_path: Path, name: str
+def test_single_requests_are_answered_as_by_ovms_or_differ_on_purpose(
+    wire: Recording, models: RecordedModels
 ) -> None:
-    results = _replay(recordings, name, tmp_path)
-    recorded = {
-        case["id"]: case["kind"] for case in json.loads((recordings / f"{name}.json").read_text())["cases"]
-    }
-    assert {result["id"] for result in results} == set(recorded), "the runner left cases out"
-    failed = {result["id"]: result["differences"] for result in results if not result["passed"]}
-    # Some scenarios hold a request open or end the server within seconds; on two cores that other tests use,
-    # they may run out of time. What differs unexpectedly is asked once more, one case at a time.
-    unexpected = sorted(set(failed) ^ DIFFERENT_ON_PURPOSE[name])
-    if unexpected:
-        for result in _replay(recordings, name, tmp_path, jobs="1", only=unexpected):
-            failed.pop(result["id"], None)
-            if not result["passed"]:
-                failed[result["id"]] = result["differences"]
-        print(f"asked twice: {', '.join(unexpected)}")  # noqa: T201 - shown when the test fails all the same
-    must_failed = {case: failed[case] for case in failed if recorded[case] == "must"}
-    assert must_failed == {}
-    assert set(failed) == DIFFERENT_ON_PURPOSE[name]
-    print(f"{name}: {len(recorded) - len(failed)} as OVMS, {len(failed)} different on purpose")  # noqa: T201 - the count
+    _hold(wire, lambda cases: ask_single_requests(wire.document, models, cases))
+
+
+@pytest.mark.timeout(600)
+def test_timelines_go_as_with_ovms_or_differ_on_purpose(scenarios: Recording, models: RecordedModels) -> None:
+    def play(cases: Collection[str]) -> Found:
+        return play_timelines(scenarios.document, models, cases, at_once=1 if cases else AT_ONCE)
+
+    _hold(scenarios, play)

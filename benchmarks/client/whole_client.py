@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
-from car_client.bench import Rate, Throughput, measure_model, repeat
+from car_client.pipeline.throughput import Rate, Throughput, measure_model, repeat
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
 from edge_common.generated_section import replace_section
@@ -33,9 +33,9 @@ TENSOR_MODEL = "effnet_lite0_car_onnx"
 IMAGE_MODEL = "effnet_lite2_car_openvino"
 MODELS = (TENSOR_MODEL, IMAGE_MODEL)
 CASES = (
-    (TENSOR_MODEL, Transport.AUTO),
-    (IMAGE_MODEL, Transport.AUTO),
+    (TENSOR_MODEL, Transport.TENSOR),
     (IMAGE_MODEL, Transport.TENSOR),
+    (IMAGE_MODEL, Transport.JPEG),
 )
 WORKERS = 4
 
@@ -80,7 +80,9 @@ def _rates(stack: Stack, files: Sequence[Path], seconds: float) -> Iterator[str]
         settings = load_settings(server_url=url, sidecar_url=stack.ports.sidecar_url, transport=transport)
         session = Session(settings)
         served = session.discovery.describe(model)
-        rates = measure_model(session, served, files, seconds=seconds, workers=WORKERS)
+        rates = measure_model(
+            served, files, session.classifier, limits=session.limits, seconds=seconds, workers=WORKERS
+        )
         measured[model, transport] = rates
         yield _row(f"{model}, car-client, transport {transport}", rates.pipeline, rates.server)
         yield _row(f"{model}, server alone (prepared tensors)", rates.server, rates.server)

@@ -11,9 +11,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from car_client.kserve.connection import Connection
+from car_client.s3_address import s3_client
 from collected_logs import LogLines, collected_logs
 from fake_kserve import FakeKServe
 from hypothesis import settings
+from minio import Minio
+from pydantic import SecretStr
 
 # How long one example takes says more about the other users of the machine than about the code.
 settings.register_profile("client", deadline=None)
@@ -45,3 +48,17 @@ def connection(server: FakeKServe) -> Iterator[Connection]:
     made = Connection(server.url, timeout=5)
     yield made
     made.close()
+
+
+@pytest.fixture
+def store() -> Iterator[Minio]:
+    """An S3 store with the bucket `pictures`."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - takes a second, which few tests need
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = s3_client(f"http://{host}:{port}", SecretStr("test"), SecretStr("test"))
+    client.make_bucket("pictures")
+    yield client
+    server.stop()

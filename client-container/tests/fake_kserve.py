@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from car_client.kserve.inference_codec import HEADER_LENGTH
-from car_client.kserve.tensors import NUMPY_TYPES
+from car_client.kserve.http_codec import HEADER_LENGTH
+from car_client.kserve.inference import NUMPY_TYPES
 from numpy.typing import NDArray
 
 RETIRED = "Model with requested version is retired"

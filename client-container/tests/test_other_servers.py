@@ -2,7 +2,7 @@
 
 import pytest
 from car_client.errors import RequestRefusedError, UnknownModelError
-from car_client.inference.classifier import Classification
+from car_client.pipeline.classifier import Classification
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
 from edge_common.pictures.decode import decode_picture

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
-from car_client.classify_files import classify_files
-from car_client.inference.classifier import Classification
+from car_client.pipeline.classifier import Classification
+from car_client.pipeline.files import classify_files
 from car_client.session import Session
 from car_client.settings import Protocol, Transport, load_settings
 from edge_common.pictures.decode import decode_picture
@@ -21,7 +21,6 @@ from fake_kserve import FakeKServe, FakeModel
 from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain
 from real_model_server import PROGRAMS, ModelServer, free_port
-from slow_uplink import SlowUplink
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 def classify(session: Session, pictures: list[Path]) -> list[Classification]:
-    outcome = classify_files(session, pictures, models=(), top_k=None, show=lambda _result: None)
+    outcome = classify_files(pictures, session.discovery, session.classifier, limits=session.limits)
     outcome.check()
     return outcome.results
 
@@ -97,17 +96,18 @@ def test_a_jpeg_means_the_same_as_its_pixels(real: ModelServer, pictures: list[P
         assert sent_as_file == pytest.approx(sent_as_pixels, abs=0.01)
 
 
-def test_auto_sends_files_where_the_way_to_the_server_is_slow(real: ModelServer) -> None:
+def test_auto_sends_the_file_of_a_picture_that_has_the_models_size(real: ModelServer) -> None:
     put_version(real.repository, "wide", 1, whole_number_model(size=200))
     real.serve(wide=[1])
-    with SlowUplink(real.port, bytes_per_second=500_000) as uplink:
-        session = Session(load_settings(server_url=uplink.url, sidecar_url="none"))
-        model = session.discovery.describe("wide")
-        picture = decode_picture("red.jpg", jpeg("red", size=(40, 60)), session.limits)
-        results = [next(session.classifier.classify(model, [picture])) for _ in range(20)]
-    assert {result.verdict.predictions[0].index for result in results} == {2}, "BGR: the last one is red"
-    ways = [result.transport for result in results]
-    assert ways == [Transport.TENSOR, Transport.JPEG] * 5 + [Transport.JPEG] * 10
+    session = Session(load_settings(server_url=real.url, sidecar_url="none"))
+    model = session.discovery.describe("wide")
+    results = {}
+    for width in (200, 60):
+        picture = decode_picture("red.jpg", jpeg("red", size=(width, 200)), session.limits)
+        [results[width]] = session.classifier.classify(model, [picture])
+    assert {result.verdict.predictions[0].index for result in results.values()} == {2}, "BGR: red is last"
+    ways = {width: result.transport for width, result in results.items()}
+    assert ways == {200: Transport.JPEG, 60: Transport.TENSOR}
 
 
 def test_grpc_gives_the_same_answers_as_http(models: Path, server: FakeKServe, pictures: list[Path]) -> None:
@@ -213,7 +213,7 @@ def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanl
     first, second = watching.events("inference")
     assert (first["image"], first["top1"], first["version"]) == ("one.jpg", "red", 1)
     assert (second["image"], second["top1"], second["version"]) == ("two.jpg", "blue", 2)
-    assert len(watching.events("server_lost")) == len(watching.events("server_back")) == 1
+    assert len(watching.events("server_lost")) == len(watching.events("server_returned")) == 1
 
 
 def test_the_pod_serves_its_page_and_watches_and_ends_cleanly_whatever_hangs(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from car_client.classify_files import classify_files
+from car_client.pipeline.files import classify_files
 from car_client.session import Session
 from car_client.settings import Protocol, load_settings
 from eventually import wait_until
@@ -79,7 +79,8 @@ def test_its_models_are_found_and_classify(
         protocol=protocol,
         grpc_address=f"127.0.0.1:{mlserver.grpc_port}",
     )
-    outcome = classify_files(Session(settings), files, models=(), top_k=None, show=lambda _result: None)
+    session = Session(settings)
+    outcome = classify_files(files, session.discovery, session.classifier, limits=session.limits)
     outcome.check()
     found = {Path(result.picture).stem: result for result in outcome.results}
     assert {colour: list(COLOURS)[found[colour].verdict.predictions[0].index] for colour in COLOURS} == {

@@ -1,13 +1,12 @@
 """What Prometheus reads: requests, durations, retries, models. Label values are bounded."""
 
 from importlib.metadata import version
-from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-_MOST_MODELS: Final = 100
-_OTHER: Final = "other"
-_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_MOST_MODELS = 100
+_OTHER = "other"
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class ClientMetrics:

@@ -1,7 +1,7 @@
 """Addresses such as `s3://pictures/gate-1`, and the client for the store they lie in."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import urllib3
@@ -9,8 +9,8 @@ from edge_common.errors import FatalError
 from minio import Minio
 from pydantic import SecretStr
 
-SCHEME: Final = "s3://"
-_TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=10.0)
+SCHEME = "s3://"
+_TIMEOUT = urllib3.Timeout(connect=3.0, read=10.0)
 
 
 @dataclass(frozen=True, slots=True)

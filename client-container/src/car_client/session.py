@@ -2,13 +2,13 @@
 
 from edge_common.pictures.decode import PictureLimits
 
-from car_client.inference.classifier import Classifier
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
-from car_client.kserve.inference_server import InferenceServer
+from car_client.kserve.inference import InferenceServer
 from car_client.metrics import ClientMetrics
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
+from car_client.pipeline.classifier import Classifier
 from car_client.settings import Protocol, Settings
 
 _SIDECAR_SECONDS = 2.0
@@ -28,9 +28,8 @@ class Session:
             within = min(settings.timeout, _SIDECAR_SECONDS)
             cards = CardReader(Connection(settings.sidecar_url, timeout=within))
         self.discovery = Discovery(server, cards, only=settings.models)
-        self.inference = self._choose_inference(server)
         self.classifier = Classifier(
-            self.inference,
+            self._choose_inference(server),
             self.discovery,
             transport=settings.transport,
             batch_size=settings.batch_size,

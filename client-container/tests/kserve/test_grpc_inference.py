@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from car_client.errors import RequestRefusedError, ServerFailedError, ServerUnreachableError
 from car_client.kserve.grpc_inference import GrpcInference
-from car_client.kserve.inference_codec import RequestTensor
+from car_client.kserve.inference import RequestTensor
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 TENSOR = RequestTensor.of_array("image", "FP32", np.ones((1, 3), np.float32))

@@ -5,7 +5,7 @@ import pytest
 from car_client.errors import RequestRefusedError, ServerFailedError
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
-from car_client.kserve.inference_codec import RequestTensor
+from car_client.kserve.inference import RequestTensor
 from fake_kserve import FakeKServe, FakeModel
 
 TENSOR = RequestTensor.of_array("image", "UINT8", np.zeros((1, 8, 8, 3), np.uint8))

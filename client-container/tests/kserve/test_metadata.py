@@ -2,8 +2,8 @@ import json
 
 import pytest
 from car_client.errors import ServerFailedError
+from car_client.kserve.inference import TensorSpec
 from car_client.kserve.metadata import parse_metadata
-from car_client.kserve.tensors import TensorSpec
 
 
 def test_what_ovms_answers_is_read_completely() -> None:

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 from car_client.errors import UnusableModelError
+from car_client.kserve.inference import TensorSpec
 from car_client.kserve.metadata import Metadata
-from car_client.kserve.tensors import TensorSpec
 from car_client.models.describe import describe_model
 from car_client.models.served_model import FactSource, ServedModel
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode

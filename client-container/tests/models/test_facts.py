@@ -17,12 +17,6 @@ def test_labels_that_stayed_in_a_file_are_warned_about() -> None:
     assert "labels are in 'labels.txt'" in facts.warnings[0]
 
 
-def test_a_layout_told_to_the_server_means_that_it_resizes_pictures() -> None:
-    assert facts_of_card(card(serving={"layout": "NHWC:NCHW"})).server_resizes
-    assert facts_of_card(card(serving={"layout": {"image": "NHWC"}})).server_resizes
-    assert not facts_of_card(card()).server_resizes
-
-
 def test_a_guess_for_whole_numbers_leaves_the_pixels_as_they_are() -> None:
     assert facts_assumed(whole_numbers=True).mean == (0.0, 0.0, 0.0)
     assert facts_assumed(whole_numbers=False).mean != (0.0, 0.0, 0.0)

@@ -90,9 +90,9 @@ def test_an_unsaid_channel_order_is_warned_about() -> None:
     assert "reverse_input_channels" in facts({"labels": "a b"}).warnings[0]
 
 
-def test_a_known_nhwc_layout_tells_that_the_server_resizes_pictures() -> None:
-    assert facts({"layout": "[N,H,W,C]", "labels": "a"}).server_resizes
-    assert not facts({"layout": "NCHW", "labels": "a"}).server_resizes
+def test_a_layout_is_read_with_and_without_brackets() -> None:
+    assert facts({"layout": "[N,H,W,C]", "labels": "a"}).layout is Layout.NHWC
+    assert facts({"layout": "NCHW", "labels": "a"}).layout is Layout.NCHW
 
 
 @pytest.mark.parametrize("info", [{}, {"resolution": {"height": "200"}}, {"model_type": "Classification"}])

@@ -1,7 +1,7 @@
 import dataclasses
 
+from car_client.kserve.inference import TensorSpec
 from car_client.kserve.metadata import Metadata
-from car_client.kserve.tensors import TensorSpec
 from car_client.models.describe import describe_model
 from car_client.models.model_table import ModelTable, changes
 from car_client.models.served_model import ServedModel
@@ -23,12 +23,12 @@ UNUSABLE = ModelTable(unusable={"m": "no picture"})
 
 
 def test_a_model_comes_changes_and_goes() -> None:
-    assert events(EMPTY, FIRST) == [("model_available", "m")]
+    assert events(EMPTY, FIRST) == [("model_added", "m")]
     second = ModelTable(usable={"m": served(2)})
     [change] = changes(FIRST, second)
     assert change.event == "model_version_changed"
     assert (change.details["previous_version"], change.details["version"]) == (1, 2)
-    assert events(second, EMPTY) == [("model_gone", "m")]
+    assert events(second, EMPTY) == [("model_removed", "m")]
 
 
 def test_nothing_changed_means_no_event() -> None:
@@ -41,15 +41,15 @@ def test_another_card_for_the_same_version_is_told() -> None:
     assert events(FIRST, other) == [("model_description_changed", "m")]
 
 
-def test_a_model_that_cannot_be_used_is_trouble_once() -> None:
+def test_a_model_that_cannot_be_used_told_once() -> None:
     [change] = changes(EMPTY, UNUSABLE)
-    assert (change.event, change.is_trouble, change.details) == (
-        "model_unusable",
+    assert (change.event, change.needs_attention, change.details) == (
+        "model_rejected",
         True,
         {"reason": "no picture"},
     )
-    assert events(UNUSABLE, ModelTable(unusable={"m": "no labels"})) == [("model_unusable", "m")]
-    assert events(UNUSABLE, FIRST) == [("model_available", "m")]
+    assert events(UNUSABLE, ModelTable(unusable={"m": "no labels"})) == [("model_rejected", "m")]
+    assert events(UNUSABLE, FIRST) == [("model_added", "m")]
 
 
 def test_changes_are_told_in_the_order_of_names() -> None:

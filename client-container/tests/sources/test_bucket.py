@@ -1,32 +1,14 @@
 import io
-import json
-from collections.abc import Iterator
 
 import pytest
-from car_client.inference.classifier import Classification
-from car_client.inference.postprocess import Prediction, Verdict
-from car_client.results.bucket import BucketSink
 from car_client.s3_address import S3Address, s3_client
-from car_client.settings import Transport
 from car_client.sources.bucket import BucketSource
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
 from minio import Minio
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 KEY = SecretStr("test")
-
-
-@pytest.fixture
-def store() -> Iterator[Minio]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = s3_client(f"http://{host}:{port}", KEY, KEY)
-    client.make_bucket("pictures")
-    yield client
-    server.stop()
 
 
 def put(store: Minio, key: str, content: bytes) -> None:
@@ -66,26 +48,3 @@ def test_a_store_or_bucket_that_is_away_is_waited_for(store: Minio) -> None:
 def test_an_address_without_a_bucket_is_refused() -> None:
     with pytest.raises(FatalError, match="names no bucket"):
         S3Address.parse("s3://")
-
-
-def result_of(picture: str) -> Classification:
-    verdict = Verdict((Prediction(0, "bus", 0.9),), sure=True)
-    return Classification(picture, "m", 3, verdict, Transport.TENSOR, 0.1, 0.1, 0.1)
-
-
-def test_results_go_back_into_the_bucket(store: Minio) -> None:
-    BucketSink(store, S3Address.parse("s3://pictures/results")).write(result_of("gate/a.jpg"))
-    answer = store.get_object("pictures", "results/gate/a.jpg.m.json")
-    document = json.loads(answer.read())
-    answer.close()
-    assert (document["top1"], document["version"]) == ("bus", 3)
-
-
-def test_results_are_held_while_the_store_is_away_and_written_when_it_is_back(store: Minio) -> None:
-    address = S3Address.parse("s3://later/results")
-    sink = BucketSink(store, address)
-    sink.write(result_of("a.jpg"))
-    store.make_bucket("later")
-    sink.write(result_of("b.jpg"))
-    names = {object_.object_name for object_ in store.list_objects("later", recursive=True)}
-    assert names == {"results/a.jpg.m.json", "results/b.jpg.m.json"}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from car_client.sources.sampling import Sampling
+from car_client.sources.source import Sampling
 from car_client.sources.stream import StreamSource
 from edge_common.errors import RetryableError
 from eventually import wait_until

@@ -4,7 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from car_client.sources.sampling import Sampling
+from car_client.sources.source import Sampling
 from car_client.sources.stream import StreamSource
 from edge_common.errors import RetryableError
 from eventually import wait_until

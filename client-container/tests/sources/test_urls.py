@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from car_client.sources.sampling import Sampling
+from car_client.sources.source import Sampling
 from car_client.sources.urls import UrlSource, read_addresses
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg

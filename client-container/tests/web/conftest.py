@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from car_client.following import ModelFollower
-from car_client.inference.side_by_side import SideBySide
-from car_client.recent import RecentInferences
+from car_client.models.follower import ModelFollower
+from car_client.output.recent import RecentInferences
+from car_client.pipeline.jobs import Pipeline
 from car_client.session import Session
 from car_client.settings import load_settings
 from car_client.web.app import create_app
@@ -24,13 +24,13 @@ LIMITS = PictureLimits(max_bytes=200_000, max_pixels=50_000)
 def page(server: FakeKServe) -> Iterator[PageClient]:
     session = Session(load_settings(server_url=server.url, sidecar_url=server.url))
     broadcast = Broadcast()
-    models = SideBySide(session.classifier, at_once=2)
+    pipeline = Pipeline(session.classifier)
     gateway = Gateway(
         server_url=server.url,
         follower=ModelFollower(
             session.discovery, on_change=lambda _view: broadcast.publish("models", {"changed": True})
         ),
-        models=models,
+        pipeline=pipeline,
         limits=LIMITS,
         metrics=session.metrics,
         recent=RecentInferences(at_most=3, on_new=lambda document: broadcast.publish("inference", document)),
@@ -40,7 +40,7 @@ def page(server: FakeKServe) -> Iterator[PageClient]:
     with ThreadedHttpServer(create_app(gateway), host="127.0.0.1", port=0) as http:
         yield PageClient(gateway, f"http://127.0.0.1:{http.port}")
         broadcast.close()
-        models.close()
+        pipeline.close()
 
 
 @pytest.fixture

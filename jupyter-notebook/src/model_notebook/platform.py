@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from car_client.classify_files import classify_files
-from car_client.inference.classifier import Classification
+from car_client.pipeline.classifier import Classification
+from car_client.pipeline.files import classify_files
 from car_client.session import Session
 from car_client.settings import Settings as ClientSettings
 from car_models.tracking.promote import Waiting
@@ -65,8 +65,9 @@ class Platform:
 
     def classify(self, pictures: Sequence[Path], model: str) -> list[Classification]:
         """What the served `model` says of `pictures`, in order; raises what `car-client classify` does."""
+        session = Session(self.client)
         outcome = classify_files(
-            Session(self.client), pictures, models=[model], top_k=None, show=lambda _: None
+            pictures, session.discovery, session.classifier, limits=session.limits, models=[model]
         )
         outcome.check()
         order = {str(path): place for place, path in enumerate(pictures)}

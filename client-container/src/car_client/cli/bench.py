@@ -6,7 +6,6 @@ import typer
 from edge_common.errors import RejectedError
 from rich.console import Console
 
-from car_client.bench import measure_model
 from car_client.cli.options import (
     AsJson,
     GrpcAddress,
@@ -19,7 +18,8 @@ from car_client.cli.options import (
     Timeout,
 )
 from car_client.cli.output import configure_log, print_json
-from car_client.display import show_throughput
+from car_client.output.terminal import show_throughput
+from car_client.pipeline.throughput import measure_model
 from car_client.session import Session
 from car_client.settings import load_settings
 
@@ -56,7 +56,12 @@ def bench(
         raise RejectedError(f"{missing[0]} cannot be read: there is no such file")
     session = Session(settings)
     chosen = session.discovery.refresh().choose_some(model or ())
-    rates = [measure_model(session, served, images, seconds=seconds, workers=workers) for served in chosen]
+    rates = [
+        measure_model(
+            served, images, session.classifier, limits=session.limits, seconds=seconds, workers=workers
+        )
+        for served in chosen
+    ]
     if as_json:
         print_json({"workers": workers, "models": [rate.document() for rate in rates]})
     else:

@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from car_client.annotate import annotated, annotation_paths, save_annotated
-from car_client.classify_files import classify_files, read_picture
 from car_client.cli.options import (
     AsJson,
     GrpcAddress,
@@ -21,9 +19,11 @@ from car_client.cli.options import (
     TopK,
 )
 from car_client.cli.output import configure_log, print_json
-from car_client.display import show_classification
-from car_client.inference.classifier import Classification
-from car_client.reports import log_inference, outcome_document
+from car_client.output.documents import log_inference, outcome_document
+from car_client.output.drawing import annotated, annotation_paths, save_annotated
+from car_client.output.terminal import show_classification
+from car_client.pipeline.classifier import Classification
+from car_client.pipeline.files import classify_files, read_picture
 from car_client.session import Session
 from car_client.settings import load_settings
 
@@ -67,7 +67,15 @@ def classify(
 
     drawings = annotation_paths(annotate, images) if annotate is not None else {}
     session = Session(settings)
-    outcome = classify_files(session, images, models=model or (), top_k=top_k, show=show)
+    outcome = classify_files(
+        images,
+        session.discovery,
+        session.classifier,
+        limits=session.limits,
+        models=model or (),
+        top_k=top_k,
+        show=show,
+    )
     for file, path in drawings.items():
         results = [result for result in outcome.results if result.picture == str(file)]
         if results:

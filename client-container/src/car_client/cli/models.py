@@ -4,8 +4,8 @@ from rich.console import Console
 
 from car_client.cli.options import AsJson, ServerUrl, SidecarUrl, Timeout
 from car_client.cli.output import configure_log, print_json
-from car_client.display import show_models
-from car_client.reports import table_document
+from car_client.output.documents import table_document
+from car_client.output.terminal import show_models
 from car_client.session import Session
 from car_client.settings import load_settings
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 from edge_common.logs import LogLevel, configure_logging
 
@@ -16,12 +16,12 @@ def configure_log(settings: Settings, *, answers_on_terminal: bool) -> None:
     configure_logging(settings.log_format, level)
 
 
-def print_json(document: dict[str, Any]) -> None:
+def print_json(document: Mapping[str, object]) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
-def print_json_line(document: dict[str, Any]) -> None:
+def print_json_line(document: Mapping[str, object]) -> None:
     """One JSON object as one line on standard output, at once."""
     sys.stdout.write(json.dumps(document) + "\n")
     sys.stdout.flush()

@@ -19,8 +19,8 @@ from car_client.cli.options import (
     Timeout,
 )
 from car_client.cli.output import configure_log
-from car_client.results.address import open_sink
-from car_client.serve import serve as serve_until
+from car_client.output.sinks import open_sink
+from car_client.service import serve as serve_until
 from car_client.settings import load_settings
 from car_client.sources.address import open_source
 

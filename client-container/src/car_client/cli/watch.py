@@ -22,15 +22,14 @@ from car_client.cli.options import (
     Timeout,
 )
 from car_client.cli.output import configure_log, print_json_line
-from car_client.following import ModelFollower
-from car_client.inference.classifier import Classification
-from car_client.reports import classification_document
-from car_client.results.address import open_sink
-from car_client.serve import probes
+from car_client.models.follower import ModelFollower
+from car_client.output.documents import classification_document
+from car_client.output.sinks import open_sink
+from car_client.pipeline.classifier import Classification
+from car_client.service import probes, watch_of
 from car_client.session import Session
 from car_client.settings import load_settings
 from car_client.sources.address import open_source
-from car_client.watch import Watch
 
 HealthPort = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Answer /healthz, /readyz and /metrics on this port.")
@@ -88,14 +87,7 @@ def watch(
         watched = running.enter_context(closing(open_source(source, settings)))
         if health_port is not None:
             running.enter_context(probes(session, follower, health_port))
-        watching = Watch(
-            follower,
-            session.classifier,
-            watched,
-            limits=session.limits,
-            interval=settings.interval,
-            show=show,
-        )
+        watching = watch_of(watched, session, follower, show)
         stop = running.enter_context(stop_on_signals())
         if once:
             watching.run_once(stop)

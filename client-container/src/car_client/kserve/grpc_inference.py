@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import grpc
 import numpy as np
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from car_client.errors import RequestRefusedError, ServerFailedError, ServerUnreachableError
-from car_client.kserve.inference_codec import InferenceAnswer, RequestTensor
-from car_client.kserve.tensors import NUMPY_TYPES
+from car_client.kserve.inference import NUMPY_TYPES, InferenceAnswer, RequestTensor
 
-_MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
-_REFUSED: Final[Mapping[grpc.StatusCode, int]] = {
+_MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+_REFUSED: Mapping[grpc.StatusCode, int] = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.OUT_OF_RANGE: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401,
@@ -23,7 +22,7 @@ _REFUSED: Final[Mapping[grpc.StatusCode, int]] = {
     grpc.StatusCode.UNIMPLEMENTED: 404,
 }
 """The statuses that blame the request, as the HTTP statuses that say the same."""
-_TYPED_CONTENTS: Final[Mapping[str, str]] = {
+_TYPED_CONTENTS: Mapping[str, str] = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
     "INT32": "int_contents",

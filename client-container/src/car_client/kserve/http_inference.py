@@ -5,15 +5,14 @@ import threading
 from urllib.parse import quote
 
 from car_client.kserve.connection import Answer, Connection
-from car_client.kserve.inference_codec import (
+from car_client.kserve.http_codec import (
     HEADER_LENGTH,
     EncodedRequest,
-    InferenceAnswer,
-    RequestTensor,
     decode_answer,
     encode_json_request,
     encode_request,
 )
+from car_client.kserve.inference import InferenceAnswer, RequestTensor
 
 _NOT_FOUND = 404
 _FIRST_ERROR = 400

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from car_client.errors import ServerFailedError
-from car_client.kserve.tensors import TensorSpec
+from car_client.kserve.inference import TensorSpec
 
 
 class _Tensor(BaseModel):

@@ -7,8 +7,8 @@ from edge_common.model_card import Layout, ModelCard
 from edge_common.pictures.steps import Preprocessing
 
 from car_client.errors import UnusableModelError
+from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, TensorSpec
 from car_client.kserve.metadata import Metadata
-from car_client.kserve.tensors import DYNAMIC, NUMPY_TYPES, TensorSpec
 from car_client.models.facts import Facts, facts_assumed, facts_of_card
 from car_client.models.model_info import facts_of_model_info
 from car_client.models.served_model import ServedModel
@@ -57,7 +57,6 @@ def describe_model(
         activation=facts.activation,
         top_k=facts.top_k,
         min_probability=facts.min_probability,
-        server_resizes=facts.server_resizes or _holds_pixels(image, layout),
         description=facts.description,
         warnings=(*warnings, *facts.warnings),
     )
@@ -75,11 +74,7 @@ def _choose_facts(metadata: Metadata, image: TensorSpec, card: ModelCard | None)
         return facts  # the card is enough; what the file says badly beside it harms nobody
     if inside is None:
         return facts
-    return dataclasses.replace(
-        facts,
-        labels=facts.labels or inside.labels,
-        server_resizes=facts.server_resizes or inside.server_resizes,
-    )
+    return dataclasses.replace(facts, labels=facts.labels or inside.labels)
 
 
 def _image_input(metadata: Metadata, wanted: str | None) -> TensorSpec:
@@ -122,11 +117,6 @@ def _size(image: TensorSpec, layout: Layout, facts: Facts) -> tuple[int, int]:
             f"the {facts.source} says size {size[0]}x{size[1]}, but the input is {image}; correct the size"
         )
     return size
-
-
-def _holds_pixels(image: TensorSpec, layout: Layout) -> bool:
-    """Whether the tensor is what an image decoder makes; then a server that decodes knows its layout."""
-    return image.datatype == "UINT8" and layout is Layout.NHWC and image.shape[3] == _CHANNELS
 
 
 def _class_output(metadata: Metadata, facts: Facts) -> TensorSpec:

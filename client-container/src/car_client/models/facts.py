@@ -30,7 +30,6 @@ class Facts:
     labels: tuple[str, ...] | None = None
     top_k: int = 5
     min_probability: float = 0.0
-    server_resizes: bool = False
     description: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -52,7 +51,6 @@ def facts_of_card(card: ModelCard) -> Facts:
         labels=output.labels if isinstance(output.labels, tuple) else None,
         top_k=output.top_k,
         min_probability=card.limits.min_probability,
-        server_resizes="NHWC" in str(card.serving.layout),
         description=card.description,
         warnings=(
             (f"the labels are in {output.labels!r}, which did not come with the card; classes have numbers",)

@@ -45,12 +45,11 @@ def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Fact
     reverse = _flag(info, "reverse_input_channels")
     in_graph = embedded or whole_numbers
     mode, anchor = _resize_type(info)
-    layout = _layout(info)
     said_order = "reverse_input_channels" in info or embedded
     return Facts(
         source=FactSource.RT_INFO,
         size=_original_size(info),
-        layout=layout,
+        layout=_layout(info),
         color=Color.RGB if reverse and not embedded else Color.BGR,
         mean=NO_MEAN if in_graph else _triple(info, "mean_values", NO_MEAN),
         scale=NO_SCALE if in_graph else _triple(info, "scale_values", NO_SCALE),
@@ -58,7 +57,6 @@ def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Fact
         labels=_labels(info),
         top_k=int(_number(info, "topk", 5.0, 1.0, 100.0)),
         min_probability=_number(info, "confidence_threshold", 0.0, 0.0, 1.0),
-        server_resizes=layout is Layout.NHWC,
         warnings=()
         if said_order
         else ("rt_info has no reverse_input_channels: BGR assumed, as Model API does",),

@@ -10,7 +10,7 @@ from car_client.errors import UnknownModelError, UnusableModelError
 from car_client.models.served_model import ServedModel
 
 EventName = Literal[
-    "model_available", "model_version_changed", "model_description_changed", "model_gone", "model_unusable"
+    "model_added", "model_version_changed", "model_description_changed", "model_removed", "model_rejected"
 ]
 
 
@@ -58,9 +58,9 @@ class ModelChange:
     details: Mapping[str, object]
 
     @property
-    def is_trouble(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether a person should look at it."""
-        return self.event == "model_unusable"
+        return self.event == "model_rejected"
 
 
 def changes(before: ModelTable, after: ModelTable) -> list[ModelChange]:
@@ -76,10 +76,10 @@ def _change(name: str, before: ModelTable, after: ModelTable) -> ModelChange | N
         if name in after.unusable:
             if after.unusable[name] == before.unusable.get(name):
                 return None
-            return ModelChange("model_unusable", name, {"reason": after.unusable[name]})
-        return ModelChange("model_gone", name, {"version": old.version} if old else {})
+            return ModelChange("model_rejected", name, {"reason": after.unusable[name]})
+        return ModelChange("model_removed", name, {"version": old.version} if old else {})
     if old is None:
-        return ModelChange("model_available", name, {"version": new.version, **_description(new)})
+        return ModelChange("model_added", name, {"version": new.version, **_description(new)})
     if old.version != new.version:
         details = {"version": new.version, "previous_version": old.version, **_description(new)}
         return ModelChange("model_version_changed", name, details)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from edge_common.model_card import Activation
 from edge_common.pictures.steps import Preprocessing
 
-from car_client.kserve.tensors import DYNAMIC, TensorSpec
+from car_client.kserve.inference import DYNAMIC, TensorSpec
 
 
 class FactSource(StrEnum):
@@ -22,8 +22,7 @@ class ServedModel:
     """One model at the version that answers; immutable, so that a request keeps to one description.
 
     `activation` None means that the source does not say; then the values themselves decide.
-    `decodes_files` tells whether the server is one that takes pictures as files, `server_resizes` whether it
-    is known to stretch them to the model's size.
+    `decodes_files` tells whether the server is one that takes pictures as files.
     """
 
     name: str
@@ -37,7 +36,6 @@ class ServedModel:
     top_k: int = 5
     min_probability: float = 0.0
     decodes_files: bool = True
-    server_resizes: bool = False
     description: str = ""
     warnings: tuple[str, ...] = ()
 

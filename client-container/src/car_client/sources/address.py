@@ -1,7 +1,6 @@
 """From what a person writes (`/pictures`, `s3://...`, `rtsp://...`, `camera:0`, `urls:FILE`) to a source."""
 
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from edge_common.errors import FatalError
@@ -10,15 +9,14 @@ from car_client.s3_address import SCHEME, S3Address, s3_client
 from car_client.settings import Settings
 from car_client.sources.bucket import BucketSource
 from car_client.sources.folder import FolderSource
-from car_client.sources.sampling import Sampling
-from car_client.sources.source import Source
+from car_client.sources.source import Sampling, Source
 from car_client.sources.stream import StreamSource
 from car_client.sources.urls import UrlSource, read_addresses
 
-_STREAMS: Final = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://", "udp://")
-_CAMERA: Final = "camera:"
-_VIDEO: Final = "video:"
-_URLS: Final = "urls:"
+_STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://", "udp://")
+_CAMERA = "camera:"
+_VIDEO = "video:"
+_URLS = "urls:"
 
 
 def open_source(address: str, settings: Settings) -> Source:

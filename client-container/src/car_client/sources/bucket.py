@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import Final
 
 from edge_common.errors import RetryableError
 from edge_common.pictures.decode import SUFFIXES
@@ -15,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from car_client.s3_address import S3Address
 from car_client.sources.source import Frame
 
-_MOST_LISTED: Final = 100_000
+_MOST_LISTED = 100_000
 """Keys looked at in one poll; a larger prefix should be split."""
 
 

@@ -3,21 +3,20 @@
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import cv2
 from edge_common.errors import RetryableError
 
-from car_client.sources.sampling import Sampling
-from car_client.sources.source import Frame
+from car_client.sources.source import Frame, Sampling
 
-_WAIT_MS: Final = 5000
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 10.0
-_JPEG_QUALITY: Final = 95
-_MOST_IN_HAND: Final = 2
+_WAIT_MS = 5000
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+_JPEG_QUALITY = 95
+_MOST_IN_HAND = 2
 """One is decoded while the models look at the other; more would only be older when their turn comes."""
-_LEAST_PAUSE: Final = 0.02
+_LEAST_PAUSE = 0.02
 
 
 class StreamSource:
@@ -33,7 +32,7 @@ class StreamSource:
         self._name = name
         self._lock = threading.Lock()
         self._newest: Any = None
-        self._trouble: str | None = "it was not opened yet"
+        self._error: str | None = "it was not opened yet"
         self._in_hand: set[Frame] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read_until_stopped, name="stream", daemon=True)
@@ -53,9 +52,9 @@ class StreamSource:
         if len(self._in_hand) >= _MOST_IN_HAND:
             return []
         with self._lock:
-            frame, trouble = self._newest, self._trouble
-        if frame is None and trouble is not None:
-            raise RetryableError(f"{self._name} has no picture: {trouble}; it is opened again by itself")
+            frame, error = self._newest, self._error
+        if frame is None and error is not None:
+            raise RetryableError(f"{self._name} has no picture: {error}; it is opened again by itself")
         if at_most < 1 or frame is None or not self._sampling.is_due():
             return []
         with self._lock:
@@ -98,11 +97,11 @@ class StreamSource:
                     break
                 seen = True
                 with self._lock:
-                    self._newest, self._trouble = frame, None
+                    self._newest, self._error = frame, None
         finally:
             capture.release()
         with self._lock:
-            self._trouble = "the stream ended" if seen else "it cannot be opened"
+            self._error = "the stream ended" if seen else "it cannot be opened"
         return seen
 
     def _open(self) -> cv2.VideoCapture:

@@ -3,21 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 import urllib3
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
-from car_client.sources.sampling import Sampling
-from car_client.sources.source import Frame
+from car_client.sources.source import Frame, Sampling
 
 _log = get_logger()
-_TIMEOUT: Final = urllib3.Timeout(connect=3.0, read=5.0)
-_OK: Final = 200
-_MOST_ADDRESSES: Final = 1000
-_LEAST_PAUSE: Final = 0.02
+_TIMEOUT = urllib3.Timeout(connect=3.0, read=5.0)
+_OK = 200
+_MOST_ADDRESSES = 1000
+_LEAST_PAUSE = 0.02
 
 
 def read_addresses(file: Path) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """The routes: page, API, probes."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
 
 from edge_common.errors import EdgeError
 from starlette.applications import Starlette
@@ -10,65 +9,38 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from car_client.web.error_answers import (
-    ApiError,
-    answer_api_error,
-    answer_edge_error,
-    answer_http_error,
-    answer_unexpected,
-)
+from car_client.output.documents import InferencesDocument
+from car_client.web.error_answers import ApiError, answer_raised
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
 from car_client.web.openapi import openapi_document
-from car_client.web.recent_routes import recent_routes
 from car_client.web.security import SecurityHeaders
 from car_client.web.uploads import read_upload
 
-STATIC: Final = Path(__file__).parent / "static"
-_ERRORS: Final[Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]]] = {
-    ApiError: answer_api_error,
-    EdgeError: answer_edge_error,
-    HTTPException: answer_http_error,
-    Exception: answer_unexpected,
-}
+STATIC = Path(__file__).parent / "static"
+_MOST_LISTED = 100
+_FRESH = {"Cache-Control": "no-store"}
+_FOR_A_DAY = {"Cache-Control": "max-age=86400, immutable"}
+_UNBUFFERED = {**_FRESH, "X-Accel-Buffering": "no"}
 
 
 def create_app(gateway: Gateway) -> Starlette:
     """The web interface of one running client."""
-
-    async def models(_request: Request) -> Response:
-        return _fresh(gateway.models_document())
-
-    async def classify(request: Request) -> Response:
-        if gateway.uploads >= MOST_UPLOADS:
-            raise ApiError(503, f"{MOST_UPLOADS} pictures are being classified already; try again")
-        gateway.uploads += 1
-        try:
-            upload = await read_upload(request, max_bytes=gateway.limits.max_bytes)
-            return _fresh(await gateway.classify(upload))
-        finally:
-            gateway.uploads -= 1
-
-    async def openapi(_request: Request) -> Response:
-        return JSONResponse(openapi_document(gateway.limits))
-
     return Starlette(
         routes=[
             Route("/", _page("index.html")),
             Route("/docs", _page("docs.html")),
-            Route("/openapi.json", openapi),
-            Route("/api/models", models),
-            Route("/api/classify", classify, methods=["POST"]),
-            *recent_routes(gateway.recent, gateway.broadcast),
+            *_classify_routes(gateway),
+            *_recent_routes(gateway),
             *health_routes(gateway.follower, gateway.metrics, alive_within=gateway.alive_within),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1024)],
-        exception_handlers=_ERRORS,
+        exception_handlers=dict.fromkeys((ApiError, EdgeError, HTTPException, Exception), answer_raised),
     )
 
 
@@ -79,5 +51,52 @@ def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
     return page
 
 
-def _fresh(document: dict[str, Any]) -> JSONResponse:
-    return JSONResponse(document, headers={"Cache-Control": "no-store"})
+def _classify_routes(gateway: Gateway) -> list[BaseRoute]:
+    async def openapi(_request: Request) -> Response:
+        return JSONResponse(openapi_document(gateway.limits))
+
+    async def models(_request: Request) -> Response:
+        return JSONResponse(gateway.models_document(), headers=_FRESH)
+
+    async def classify(request: Request) -> Response:
+        if gateway.uploads >= MOST_UPLOADS:
+            raise ApiError(503, f"{MOST_UPLOADS} pictures are being classified already; try again")
+        gateway.uploads += 1
+        try:
+            upload = await read_upload(request, max_bytes=gateway.limits.max_bytes)
+            return JSONResponse(await gateway.classify(upload), headers=_FRESH)
+        finally:
+            gateway.uploads -= 1
+
+    return [
+        Route("/openapi.json", openapi),
+        Route("/api/models", models),
+        Route("/api/classify", classify, methods=["POST"]),
+    ]
+
+
+def _recent_routes(gateway: Gateway) -> list[BaseRoute]:
+    async def inferences(request: Request) -> Response:
+        wanted = request.query_params.get("limit", "50")
+        if not (wanted.isdecimal() and 1 <= int(wanted) <= _MOST_LISTED):
+            raise ApiError(400, f"limit is {wanted[:20]!r}; it must be from 1 to {_MOST_LISTED}")
+        listed = InferencesDocument(inferences=gateway.recent.latest(int(wanted)))
+        return JSONResponse(listed, headers=_FRESH)
+
+    async def thumbnail(request: Request) -> Response:
+        file = gateway.recent.thumbnail(request.path_params["key"])
+        if file is None:
+            raise ApiError(404, "this picture is not among the recent ones any more")
+        return Response(file, media_type="image/jpeg", headers=_FOR_A_DAY)
+
+    async def events(_request: Request) -> Response:
+        if gateway.broadcast.is_full:
+            raise ApiError(503, "too many pages are open; close some")
+        stream = gateway.broadcast.listen()
+        return StreamingResponse(stream, media_type="text/event-stream", headers=_UNBUFFERED)
+
+    return [
+        Route("/api/inferences", inferences),
+        Route("/api/thumbnails/{key}.jpg", thumbnail),
+        Route("/api/events", events),
+    ]

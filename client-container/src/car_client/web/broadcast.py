@@ -3,15 +3,14 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
 
-_QUEUED: Final = 64
-_ALIVE_SECONDS: Final = 15.0
+_QUEUED = 64
+_ALIVE_SECONDS = 15.0
 """Shorter than the idle limits of common proxies (60 s)."""
-_RECONNECT_MS: Final = 1000
-_RESYNC: Final = "event: resync\ndata: {}\n\n"
-MOST_LISTENERS: Final = 64
+_RECONNECT_MS = 1000
+_RESYNC = "event: resync\ndata: {}\n\n"
+MOST_LISTENERS = 64
 
 
 class Broadcast:
@@ -28,7 +27,7 @@ class Broadcast:
         """Whether there are as many listeners as are served at once."""
         return len(self._listeners) >= MOST_LISTENERS
 
-    def publish(self, event: str, data: dict[str, Any]) -> None:
+    def publish(self, event: str, data: Mapping[str, object]) -> None:
         """Send to everybody who listens now; never waits."""
         message = f"event: {event}\ndata: {json.dumps(data)}\n\n"
         with self._lock:

@@ -1,12 +1,11 @@
 """Which status an error gets, and its body: one JSON object with one sentence."""
 
-from typing import Final
-
 from edge_common.errors import EdgeError, RetryableError
 from edge_common.pictures.decode import NotAPictureError, PictureTooLargeError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from car_client.errors import (
     RequestRefusedError,
@@ -15,7 +14,7 @@ from car_client.errors import (
     UnusableModelError,
 )
 
-_STATUS: Final[tuple[tuple[type[EdgeError], int], ...]] = (
+_STATUS: tuple[tuple[type[EdgeError], int], ...] = (
     (PictureTooLargeError, 413),
     (NotAPictureError, 415),
     (UnknownModelError, 404),
@@ -24,7 +23,13 @@ _STATUS: Final[tuple[tuple[type[EdgeError], int], ...]] = (
     (ServerFailedError, 502),
     (RetryableError, 503),
 )
-_RETRY_SECONDS: Final = "1"
+_RETRY_SECONDS = "1"
+
+
+class ErrorDocument(TypedDict):
+    """One sentence: what is wrong, and what to do."""
+
+    error: str
 
 
 class ApiError(Exception):
@@ -44,29 +49,20 @@ def status_of(error: EdgeError) -> int:
 def answer_error(status: int, sentence: str) -> JSONResponse:
     """The answer with `error` as its only key."""
     headers = {"Retry-After": _RETRY_SECONDS} if status == 503 else None  # noqa: PLR2004 - HTTP's own number
-    return JSONResponse({"error": sentence}, status_code=status, headers=headers)
+    return JSONResponse(ErrorDocument(error=sentence), status_code=status, headers=headers)
 
 
-async def answer_api_error(_request: Request, error: Exception) -> Response:
-    """Handler for ApiError."""
-    assert isinstance(error, ApiError)  # noqa: S101 - tells mypy what starlette's registration guarantees
-    return answer_error(error.status, str(error))
-
-
-async def answer_edge_error(_request: Request, error: Exception) -> Response:
-    """Handler for EdgeError."""
-    assert isinstance(error, EdgeError)  # noqa: S101 - as above
-    return answer_error(status_of(error), str(error))
-
-
-async def answer_unexpected(_request: Request, _error: Exception) -> Response:
-    """Handler for everything else; starlette raises it again afterwards, so that the log has it."""
+async def answer_raised(request: Request, error: Exception) -> Response:
+    """The answer for what a route raised; starlette raises the unforeseen again, so that the log has it."""
+    match error:
+        case ApiError():
+            return answer_error(error.status, str(error))
+        case EdgeError():
+            return answer_error(status_of(error), str(error))
+        case HTTPException(status_code=404):
+            return answer_error(404, f"there is nothing at {request.url.path}; see /docs for what there is")
+        case HTTPException():
+            return answer_error(
+                error.status_code, f"{request.method} {request.url.path}: {error.detail.lower()}"
+            )
     return answer_error(500, "this failed in a way nobody foresaw; the client's log says more")
-
-
-async def answer_http_error(request: Request, error: Exception) -> Response:
-    """Handler for unknown paths and wrong methods."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    if error.status_code == 404:  # noqa: PLR2004 - HTTP's own number
-        return answer_error(404, f"there is nothing at {request.url.path}; see /docs for what there is")
-    return answer_error(error.status_code, f"{request.method} {request.url.path}: {error.detail.lower()}")

@@ -1,12 +1,22 @@
 """`/healthz`, `/readyz` and `/metrics`."""
 
+from typing import Literal, NotRequired
+
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from car_client.following import ModelFollower
 from car_client.metrics import ClientMetrics
+from car_client.models.follower import ModelFollower
+
+
+class StatusDocument(TypedDict):
+    """The answer of a probe; `error` says why it fails."""
+
+    status: Literal["ok", "failing"]
+    error: NotRequired[str]
 
 
 def health_routes(follower: ModelFollower, metrics: ClientMetrics, *, alive_within: float) -> list[BaseRoute]:
@@ -23,7 +33,7 @@ def health_routes(follower: ModelFollower, metrics: ClientMetrics, *, alive_with
         )
 
     async def readyz(_request: Request) -> JSONResponse:
-        reason = follower.view.trouble or "the model server was not asked yet"
+        reason = follower.view.error or "the model server was not asked yet"
         return _answer(follower.has_seen_the_server, reason)
 
     async def metrics_now(_request: Request) -> Response:
@@ -31,7 +41,7 @@ def health_routes(follower: ModelFollower, metrics: ClientMetrics, *, alive_with
         metrics.set_models(
             usable=len(view.table.usable),
             unusable=len(view.table.unusable),
-            server_up=view.trouble is None and follower.has_seen_the_server,
+            server_up=follower.is_reachable,
         )
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -44,5 +54,5 @@ def health_routes(follower: ModelFollower, metrics: ClientMetrics, *, alive_with
 
 def _answer(holds: bool, sentence: str) -> JSONResponse:
     if holds:
-        return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "failing", "error": sentence}, status_code=503)
+        return JSONResponse(StatusDocument(status="ok"))
+    return JSONResponse(StatusDocument(status="failing", error=sentence), status_code=503)

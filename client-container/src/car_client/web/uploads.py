@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from edge_common.quantities import format_size
 from starlette.datastructures import UploadFile
@@ -12,12 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 
 from car_client.web.error_answers import ApiError
 
-_FORM_BYTES: Final = 64 * 1024
+_FORM_BYTES = 64 * 1024
 """Room for the other parts of a form and the lines between them."""
-_UPLOAD_SECONDS: Final = 60.0
-_MOST_FIELDS: Final = 100
-_MOST_CLASSES: Final = 100
-_NAME_LENGTH: Final = 200
+_UPLOAD_SECONDS = 60.0
+_MOST_FIELDS = 100
+_MOST_CLASSES = 100
+_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)

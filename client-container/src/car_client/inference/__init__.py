@@ -1,1 +1,0 @@
-"""Pictures and a model in, verdicts out."""

@@ -1,0 +1,90 @@
+"""What goes to a model server and comes back, whatever the protocol: datatypes, tensors, and who is asked."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+"""Datatype -> how its elements lie in a binary body (little-endian). BYTES and BF16 have no such type."""
+
+BYTES = "BYTES"
+DYNAMIC = -1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, datatype and shape of an input or output; -1 stands for a dimension of any size."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """`image UINT8 [1,260,260,3]`, with `?` for any size."""
+        sizes = ",".join("?" if size == DYNAMIC else str(size) for size in self.shape)
+        return f"{self.name} {self.datatype} [{sizes}]"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTensor:
+    """One input as it goes onto the wire; `data` may be the memory of the array itself."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: bytes | memoryview
+
+    @classmethod
+    def of_array(cls, name: str, datatype: str, array: NDArray[Any]) -> "RequestTensor":
+        """The elements of `array` as `datatype`, little-endian; not copied when they are so already."""
+        wire = np.ascontiguousarray(array, dtype=NUMPY_TYPES[datatype])
+        return cls(name, datatype, tuple(array.shape), wire.reshape(-1).view(np.uint8).data)
+
+    @classmethod
+    def of_blobs(cls, name: str, blobs: Sequence[bytes]) -> "RequestTensor":
+        """A BYTES tensor of shape [len(blobs)]: each element is preceded by its length in 4 bytes."""
+        data = b"".join(part for blob in blobs for part in (struct.pack("<I", len(blob)), blob))
+        return cls(name, BYTES, (len(blobs),), data)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceAnswer:
+    """The tensors of an answer, and the version that gave it ("" when the server does not say)."""
+
+    model_version: str
+    outputs: Mapping[str, NDArray[Any]]
+
+
+class InferenceServer(Protocol):
+    """A KServe v2 server, over HTTP or gRPC. Safe to share between threads."""
+
+    @property
+    def protocol(self) -> str:
+        """`http` or `grpc`."""
+
+    def infer(self, model: str, tensor: RequestTensor, output: str) -> InferenceAnswer:
+        """The answer of the version that serves unversioned requests.
+
+        Asked again once when the connection was lost or that version was retired meanwhile, within one time
+        limit. Raises RequestRefusedError, ServerUnreachableError, ServerFailedError.
+        """
+
+    def close(self) -> None:
+        """Close the idle connections."""

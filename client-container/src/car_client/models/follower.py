@@ -1,0 +1,110 @@
+"""Following the server's models: what it serves now, and one log line for every change."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_common.errors import EdgeError
+from edge_common.logs import get_logger
+
+from car_client.errors import ServerFailedError, ServerUnreachableError
+from car_client.models.discovery import Discovery
+from car_client.models.model_table import ModelTable, changes
+
+_log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """The models as last seen, and why the server cannot be asked right now (None: it can)."""
+
+    table: ModelTable = field(default_factory=ModelTable)
+    error: str | None = None
+
+    @property
+    def can_classify(self) -> bool:
+        """Whether the server answers and has a model that can be used."""
+        return self.error is None and bool(self.table.usable)
+
+
+class ModelFollower:
+    """Keeps the last view of the server; threads may share it.
+
+    While the server is away the last table stays, so that its models are known as soon as it is back.
+    """
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        *,
+        on_change: Callable[[ServerView], None] = lambda _view: None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Ask nothing yet; `on_change` is called with every view that differs from the one before."""
+        self._discovery = discovery
+        self._on_change = on_change
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._view = ServerView()
+        self._looked_at = float("-inf")
+        self._seen = False
+
+    @property
+    def view(self) -> ServerView:
+        """What is known, without asking."""
+        return self._view
+
+    @property
+    def has_seen_the_server(self) -> bool:
+        """Whether the server ever answered."""
+        return self._seen
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the server answered when it was last asked."""
+        return self._seen and self._view.error is None
+
+    @property
+    def seconds_since_look(self) -> float:
+        """Since the server was last asked, whatever the answer; infinite before the first time."""
+        return self._monotonic() - self._looked_at
+
+    def refresh(self, *, max_age: float = 0.0) -> ServerView:
+        """Ask the server, unless that was done less than `max_age` seconds ago; never raises for outages."""
+        with self._lock:
+            if self.seconds_since_look < max_age:
+                return self._view
+            try:
+                self.learn(self._discovery.refresh())
+            except (ServerUnreachableError, ServerFailedError) as error:
+                self.lose(error)
+            self._looked_at = self._monotonic()
+            return self._view
+
+    def run(self, stop: threading.Event, *, interval: float) -> None:
+        """Ask every `interval` seconds until `stop` is set."""
+        while not stop.is_set():
+            self.refresh(max_age=interval / 2)
+            stop.wait(interval)
+
+    def learn(self, table: ModelTable) -> None:
+        """Take over `table`: log what changed in it, and that the server is back if it was lost."""
+        if self._view.error is not None:
+            _log.info("server_returned")
+        for change in changes(self._view.table, table):
+            write = _log.warning if change.needs_attention else _log.info
+            write(change.event, model=change.model, **change.details)
+        self._seen = True
+        self._replace(ServerView(table))
+
+    def lose(self, error: EdgeError) -> None:
+        """Note that the server did not answer, as `error` says; logged once until it is back."""
+        if self._view.error is None:
+            _log.warning("server_lost", error=str(error))
+        self._replace(ServerView(self._view.table, str(error)))
+
+    def _replace(self, view: ServerView) -> None:
+        before, self._view = self._view, view
+        if view != before:
+            self._on_change(view)

@@ -1,0 +1,89 @@
+"""The latest inferences with small pictures, kept in memory for the page."""
+
+import hashlib
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+import cv2
+import numpy as np
+from edge_common.pictures.decode import Picture
+from numpy.typing import NDArray
+
+from car_client.output.documents import InferenceDocument, classification_document
+from car_client.pipeline.classifier import Classification
+
+Origin = Literal["upload", "watch"]
+THUMBNAIL_PIXELS = 160
+"""Longer side; twice the 80 CSS pixels of the page, for dense displays."""
+_JPEG_QUALITY = 80
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RecentInferences:
+    """The last `at_most` inferences, and the thumbnails of as many pictures. Threads may share it."""
+
+    def __init__(
+        self,
+        *,
+        at_most: int = 100,
+        on_new: Callable[[InferenceDocument], None] = lambda _document: None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Empty; `on_new` is called with the document of each inference that is added."""
+        self._at_most = at_most
+        self._on_new = on_new
+        self._now = now
+        self._lock = threading.Lock()
+        self._documents: deque[InferenceDocument] = deque(maxlen=at_most)
+        self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
+        self._number = 0
+
+    def add(self, picture: Picture, result: Classification, *, origin: Origin) -> None:
+        """Remember `result` of `picture`, which came from `origin`."""
+        key = hashlib.blake2b(picture.content, digest_size=12).hexdigest()
+        with self._lock:
+            known = key in self._thumbnails
+        thumbnail = None if known else thumbnail_of(picture.pixels)
+        with self._lock:
+            if thumbnail is not None:
+                self._thumbnails[key] = thumbnail
+            if key in self._thumbnails:
+                self._thumbnails.move_to_end(key)
+            while len(self._thumbnails) > self._at_most:
+                self._thumbnails.popitem(last=False)
+            self._number += 1
+            document: InferenceDocument = {
+                "id": self._number,
+                "time": self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "origin": origin,
+                "thumbnail": f"/api/thumbnails/{key}.jpg",
+                **classification_document(result),
+            }
+            self._documents.append(document)
+        self._on_new(document)
+
+    def latest(self, at_most: int) -> list[InferenceDocument]:
+        """The newest documents, newest first."""
+        with self._lock:
+            return list(self._documents)[::-1][:at_most]
+
+    def thumbnail(self, key: str) -> bytes | None:
+        """The JPEG file of a thumbnail; None when it is not kept any more."""
+        with self._lock:
+            return self._thumbnails.get(key)
+
+
+def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:
+    """RGB `pixels` [h,w,3] as a small JPEG file of the same proportions."""
+    height, width = pixels.shape[:2]
+    factor = min(1.0, THUMBNAIL_PIXELS / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return bytes(encoded.tobytes())

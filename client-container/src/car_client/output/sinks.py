@@ -1,0 +1,140 @@
+"""Where results of `watch` and `serve` go besides the log: JSON lines, CSV, a bucket."""
+
+import csv
+import io
+import json
+from collections import deque
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from edge_common.errors import FatalError
+from edge_common.logs import get_logger
+from minio import Minio
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
+
+from car_client.output.documents import classification_document
+from car_client.pipeline.classifier import Classification
+from car_client.s3_address import SCHEME, S3Address, s3_client
+from car_client.settings import Settings
+
+_log = get_logger()
+_COLUMNS = ("image", "model", "version", "top1", "sure", "probability", "latency_ms")
+_MOST_HELD = 1000
+"""Results kept while the store is away; the oldest is given up first."""
+
+
+class ResultSink(Protocol):
+    """Receives every result of a watch. An outage of the receiver must not stop the watch."""
+
+    def write(self, result: Classification) -> None:
+        """Take one result."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+def open_sink(settings: Settings) -> ResultSink:
+    """Where the settings say results go: `FILE.csv`, `FILE.jsonl`, `s3://...`. Raises FatalError."""
+    address = settings.results
+    if address is None:
+        return NoSink()
+    if address.startswith(SCHEME):
+        store = s3_client(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key)
+        return BucketSink(store, S3Address.parse(address))
+    if address.endswith(".csv"):
+        return CsvSink(Path(address))
+    if address.endswith((".jsonl", ".ndjson")):
+        return JsonLinesSink(Path(address))
+    raise FatalError(f"results cannot go to {address!r}; write FILE.csv, FILE.jsonl or s3://BUCKET/PREFIX")
+
+
+class NoSink:
+    """Results are logged only."""
+
+    def write(self, result: Classification) -> None:
+        """Drop it."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class JsonLinesSink:
+    """Appends one JSON object a result, whole lines only."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` for appending; raises FatalError."""
+        self._file = _open(path)
+
+    def write(self, result: Classification) -> None:
+        """Append one line."""
+        self._file.write(json.dumps(classification_document(result)) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class CsvSink:
+    """Appends one row a result; a new file begins with the names of the columns."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path` for appending; raises FatalError."""
+        self._file = _open(path)
+        self._rows = csv.DictWriter(self._file, _COLUMNS, extrasaction="ignore")
+        if self._file.tell() == 0:
+            self._rows.writeheader()
+
+    def write(self, result: Classification) -> None:
+        """Append one row."""
+        document = classification_document(result)
+        self._rows.writerow({**document, "probability": document["predictions"][0]["probability"]})
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class BucketSink:
+    """Writes `<prefix><image>.<model>.json`; the newest result of a picture and model replaces the last."""
+
+    def __init__(self, store: Minio, address: S3Address) -> None:
+        """Connect at the first result."""
+        self._store = store
+        self._address = address
+        self._held: deque[tuple[str, bytes]] = deque(maxlen=_MOST_HELD)
+        self._away = False
+
+    def write(self, result: Classification) -> None:
+        """Write it and what is held back; while the store is away it is held, which is logged once."""
+        content = json.dumps(classification_document(result)).encode()
+        self._held.append((f"{self._address.prefix}{result.picture}.{result.model}.json", content))
+        try:
+            while self._held:
+                self._put(*self._held[0])
+                self._held.popleft()
+        except (MinioException, HTTPError, OSError) as error:
+            if not self._away:
+                _log.warning("results_held", to=str(self._address), error=str(error))
+            self._away = True
+            return
+        if self._away:
+            _log.info("results_delivered", to=str(self._address))
+            self._away = False
+
+    def close(self) -> None:
+        """Give up what is held back."""
+
+    def _put(self, key: str, content: bytes) -> None:
+        self._store.put_object(
+            self._address.bucket, key, io.BytesIO(content), len(content), content_type="application/json"
+        )
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        return path.open("a", encoding="utf-8", newline="")
+    except OSError as error:
+        raise FatalError(f"results cannot go to {path}: {error.strerror}; name another file") from error

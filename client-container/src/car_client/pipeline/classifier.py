@@ -1,0 +1,207 @@
+"""Pictures and a model in, verdicts out: prepare, ask, read."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from edge_common.pictures.decode import Picture
+from edge_common.pictures.preprocess import preprocess
+
+from car_client.errors import (
+    ModelChangingError,
+    RequestRefusedError,
+    ServerFailedError,
+    ServerUnreachableError,
+)
+from car_client.kserve.inference import InferenceAnswer, InferenceServer, RequestTensor
+from car_client.metrics import ClientMetrics
+from car_client.models.discovery import Discovery
+from car_client.models.served_model import ServedModel
+from car_client.pipeline.scores import Verdict, read_scores
+from car_client.pipeline.transport import choose_transport
+from car_client.settings import Transport
+
+_NOT_FOUND = 404
+_MOST_VERSIONS = 3
+"""One request is prepared for at most: the version known, its successor, and one that came meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What one model says of one picture.
+
+    Durations are in seconds. `decode` is that of the file;
+    `preprocess` and `request` are those of the whole batch the picture went in, since it waited for them.
+    """
+
+    picture: str
+    model: str
+    version: int
+    verdict: Verdict
+    transport: Transport
+    decode_seconds: float
+    preprocess_seconds: float
+    request_seconds: float
+
+    @property
+    def latency_seconds(self) -> float:
+        """From the file's bytes to the verdict."""
+        return self.decode_seconds + self.preprocess_seconds + self.request_seconds
+
+
+class Classifier:
+    """Classifies pictures over `server`; `discovery` tells what a model takes when its version changed.
+
+    Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        server: InferenceServer,
+        discovery: Discovery,
+        *,
+        transport: Transport,
+        batch_size: int,
+        metrics: ClientMetrics | None = None,
+    ) -> None:
+        """At most `batch_size` pictures go in one request, fewer where the model's batch is fixed."""
+        self.server = server
+        self._metrics = metrics or ClientMetrics()
+        self._discovery = discovery
+        self._transport = transport
+        self._batch_size = batch_size
+        self._refused_files: dict[str, int] = {}
+        """Model -> the version for which the server refused a file."""
+
+    def batch_size(self, model: ServedModel) -> int:
+        """The most pictures that go in one request to `model`."""
+        return model.batch or self._batch_size
+
+    def classify(
+        self, model: ServedModel, pictures: Sequence[Picture], *, top_k: int | None = None
+    ) -> Iterator[Classification]:
+        """One classification for each picture, in order, as the answers come.
+
+        Requests name no version, so a new version answers as soon as it can; if it needs other tensors
+        than `model` tells, the pictures are prepared and sent anew. Raises RequestRefusedError,
+        ServerUnreachableError, ServerFailedError, ModelChangingError, UnusableModelError, and
+        UnknownModelError when the model is gone.
+        """
+        size = self.batch_size(model)
+        for start in range(0, len(pictures), size):
+            yield from self._classify_batch(model, pictures[start : start + size], top_k)
+
+    def _classify_batch(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> list[Classification]:
+        for _ in range(_MOST_VERSIONS):
+            asked = self._ask_unless_changed(model, pictures)
+            if asked is not None and asked.answers_for(model):
+                return asked.read(model, pictures, top_k)
+            described, model = model, self._discovery.describe(model.name)
+            if asked is not None and asked.answers_for(model) and _same_request(described, model):
+                return asked.read(model, pictures, top_k)
+        raise ModelChangingError(
+            f"model {model.name} changed its version {_MOST_VERSIONS} times during one request; try again"
+        )
+
+    def _ask_unless_changed(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked | None":
+        """None when the request was refused because the version it was prepared for is not the one served."""
+        refused = self._refused_files.get(model.name) == model.version
+        transport = choose_transport(Transport.TENSOR if refused else self._transport, model, pictures)
+        try:
+            return self._ask(model, pictures, transport)
+        except RequestRefusedError as error:
+            may_be_the_file = transport is Transport.JPEG and self._transport is Transport.AUTO
+            if may_be_the_file and error.status != _NOT_FOUND:
+                # Whether a server decodes files for this model cannot be asked, only tried: once a version.
+                self._refused_files[model.name] = model.version
+                return self._ask_unless_changed(model, pictures)
+            if self._discovery.describe(model.name).version == model.version:
+                raise
+            return None
+
+    def _ask(self, model: ServedModel, pictures: Sequence[Picture], transport: Transport) -> "_Asked":
+        start = time.perf_counter()
+        as_files = transport is Transport.JPEG
+        tensor = _as_jpeg(model, pictures) if as_files else prepared_tensor(model, pictures)
+        prepared = time.perf_counter()
+        with self._counted(model.name):
+            answer = self.server.infer(model.name, tensor, model.output.name)
+        return _Asked(
+            answer=answer,
+            transport=transport,
+            preprocess_seconds=prepared - start,
+            request_seconds=time.perf_counter() - prepared,
+        )
+
+    @contextmanager
+    def _counted(self, model: str) -> Iterator[None]:
+        """Count what is done inside as one request to `model`, by how it ends."""
+        start, result = time.perf_counter(), "failed"
+        self._metrics.in_flight.inc()
+        try:
+            yield
+            result = "success"
+        except RequestRefusedError:
+            result = "refused"
+            raise
+        except ServerUnreachableError:
+            result = "unreachable"
+            raise
+        finally:
+            self._metrics.in_flight.dec()
+            self._metrics.count_request(model, self.server.protocol, result, time.perf_counter() - start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    answer: InferenceAnswer
+    transport: Transport
+    preprocess_seconds: float
+    request_seconds: float
+
+    def answers_for(self, model: ServedModel) -> bool:
+        return self.answer.model_version in {"", str(model.version)}
+
+    def read(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> list[Classification]:
+        if model.output.name not in self.answer.outputs:
+            raise ServerFailedError(f"the server's answer lacks output {model.output.name!r} of {model.name}")
+        scores = self.answer.outputs[model.output.name]
+        verdicts = read_scores(scores, model, pictures=len(pictures), top_k=top_k)
+        return [
+            Classification(
+                picture=picture.name,
+                model=model.name,
+                version=model.version,
+                verdict=verdict,
+                transport=self.transport,
+                decode_seconds=picture.decode_seconds,
+                preprocess_seconds=self.preprocess_seconds,
+                request_seconds=self.request_seconds,
+            )
+            for picture, verdict in zip(pictures, verdicts, strict=True)
+        ]
+
+
+def _same_request(one: ServedModel, other: ServedModel) -> bool:
+    return (one.input, one.output, one.preprocessing) == (other.input, other.output, other.preprocessing)
+
+
+def prepared_tensor(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
+    """What the model takes for `pictures`: at most as many as its batch, which is filled up when fixed."""
+    steps = model.preprocessing
+    batch = np.empty((model.batch or len(pictures), *steps.shape), steps.dtype)
+    for place, picture in enumerate(pictures):
+        preprocess(picture.pixels, steps, into=batch[place])
+    # A fixed batch must be full; the answers to the repetitions are not read.
+    batch[len(pictures) :] = batch[len(pictures) - 1]
+    return RequestTensor.of_array(model.input.name, model.input.datatype, batch)
+
+
+def _as_jpeg(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
+    return RequestTensor.of_blobs(model.input.name, [picture.content for picture in pictures])

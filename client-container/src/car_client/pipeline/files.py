@@ -1,0 +1,102 @@
+"""Classify given files once: what cannot be read or classified harms nothing else, and is told at the end."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from edge_common.errors import EdgeError, RejectedError, RetryableError
+from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
+
+from car_client.errors import ServerUnreachableError
+from car_client.models.discovery import Discovery
+from car_client.pipeline.classifier import Classification, Classifier
+from car_client.pipeline.jobs import Job, Pipeline
+
+_JOBS = 4
+_MOST_FILES_A_JOB = 8
+"""Bounds the memory: a decoded photo of 12 megapixels takes 36 MB."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it: results in the order they were made, and what failed, each with its error."""
+
+    results: list[Classification] = field(default_factory=list)
+    rejected: dict[str, NotAPictureError] = field(default_factory=dict)
+    """By file."""
+    failed: dict[str, EdgeError] = field(default_factory=dict)
+    """By model; all or some of its pictures have no result."""
+
+    def check(self) -> None:
+        """Raise one error for all that failed; retryable only if nothing was at fault for good."""
+        errors = [*self.rejected.values(), *self.failed.values()]
+        if not errors:
+            return
+        sentence = "; ".join(str(error) for error in errors)
+        if all(isinstance(error, RetryableError) for error in errors):
+            raise RetryableError(sentence)
+        raise RejectedError(sentence)
+
+
+def classify_files(
+    files: Sequence[Path],
+    discovery: Discovery,
+    classifier: Classifier,
+    *,
+    limits: PictureLimits,
+    models: Sequence[str] = (),
+    top_k: int | None = None,
+    show: Callable[[Classification], None] = lambda _result: None,
+) -> Outcome:
+    """Classify `files` with the `models` named, or with all; hand each result to `show` as it comes.
+
+    A model that failed is not asked again. Raises UnknownModelError, UnusableModelError when a model named
+    cannot be used or none can, and ServerUnreachableError. The server is not asked when no file is a picture.
+    """
+    outcome = Outcome()
+    chosen = None
+    size = max(1, min(_MOST_FILES_A_JOB, math.ceil(len(files) / _JOBS)))
+    begun: deque[tuple[Sequence[Path], Job]] = deque()
+    with closing(Pipeline(classifier)) as pipeline:
+        for start in range(0, len(files), size):
+            part = files[start : start + size]
+            job = pipeline.begin([partial(read_picture, file, limits) for file in part])
+            if chosen is None and any(isinstance(picture, Picture) for picture in job.pictures()):
+                chosen = discovery.refresh().choose_some(models)
+            job.ask([model for model in chosen or () if model.name not in outcome.failed], top_k=top_k)
+            begun.append((part, job))
+            if len(begun) >= _JOBS:
+                _settle(*begun.popleft(), outcome, show)
+        while begun:
+            _settle(*begun.popleft(), outcome, show)
+    return outcome
+
+
+def _settle(
+    files: Sequence[Path], job: Job, outcome: Outcome, show: Callable[[Classification], None]
+) -> None:
+    for file, picture in zip(files, job.pictures(), strict=False):
+        if isinstance(picture, NotAPictureError):
+            outcome.rejected[str(file)] = picture
+    for reply in job.replies():
+        if isinstance(reply.result, ServerUnreachableError):
+            raise reply.result
+        if isinstance(reply.result, EdgeError):
+            outcome.failed.setdefault(reply.model, reply.result)
+        else:
+            outcome.results.append(reply.result)
+            show(reply.result)
+
+
+def read_picture(file: Path, limits: PictureLimits) -> Picture:
+    """The picture in `file`; raises NotAPictureError, also when it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(limits.max_bytes + 1)
+    except OSError as error:
+        raise NotAPictureError(f"{file} cannot be read: {error.strerror}") from error
+    return decode_picture(str(file), content, limits)

@@ -1,0 +1,126 @@
+"""Pictures on their way: several decoded and asked about at once, each with its own result or error."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from edge_common.errors import EdgeError
+from edge_common.pictures.decode import NotAPictureError, Picture
+
+from car_client.errors import ServerUnreachableError
+from car_client.models.served_model import ServedModel
+from car_client.pipeline.classifier import Classification, Classifier
+
+Result = TypeVar("Result")
+Load = Callable[[], Picture]
+"""Makes a picture; raises NotAPictureError."""
+
+_DECODERS = 2
+"""Bounds the memory: a decoded picture of 50 megapixels takes 150 MB."""
+_REQUESTS = 4
+"""More than the cores of a small machine, because requests mostly wait for the server."""
+
+
+class Pipeline:
+    """Decodes pictures and asks models about them. Whoever begins jobs bounds the memory by how many."""
+
+    def __init__(self, classifier: Classifier, *, requests: int = _REQUESTS) -> None:
+        """Send at most so many `requests` at the same time."""
+        self.classifier = classifier
+        self.decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
+        self.requests = ThreadPoolExecutor(requests, thread_name_prefix="ask")
+
+    def begin(self, loads: Sequence[Load]) -> "Job":
+        """A job with the pictures that `loads` make, which are decoded from now on."""
+        return Job(self, loads)
+
+    def close(self) -> None:
+        """Begin nothing more of what was not begun; what runs goes on, and can be settled."""
+        self.decoders.shutdown(wait=False, cancel_futures=True)
+        self.requests.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one model makes of one picture; `place` is that of the picture in its job."""
+
+    place: int
+    model: str
+    result: Classification | EdgeError
+
+
+class Job:
+    """Pictures that go together: decoded at once, asked about when `ask` says so."""
+
+    def __init__(self, pipeline: Pipeline, loads: Sequence[Load]) -> None:
+        self._pipeline = pipeline
+        self._decoding = pipeline.decoders.submit(_decode, loads)
+        self._asking: list[Future[list[Reply]]] = []
+
+    def ask(self, models: Sequence[ServedModel], *, top_k: int | None = None, in_turn: bool = False) -> None:
+        """Ask `models` about the pictures, at the same time, as soon as they are decoded.
+
+        `in_turn`: one model after the other, and no further one when the server was away.
+        """
+        parts = [models] if in_turn else [[model] for model in models]
+        self._asking += [self._pipeline.requests.submit(self._ask, part, top_k) for part in parts]
+
+    def is_settled(self, *, within: float) -> bool:
+        """Whether nothing is left to do; waits `within` seconds at most."""
+        futures: list[Future[Any]] = [self._decoding, *self._asking]
+        return not wait(futures, timeout=within).not_done
+
+    def pictures(self) -> Sequence[Picture | NotAPictureError]:
+        """The pictures in order, each decoded or with its error; empty when the pipeline was closed first."""
+        return _result_of(self._decoding, [])
+
+    def replies(self) -> Sequence[Reply]:
+        """By model, then by picture, once all have answered.
+
+        Pictures lack a reply when the server was away for one before them, or the pipeline was closed.
+        """
+        return [reply for future in self._asking for reply in _result_of(future, [])]
+
+    def _ask(self, models: Sequence[ServedModel], top_k: int | None) -> list[Reply]:
+        decoded = enumerate(self.pictures())
+        pictures = {place: picture for place, picture in decoded if isinstance(picture, Picture)}
+        places = list(pictures)
+        replies: list[Reply] = []
+        for model in models:
+            size = self._pipeline.classifier.batch_size(model)
+            for start in range(0, len(places), size):
+                batch = places[start : start + size]
+                results = self._classify(model, [pictures[place] for place in batch], top_k)
+                replies += [
+                    Reply(place, model.name, result) for place, result in zip(batch, results, strict=True)
+                ]
+                if isinstance(results[0], ServerUnreachableError):
+                    return replies
+        return replies
+
+    def _classify(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> Sequence[Classification | EdgeError]:
+        try:
+            return list(self._pipeline.classifier.classify(model, pictures, top_k=top_k))
+        except EdgeError as error:
+            return [error] * len(pictures)
+
+
+def _decode(loads: Sequence[Load]) -> list[Picture | NotAPictureError]:
+    decoded: list[Picture | NotAPictureError] = []
+    for load in loads:
+        try:
+            decoded.append(load())
+        except NotAPictureError as error:
+            decoded.append(error)
+    return decoded
+
+
+def _result_of(future: Future[Result], otherwise: Result) -> Result:
+    """The result, or `otherwise` when it was never begun."""
+    try:
+        return future.result()
+    except CancelledError:
+        return otherwise

@@ -1,1 +1,0 @@
-"""Where results of `watch` and `serve` go besides the log: JSON lines, CSV, the bucket."""

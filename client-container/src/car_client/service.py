@@ -1,0 +1,105 @@
+"""The pod's mode: page, API and probes, beside the watch over a source if there is one."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from edge_common.http_server import ThreadedHttpServer
+from edge_common.logs import get_logger
+from edge_common.pictures.decode import Picture
+from starlette.applications import Starlette
+
+from car_client.models.follower import ModelFollower, ServerView
+from car_client.output.recent import RecentInferences
+from car_client.output.sinks import ResultSink
+from car_client.pipeline.classifier import Classification
+from car_client.pipeline.jobs import Pipeline
+from car_client.session import Session
+from car_client.settings import Settings
+from car_client.sources.source import Source
+from car_client.watching.watch import Watch
+from car_client.web.app import create_app
+from car_client.web.broadcast import Broadcast
+from car_client.web.gateway import Gateway
+from car_client.web.health import health_routes
+
+_log = get_logger()
+_PAGE_REQUESTS = 8
+_LOOKS_MISSED = 10
+
+
+def alive_within(settings: Settings) -> float:
+    """Seconds between two looks at the models that are still healthy: ten looks that take all they may."""
+    return _LOOKS_MISSED * (settings.interval + settings.timeout)
+
+
+def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: threading.Event) -> None:
+    """Serve until `stop` is set. Raises FatalError when the address is taken."""
+    session = Session(settings)
+    broadcast = Broadcast()
+    recent = RecentInferences(on_new=lambda document: broadcast.publish("inference", document))
+
+    def tell(view: ServerView) -> None:
+        broadcast.publish("models", {"reachable": view.error is None})
+
+    def show(picture: Picture, result: Classification) -> None:
+        recent.add(picture, result, origin="watch")
+        sink.write(result)
+
+    follower = ModelFollower(session.discovery, on_change=tell)
+    pipeline = Pipeline(session.classifier, requests=_PAGE_REQUESTS)
+    gateway = Gateway(
+        server_url=settings.server_url,
+        follower=follower,
+        pipeline=pipeline,
+        limits=session.limits,
+        metrics=session.metrics,
+        recent=recent,
+        broadcast=broadcast,
+        alive_within=alive_within(settings),
+    )
+    http = ThreadedHttpServer(create_app(gateway), host=settings.http_host, port=settings.http_port)
+    with ExitStack() as running:
+        running.callback(pipeline.close)
+        running.enter_context(http)
+        running.callback(broadcast.close)  # before the server stops, which waits for open streams
+        _log.info("http_started", host=settings.http_host, port=http.port)
+        running.enter_context(_following(follower, settings.interval, stop))
+        if source is None:
+            stop.wait()
+            return
+        running.callback(source.close)
+        watch_of(source, session, follower, show).run(stop)
+
+
+def watch_of(
+    source: Source,
+    session: Session,
+    follower: ModelFollower,
+    show: Callable[[Picture, Classification], None],
+) -> Watch:
+    """A watch over `source` with the means of `session`."""
+    return Watch(
+        source,
+        follower,
+        Pipeline(session.classifier),
+        limits=session.limits,
+        interval=session.settings.interval,
+        show=show,
+    )
+
+
+def probes(session: Session, follower: ModelFollower, port: int) -> ThreadedHttpServer:
+    """`/healthz`, `/readyz` and `/metrics` alone, for a watch without the page; a context manager."""
+    routes = health_routes(follower, session.metrics, alive_within=alive_within(session.settings))
+    return ThreadedHttpServer(Starlette(routes=routes), host=session.settings.http_host, port=port)
+
+
+@contextmanager
+def _following(follower: ModelFollower, interval: float, stop: threading.Event) -> Iterator[None]:
+    """Look at the models in a thread of its own, so that a slow source does not make the page stale."""
+    thread = threading.Thread(
+        target=follower.run, args=(stop,), kwargs={"interval": interval}, name="models", daemon=True
+    )
+    thread.start()
+    yield

@@ -1,0 +1,1 @@
+"""Following one source of pictures: whatever arrives is classified by every model."""

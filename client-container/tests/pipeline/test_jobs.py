@@ -1,0 +1,118 @@
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from car_client.errors import ServerUnreachableError
+from car_client.models.served_model import ServedModel
+from car_client.pipeline.classifier import Classification
+from car_client.pipeline.jobs import Load, Pipeline
+from car_client.session import Session
+from car_client.settings import load_settings
+from edge_common.errors import EdgeError
+from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
+from fake_kserve import FakeKServe, FakeModel
+from made_pictures import jpeg
+
+LIMITS = PictureLimits(100_000, 100_000)
+Begun = tuple[Pipeline, Sequence[ServedModel]]
+Begin = Callable[[], Begun]
+
+
+@pytest.fixture
+def begin(server: FakeKServe) -> Iterator[Begin]:
+    """A pipeline to the server, and the models it has then."""
+    pipelines: list[Pipeline] = []
+
+    def make() -> Begun:
+        session = Session(load_settings(server_url=server.url, sidecar_url="none", batch_size="2"))
+        pipelines.append(Pipeline(session.classifier))
+        return pipelines[0], list(session.discovery.refresh().usable.values())
+
+    yield make
+    for pipeline in pipelines:
+        pipeline.close()
+
+
+def load(name: str, content: bytes | None = None) -> Load:
+    return lambda: decode_picture(name, jpeg("red") if content is None else content, LIMITS)
+
+
+def told(result: Classification | EdgeError) -> str:
+    return str(result) if isinstance(result, EdgeError) else result.picture
+
+
+def test_replies_keep_the_order_of_models_and_pictures(server: FakeKServe, begin: Begin) -> None:
+    server.models = {"slow": FakeModel(), "fast": FakeModel(shape=(-1, 8, 8, 3))}
+    pipeline, models = begin()
+    first_may_end = threading.Event()
+
+    def slow_first() -> Picture:
+        assert first_may_end.wait(10)
+        return load("0")()
+
+    first = pipeline.begin([slow_first])
+    second = pipeline.begin([load("1"), load("2"), load("3")])
+    first.ask(models)
+    second.ask(models)
+    assert second.is_settled(within=10)
+    assert not first.is_settled(within=0)
+    first_may_end.set()
+    replies = [(reply.model, told(reply.result)) for job in (first, second) for reply in job.replies()]
+    assert replies == [
+        ("slow", "0"),
+        ("fast", "0"),
+        *(("slow", name) for name in "123"),
+        *(("fast", name) for name in "123"),
+    ]
+
+
+def test_what_is_no_picture_harms_no_other_and_is_not_asked_about(server: FakeKServe, begin: Begin) -> None:
+    server.models["m"] = FakeModel()
+    pipeline, models = begin()
+    job = pipeline.begin([load("a"), load("b", b"x"), load("c")])
+    job.ask(models)
+    assert [isinstance(picture, NotAPictureError) for picture in job.pictures()] == [False, True, False]
+    assert [(reply.place, told(reply.result)) for reply in job.replies()] == [(0, "a"), (2, "c")]
+
+
+def test_a_refusal_concerns_the_pictures_of_its_request_and_its_model_only(
+    server: FakeKServe, begin: Begin
+) -> None:
+    server.models = {"a": FakeModel(), "b": FakeModel()}
+    server.faults_of["a"] = deque([(400, "Invalid input shape")])
+    pipeline, models = begin()
+    job = pipeline.begin([load("0"), load("1")])
+    job.ask(models)
+    failed = [(reply.model, reply.place) for reply in job.replies() if isinstance(reply.result, EdgeError)]
+    assert failed == [("a", 0)]
+
+
+def test_a_server_that_is_lost_is_asked_nothing_more(server: FakeKServe, begin: Begin) -> None:
+    server.models = {"a": FakeModel(), "b": FakeModel()}
+    pipeline, models = begin()
+    server.faults.extend(["cut", "cut"])
+    job = pipeline.begin([load("0"), load("1")])
+    job.ask(models, in_turn=True)
+    [reply] = job.replies()
+    assert (reply.model, reply.place) == ("a", 0)
+    assert isinstance(reply.result, ServerUnreachableError)
+    assert len(server.sent("b/infer")) == 0
+
+
+def test_a_closed_pipeline_begins_nothing_more(server: FakeKServe, begin: Begin) -> None:
+    server.models["m"] = FakeModel()
+    pipeline, models = begin()
+    may_end = threading.Event()
+
+    def slow() -> Picture:
+        assert may_end.wait(10)
+        return load("x")()
+
+    jobs = [pipeline.begin([slow]) for _ in range(3)]
+    for job in jobs:
+        job.ask(models)
+    pipeline.close()
+    may_end.set()
+    assert [len(job.pictures()) for job in jobs] == [1, 1, 0], "two are decoded at once"
+    assert jobs[2].replies() == []

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,39 @@ def test_a_missing_bucket_is_one_sentence(s3: S3Server, tmp_path: Path) -> None:
     returned, told = _run(environment, "once")
     assert returned == 78, told
     assert "the bucket 'no-such-bucket' does not exist" in told
+
+
+def _output(*arguments: str) -> tuple[str, str]:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout, done.stderr
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    told, _ = _output("-c", "from model_sync.cli import main; main()", "--version")
+    assert told == f"model-sync {version('model-sync')}\n"
+
+
+def test_help_imports_nothing_that_only_commands_need() -> None:
+    program = "import sys; sys.argv = ['model-sync', '--help']; from model_sync.cli import main; main()"
+    told, imported = _output("-X", "importtime", "-c", program)
+    assert "doctor" in told
+    heavy = {"minio", "openvino", "onnx", "pydantic", "prometheus_client", "starlette", "rich"}
+    loaded = {line.rpartition("|")[2].strip() for line in imported.splitlines()}
+    assert not heavy & loaded
+
+
+def test_the_doctor_fails_for_a_store_that_is_away_and_only_warns_of_less(tmp_path: Path) -> None:
+    program = "from model_sync.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "doctor"],
+        env={**os.environ, **_AWAY, "MODEL_SYNC_MODELS_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 78, done.stderr
+    levels = {line.split()[0] for line in done.stdout.splitlines()}
+    assert levels <= {"OK", "WARN", "FAIL"}
+    assert "FAIL address of the store: http://127.0.0.1:9 cannot be reached" in done.stdout

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from model_sync import console
+from model_sync.doctor.checkup import Finding, Level
 from model_sync.planning.standing import Phase
 from model_sync.status.status import VersionReport, status_document
 
@@ -44,3 +45,16 @@ def test_plans_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     console.show_plans({"cars": ["fetch 1"]}, as_json=False)
     console.show_plans({}, as_json=False)
     assert capsys.readouterr().out == "cars: fetch 1\nnothing to do\n"
+
+
+def test_a_finding_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [
+        Finding(Level.OK, "clock", "differs from the store's by 0 s"),
+        Finding(Level.WARN, "preflight", "[bold] is " + "very " * 50 + "weak", "use another kernel"),
+        Finding(Level.FAIL, "models folder", "is not there", "mount it"),
+    ]
+    assert list(console.show_findings(iter(findings), as_json=False)) == findings
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "OK   clock: differs from the store's by 0 s"
+    assert lines[1] == f"WARN preflight: {findings[1].seen}; use another kernel"
+    assert lines[2] == "FAIL models folder: is not there; mount it"

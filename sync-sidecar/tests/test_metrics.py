@@ -12,8 +12,8 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Fetcher
-from model_sync.gate.progress import Progress
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate
 from model_sync.metrics import MOST_MODELS_MEASURED, REVISION_VARIABLE, Metrics
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
@@ -32,8 +32,8 @@ def _value(metrics: Metrics, name: str, **labels: str) -> float:
 def _fetch(settings: Settings, metrics: Metrics, folder: Path, **changed: object) -> None:
     bucket = S3Bucket(settings.model_copy(update=changed), metrics)
     model = build_catalog(bucket.list_objects()).models["m"]
-    fetcher = Fetcher(bucket, AtOnce(), None, metrics)
-    fetcher.fetch(
+    gate = Gate(bucket, AtOnce(), None, metrics)
+    gate.admit(
         model, model.versions["1"], Staging(folder), None, progress=Progress(), cancelled=threading.Event()
     )
 

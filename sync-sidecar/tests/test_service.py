@@ -52,7 +52,7 @@ def test_a_download_in_flight_ends_in_time_and_goes_on_at_the_next_start(
         with SidecarProcess(environment, tmp_path / "first.log") as first:
             wait_until(lambda: total_of(covered_ranges(models, "cars", "1") or []) > 2 * _MIB)
             assert first.terminate(within=_GRACE) == 0, first.log
-            assert '"stopped"' in first.log
+            assert '"sidecar_stopped"' in first.log
         there = covered_ranges(models, "cars", "1")
         assert there, "the download had ended already"
         asked = len(store.requests)
@@ -74,7 +74,7 @@ def test_a_download_that_hardly_moves_does_not_hold_up_the_end(
         with SidecarProcess(environment, tmp_path / "log") as sidecar:
             wait_until(lambda: any(one.key == _KEY for one in store.requests))
             assert sidecar.terminate(within=_GRACE) == 0, sidecar.log
-            assert '"stopped"' in sidecar.log
+            assert '"sidecar_stopped"' in sidecar.log
 
 
 def test_it_answers_while_the_store_and_the_server_are_away_and_ends_with_0(

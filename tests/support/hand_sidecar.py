@@ -8,9 +8,9 @@ from fake_ovms import FakeOvms
 from hand_clock import HandClock
 from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
-from model_sync.cards.model_cards import ModelCards
+from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
-from model_sync.gate.gate import Fetcher
+from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Performer
 from model_sync.loop.bucket_watch import BucketWatch
@@ -40,7 +40,7 @@ def start_by_hand(
 ) -> Reconciler:
     """Recover what is on `volume` and connect the loop; fetches wait in `jobs` until they are told to run."""
     cards = ModelCards(store)
-    fetch_jobs = FetchJobs(Fetcher(store, AtOnce(), None), lambda: None, jobs)
+    fetch_jobs = FetchJobs(Gate(store, AtOnce(), None), lambda: None, jobs)
     performer = Performer(
         volume,
         recover_state(volume),

@@ -1,6 +1,6 @@
 """Everything around the sidecar, simulated, and the real sidecar's loop in the middle.
 
-Real: Reconciler, Performer, FetchJobs, Fetcher, Staging, recovery, and a volume on the disk. Simulated: the
+Real: Reconciler, Performer, FetchJobs, Gate, Staging, recovery, and a volume on the disk. Simulated: the
 bucket, the model server, time, threads, and the moments of death.
 """
 

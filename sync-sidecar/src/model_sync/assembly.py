@@ -3,10 +3,10 @@
 import socket
 from concurrent.futures import Executor
 
-from model_sync.cards.model_cards import ModelCards
+from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
 from model_sync.clock import Clock
-from model_sync.gate.gate import Fetcher
+from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Performer
 from model_sync.loop.bucket_watch import BucketWatch
@@ -52,7 +52,7 @@ def assemble_loop(
     performer = Performer(
         volume,
         State(),
-        FetchJobs(Fetcher(store, transfers, preflight, metrics), wakeup.work_done),
+        FetchJobs(Gate(store, transfers, preflight, metrics), wakeup.work_done),
         SettingsChecks(preflight, wakeup.work_done),
         ServingCards(volume, cards),
         clock,

@@ -1,7 +1,8 @@
 """The command `model-sync`.
 
-Each command imports what only it needs: `run` and `once` begin sooner without the others.
+Each command imports what it needs when it runs, so that none waits for what others use.
 """
+# ruff: noqa: PLC0415 - imports within commands are what the module is about
 
 import json
 import os
@@ -10,25 +11,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from edge_common.errors import EdgeError, FatalError, RetryableError
-from edge_common.logs import configure_logging, get_logger
-from edge_common.settings_source import redacted
+from edge_common.command_line import add_version_option, run_app
+from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.stopping import leave_now, stop_on_signals
 
-from model_sync import console
-from model_sync.service import Sidecar
-from model_sync.settings import Settings, read_settings
+if TYPE_CHECKING:
+    from model_sync.service import Sidecar
+    from model_sync.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Mirrors a bucket of models onto a volume and tells OpenVINO Model Server what to serve. "
     "Settings are MODEL_SYNC_* variables; the README lists them.",
 )
+add_version_option(app, "model-sync")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 StatusUrl = Annotated[str, typer.Option(help="Address of the sidecar.", envvar="MODEL_SYNC_STATUS_URL")]
@@ -36,21 +37,27 @@ StatusUrl = Annotated[str, typer.Option(help="Address of the sidecar.", envvar="
 
 def main() -> None:
     """Run a command; an expected error becomes one sentence and its exit code."""
-    try:
-        app()
-    except EdgeError as error:
-        sys.stderr.write(f"model-sync: {error}\n")
-        leave_now(error.exit_code)
+    run_app(app, "model-sync")
 
 
-def _settings(overrides: dict[str, Any] | None = None) -> Settings:
+def _settings(overrides: dict[str, Any] | None = None) -> "Settings":
+    from edge_common.logs import configure_logging
+
+    from model_sync.settings import read_settings
+
     settings = read_settings(os.environ, overrides)
     configure_logging(settings.log_format, settings.log_level)
     return settings
 
 
+def _sidecar(settings: "Settings") -> "Sidecar":
+    from model_sync.service import Sidecar
+
+    return Sidecar.build(settings)
+
+
 @contextmanager
-def _until_a_signal(sidecar: Sidecar) -> Iterator[threading.Event]:
+def _until_a_signal(sidecar: "Sidecar") -> Iterator[threading.Event]:
     """Let signals end what `sidecar` does, and close it, unless a slow store lets that take too long."""
     with stop_on_signals(sidecar.wakeup.stop) as stopped:
         try:
@@ -67,12 +74,15 @@ def run() -> None:
 
     Example: MODEL_SYNC_S3_ENDPOINT=http://minio:9000 MODEL_SYNC_MODELS_DIR=/models model-sync run
     """
+    from edge_common.logs import get_logger
+    from edge_common.settings_source import redacted
+
     settings = _settings()
-    get_logger().info("starting", settings=redacted(settings))
-    sidecar = Sidecar.build(settings)
+    get_logger().info("sidecar_started", settings=redacted(settings))
+    sidecar = _sidecar(settings)
     with _until_a_signal(sidecar):
         sidecar.run()
-    get_logger().info("stopped")
+    get_logger().info("sidecar_stopped")
     leave_now()
 
 
@@ -85,7 +95,9 @@ def once(
 
     Exit code 0: all that can be served is; 65: something was rejected; 75: the store or the server is away.
     """
-    sidecar = Sidecar.build(_settings())
+    from model_sync import console
+
+    sidecar = _sidecar(_settings())
     with _until_a_signal(sidecar) as stopped:
         sidecar.open_volume()
         sidecar.prepare_bucket()
@@ -98,7 +110,7 @@ def once(
     if not document["server"]["reachable"]:
         raise RetryableError("the volume is up to date, but the model server does not answer")
     if "rejected" in states:
-        sys.exit(65)
+        sys.exit(RejectedError.exit_code)
 
 
 @app.command()
@@ -107,7 +119,9 @@ def plan(as_json: Json = False) -> None:
 
     Uploads without SHA256SUMS count as quiet, because one look cannot tell how long they have been.
     """
-    sidecar = Sidecar.build(_settings({"settle": 0}))
+    from model_sync import console
+
+    sidecar = _sidecar(_settings({"settle": 0}))
     try:
         console.show_plans(sidecar.preview(), as_json=as_json)
     finally:
@@ -117,21 +131,23 @@ def plan(as_json: Json = False) -> None:
 @app.command()
 def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
     """Show every model and version, its state, and the reason for it."""
-    from model_sync.upload.read_status import read_status  # noqa: PLC0415 - see above
+    from model_sync import console
+    from model_sync.upload.read_status import read_status
 
     console.show_status(read_status(status_url), as_json=as_json)
 
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Look for the likely mistakes in settings, volume, store and server; exit code 78 when one is found.
+    """Look for the likely mistakes in settings, volume, store and server; exit code 78 when one FAILs.
 
     Run it where the sidecar runs, with the same settings.
     """
-    from model_sync.doctor.checkup import examine  # noqa: PLC0415 - see above
+    from model_sync import console
+    from model_sync.doctor.checkup import Level, examine
 
     findings = list(console.show_findings(examine(_settings()), as_json=as_json))
-    if not all(finding.well for finding in findings):
+    if any(finding.level is Level.FAIL for finding in findings):
         sys.exit(FatalError.exit_code)
 
 
@@ -150,8 +166,9 @@ def push(
 
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
-    from model_sync.store.s3_store import S3Bucket  # noqa: PLC0415 - see above
-    from model_sync.upload.push import prepare_upload, send, upload_id, wait_until_served  # noqa: PLC0415 - see above
+    from model_sync import console
+    from model_sync.store.s3_store import S3Bucket
+    from model_sync.upload.push import prepare_upload, send, upload_id, wait_until_served
 
     settings = _settings()
     upload = prepare_upload(folder, model, version)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import typer
 from edge_common.quantities import format_duration, format_size
 
 from model_sync.planning.state import StoredFile
@@ -26,6 +27,7 @@ _COLOURS = {
     "previous": "dim",
     "retiring": "dim",
 }
+_LEVEL_COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 
 
 def now() -> float:
@@ -99,22 +101,17 @@ def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
 
 
 def show_findings(findings: Iterator["Finding"], *, as_json: bool) -> Iterator["Finding"]:
-    """Show each finding as it comes, and pass it on."""
-    from rich.console import Console  # noqa: PLC0415 - see above
-    from rich.markup import escape  # noqa: PLC0415 - see above
-
-    console = Console(highlight=False)
+    """Show each finding as it comes, in one line however long, and pass it on."""
     seen = []
     for finding in findings:
         seen.append(finding)
         if not as_json:
-            mark = "[green]well [/]" if finding.well else "[red]MEND [/]"
-            console.print(f"{mark} {finding.what}: {escape(finding.seen)}")
-            if finding.advice:
-                console.print(f"       [bold]{escape(finding.advice)}[/]")
+            level = typer.style(f"{finding.level:<4}", fg=_LEVEL_COLOURS[finding.level], bold=True)
+            advice = f"; {finding.advice}" if finding.advice else ""
+            typer.echo(f"{level} {finding.what}: {finding.seen}{advice}")
         yield finding
     if as_json:
-        sys.stdout.write(json.dumps([vars(finding) for finding in seen]) + "\n")
+        typer.echo(json.dumps([vars(finding) for finding in seen]))
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from edge_common.model_card import LatestVersions
-from model_sync.doctor import preflight
-from model_sync.doctor.checkup import Finding, examine
+from model_sync.doctor import server
+from model_sync.doctor.checkup import Finding, Level, examine
 from model_sync.doctor.volume import may_replace, mount_points
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import State
@@ -48,9 +48,9 @@ def test_a_missing_models_folder_is_told_with_what_to_do(tmp_path: Path) -> None
 
 def test_what_is_well_needs_no_advice(tmp_path: Path) -> None:
     seen = findings("http://127.0.0.1:1", tmp_path)
-    assert seen["models folder"].well
-    assert seen["renaming on the volume"].well
-    assert seen["writer of the volume"].well
+    assert seen["models folder"].level is Level.OK
+    assert seen["renaming on the volume"].level is Level.OK
+    assert seen["writer of the volume"].level is Level.OK
     assert [path.name for path in tmp_path.iterdir()] == [".model-sync"], "the doctor left something behind"
 
 
@@ -58,13 +58,13 @@ def test_what_is_well_needs_no_advice(tmp_path: Path) -> None:
 def test_a_kernel_that_cannot_confine_preflight_is_told(
     version: int, advised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, "landlock_version", lambda: version)
+    monkeypatch.setattr(server, "landlock_version", lambda: version)
     assert ("5.13" in findings("http://127.0.0.1:1", tmp_path)["preflight"].advice) is advised
 
 
 def test_preflight_that_is_off_needs_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "landlock_version", lambda: 0)
-    assert findings("http://127.0.0.1:1", tmp_path, preflight="off")["preflight"].well
+    monkeypatch.setattr(server, "landlock_version", lambda: 0)
+    assert findings("http://127.0.0.1:1", tmp_path, preflight="off")["preflight"].level is Level.OK
 
 
 @pytest.mark.parametrize("state", ["held", "free"])
@@ -74,7 +74,7 @@ def test_a_running_sidecar_is_no_mistake(state: str, tmp_path: Path) -> None:
     lock = VolumeLock(volume.lock_path)
     if state == "held":
         assert lock.try_acquire()
-    assert findings("http://127.0.0.1:1", tmp_path)["writer of the volume"].well
+    assert findings("http://127.0.0.1:1", tmp_path)["writer of the volume"].level is Level.OK
     lock.release()
 
 
@@ -121,7 +121,7 @@ def test_a_config_file_that_somebody_else_wrote_is_told(tmp_path: Path) -> None:
 
 def test_a_config_file_of_ours_is_well(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(format_config(State(), tmp_path))
-    assert findings("http://127.0.0.1:1", tmp_path)["config.json"].well
+    assert findings("http://127.0.0.1:1", tmp_path)["config.json"].level is Level.OK
 
 
 @pytest.mark.parametrize(

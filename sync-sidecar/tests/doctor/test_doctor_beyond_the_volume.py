@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from edge_common.http_server import ThreadedHttpServer
 from faulty_store import Change, FaultyStore, Matches, Reply, Request
-from model_sync.doctor.checkup import Finding, examine
+from model_sync.doctor.checkup import Finding, Level, examine
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import ModelState, State
 from model_sync.settings import Settings
@@ -48,8 +48,8 @@ def test_a_store_in_order_needs_no_advice(s3_settings: Settings, tmp_path: Path)
     _put(s3_settings, "m/1/model.onnx")
     seen = _findings(s3_settings, models_dir=tmp_path)
     for what in ("address of the store", "clock", "credentials and bucket", "models in the bucket"):
-        assert seen[what].well
-    assert seen["status object"].well
+        assert seen[what].level is Level.OK
+    assert seen["status object"].level is Level.OK
     assert [listed.key for listed in S3Bucket(s3_settings).list_objects()] == ["m/1/model.onnx"]
 
 
@@ -154,7 +154,7 @@ def test_a_server_that_does_not_answer_is_told(tmp_path: Path) -> None:
 
 def test_a_server_that_serves_what_config_json_lists_is_well(server: str, tmp_path: Path) -> None:
     _configured(tmp_path, "theirs")
-    assert _at_server(server, tmp_path).well
+    assert _at_server(server, tmp_path).level is Level.OK
 
 
 def test_a_server_of_another_folder_is_told(server: str, tmp_path: Path) -> None:

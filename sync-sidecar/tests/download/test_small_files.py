@@ -11,8 +11,8 @@ from memory_store import MemoryStore
 from model_sync.bucket.catalog import UploadObject, build_catalog
 from model_sync.download.small_files import in_groups
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Fetcher, StagedVersion
-from model_sync.gate.progress import Progress
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.store.object_store import SmallObject
 
 
@@ -41,7 +41,7 @@ def _fetch(
     stop = threading.Event()
     if cancelled:
         stop.set()
-    return Fetcher(store, AtOnce(), None).fetch(
+    return Gate(store, AtOnce(), None).admit(
         model, model.versions["1"], Staging(folder), None, progress=progress or Progress(), cancelled=stop
     )
 

@@ -11,15 +11,15 @@ from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.object_download import CorruptTransferError, digest_file
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Fetcher, StagedVersion
-from model_sync.gate.progress import Progress
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate, StagedVersion
 
 _SUM_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 
 
-def _fetch(store: MemoryStore, folder: Path, fetcher: Fetcher | None = None) -> StagedVersion:
+def _fetch(store: MemoryStore, folder: Path, gate: Gate | None = None) -> StagedVersion:
     model = build_catalog(store.list_objects()).models["m"]
-    return (fetcher or Fetcher(store, AtOnce(), None)).fetch(
+    return (gate or Gate(store, AtOnce(), None)).admit(
         model, model.versions["1"], Staging(folder), None, progress=Progress(), cancelled=threading.Event()
     )
 
@@ -92,7 +92,7 @@ def test_a_failed_fetch_ends_only_when_none_of_its_downloads_writes_any_more(tmp
 
     def fetch(pool: ThreadPoolExecutor) -> None:
         try:
-            _fetch(store, tmp_path / "s", Fetcher(store, pool, None))
+            _fetch(store, tmp_path / "s", Gate(store, pool, None))
         except RetryableError as error:
             outcome.append(error)
 

@@ -10,8 +10,8 @@ from made_pictures import encoded, jpeg, plain
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Fetcher, StagedVersion
-from model_sync.gate.progress import Progress
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_colour_classifier
 
@@ -36,8 +36,8 @@ def _fetch(root: Path, beside: dict[str, bytes], *, gain: float = 1.0) -> Staged
     for key, content in beside.items():
         store.put(f"cars/{key}", content)
     model = build_catalog(store.list_objects()).models["cars"]
-    fetcher = Fetcher(store, AtOnce(), WarmPreflight(timeout=60, memory=8 * 1024**3))
-    return fetcher.fetch(
+    gate = Gate(store, AtOnce(), WarmPreflight(timeout=60, memory=8 * 1024**3))
+    return gate.admit(
         model,
         model.versions["1"],
         Staging(root / "staging"),

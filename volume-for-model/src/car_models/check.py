@@ -15,10 +15,10 @@ from edge_common.model_card import FILE_NAME as CARD_NAME
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
 from model_sync.bucket.completeness import Waiting, check_upload
 from model_sync.bucket.keys import is_version_name
-from model_sync.cards.model_cards import ModelCards, ModelLevelCard
+from model_sync.cards.cards import ModelCards, ModelLevelCard
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Fetcher
-from model_sync.gate.progress import Progress
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate
 from model_sync.preflight.pool import WarmPreflight
 
 from car_models.folder_store import FolderStore
@@ -60,32 +60,32 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
         )
         raise RejectedError(f"{folder} holds no version of a model: {advice}")
     with ThreadPoolExecutor(2) as transfers:
-        fetcher = Fetcher(store, transfers, WarmPreflight(timeout=timeout, memory=_MEMORY))
+        gate = Gate(store, transfers, WarmPreflight(timeout=timeout, memory=_MEMORY))
         return [
             Verdict(
                 model.name,
                 version.bucket_version,
                 version.size,
-                _problem(fetcher, model, version, cards.of(model.name)),
+                _problem(gate, model, version, cards.of(model.name)),
             )
             for model, version in versions
         ]
 
 
 def _problem(
-    fetcher: Fetcher, model: ListedModel, version: Upload, model_card: ModelLevelCard | None
+    gate: Gate, model: ListedModel, version: Upload, model_card: ModelLevelCard | None
 ) -> str | None:
     if version.problem is not None:
         return version.problem
     has_own_card = any(file.path == CARD_NAME for file in version.files)
-    if model_card is not None and model_card.problem is not None and not has_own_card:
-        return model_card.problem
-    gate = check_upload(version, quiet_for=inf, settle=0)
-    if isinstance(gate, Waiting):
-        return gate.reason
+    if model_card is not None and model_card.rejection is not None and not has_own_card:
+        return model_card.rejection
+    completeness = check_upload(version, quiet_for=inf, settle=0)
+    if isinstance(completeness, Waiting):
+        return completeness.reason
     with TemporaryDirectory(prefix="car-models-") as folder:
         try:
-            fetcher.fetch(
+            gate.admit(
                 model,
                 version,
                 Staging(Path(folder, "staging")),

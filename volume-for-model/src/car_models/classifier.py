@@ -15,7 +15,7 @@ from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
 from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_files import model_file
-from model_sync.cards.effective_card import EffectiveCard, label_problem, read_card
+from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 
 from car_models.pictures.canvas import Picture
 
@@ -51,9 +51,9 @@ class Classifier:
         self._size = _fixed_size(self.network, self.card, version_folder)
         self._compiled = _compile(self.network, version_folder, {} if as_served else _EXACT)
         self._scores = self._compiled.output(self.card.output.name or 0)
-        problem = label_problem(effective, int(self._scores.shape[-1]))
-        if problem is not None:
-            raise RejectedError(f"{version_folder}: {problem}")
+        rejection = label_rejection(effective, int(self._scores.shape[-1]))
+        if rejection is not None:
+            raise RejectedError(f"{version_folder}: {rejection}")
         self._dtype = self._compiled.input(0).element_type.to_dtype()
 
     def classify(self, picture: Picture, resize: Resize | None = None) -> list[Prediction]:

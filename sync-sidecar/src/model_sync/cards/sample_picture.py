@@ -9,7 +9,7 @@ from edge_common.model_card import card_as_mapping
 
 from model_sync.bucket.catalog import ListedModel, Upload
 from model_sync.bucket.keys import quoted
-from model_sync.cards.effective_card import EffectiveCard
+from model_sync.cards.cards import EffectiveCard
 from model_sync.download.staging import Staging
 from model_sync.store.object_store import ObjectStore
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from edge_common.model_card import FILE_NAME, Serving
 
-from model_sync.cards.effective_card import EffectiveCard, serving_in
-from model_sync.cards.model_cards import ModelCards
+from model_sync.cards.cards import EffectiveCard, ModelCards, serving_in
 from model_sync.planning.state import ModelState, State
 from model_sync.volume.volume import Volume
 
@@ -28,7 +27,7 @@ class ServingCards:
         return shared.card if shared is not None else None
 
     def keep(self, model: str, local_version: int, card: bytes | None) -> None:
-        """Keep `card` (JSON) beside version `number`; None: it has none. Raises OSError."""
+        """Keep `card` (JSON) beside version `local_version`; None: it has none. Raises OSError."""
         self.volume.save_card(model, local_version, card)
         self.forget(model, local_version)
 

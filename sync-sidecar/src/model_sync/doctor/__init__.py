@@ -1,1 +1,1 @@
-"""The likely mistakes, looked for one by one."""
+"""The likely mistakes in settings, volume, store and server, each with what to do about it."""

@@ -2,42 +2,47 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from edge_common.errors import EdgeError
 
-from model_sync.doctor import preflight, server, store, volume
+from model_sync.doctor import server, store, volume
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.volume import Volume
 
 
+class Level(StrEnum):
+    """How bad a finding is: `WARN` can be lived with, with `FAIL` models are not kept in step."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `advice` is empty when it is well."""
+    """One thing that was looked at; `advice` is empty when nothing needs to be done."""
 
+    level: Level
     what: str
     seen: str
     advice: str = ""
-
-    @property
-    def well(self) -> bool:
-        """Whether nothing needs to be done."""
-        return not self.advice
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything the sidecar depends on, from the nearest to the farthest. Never raises."""
     shared = Volume(settings.models_dir)
     yield (folder := _checked("models folder", lambda: volume.models_folder(shared)))
-    if folder.well:
+    if folder.level is Level.OK:
         yield _checked("renaming on the volume", lambda: volume.renaming(shared))
         yield _checked("config.json", lambda: volume.config_file(shared))
         yield _checked("space on the volume", lambda: volume.space(shared, settings.min_free_bytes))
         yield _checked("writer of the volume", lambda: volume.writer(shared))
     yield (address := _checked("address of the store", lambda: store.address(settings.s3_endpoint)))
-    if address.well:
+    if address.level is Level.OK:
         yield from _store(settings)
-    yield _checked("preflight", lambda: preflight.confinement(settings))
+    yield _checked("preflight", lambda: server.confinement(settings), worst=Level.WARN)
     yield _checked("model server", lambda: server.served_folder(settings.ovms_url, shared))
 
 
@@ -46,24 +51,27 @@ def _store(settings: Settings) -> Iterator[Finding]:
     try:
         bucket = S3Bucket(settings)
     except EdgeError as error:
-        yield _troubled("credentials and bucket", error)
+        yield _failed("credentials and bucket", error)
         return
     yield (found := _checked("credentials and bucket", lambda: store.listing(bucket, settings)))
-    if found.well:
-        yield _checked("models in the bucket", lambda: store.models(bucket, settings))
-        yield _checked("status object", lambda: store.status_object(bucket, settings))
+    if found.level is Level.OK:
+        yield _checked("models in the bucket", lambda: store.models(bucket, settings), worst=Level.WARN)
+        yield _checked("status object", lambda: store.status_object(bucket, settings), worst=Level.WARN)
 
 
-def _checked(what: str, look: Callable[[], tuple[str, str]]) -> Finding:
+def _checked(what: str, look: Callable[[], tuple[str, str]], *, worst: Level = Level.FAIL) -> Finding:
     try:
         seen, advice = look()
     except EdgeError as error:
-        return _troubled(what, error)
+        return _failed(what, error)
     except OSError as error:
-        return Finding(what, f"{error.strerror or error}", "make it readable and writable for this user")
-    return Finding(what, seen, advice)
+        advice = "make it readable and writable for this user"
+        return Finding(Level.FAIL, what, error.strerror or str(error), advice)
+    return Finding(worst if advice else Level.OK, what, seen, advice)
 
 
-def _troubled(what: str, error: EdgeError) -> Finding:
+def _failed(what: str, error: EdgeError) -> Finding:
     sentence, _, advice = str(error).rpartition("; ")
-    return Finding(what, sentence or str(error), advice if sentence else "mend that, then ask again")
+    return Finding(
+        Level.FAIL, what, sentence or str(error), advice if sentence else "mend that, then ask again"
+    )

@@ -1,10 +1,12 @@
-"""What `doctor` looks for at the model server: that it answers, and that it serves this volume."""
+"""What `doctor` looks for at the model server, and at preflight, which loads a version before it."""
 
 from edge_common.served_state import VersionState
 
 from model_sync.bucket.keys import quoted
 from model_sync.model_server.client import ModelServer
 from model_sync.model_server.config import configured_versions
+from model_sync.preflight.confinement import landlock_version
+from model_sync.settings import Settings
 from model_sync.volume.volume import Volume
 
 
@@ -27,3 +29,16 @@ def served_folder(url: str, volume: Volume) -> tuple[str, str]:
     if unseen:
         return f"{seen}, but no version of {quoted(min(unseen))}, which config.json lists", advice
     return seen, ""
+
+
+def confinement(settings: Settings) -> tuple[str, str]:
+    """Whether the kernel keeps preflight from files and connections that are not the model's."""
+    if settings.preflight == "off":
+        return "is off: a model that crashes the server is found out by the server", ""
+    version = landlock_version()
+    if version:
+        return f"a model in preflight reads its own folder only (Landlock {version})", ""
+    return (
+        "a model in preflight is limited in memory and time, but may read and write what the sidecar may",
+        "use Linux 5.13 or later, and a seccomp profile that allows Landlock, if strangers upload models",
+    )

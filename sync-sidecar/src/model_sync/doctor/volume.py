@@ -71,7 +71,7 @@ def config_file(volume: Volume) -> tuple[str, str]:
     try:
         volume.load_state()
     except FatalError as error:
-        return f"is well, but {error}", "nothing: the next start builds the state from the folders"
+        return f"is ours, but {error}; the next start builds the state from the folders", ""
     return "is ours and can be replaced", ""
 
 

@@ -1,1 +1,1 @@
-"""An upload becomes a staged, checked and tried folder; each step can only refuse."""
+"""An upload becomes a checked folder in staging; each step can only refuse."""

@@ -1,4 +1,4 @@
-"""The fetches that run beside the reconcile loop, and how they end."""
+"""The uploads that pass the gate beside the loop, and how that ends."""
 
 import random
 import threading
@@ -10,11 +10,11 @@ from edge_common.errors import EdgeError, RejectedError
 
 from model_sync.bucket.catalog import ListedModel, Upload
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.cards.effective_card import EffectiveCard
+from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Fetcher, StagedVersion
-from model_sync.gate.progress import Progress
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.planning.by_model import ByModel
 from model_sync.planning.snapshot import FetchView
 
@@ -22,7 +22,7 @@ _FETCHES_AT_A_TIME = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Key = tuple[str, str]
-"""Model and source."""
+"""Model and bucket version."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Incomplete:
 
 
 @dataclass(frozen=True)
-class Unfit:
+class Rejected:
     """The upload is not fit to serve."""
 
     upload: Upload
     reason: str
 
 
-Outcome = StagedVersion | Incomplete | Unfit
+Outcome = StagedVersion | Incomplete | Rejected
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Job:
 
 
 @dataclass(frozen=True)
-class _Trouble:
+class _FetchError:
     reason: str
     attempts: int
     retry_at: float
@@ -63,13 +63,13 @@ class _Trouble:
 class FetchJobs:
     """Starts, cancels and collects fetches. Used by one thread; `work_done` is called from others."""
 
-    fetcher: Fetcher
+    gate: Gate
     work_done: Callable[[], None]
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_FETCHES_AT_A_TIME, thread_name_prefix="fetch")
     )
     _jobs: ByModel[str, _Job] = field(default_factory=ByModel)
-    _troubles: ByModel[str, _Trouble] = field(default_factory=ByModel)
+    _fetch_errors: ByModel[str, _FetchError] = field(default_factory=ByModel)
 
     def start(
         self, remote: ListedModel, upload: Upload, staging: Staging, card: EffectiveCard | None
@@ -77,42 +77,42 @@ class FetchJobs:
         """Fetch `upload` in the background; the one running for the same source must have ended."""
         progress, cancelled = Progress(), threading.Event()
         future = self._pool.submit(
-            self.fetcher.fetch, remote, upload, staging, card, progress=progress, cancelled=cancelled
+            self.gate.admit, remote, upload, staging, card, progress=progress, cancelled=cancelled
         )
         self._jobs[upload.model, upload.bucket_version] = _Job(upload, progress, cancelled, future)
         future.add_done_callback(lambda _: self.work_done())
 
     def expect_upload(self, *, expected: bool) -> None:
         """Tell whether an upload is arriving at the moment, so that what takes time is prepared."""
-        if self.fetcher.preflight is not None:
+        if self.gate.preflight is not None:
             if expected:
-                self.fetcher.preflight.expect_upload()
+                self.gate.preflight.expect_upload()
             else:
-                self.fetcher.preflight.release()
+                self.gate.preflight.release()
 
     def cancel(self, key: Key) -> None:
         """Ask a fetch to end; it is collected when it has."""
         self._jobs[key].cancelled.set()
 
     def running(self, model: str) -> Mapping[str, FetchView]:
-        """Source -> what is fetched for it."""
+        """Bucket version -> what is fetched for it."""
         return {
             bucket_version: FetchView(job.upload.upload_id, job.progress.phase, job.progress.fraction)
             for bucket_version, job in self._jobs.of(model).items()
         }
 
-    def troubles(self, model: str, now: float) -> Mapping[str, str]:
-        """Source -> why it is not fetched again yet; `now` is monotonic."""
+    def fetch_errors(self, model: str, now: float) -> Mapping[str, str]:
+        """Bucket version -> why it is not fetched again yet; `now` is monotonic."""
         return {
-            bucket_version: trouble.reason
-            for bucket_version, trouble in self._troubles.of(model).items()
-            if now < trouble.retry_at
+            bucket_version: error.reason
+            for bucket_version, error in self._fetch_errors.of(model).items()
+            if now < error.retry_at
         }
 
     def collect(self, now: float) -> list[tuple[Key, Outcome]]:
         """The fetches that have ended since the last call; `now` is monotonic.
 
-        Those that only met an obstacle are remembered as troubles and tried again after a growing pause.
+        Those that only failed are remembered as fetch errors and tried again after a growing pause.
         Raises whatever a fetch raised that is not one of our errors: that is a defect.
         """
         outcomes: list[tuple[Key, Outcome]] = []
@@ -123,13 +123,13 @@ class FetchJobs:
             except IncompleteError as error:
                 outcomes.append((key, Incomplete(job.upload, str(error))))
             except RejectedError as error:
-                outcomes.append((key, Unfit(job.upload, str(error))))
+                outcomes.append((key, Rejected(job.upload, str(error))))
             except CancelledError:
                 continue
             except (EdgeError, OSError) as error:
                 self._remember(key, _sentence(error), now)
                 continue
-            self._troubles.pop(key, None)
+            self._fetch_errors.pop(key, None)
         return outcomes
 
     @property
@@ -148,13 +148,13 @@ class FetchJobs:
         return len(self._jobs) > 1
 
     @property
-    def troubled(self) -> bool:
-        """Whether a fetch met an obstacle and has not succeeded since."""
-        return bool(self._troubles)
+    def has_fetch_errors(self) -> bool:
+        """Whether a fetch failed and has not succeeded since."""
+        return bool(self._fetch_errors)
 
     def next_retry(self, now: float) -> float | None:
-        """Seconds until the next trouble is worth another try; `now` is monotonic. None: there is none."""
-        waits = [trouble.retry_at - now for trouble in self._troubles.values()]
+        """Seconds until the next failed fetch is tried again; `now` is monotonic. None: there is none."""
+        waits = [error.retry_at - now for error in self._fetch_errors.values()]
         return min((wait for wait in waits if wait > 0), default=None)
 
     def close(self) -> None:
@@ -162,15 +162,15 @@ class FetchJobs:
         for job in self._jobs.values():
             job.cancelled.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self.fetcher.preflight is not None:
-            self.fetcher.preflight.release(at_once=True)
+        if self.gate.preflight is not None:
+            self.gate.preflight.release(at_once=True)
 
     def _remember(self, key: Key, reason: str, now: float) -> None:
-        before = self._troubles.get(key)
+        before = self._fetch_errors.get(key)
         attempts = 1 if before is None else before.attempts + 1
         pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
         jittered = pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, keeps no secret
-        self._troubles[key] = _Trouble(reason, attempts, now + jittered)
+        self._fetch_errors[key] = _FetchError(reason, attempts, now + jittered)
 
 
 def _sentence(error: Exception) -> str:

@@ -141,10 +141,10 @@ class Performer:
 
     def take_checked_settings(self, model: str, checked: CheckedSettings) -> None:
         """Record how a check of serving settings ended."""
-        if checked.problem is None:
+        if checked.rejection is None:
             self.approved[model] = checked.settings
         else:
-            refused = RefusedSettings(checked.settings, checked.problem)
+            refused = RefusedSettings(checked.settings, checked.rejection)
             self.records.change(model, replace(self.state.model(model), refused=refused))
 
     def write_config(self) -> bool:

@@ -7,7 +7,7 @@ from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
 
 from model_sync.bucket.catalog import Catalog, ListedModel, build_catalog, combined
-from model_sync.cards.model_cards import ModelCards
+from model_sync.cards.cards import ModelCards
 from model_sync.clock import Clock
 from model_sync.metrics import Metrics
 from model_sync.planning.history import QuietUploads

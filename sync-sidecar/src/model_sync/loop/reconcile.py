@@ -210,7 +210,7 @@ class Reconciler:
             served=server.of(name),
             policy=serving.versions or self.default_policy,
             settings=serving_settings(serving),
-            card_problem=shared.problem if shared is not None else None,
+            card_problem=shared.rejection if shared is not None else None,
             quiet_for=bucket.quiet_for(name),
             gone=bucket.gone(name),
             doubt=bucket.doubt,
@@ -221,7 +221,7 @@ class Reconciler:
             no_room=self._space_now.refusals(name, remote, performer.state, performer.jobs)
             if self._space_now is not None
             else {},
-            troubles=performer.jobs.troubles(name, bucket.clock.monotonic()),
+            troubles=performer.jobs.fetch_errors(name, bucket.clock.monotonic()),
             approved_settings=performer.approved.get(name),
             checking_settings=performer.checks.is_running(name),
             trial_for=self._trials.running_for(name, bucket.clock.monotonic()),

@@ -45,7 +45,7 @@ class Pace:
 
     def is_at_rest(self, plans: Mapping[str, ModelPlan]) -> bool:
         """Whether nothing is to be done before something changes."""
-        return not self.is_busy(plans) and not self.performer.jobs.troubled
+        return not self.is_busy(plans) and not self.performer.jobs.has_fetch_errors
 
     def next_step_in(self, plans: Mapping[str, ModelPlan], *, refused: bool) -> float:
         """Seconds until the next step, if nothing wakes the loop before; `refused`: by the volume."""

@@ -1,1 +1,1 @@
-"""A trial of a version in a child process, before the model server sees it."""
+"""A version is loaded and run in a child process before the model server sees it."""

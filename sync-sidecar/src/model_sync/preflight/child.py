@@ -24,7 +24,7 @@ from model_sync.bucket.model_files import model_file
 from model_sync.preflight.confinement import confine_to
 
 _PR_SET_PDEATHSIG = 1
-_MAX_PROBLEM = 300
+_MAX_REASON = 300
 _PROBE_DIMENSION = 1
 _MAX_PROBE_BYTES = 256 * 1024 * 1024
 
@@ -47,15 +47,15 @@ def main() -> None:
     try:
         answer = _inspect(ov, as_served, folder, request)
     except RejectedError as error:
-        answer = {"problem": str(error)}
+        answer = {"rejection": str(error)}
     except MemoryError:
-        answer = {"problem": "loading it needs more memory than preflight allows; make the model smaller"}
+        answer = {"rejection": "loading it needs more memory than preflight allows; make the model smaller"}
     except RuntimeError as error:
         reason = _essence(str(error).replace(f"{folder}/", ""))
         advice = "check that the file is complete and was exported without errors, then upload it again"
-        answer = {"problem": f"OpenVINO cannot load it: {reason}; {advice}"}
+        answer = {"rejection": f"OpenVINO cannot load it: {reason}; {advice}"}
     os.write(answer_to, json.dumps(answer).encode() + b"\n")
-    os._exit(0)  # no destructor of a half-broken model may change the verdict
+    os._exit(0)  # no destructor of a half-broken model may change the answer
 
 
 def _inspect(
@@ -64,7 +64,7 @@ def _inspect(
     settings = asked["settings"]
     name = model_file(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if name is None:
-        return {"problem": "it holds no model file that the server can read"}
+        return {"rejection": "it holds no model file that the server can read"}
     core = ov.Core()
     device = settings.get("target_device") or "CPU"
     # asking for the devices loads the plugins of all of them, 20 MiB that a model for the CPU does not need
@@ -73,15 +73,17 @@ def _inspect(
     supported = {*core.get_property(device, "SUPPORTED_PROPERTIES"), "ENABLE_MMAP"}
     for key in settings.get("plugin_config", {}):
         if key not in supported:
-            return {"problem": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"}
-    outside = _external_data_problem(folder, name)
-    if outside is not None:
-        return outside
+            return {
+                "rejection": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"
+            }
+    missing_or_outside = _unusable_external_data(folder, name)
+    if missing_or_outside is not None:
+        return missing_or_outside
     model = as_served(core.read_model(folder / name), settings)
     compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
-    problem = _run(ov, compiled, asked["sample"])
-    if problem is not None:
-        return {"problem": problem}
+    rejection = _run(ov, compiled, asked["sample"])
+    if rejection is not None:
+        return {"rejection": rejection}
     return {
         "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
         "outputs": {_name(port): _shape(port) for port in compiled.outputs},
@@ -107,10 +109,10 @@ def _run(ov: Any, compiled: Any, asked: dict[str, Any] | None) -> str | None:
     request.infer()
     if sample is None:
         return None
-    return sample.problem({_name(port): request.get_tensor(port).data for port in compiled.outputs})
+    return sample.rejection({_name(port): request.get_tensor(port).data for port in compiled.outputs})
 
 
-def _external_data_problem(folder: Path, name: str) -> dict[str, str] | None:
+def _unusable_external_data(folder: Path, name: str) -> dict[str, str] | None:
     """What is wrong with the files that an ONNX model keeps its weights in; None when nothing is.
 
     OpenVINO would follow a location such as ../../secret; nothing outside the version may be read.
@@ -127,7 +129,7 @@ def _external_data_problem(folder: Path, name: str) -> dict[str, str] | None:
         return None  # OpenVINO says it better
     for location in _external_locations(model.graph):
         if path_problem(location) is not None:
-            return {"problem": f"{name} keeps weights in {location!r}, outside its folder; export it anew"}
+            return {"rejection": f"{name} keeps weights in {location!r}, outside its folder; export it anew"}
         if not (folder / location).is_file():
             return {"missing": f"waiting for {location}, named by {name}"}
     return None
@@ -145,7 +147,7 @@ def _external_locations(graph: Any) -> Iterator[str]:
 
 
 def _zeros(ov: Any, port: Any) -> Any:
-    """A tensor to try an input with; None when no sensible one is known, then only loading is checked."""
+    """A tensor of zeros for an input; None when no sensible shape is known, then only loading is checked."""
     if port.element_type == ov.Type.string or port.partial_shape.rank.is_dynamic:
         return None
     shape = []
@@ -178,7 +180,7 @@ def _essence(text: str) -> str:
     """The sentence inside OpenVINO's multi-line message; the rest is source positions of its own."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if ".cpp:" not in line and not line.endswith(":")]
-    return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:_MAX_PROBLEM]
+    return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:_MAX_REASON]
 
 
 def _die_with_parent() -> None:

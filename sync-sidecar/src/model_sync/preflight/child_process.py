@@ -118,8 +118,8 @@ class Preflight:
             raise RejectedError(self._cause_of_death())
         if "missing" in answer:
             raise IncompleteError(str(answer["missing"]))
-        if "problem" in answer:
-            raise RejectedError(str(answer["problem"]))
+        if "rejection" in answer:
+            raise RejectedError(str(answer["rejection"]))
         return ModelFacts(
             inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
             outputs={name: tuple(shape) for name, shape in answer["outputs"].items()},

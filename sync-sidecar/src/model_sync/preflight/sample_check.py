@@ -68,7 +68,7 @@ class SampleCheck:
         steps = Preprocessing.of_card(wanted, (height, width), dtype)
         return np.repeat(preprocess(self.pixels, steps)[None], max(1, shape[0]), axis=0)
 
-    def problem(self, outputs: Mapping[str, NDArray[Any]]) -> str | None:
+    def rejection(self, outputs: Mapping[str, NDArray[Any]]) -> str | None:
         """The sentence when the answer to the picture is not what the card promises; None when it is."""
         named = self.sample.picture
         for name, values in outputs.items():

@@ -1,4 +1,4 @@
-"""Tries serving settings on a published version in preflight, beside the loop."""
+"""Preflight of serving settings on a published version, beside the loop."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ from model_sync.preflight.pool import WarmPreflight
 
 @dataclass(frozen=True)
 class CheckedSettings:
-    """How a check ended; `problem` None: they can be used."""
+    """How a check ended; `rejection` None: they can be used."""
 
     settings: Mapping[str, Any]
-    problem: str | None
+    rejection: str | None
 
 
 @dataclass
@@ -31,17 +31,17 @@ class SettingsChecks:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self, model: str, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Try `settings` on the version in `folder`; without preflight they count as usable."""
-        future = self._pool.submit(self._try, folder, settings)
+        """Load the version in `folder` with `settings`; without preflight they count as usable."""
+        future = self._pool.submit(self._check, folder, settings)
         self._running[model] = (settings, future)
         future.add_done_callback(lambda _: self.work_done())
 
     def is_running(self, model: str) -> bool:
-        """Whether settings of `model` are being tried."""
+        """Whether settings of `model` are in preflight."""
         return model in self._running
 
     def collect(self) -> dict[str, CheckedSettings]:
-        """Model -> how its check ended, for those that have; one that met an obstacle is simply gone."""
+        """Model -> how its check ended, for those that have; one that could not be made is simply gone."""
         ended = {}
         for model in [model for model, (_, future) in self._running.items() if future.done()]:
             settings, future = self._running.pop(model)
@@ -59,7 +59,7 @@ class SettingsChecks:
         self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _try(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def _check(self, folder: Path, settings: Mapping[str, Any]) -> None:
         if self.preflight is not None:
             with self.preflight.take() as child:
                 child.check(folder, settings, cancelled=self._stopping)

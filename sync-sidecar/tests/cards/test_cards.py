@@ -5,8 +5,7 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import Serving
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
-from model_sync.cards.effective_card import EffectiveCard, label_problem, read_card, serving_in
-from model_sync.cards.model_cards import ModelCards
+from model_sync.cards.cards import EffectiveCard, ModelCards, label_rejection, read_card, serving_in
 
 _CARD = b"schema: 1\noutput: {labels: labels.txt}\nserving: {nireq: 2}\n"
 
@@ -42,9 +41,9 @@ def test_a_labels_file_at_fault_is_named(content: bytes, labels: bytes | None, s
 
 def test_another_number_of_labels_than_classes_is_a_problem() -> None:
     card = _read(_CARD, labels=b"cat\ndog\n")
-    assert label_problem(card, 2) is None
-    assert label_problem(card, None) is None
-    assert "2 labels, but the model gives 3 values" in str(label_problem(card, 3))
+    assert label_rejection(card, 2) is None
+    assert label_rejection(card, None) is None
+    assert "2 labels, but the model gives 3 values" in str(label_rejection(card, 3))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nonsense", b'{"schema": 1, "key_of_the_future": 1}'])
@@ -66,4 +65,4 @@ def test_model_level_cards_are_read_once_and_a_bad_one_leaves_the_last_good() ->
     assert now is not None
     assert now.card is not None
     assert now.card.labels == ("cat",)
-    assert "unknown key 'outputs'" in str(now.problem)
+    assert "unknown key 'outputs'" in str(now.rejection)

@@ -12,7 +12,7 @@ IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
 
-.PHONY: help setup chart chart-tools chart-readme lint format test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-types notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync bench-models swap-memory clean
+.PHONY: help setup chart chart-tools chart-readme lint format documents test integration conformance faults soak demo up down minio mlserver rtsp models browser e2e e2e-report screenshots notebook-env notebook notebook-save notebook-types notebook-test int8 torch-reference torch-test jupyter bench bench-client bench-server bench-sync bench-models swap-memory clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -29,13 +29,16 @@ $(READY): pyproject.toml constraints.txt $(COMPONENTS:%=%/pyproject.toml)
 lint: setup ## Check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(COMPONENTS:%=%/src) jupyter-notebook/src
+	$(BIN)/mypy $(COMPONENTS:%=%/src) jupyter-notebook/src scripts
 	@set -e; for tests in $(COMPONENTS:%=%/tests) jupyter-notebook/tests tests benchmarks; do echo "mypy $$tests"; $(BIN)/mypy $$tests; done
 	$(BIN)/lint-imports
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+documents: setup ## Write what the READMEs say of settings and cards, from the code
+	$(BIN)/python scripts/generated_documents.py
 
 test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
 	$(BIN)/pytest -n $(JOBS)

@@ -8,6 +8,7 @@
 import argparse
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,6 @@ from pathlib import Path
 from car_client.pipeline.throughput import Rate, Throughput, measure_model, repeat
 from car_client.session import Session
 from car_client.settings import Transport, load_settings
-from edge_common.generated_section import replace_section
 from edge_stack.components import program
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store import StoreKind
@@ -27,8 +27,9 @@ from memory_growth import measure_growth
 from other_clients import json_predict, triton_image_client
 from page_times import measure_page
 
-BEGIN = "<!-- client: written by benchmarks/client/whole_client.py --write -->"
-END = "<!-- end of client -->"
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+from document_section import write_section
+
 TENSOR_MODEL = "effnet_lite0_car_onnx"
 IMAGE_MODEL = "effnet_lite2_car_openvino"
 MODELS = (TENSOR_MODEL, IMAGE_MODEL)
@@ -59,9 +60,7 @@ def main() -> None:
         ]
     print("\n".join(lines))
     if options.write:
-        document = options.write.read_text(encoding="utf-8")
-        section = replace_section(document, BEGIN, END, "\n".join(["", *lines, ""]))
-        options.write.write_text(section, encoding="utf-8")
+        write_section(options.write, "client", "\n".join(lines))
 
 
 def _halves(cores: set[int]) -> tuple[set[int], set[int]]:

@@ -5,16 +5,16 @@ measured_cluster.py FACTS [--write DOCUMENT]; FACTS is the JSON file of tests/e2
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from os import cpu_count
 from pathlib import Path
 from typing import Any
 
-from edge_common.generated_section import replace_section
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+from document_section import write_section
 
-BEGIN = "<!-- cluster: written by benchmarks/cluster/measured_cluster.py --write -->"
-END = "<!-- end of cluster -->"
 MEGABYTE = 1_000_000
 
 
@@ -43,8 +43,7 @@ def main() -> None:
     text = "\n".join(lines(json.loads(options.facts.read_text()), measured))
     print(text)
     if options.write:
-        document = options.write.read_text(encoding="utf-8")
-        options.write.write_text(replace_section(document, BEGIN, END, f"\n{text}\n"), encoding="utf-8")
+        write_section(options.write, "cluster", text)
 
 
 if __name__ == "__main__":

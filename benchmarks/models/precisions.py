@@ -8,6 +8,7 @@ Needs nncf (make int8) and Debian's tuxpaint-stamps-default, on whose other phot
 import argparse
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +28,10 @@ from car_models.pictures.stamps import INSTALLED_ROOT, STAMPS, Stamp, composed
 from car_models.pictures.trial import read_trial_pictures
 from car_models.recipes import RECIPES, Format, Recipe, Variant
 from car_models.vehicles import LABELS
-from edge_common.generated_section import replace_section
 
-BEGIN = "<!-- models: written by benchmarks/models/precisions.py --write -->"
-END = "<!-- end of models -->"
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+from document_section import write_section
+
 _PHOTOS = INSTALLED_ROOT / "usr/share/tuxpaint/stamps"
 _COLOUR_AND_ALPHA = 4
 
@@ -56,8 +57,7 @@ def main() -> None:
     lines = list(_lines(measured, used))
     print("\n".join(lines))
     for path in options.write:
-        text = replace_section(path.read_text(encoding="utf-8"), BEGIN, END, "\n".join(["", *lines, ""]))
-        path.write_text(text, encoding="utf-8")
+        write_section(path, "models", "\n".join(lines))
 
 
 def _write_pictures(root: Path, calibrating: int) -> int:

@@ -1,6 +1,7 @@
 """The figures as tables: on the terminal, and between the marks of a document."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,14 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from comparing import Row
-from edge_common.generated_section import replace_section
 from lifecycle import Holding, Swap
 from rich.console import Console
 from rich.table import Table
 from verdicts import judge_images, judge_swaps, judge_tiny
 
-BEGIN = "<!-- server: written by benchmarks/server/throughput.py --write -->"
-END = "<!-- end of server -->"
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+from document_section import write_section
 
 
 @dataclass(slots=True)
@@ -51,18 +51,14 @@ def show(figures: Figures) -> None:
 
 
 def write(document: Path, figures: Figures) -> None:
-    """Replace what is between the marks of `document`; SystemExit when it has none."""
-    lines = ["", _circumstances(figures)]
+    """Put the tables into the section `server` of `document`; SystemExit when it has none."""
+    lines = [_circumstances(figures)]
     for sheet in _sheets(figures):
         rule = ["---", "---:"]
         marks = [rule[_is_number(sheet, column)] for column in range(len(sheet.columns))]
         lines += ["", f"**{sheet.title}**", ""]
         lines += ["| " + " | ".join(line) + " |" for line in (sheet.columns, marks, *sheet.lines)]
-    try:
-        text = replace_section(document.read_text(encoding="utf-8"), BEGIN, END, "\n".join([*lines, ""]))
-    except ValueError as error:
-        raise SystemExit(f"{document}: {error}") from error
-    document.write_text(text, encoding="utf-8")
+    write_section(document, "server", "\n".join(lines))
 
 
 def _circumstances(figures: Figures) -> str:

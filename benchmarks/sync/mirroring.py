@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from cases import Bench, Row
 from peers import installed_peers, peer_environment
-from report import show, write_section
+from report import show, write_rows
 from store import running_store
 
 _TOOLS = Path(__file__).parents[2] / ".local" / "bench"
@@ -80,7 +80,7 @@ def main(
                 print(f"{row.case}: {row.who} {row.seconds:.3f} s", flush=True)
                 rows.append(row)
                 if write is not None:  # at once: what was measured stays when a later case fails
-                    write_section(write, rows, bench.rounds)
+                    write_rows(write, rows, bench.rounds)
     show(rows)
 
 

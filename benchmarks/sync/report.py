@@ -1,6 +1,7 @@
 """The rows as a table on the terminal and as a section of a document."""
 
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from cases import Row
 from rich.console import Console
 from rich.table import Table
 
-BEGIN = "<!-- sync: written by benchmarks/sync/mirroring.py --write -->"
-END = "<!-- end of sync -->"
+sys.path.append(str(Path(__file__).parents[2] / "scripts"))
+from document_section import write_section
+
 _COLUMNS = (
     *("case", "tool", "seconds", "to the fastest peer", "processor time, s"),
     *("resident at most, MiB", "shared pages once, MiB"),
@@ -27,13 +29,8 @@ def show(rows: Sequence[Row]) -> None:
     Console().print(table)
 
 
-def write_section(document: Path, rows: Sequence[Row], rounds: int) -> None:
-    """Replace what is between the marks of `document`; SystemExit when it has none."""
-    text = document.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{document} has no lines '{BEGIN}' and '{END}' to write between")
+def write_rows(document: Path, rows: Sequence[Row], rounds: int) -> None:
+    """Put the table into the section `sync` of `document`; SystemExit when it has none."""
     when = datetime.now(UTC).date().isoformat()
     lines = [
         f"Measured on {when}, {len(os.sched_getaffinity(0))} cores, rounds per case: {rounds}.",
@@ -42,7 +39,7 @@ def write_section(document: Path, rows: Sequence[Row], rounds: int) -> None:
         "| --- | --- |" + " ---: |" * (len(_COLUMNS) - 2),
         *("| " + " | ".join(_cells(row)) + " |" for row in rows),
     ]
-    document.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]), encoding="utf-8")
+    write_section(document, "sync", "\n".join(lines))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

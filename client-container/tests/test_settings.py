@@ -1,5 +1,7 @@
+from pathlib import Path
+
 import pytest
-from car_client.settings import Protocol, Settings, Transport, load_settings
+from car_client.settings import Protocol, Transport, load_settings
 from edge_common.errors import FatalError
 from edge_common.logs import LogFormat, LogLevel
 from pydantic import SecretStr
@@ -62,9 +64,9 @@ def test_flags_override_variables_and_absent_flags_do_not(monkeypatch: pytest.Mo
     assert load_settings(timeout=None).timeout == 3
 
 
-def test_an_unknown_variable_is_an_error_that_lists_the_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_an_error_that_says_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAR_CLIENT_SERVER_ULR", "http://x")
-    with pytest.raises(FatalError, match=r"CAR_CLIENT_SERVER_ULR is not a setting.*CAR_CLIENT_SERVER_URL"):
+    with pytest.raises(FatalError, match=r"CAR_CLIENT_SERVER_ULR; did you mean CAR_CLIENT_SERVER_URL\?"):
         load_settings()
 
 
@@ -87,5 +89,14 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: s
         load_settings()
 
 
-def test_every_setting_is_described() -> None:
-    assert all(field.description for field in Settings.model_fields.values())
+def test_a_file_holds_settings_and_another_one_a_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config, secret = tmp_path / "client-config.yaml", tmp_path / "secret"
+    config.write_text("models: [effnet, resnet]\ntimeout: 3s\n")
+    secret.write_text("hunter2\n")
+    monkeypatch.setenv("CAR_CLIENT_CONFIG_FILE", str(config))
+    monkeypatch.setenv("CAR_CLIENT_S3_SECRET_KEY_FILE", str(secret))
+    settings = load_settings()
+    assert (settings.models, settings.timeout) == (("effnet", "resnet"), 3)
+    assert settings.s3_secret_key.get_secret_value() == "hunter2"

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from edge_common.errors import FatalError
@@ -10,12 +10,18 @@ from pydantic import BaseModel, Field, SecretStr
 class _Settings(BaseModel):
     bucket: str = "default"
     count: int = Field(default=1, ge=0)
-    secret: SecretStr = SecretStr("")
+    address: str = ""
+    secret: Annotated[SecretStr, Field(max_length=10)] = SecretStr("")
 
 
 def _load(environ: dict[str, str], file: Path | None = None, **overrides: Any) -> _Settings:
     return load_settings(
-        _Settings, prefix="APP_", environ=environ, file=file, overrides=overrides, reserved={"CONFIG_FILE"}
+        _Settings,
+        prefix="APP_",
+        environ=environ,
+        file=file or Path("/nowhere.yaml"),
+        overrides=overrides,
+        reserved={"STATUS_URL"},
     )
 
 
@@ -64,7 +70,14 @@ def test_an_unknown_name_in_the_yaml_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_reserved_names_and_other_programs_variables_are_left_alone() -> None:
-    assert _load({"APP_CONFIG_FILE": "x", "OTHER_BUCKET": "y"}).bucket == "default"
+    assert _load({"APP_STATUS_URL": "x", "OTHER_BUCKET": "y"}).bucket == "default"
+
+
+def test_a_variable_names_another_yaml_file_which_has_to_be_there(tmp_path: Path) -> None:
+    named = _yaml(tmp_path, "bucket: named")
+    assert _load({"APP_CONFIG_FILE": str(named)}, tmp_path / "missing.yaml").bucket == "named"
+    with pytest.raises(FatalError, match=r"settings file .*missing\.yaml cannot be read"):
+        _load({"APP_CONFIG_FILE": str(tmp_path / "missing.yaml")}, named)
 
 
 @pytest.mark.parametrize("text", ["- a", "'", "x: 2024-99-99", "\x00", "x: !!int y"])
@@ -73,9 +86,17 @@ def test_a_yaml_file_that_is_none_is_told_by_name(tmp_path: Path, text: str) -> 
         _load({}, _yaml(tmp_path, text))
 
 
-def test_a_value_that_does_not_fit_names_its_setting() -> None:
-    with pytest.raises(FatalError, match="APP_COUNT: "):
+def test_a_value_that_does_not_fit_names_its_setting_and_whether_a_flag_gave_it() -> None:
+    with pytest.raises(FatalError, match=r"^APP_COUNT cannot be '-1': "):
         _load({"APP_COUNT": "-1"})
+    with pytest.raises(FatalError, match=r"^APP_COUNT, given by a flag, cannot be -1: "):
+        _load({"APP_COUNT": "1"}, count=-1)
+
+
+def test_a_secret_that_does_not_fit_is_not_told() -> None:
+    with pytest.raises(FatalError, match=r"^APP_SECRET: ") as error:
+        _load({"APP_SECRET": "much-too-long"})
+    assert "much" not in str(error.value)
 
 
 def test_a_secret_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -84,6 +105,8 @@ def test_a_secret_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    shown = redacted(_load({"APP_SECRET": "hunter2", "APP_COUNT": "3"}))
-    assert shown == {"bucket": "default", "count": 3, "secret": "set"}
+    shown = redacted(
+        _load({"APP_SECRET": "hunter2", "APP_COUNT": "3", "APP_ADDRESS": "rtsp://me:hunter2@gate/1"})
+    )
+    assert shown == {"bucket": "default", "count": 3, "address": "rtsp://***@gate/1", "secret": "set"}
     assert redacted(_load({}))["secret"] == "not set"

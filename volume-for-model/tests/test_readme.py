@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from car_models.card_reference import BEGIN, END, card_table
 from car_models.cli import main
 from car_models.importing.presets import PRESETS
 
@@ -43,19 +42,6 @@ def test_every_command_of_the_first_lines_exists(
     with pytest.raises(SystemExit, match="0"):
         main()
     assert named <= set(re.findall(r"^  (\w+) ", capsys.readouterr().out, re.MULTILINE))
-
-
-def test_the_table_of_fields_is_that_of_the_schema() -> None:
-    assert f"{BEGIN}\n\n{card_table()}\n\n{END}" in README
-
-
-def test_the_table_of_fields_names_every_kind_of_value() -> None:
-    rows = {row.split("|")[1].strip(): row.split("|")[2:4] for row in card_table().splitlines()[2:]}
-    assert [cell.strip() for cell in rows["`input.color`"]] == ["`RGB`, `BGR`", "`RGB`"]
-    assert [cell.strip() for cell in rows["`sample.picture`"]] == ["text", "required"]
-    assert [cell.strip() for cell in rows["`output.labels`"]] == ["text or a list of texts", ""]
-    assert rows["`serving.versions`"][0].strip() == "`{latest: …}` or `all` or a list of numbers"
-    assert not [row for row in card_table().splitlines() if row.endswith("|  |")], "a field without a word"
 
 
 def test_every_preset_is_described_in_its_own_words() -> None:

@@ -1,33 +1,26 @@
-"""The card's fields as a Markdown table, from the schema itself.
-
-python -m car_models.card_reference README.md      writes the table between its two marks there
-"""
+"""The model card's JSON Schema, and its fields as a Markdown table."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from edge_common.generated_section import replace_section
-from edge_common.model_card_schema import card_json_schema
+from edge_common.model_card import ModelCard
 
-BEGIN = "<!-- card: written by python -m car_models.card_reference -->"
-END = "<!-- end of card -->"
 _HEADER = ("| field | what it takes | without it | meaning |", "| --- | --- | --- | --- |")
 Schema = Mapping[str, Any]
+
+
+def card_json_schema() -> dict[str, Any]:
+    """JSON Schema of `model.yaml`, for editors and for those who write cards from other languages."""
+    schema = ModelCard.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema
 
 
 def card_table() -> str:
     """One row per field, in the order of the schema."""
     schema = card_json_schema()
     return "\n".join((*_HEADER, *_rows(schema, schema["$defs"], "", frozenset(schema["required"]))))
-
-
-def write_into(document: Path) -> None:
-    """Replace the table in `document`; raises ValueError when its marks are missing, OSError."""
-    text = document.read_text(encoding="utf-8")
-    document.write_text(replace_section(text, BEGIN, END, f"\n{card_table()}\n"), encoding="utf-8")
 
 
 def _rows(section: Schema, known: Schema, within: str, required: frozenset[str]) -> Iterator[str]:
@@ -89,7 +82,3 @@ def _plural(items: Schema) -> str:
 
 def _default(value: object) -> str:
     return "" if value in (None, "") else f"`{json.dumps(value, ensure_ascii=False)}`".replace('"', "")
-
-
-if __name__ == "__main__":
-    write_into(Path(sys.argv[1]))

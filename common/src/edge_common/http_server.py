@@ -1,10 +1,8 @@
 """A small HTTP server in a thread of its own: health, metrics and status beside a program's real work."""
 
-import asyncio
 import socket
 import threading
 import time
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -16,8 +14,6 @@ from starlette.types import ASGIApp
 
 from edge_common.errors import FatalError
 
-_TICK = 1.0
-
 
 def metrics_route(registry: CollectorRegistry) -> Route:
     """`GET /metrics` in the Prometheus text format."""
@@ -26,22 +22,6 @@ def metrics_route(registry: CollectorRegistry) -> Route:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return Route("/metrics", metrics)
-
-
-class _QuietServer(uvicorn.Server):
-    """Looks once a second, for the date it sends, where uvicorn looks ten times; still ends at once."""
-
-    async def main_loop(self) -> None:
-        """Run until `end`."""
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        while not await self.on_tick(0):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), _TICK)
-
-    def end(self) -> None:
-        """Accept nothing more and finish; from any thread, once it is started."""
-        self.should_exit = True
-        self._loop.call_soon_threadsafe(self._ended.set)
 
 
 class ThreadedHttpServer:
@@ -60,7 +40,7 @@ class ThreadedHttpServer:
             lifespan="off",
             server_header=False,
         )
-        self._server = _QuietServer(self._config)
+        self._server = uvicorn.Server(self._config)
         self._host = host
         self.port = port
         self._thread: threading.Thread | None = None
@@ -92,5 +72,5 @@ class ThreadedHttpServer:
     ) -> None:
         """Stop accepting, finish what is being answered, and end the thread."""
         if self._thread is not None and self._thread.is_alive():
-            self._server.end()
+            self._server.should_exit = True
             self._thread.join(timeout=5)

@@ -5,15 +5,12 @@ import sys
 from enum import StrEnum
 from typing import Any
 
-_rich = sys.modules.get("rich")
-# structlog loads rich where it finds it, to colour tracebacks: 4 MiB in every process that logs
-sys.modules["rich"] = None  # type: ignore[assignment]  # None makes an import of it fail
+# structlog imports rich's tracebacks where it finds rich: 6.5 MiB and 230 ms of processor time in every start
+_rich: object = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None makes an import of it fail
 import structlog  # noqa: E402 - after the line above
 
 if _rich is None:
     del sys.modules["rich"]
-else:
-    sys.modules["rich"] = _rich
 
 
 class LogFormat(StrEnum):
@@ -53,7 +50,13 @@ def configure_logging(log_format: LogFormat = LogFormat.AUTO, level: LogLevel = 
     last: list[Any] = (
         [structlog.processors.format_exc_info, _put_ts_level_event_first, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="ts")]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                timestamp_key="ts",
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

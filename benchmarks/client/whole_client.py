@@ -22,7 +22,7 @@ from car_client.session import Session
 from car_client.settings import Transport, load_settings
 from edge_stack.components import program
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 from memory_growth import measure_growth
 from other_clients import json_predict, triton_image_client
 from page_times import measure_page

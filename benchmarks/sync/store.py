@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_stack.store_events import call_on_changes, webhook_environment
+from edge_stack.store.minio_server import call_on_changes, webhook_environment
 from minio import Minio
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError

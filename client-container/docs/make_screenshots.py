@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_stack.components import program
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 from edge_common.errors import FatalError
-from edge_stack.stack_record import ProcessRecord, StackRecord
+from edge_stack.background.record import ProcessRecord, StackRecord
 from model_notebook.platform import RECORD, Platform
 
 ADDRESSES = {

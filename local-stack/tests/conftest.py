@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_stack.command import Command
-from edge_stack.demo.facts import DemoReport, LoadFact, RequestFact, StepFact
-from edge_stack.ports import ReservedPort
-from edge_stack.processes import Processes
+from edge_stack.processes.command import Command
+from edge_stack.processes.ports import ReservedPort
+from edge_stack.processes.running import Processes
+from edge_stack.report.facts import DemoReport, LoadFact, RequestFact, StepFact
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from edge_stack.background.record import read_record
 from edge_stack.components import program
-from edge_stack.stack_record import read_record
 from eventually import wait_until
 from image_models import put_version, whole_number_model
 

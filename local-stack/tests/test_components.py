@@ -11,7 +11,7 @@ from edge_stack.components import (
     sidecar_command,
     sidecar_environment,
 )
-from edge_stack.ports import ReservedPort
+from edge_stack.processes.ports import ReservedPort
 
 FOLDER = StackFolder(Path("/stack"))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from edge_common.errors import FatalError, RetryableError
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 
 
 def test_what_was_not_started_is_named(tmp_path: Path) -> None:

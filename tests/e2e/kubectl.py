@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 Document = dict[str, Any]
 _FORWARDING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ->")

@@ -6,7 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 from .kubectl import CommandError, Document, Kubectl
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 from .bucket import Bucket
 from .kubectl import CommandError, Document, Kubectl, is_ready, wait_for_pods

@@ -1,6 +1,6 @@
 """The autoscaler follows the load of the container `ovms`. Needs a cluster that serves pod metrics."""
 
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 from .facts import Facts
 from .platform import Platform

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 from .facts import Facts
 from .kubectl import Document

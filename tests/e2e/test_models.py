@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 from .facts import Facts
 from .platform import Platform

@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from edge_stack.waiting import wait_until
+from edge_stack.processes.waiting import wait_until
 
 from .facts import Facts
 from .kubectl import CommandError, run

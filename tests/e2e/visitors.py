@@ -16,8 +16,9 @@ _FILES = {
     "ask.py": _SCRIPTS / "ask.py",
     "reach.py": _SCRIPTS / "reach.py",
     "edge_stack/__init__.py": _LOAD / "__init__.py",
-    "edge_stack/load.py": _LOAD / "load.py",
-    "edge_stack/infer_request.py": _LOAD / "infer_request.py",
+    "edge_stack/measuring/__init__.py": _LOAD / "measuring" / "__init__.py",
+    "edge_stack/measuring/load.py": _LOAD / "measuring" / "load.py",
+    "edge_stack/measuring/infer_request.py": _LOAD / "measuring" / "infer_request.py",
 }
 _CONFIG_MAP = "e2e-visitor"
 ADMITTED = {"e2e": "caller"}

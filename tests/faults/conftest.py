@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind, find_minio
+from edge_stack.store.minio_server import find_minio
+from edge_stack.store.store import StoreKind
 from fault_report import PROPERTY, FaultLine, line_from, write_report
 from quick_settings import QUICK
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from answers import answer_of, put_version, wait_answer
 from edge_common.atomic_files import replace_file
-from edge_stack.load import Load, summarize
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import wait_until
 from tiny_models import write_model
 from wrapped_sidecar import start_wrapped_sidecar
 

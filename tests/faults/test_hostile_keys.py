@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from answers import answer_of, put_version, wait_answer
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.store import BUCKET
-from edge_stack.waiting import wait_until
+from edge_stack.store.store import BUCKET
 from minio import Minio
 from minio.error import MinioException
 from tiny_models import write_model

@@ -14,10 +14,10 @@ import pytest
 from answers import answer_of, config_faults, digest_of, entry_of, put_version
 from edge_common.errors import RetryableError
 from edge_common.served_state import available_versions
-from edge_stack.load import Load, summarize
-from edge_stack.processes import RunningProcess
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.processes.running import RunningProcess
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import wait_until
 from tiny_models import write_model
 from volume_watch import VolumeWatch
 from watched_store import WatchedStore

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from answers import digest_of, put_version, wait_answer
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import wait_until
 from part_files import complement_of, covered_ranges, merged, total_of
 from tiny_models import write_model
 from watched_store import WatchedStore

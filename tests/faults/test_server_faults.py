@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from answers import answer_of, entry_of, put_version, wait_answer
-from edge_stack.command import Command
+from edge_stack.processes.command import Command
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import wait_until
 from tiny_models import write_model
 from wrapped_sidecar import SUPPORT
 

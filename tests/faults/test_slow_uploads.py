@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from answers import answer_of, digest_of, entry_of, put_object
 from edge_common.served_state import VersionState
-from edge_stack.served_timeline import ServedTimeline
+from edge_stack.measuring.served_timeline import ServedTimeline
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import wait_until
 from tiny_models import write_ir_model
 from volume_watch import VolumeWatch
 

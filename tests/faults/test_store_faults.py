@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from answers import answer_of, digest_of, put_folder, put_version, wait_answer
-from edge_stack.load import Load, summarize
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import wait_until
 from faulty_store import Change, FaultyStore, Matches
 from store_faults import (
     answer,

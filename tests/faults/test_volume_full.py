@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from answers import answer_of, config_faults, digest_of, entry_of, put_version, wait_answer
-from edge_stack.load import Load, summarize
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
-from edge_stack.waiting import wait_until
+from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
 from tiny_models import write_model
 from volume_watch import VolumeWatch

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from answers import put_version, wait_answer
 from edge_stack.components import sidecar_command
-from edge_stack.load import Load, summarize
-from edge_stack.ports import ReservedPort
-from edge_stack.processes import RunningProcess
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.processes.ports import ReservedPort
+from edge_stack.processes.running import RunningProcess
+from edge_stack.processes.waiting import http_answers, wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import http_answers, wait_until
 from tiny_models import write_model
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(120)]

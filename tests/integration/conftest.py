@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
 
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from edge_stack.components import program
 from edge_stack.stack import Stack
-from edge_stack.store import BUCKET, StoreKind
+from edge_stack.store.store import BUCKET, StoreKind
 from PIL import Image
 from tiny_models import write_model
 

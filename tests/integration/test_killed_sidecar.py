@@ -5,9 +5,9 @@ import random
 import time
 from pathlib import Path
 
-from edge_stack.load import Load, summarize
+from edge_stack.measuring.load import Load, summarize
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
 from tiny_models import write_model
 from volume_watch import VolumeWatch

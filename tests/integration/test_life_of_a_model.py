@@ -9,11 +9,11 @@ from pathlib import Path
 import requests
 from answers import put_version
 from edge_common.served_state import VersionState, available_versions
-from edge_stack.load import Load, summarize
-from edge_stack.served_timeline import ServedTimeline
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.measuring.served_timeline import ServedTimeline
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import BUCKET, StoreKind
-from edge_stack.waiting import wait_until
+from edge_stack.store.store import BUCKET, StoreKind
 from minio import Minio
 from quick_settings import QUICK
 from tiny_models import write_broken_model, write_model

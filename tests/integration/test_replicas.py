@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import requests
 from edge_common.served_state import VersionState, available_versions
-from edge_stack.command import Command
 from edge_stack.components import program
-from edge_stack.load import Load, summarize
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.served_timeline import ServedTimeline, read_served
+from edge_stack.measuring.load import Load, summarize
+from edge_stack.measuring.served_timeline import ServedTimeline, read_served
+from edge_stack.processes.command import Command
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.processes.waiting import http_answers, wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import http_answers, wait_until
 from tiny_models import write_model
 
 WITHIN = 40.0

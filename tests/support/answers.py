@@ -7,9 +7,9 @@ from pathlib import Path
 
 import requests
 from edge_common.served_state import available_versions
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
-from edge_stack.store import BUCKET
-from edge_stack.waiting import wait_until
+from edge_stack.store.store import BUCKET
 from minio import Minio
 
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from answers import config_faults, digest_of, put_version, wait_answer
-from edge_stack.load import Load, LoadSummary, summarize
+from edge_stack.measuring.load import Load, LoadSummary, summarize
+from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
-from edge_stack.waiting import wait_until
+from edge_stack.store.store import StoreKind
 from faulty_store import FaultyStore
 from store_faults import answer, cut, everything, hang_up, list_without, listings, objects
 from tiny_models import write_model

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge_stack.components import sidecar_command
-from edge_stack.processes import RunningProcess
+from edge_stack.processes.running import RunningProcess
+from edge_stack.processes.waiting import http_answers, wait_until
 from edge_stack.stack import Stack
-from edge_stack.waiting import http_answers, wait_until
 
 SUPPORT = Path(__file__).parent
 """The folder of these modules, for programs that are started with one of them."""

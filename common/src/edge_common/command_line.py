@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edge_common.errors import EdgeError
-from edge_common.stopping import leave_now
+from edge_common.stopping import Interrupted, leave_now
 
 
 def add_version_option(app: typer.Typer, distribution: str) -> None:
@@ -32,11 +32,12 @@ def add_version_option(app: typer.Typer, distribution: str) -> None:
 def run_app(app: typer.Typer, command: str) -> NoReturn:
     """Run `app` as the program `command`; an expected error becomes one sentence and its exit code.
 
-    An `EdgeError` ends with its own exit code, an `OSError` that nobody understood better with 1.
+    An `EdgeError` ends with its own exit code, `Interrupted` with the shell's, an `OSError` that nobody
+    understood better with 1.
     """
     try:
         app(prog_name=command)
-    except EdgeError as error:
+    except (EdgeError, Interrupted) as error:
         sys.stderr.write(f"{command}: {error}\n")
         leave_now(error.exit_code)
     except OSError as error:

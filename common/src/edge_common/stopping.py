@@ -1,4 +1,4 @@
-"""Ending on SIGTERM and SIGINT: finish what is in flight, but within a few seconds in any case."""
+"""Ending on SIGTERM and SIGINT: in order, but within a few seconds in any case."""
 
 import logging
 import os
@@ -53,6 +53,26 @@ def stop_on_signals(tell: Callable[[], None] = lambda: None) -> Iterator[threadi
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Interrupted(BaseException):
+    """A signal asked this program to end; `exit_code` is the shell's convention for it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+def raise_on_signals() -> None:
+    """From now on SIGINT and SIGTERM raise Interrupted once; later ones do not disturb the ending."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, interrupt)
 
 
 def leave_now(exit_code: int = 0) -> NoReturn:

@@ -9,8 +9,8 @@ import nbformat
 import typer
 from edge_common.atomic_files import replace_file
 from edge_common.errors import EdgeError, RejectedError
-from edge_stack.interruption import Interrupted, raise_on_signals
-from edge_stack.store import StoreKind
+from edge_common.stopping import Interrupted, raise_on_signals
+from edge_stack.store.store import StoreKind
 from nbformat import NotebookNode
 
 from model_notebook.headless import run_headless

@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_common.errors import RejectedError, RetryableError
 from edge_stack.components import client_environment
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode

@@ -2,33 +2,34 @@
 
 import json
 import shlex
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from edge_common.errors import EdgeError, FatalError, RejectedError
+from edge_common.command_line import add_version_option, run_app
+from edge_common.errors import FatalError, RejectedError
+from edge_common.stopping import raise_on_signals
 from rich.console import Console
 from rich.table import Table
 
-from edge_stack.background import COMPONENTS, bring_up, take_down
-from edge_stack.command import log_tail
+from edge_stack.background.record import StackRecord, read_record
+from edge_stack.background.up import COMPONENTS, bring_up, take_down
 from edge_stack.components import StackFolder
 from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.scenario import DemoOptions, run_demo
-from edge_stack.directions import directions
-from edge_stack.interruption import Interrupted, raise_on_signals
+from edge_stack.processes.command import log_tail
 from edge_stack.stack import StackOptions
-from edge_stack.stack_record import StackRecord, read_record
-from edge_stack.store import StoreKind
+from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
+from edge_stack.store.store import BUCKET, StoreKind
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Run the whole platform as processes of this machine: store, sidecar, model server, client.",
 )
+add_version_option(app, "edge-stack")
 
 Folder = Annotated[Path, typer.Option("--dir", help="State folder: data, volume, pictures, logs, addresses.")]
 WhichStore = Annotated[
@@ -37,20 +38,13 @@ WhichStore = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _STACK = Path(".local/stack")
+_NEEDED_TO_UPLOAD = ("MODEL_SYNC_S3_ENDPOINT", "MODEL_SYNC_S3_ACCESS_KEY", "MODEL_SYNC_S3_SECRET_KEY")
 
 
 def main() -> None:
     """Run the command; expected errors end with one sentence and their exit code."""
     raise_on_signals()
-    try:
-        app()
-    except (EdgeError, Interrupted) as error:
-        sys.stderr.write(f"edge-stack: {error}\n")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        place = error.filename or "a file"
-        sys.stderr.write(f"edge-stack: {place}: {error.strerror}; free or permit it, and retry\n")
-        sys.exit(1)
+    run_app(app, "edge-stack")
 
 
 @app.command(epilog="Example: edge-stack up --store embedded --models models")
@@ -69,7 +63,7 @@ def up(
         _print_json({"started": started, **_document(record)})
         return
     typer.echo("started" if started else "already running")
-    typer.echo("\n".join(directions(record, folder)))
+    typer.echo("\n".join(_directions(record, folder)))
 
 
 @app.command(epilog="Example: edge-stack down")
@@ -91,7 +85,7 @@ def status(folder: Folder = _STACK, as_json: AsJson = False) -> None:
             state = "running" if process.runs() else "ended"
             table.add_row(process.name, state, str(process.pid), str(process.log))
         Console().print(table)
-        typer.echo("\n".join(directions(record, folder)))
+        typer.echo("\n".join(_directions(record, folder)))
     if len(record.running()) < len(COMPONENTS):
         raise typer.Exit(75)
 
@@ -146,6 +140,22 @@ def _record(folder: Path) -> StackRecord:
     if record is None:
         raise FatalError(f"no stack runs in {folder}; start one with `edge-stack up`")
     return record
+
+
+def _directions(record: StackRecord, root: Path) -> Iterator[str]:
+    """Lines to print after `up` and with `status`."""
+    where = record.addresses
+    yield f"page      {where['page']}  classify pictures, watch models come and change"
+    yield f"store     {where['store']}  {record.store}"
+    if "console" in where:
+        yield f"console   {where['console']}  bucket {BUCKET}, sign in with {ACCESS_KEY} / {SECRET_KEY}"
+    yield f"server    {where['server']}/v1/config"
+    yield f"sidecar   {where['sidecar']}/v1/status"
+    yield f"pictures  {StackFolder(root).pictures}  what arrives there is classified: edge-stack logs client"
+    settings = " ".join(f"{name}={record.environment[name]}" for name in _NEEDED_TO_UPLOAD)
+    yield f"upload    {settings} model-sync push DIR --model NAME --version 1"
+    urls = f"--server-url {where['server']} --sidecar-url {where['sidecar']}"
+    yield f"classify  car-client classify {urls} PICTURE"
 
 
 def _document(record: StackRecord) -> dict[str, object]:

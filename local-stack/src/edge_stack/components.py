@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_stack.command import Command
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.store import ACCESS_KEY, BUCKET, SECRET_KEY
+from edge_stack.processes.command import Command
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
+from edge_stack.store.store import BUCKET
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import requests
 from edge_common.errors import FatalError, RetryableError
 from edge_common.served_state import ServedModels
 
-from edge_stack.command import Command
 from edge_stack.components import (
     StackFolder,
     StackPorts,
@@ -31,12 +29,13 @@ from edge_stack.components import (
     sidecar_command,
     sidecar_environment,
 )
-from edge_stack.ports import ReservedPort
-from edge_stack.processes import Processes, RunningProcess
-from edge_stack.served_timeline import direct_session, read_served
-from edge_stack.store import BUCKET, Store, StoreKind, start_store
-from edge_stack.store_events import call_no_more, call_on_changes
-from edge_stack.waiting import http_answers, wait_until
+from edge_stack.measuring.served_timeline import read_served
+from edge_stack.processes.command import Command
+from edge_stack.processes.ports import ReservedPort
+from edge_stack.processes.running import Processes, RunningProcess
+from edge_stack.processes.waiting import http_answers, http_get, wait_until
+from edge_stack.store.minio_server import call_no_more, call_on_changes
+from edge_stack.store.store import BUCKET, Store, StoreKind, start_store
 
 _READY_WITHIN_SECONDS = 60.0
 _SERVER_PORT, _SIDECAR_PORT, _CLIENT_PORT = 8000, 8081, 8080
@@ -214,10 +213,9 @@ class Stack:
         """The sidecar's `/v1/status`; raises RetryableError when it does not answer."""
         url = f"{self.ports.sidecar_url}/v1/status"
         try:
-            with direct_session() as session:
-                status: dict[str, Any] = session.get(url, timeout=5).json()
-        except requests.RequestException as error:
-            raise RetryableError(f"{url} does not answer ({type(error).__name__})") from error
+            status: dict[str, Any] = http_get(url).json()
+        except ValueError as error:
+            raise RetryableError(f"{url} did not answer with JSON: {error}") from error
         return status
 
     def wait_version(self, model: str, version: int, state: str, *, within: float) -> dict[str, Any]:

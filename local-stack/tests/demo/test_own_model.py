@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 from edge_common.errors import RejectedError
-from edge_stack.demo.facts import Prediction
 from edge_stack.demo.own_model import OwnModel, alike
+from edge_stack.report.facts import Prediction
 
 
 def answer(*classes: tuple[str, float]) -> tuple[Prediction, ...]:

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 from edge_common.served_state import VersionState
-from edge_stack.demo.facts import DemoReport, LoadFact, MomentFact, RequestFact, TransitionFact
 from edge_stack.report.charts import swap_chart
+from edge_stack.report.facts import DemoReport, LoadFact, MomentFact, RequestFact, TransitionFact
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from edge_common.errors import RejectedError
 from edge_common.served_state import VersionState
-from edge_stack.demo.facts import (
+from edge_stack.report.facts import (
     DemoReport,
     LoadFact,
     PictureAnswer,

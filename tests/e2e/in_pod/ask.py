@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict
 
-from edge_stack.load import Load, summarize
+from edge_stack.measuring.load import Load, summarize
 
 url, model, threads, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 with (

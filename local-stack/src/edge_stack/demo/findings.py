@@ -10,7 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from edge_stack.demo.facts import (
+from edge_stack.components import program
+from edge_stack.measuring.served_timeline import ServedTimeline, Transition
+from edge_stack.processes.command import Command
+from edge_stack.report.facts import (
     DemoReport,
     LoadFact,
     MomentFact,
@@ -19,7 +22,6 @@ from edge_stack.demo.facts import (
     TransitionFact,
     UploadFact,
 )
-from edge_stack.served_timeline import ServedTimeline, Transition
 from edge_stack.stack import Stack
 
 _SOFTWARE = ("openvino", "minio", "moto", "edge-stack", "model-sync", "ovms-lite", "car-client", "car-models")
@@ -61,6 +63,12 @@ class Findings:
     def note(self, what: str) -> None:
         """Something is being done from outside now."""
         self.moments.append(MomentFact(at=round(time.time() - self.begun, 3), what=what))
+
+    def car_models(self, *arguments: str | Path, within: float) -> None:
+        """Run a `car-models` command; raises RejectedError when it fails, RetryableError when it is late."""
+        log = self.stack.folder.log("car-models")
+        command = Command(name="car-models", argv=[program("car-models"), *arguments], log=log)
+        self.stack.processes.run(command, within=within)
 
     def report(self, steps: list[StepFact]) -> DemoReport:
         """Everything found, as facts."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from edge_common.errors import RejectedError
 from pydantic import BaseModel, ValidationError
 
-from edge_stack.demo.car_models import car_models, car_models_json
-from edge_stack.demo.facts import Prediction
+from edge_stack.components import program
 from edge_stack.demo.findings import Findings
 from edge_stack.demo.starting import LOADED_MODEL, OTHER_MODEL
-from edge_stack.demo.verdicts import NotHeldError
+from edge_stack.demo.steps import NotHeldError
+from edge_stack.report.facts import Prediction
 
 VERSION = 1
 """Its number in the demonstration's bucket, whatever it was outside."""
@@ -76,7 +76,7 @@ def bring(findings: Findings, own: OwnModel) -> str:
     source = own.version_folder
     if source is None:
         place = ("--name", own.name, "--version", str(VERSION), "--out", findings.models)
-        car_models(findings, "import", own.path.resolve(), *place, *own.import_flags, within=_WITHIN_SECONDS)
+        findings.car_models("import", own.path.resolve(), *place, *own.import_flags, within=_WITHIN_SECONDS)
         return f"{own.path.name} imported as {own.name}"
     shutil.copytree(source, target)
     loose = [file for file in source.parent.iterdir() if file.is_file() and not (target / file.name).exists()]
@@ -84,7 +84,7 @@ def bring(findings: Findings, own: OwnModel) -> str:
         for file in loose:
             shutil.copyfile(file, target / file.name)
         (target / "SHA256SUMS").unlink(missing_ok=True)  # `push` writes it anew
-    car_models(findings, "check", target, within=_WITHIN_SECONDS)
+    findings.car_models("check", target, within=_WITHIN_SECONDS)
     return f"{own.name} taken from version {source.name}"
 
 
@@ -96,17 +96,9 @@ def answers_alike(findings: Findings, own: OwnModel) -> str:
         shutil.copyfile(picture, plain / picture.name)
     folder = findings.models / own.name / str(VERSION)
     try:
-        document = car_models_json(
-            findings,
-            "evaluate",
-            folder,
-            "--pictures",
-            plain,
-            "--seconds",
-            "0",
-            "--as-served",
-            within=_WITHIN_SECONDS,
-        )
+        evaluate = (program("car-models"), "evaluate", folder, "--pictures", plain)
+        argv: list[str | Path] = [*evaluate, "--seconds", "0", "--as-served", "--json"]
+        document = findings.stack.run_for_json("car-models", argv, {}, within=_WITHIN_SECONDS)
         outside = {
             answer.file: answer.top for answer in _Evaluations.model_validate(document).models[0].pictures
         }

@@ -10,17 +10,17 @@ from pathlib import Path
 from rich.console import Console
 
 from edge_stack.demo import classifying, own_model, serving, starting
-from edge_stack.demo.facts import DemoReport
 from edge_stack.demo.findings import Findings
 from edge_stack.demo.own_model import OwnModel
-from edge_stack.demo.screen import Screen
 from edge_stack.demo.starting import LOADED_MODEL, OTHER_MODEL
-from edge_stack.demo.verdicts import Step, run_steps
-from edge_stack.load import Load
+from edge_stack.demo.steps import Step, run_steps
+from edge_stack.measuring.load import Load
+from edge_stack.measuring.served_timeline import ServedTimeline
+from edge_stack.report.facts import DemoReport
 from edge_stack.report.page import write_report
-from edge_stack.served_timeline import ServedTimeline
+from edge_stack.report.screen import Screen
 from edge_stack.stack import Stack, StackOptions
-from edge_stack.store import StoreKind
+from edge_stack.store.store import StoreKind
 
 _MODELS = 2
 _DELETE_GRACE = "2s"

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 from edge_common.served_state import VersionState, available_versions
 
-from edge_stack.demo.facts import UploadFact, load_fact
 from edge_stack.demo.findings import Findings
 from edge_stack.demo.starting import POLL_ALONE_SECONDS
-from edge_stack.demo.verdicts import NotHeldError
-from edge_stack.load import Load, LoadSummary, summarize
-from edge_stack.waiting import wait_until
+from edge_stack.demo.steps import NotHeldError
+from edge_stack.measuring.load import Load, LoadSummary, summarize
+from edge_stack.processes.waiting import wait_until
+from edge_stack.report.facts import UploadFact, load_fact
 
 _ALLOWANCE_SECONDS = 2.0
 """What is promised on top of noticing an upload."""

@@ -3,9 +3,8 @@
 import psutil
 from edge_common.errors import RetryableError
 
-from edge_stack.demo.car_models import car_models
 from edge_stack.demo.findings import Findings
-from edge_stack.demo.verdicts import NotHeldError
+from edge_stack.demo.steps import NotHeldError
 
 LOADED_MODEL = "effnet_lite0_car_onnx"
 """Is exchanged under load."""
@@ -28,7 +27,7 @@ def build_models(findings: Findings) -> str:
         (*loaded, "--version", "3", "--broken"),
         ("--only", OTHER_MODEL, "--version", "2"),
     ):
-        car_models(findings, "build", "--out", str(findings.models), *arguments, within=_BUILD_WITHIN_SECONDS)
+        findings.car_models("build", "--out", str(findings.models), *arguments, within=_BUILD_WITHIN_SECONDS)
     versions = len(list(findings.models.glob("*/*/SHA256SUMS")))
     return f"{versions} versions of 2 models"
 
@@ -37,9 +36,9 @@ def make_pictures(findings: Findings) -> str:
     """Collect photos where they can be had quickly, else make do with the drawings."""
     make = ("pictures", "--out", str(findings.pictures_from))
     try:
-        car_models(findings, *make, "--photos", "auto", within=_PHOTOS_WITHIN_SECONDS)
+        findings.car_models(*make, "--photos", "auto", within=_PHOTOS_WITHIN_SECONDS)
     except RetryableError:
-        car_models(findings, *make, "--photos", "none", within=_BUILD_WITHIN_SECONDS)
+        findings.car_models(*make, "--photos", "none", within=_BUILD_WITHIN_SECONDS)
     pictures = [file.name for file in findings.pictures_from.glob("*.jpg")]
     photos = sum(name.startswith("photo-") for name in pictures)
     return f"{photos} photos and {len(pictures) - photos} drawings"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from edge_common.served_state import VersionState
 
-from edge_stack.demo.facts import DemoReport, LoadFact, MomentFact, TransitionFact
+from edge_stack.report.facts import DemoReport, LoadFact, MomentFact, TransitionFact
 
 WIDTH = 960.0
 LEFT = 230.0

@@ -8,8 +8,8 @@ from edge_common.errors import RejectedError
 from edge_common.quantities import format_duration, format_size
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from edge_stack.demo.facts import DemoReport
 from edge_stack.report.charts import swap_chart
+from edge_stack.report.facts import DemoReport
 
 MAX_PICTURE_BYTES = 4 * 1024 * 1024
 _IMAGE_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}

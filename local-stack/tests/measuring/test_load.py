@@ -6,9 +6,9 @@ from threading import Thread
 
 import pytest
 from edge_common.errors import RetryableError
-from edge_stack.load import Answer, Load, summarize
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.waiting import wait_until
+from edge_stack.measuring.load import Answer, Load, summarize
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.processes.waiting import wait_until
 
 METADATA = {"name": "car", "inputs": [{"name": "image", "datatype": "FP32", "shape": [-1, 3, 8, 8]}]}
 HANG_UP = 0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from edge_common.errors import FatalError
-from edge_stack.command import Command
-from edge_stack.processes import Processes
-from edge_stack.stack_record import ProcessRecord, StackRecord, end_recorded, read_record
+from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, read_record
+from edge_stack.processes.command import Command
+from edge_stack.processes.running import Processes
 
 SLEEPER = "import time\ntime.sleep(600)\n"
 

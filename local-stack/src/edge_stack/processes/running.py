@@ -5,8 +5,8 @@
         server.wait_ready(http_answers(f"{url}/v2/health/ready"), within=20)
 
 Leaving the context ends what was started, last first. Every program is a process group of its own, and
-its first act, before it becomes the program, is to enter itself into the guard's book (`edge_stack.guard`):
-so there is no moment at which the death of this process would leave it running.
+its first act, before it becomes the program, is to enter itself into the guard's book: so there is no moment
+at which the death of this process would leave it running.
 """
 
 import os
@@ -20,9 +20,9 @@ from typing import Self
 
 from edge_common.errors import FatalError, RejectedError, RetryableError
 
-from edge_stack.command import Command, log_tail
-from edge_stack.guard import GRACE_SECONDS, signal_group
-from edge_stack.waiting import Probe, wait_until
+from edge_stack.processes.command import Command, log_tail
+from edge_stack.processes.guard import GRACE_SECONDS, signal_group
+from edge_stack.processes.waiting import Probe, wait_until
 
 _ENTER_BOOK_THEN_BECOME = 'echo $$ >&0 || exit 126; exec "$@" </dev/null'
 """Run by sh with the guard's pipe as standard input; a shell's pid stays that of what it execs."""
@@ -123,7 +123,7 @@ class Processes:
         guard_end, self._book = os.pipe()
         try:
             self._guard = subprocess.Popen(
-                [sys.executable, "-m", "edge_stack.guard"],
+                [sys.executable, "-m", "edge_stack.processes.guard"],
                 stdin=guard_end,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,

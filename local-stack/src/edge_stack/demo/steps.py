@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edge_common.errors import EdgeError
 
-from edge_stack.demo.facts import StepFact
-from edge_stack.demo.screen import Screen
+from edge_stack.report.facts import StepFact
+from edge_stack.report.screen import Screen
 
 _LONGEST_RESULT = 300
 

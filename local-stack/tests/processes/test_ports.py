@@ -2,7 +2,7 @@ import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from edge_stack.ports import HOST, ReservedPort
+from edge_stack.processes.ports import HOST, ReservedPort
 
 
 def test_a_server_can_listen_on_the_port_while_it_is_reserved(port: ReservedPort) -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
-from edge_stack.demo.facts import DemoReport, StepFact, UploadFact
+from edge_stack.report.facts import DemoReport, StepFact, UploadFact
 
 
 class Screen:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from edge_stack.command import Command, log_tail
-from edge_stack.processes import Processes
+from edge_stack.processes.command import Command, log_tail
+from edge_stack.processes.running import Processes
 
 OWNER = """
 import sys, time
 from pathlib import Path
 from edge_common.errors import EdgeError
-from edge_stack.interruption import Interrupted, raise_on_signals
-from edge_stack.command import Command
-from edge_stack.processes import Processes
+from edge_common.stopping import Interrupted, raise_on_signals
+from edge_stack.processes.command import Command
+from edge_stack.processes.running import Processes
 
 raise_on_signals()
 try:
@@ -52,7 +52,7 @@ def test_a_second_signal_does_not_disturb_the_ending(
 ) -> None:
     source = """
 import os, signal, time
-from edge_stack.interruption import Interrupted, raise_on_signals
+from edge_common.stopping import Interrupted, raise_on_signals
 
 raise_on_signals()
 try:

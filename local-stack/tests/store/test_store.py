@@ -9,11 +9,11 @@ from threading import Thread
 
 import pytest
 from edge_common.errors import FatalError
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.processes import Processes
-from edge_stack.store import BUCKET, Store, StoreKind, find_minio, start_store
-from edge_stack.store_events import call_no_more, call_on_changes
-from edge_stack.waiting import wait_until
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.processes.running import Processes
+from edge_stack.processes.waiting import wait_until
+from edge_stack.store.minio_server import call_no_more, call_on_changes, find_minio
+from edge_stack.store.store import BUCKET, Store, StoreKind, start_store
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import requests
+import urllib3
 from edge_common.errors import RetryableError
 from edge_common.served_state import ServedModels, VersionState, parse_served_models
+
+from edge_stack.processes.waiting import http_get
 
 LOOK_EVERY_SECONDS = 0.02
 """How exact the recorded times are; a look costs the server well under a millisecond."""
@@ -26,21 +28,9 @@ class Transition:
     state: VersionState
 
 
-def read_served(url: str, session: requests.Session | None = None) -> ServedModels:
+def read_served(url: str, pool: urllib3.PoolManager | None = None) -> ServedModels:
     """What the server at `url` serves; raises RetryableError when it does not answer `/v1/config`."""
-    own = session or direct_session()
-    try:
-        answer = own.get(f"{url}/v1/config", timeout=5)
-    except requests.RequestException as error:
-        raise RetryableError(f"the model server at {url} does not answer ({type(error).__name__})") from error
-    return parse_served_models(answer.content)
-
-
-def direct_session() -> requests.Session:
-    """A session that never goes through a proxy."""
-    session = requests.Session()
-    session.trust_env = False
-    return session
+    return parse_served_models(http_get(f"{url}/v1/config", pool=pool).data)
 
 
 class ServedTimeline:
@@ -77,12 +67,12 @@ class ServedTimeline:
         return times[-1] if times else None
 
     def _watch(self) -> None:
-        with direct_session() as session:
-            while not self._stopping.wait(LOOK_EVERY_SECONDS):
-                try:
-                    self._note(read_served(self._url, session))
-                except RetryableError:
-                    continue  # the server is starting or stopping: nothing changed that could be told
+        pool = urllib3.PoolManager()
+        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+            try:
+                self._note(read_served(self._url, pool))
+            except RetryableError:
+                continue  # the server is starting or stopping: nothing changed that could be told
 
     def _note(self, served: ServedModels) -> None:
         at = self._now()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-import requests
+import urllib3
 from edge_common.errors import RetryableError
 
 Probe = Callable[[], str | None]
@@ -29,16 +29,27 @@ def wait_until(what: str, probe: Probe, *, within: float, every: float = LOOK_EV
         time.sleep(every)
 
 
+def http_get(
+    url: str, *, timeout: float = 5.0, pool: urllib3.PoolManager | None = None
+) -> urllib3.BaseHTTPResponse:
+    """The answer to `GET url`, never through a proxy; raises RetryableError when there is none.
+
+    Without a `pool` of connections it takes a new one.
+    """
+    try:
+        return (pool or urllib3.PoolManager()).request("GET", url, retries=False, timeout=timeout)
+    except urllib3.exceptions.HTTPError as error:
+        raise RetryableError(f"{url} does not answer ({type(error).__name__})") from error
+
+
 def http_answers(url: str, *, status: int = 200, timeout: float = 2.0) -> Probe:
     """A probe that wants `status` from `GET url`; every look is a new connection, never through a proxy."""
 
     def look() -> str | None:
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                answer = session.get(url, timeout=timeout)
-        except requests.RequestException as error:
-            return f"{url} cannot be reached ({type(error).__name__})"
-        return None if answer.status_code == status else f"{url} answers {answer.status_code}, not {status}"
+            answer = http_get(url, timeout=timeout)
+        except RetryableError as error:
+            return str(error)
+        return None if answer.status == status else f"{url} answers {answer.status}, not {status}"
 
     return look

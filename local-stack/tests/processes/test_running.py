@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 from edge_common.errors import FatalError, RejectedError, RetryableError
-from edge_stack.command import Command, log_tail
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.processes import Processes, RunningProcess
-from edge_stack.waiting import http_answers, wait_until
+from edge_stack.processes.command import Command, log_tail
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.processes.running import Processes, RunningProcess
+from edge_stack.processes.waiting import http_answers, wait_until
 
 ProgramMaker = Callable[..., Command]
 
@@ -43,8 +43,8 @@ PARENT_OF_A_SLEEPER = (
 OWNER_THAT_WAITS_TO_BE_KILLED = """
 import sys, time
 from pathlib import Path
-from edge_stack.command import Command
-from edge_stack.processes import Processes
+from edge_stack.processes.command import Command
+from edge_stack.processes.running import Processes
 
 with Processes() as processes:
     child = processes.start(Command(name="child", argv=sys.argv[2:], log=Path(sys.argv[1])))

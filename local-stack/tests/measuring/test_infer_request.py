@@ -2,7 +2,7 @@ import json
 
 import pytest
 from edge_common.errors import RejectedError, RetryableError
-from edge_stack.infer_request import request_of_zeros
+from edge_stack.measuring.infer_request import request_of_zeros
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
-from edge_stack.demo.facts import MAX_POINTS, DemoReport, StepFact, UploadFact, load_fact
-from edge_stack.load import Answer, summarize
+from edge_stack.measuring.load import Answer, summarize
+from edge_stack.report.facts import MAX_POINTS, DemoReport, StepFact, UploadFact, load_fact
 
 
 def answers(count: int) -> list[Answer]:

@@ -10,7 +10,7 @@ from typing import Literal
 from edge_common.served_state import VersionState
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge_stack.load import Answer, LoadSummary
+from edge_stack.measuring.load import Answer, LoadSummary
 
 MAX_POINTS = 3000
 """Requests kept one by one; a page with more is slow to draw and shows nothing more."""

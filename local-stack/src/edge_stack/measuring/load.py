@@ -22,7 +22,7 @@ from typing import Self
 import urllib3
 from edge_common.errors import RetryableError
 
-from edge_stack.infer_request import InferRequest, request_of_zeros
+from edge_stack.measuring.infer_request import InferRequest, request_of_zeros
 
 MAX_ANSWERS_PER_THREAD = 200_000
 _TIMEOUT = urllib3.Timeout(connect=5, read=15)

@@ -3,8 +3,8 @@ from threading import Thread
 
 import pytest
 from edge_common.errors import RetryableError
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.waiting import http_answers, wait_until
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.processes.waiting import http_answers, wait_until
 
 
 def test_the_wait_ends_at_the_first_look_that_misses_nothing() -> None:

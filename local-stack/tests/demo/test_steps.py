@@ -3,8 +3,8 @@ from collections.abc import Callable
 
 import pytest
 from edge_common.errors import RetryableError
-from edge_stack.demo.screen import Screen
-from edge_stack.demo.verdicts import NotHeldError, Step, run_steps
+from edge_stack.demo.steps import NotHeldError, Step, run_steps
+from edge_stack.report.screen import Screen
 from rich.console import Console
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_stack.ports import ReservedPort
+from edge_stack.processes.ports import ReservedPort
 
 _FOREIGN_SETTINGS = ("MODEL_SYNC_", "CAR_CLIENT_", "MINIO_", "AWS_")
 _TAIL_LINES = 15

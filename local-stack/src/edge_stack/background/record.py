@@ -12,9 +12,9 @@ from edge_common.atomic_files import replace_file
 from edge_common.errors import FatalError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_stack.guard import GRACE_SECONDS, signal_group
-from edge_stack.processes import RunningProcess
-from edge_stack.waiting import LOOK_EVERY_SECONDS
+from edge_stack.processes.guard import GRACE_SECONDS, signal_group
+from edge_stack.processes.running import RunningProcess
+from edge_stack.processes.waiting import LOOK_EVERY_SECONDS
 
 _SAME_START_SECONDS = 1.0
 """Start times are compared with this tolerance: the system derives them from a clock that may be adjusted."""

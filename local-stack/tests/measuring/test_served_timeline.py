@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
-from edge_stack.ports import HOST, ReservedPort
-from edge_stack.served_timeline import ServedTimeline, read_served
-from edge_stack.waiting import wait_until
+from edge_stack.measuring.served_timeline import ServedTimeline, read_served
+from edge_stack.processes.ports import HOST, ReservedPort
+from edge_stack.processes.waiting import wait_until
 
 
 class ConfigServer:

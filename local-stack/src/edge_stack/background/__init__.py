@@ -1,0 +1,1 @@
+"""A stack that keeps running after the command that started it."""

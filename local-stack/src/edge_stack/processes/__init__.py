@@ -1,0 +1,1 @@
+"""Programs as process groups: started, awaited, ended, and never left behind."""

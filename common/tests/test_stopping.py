@@ -44,3 +44,27 @@ def test_leaving_waits_for_no_thread_and_keeps_the_exit_code(threads: str) -> No
     program = f"import threading; from edge_common.stopping import leave_now; {said}"
     done = subprocess.run([sys.executable, "-c", program], timeout=60, check=False, capture_output=True)
     assert (done.returncode, done.stdout) == (75, b"said\n")
+
+
+def test_a_second_signal_does_not_disturb_the_ending() -> None:
+    source = """
+import os, signal, sys, time
+from edge_common.stopping import Interrupted, raise_on_signals
+
+raise_on_signals()
+try:
+    print("waiting", flush=True)
+    time.sleep(600)
+except Interrupted as error:
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("ended in order:", error, flush=True)
+    sys.exit(error.exit_code)
+"""
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "waiting\n"
+        program.send_signal(signal.SIGTERM)
+        words, _ = program.communicate(timeout=60)
+    assert words == "ended in order: interrupted by SIGTERM\n"
+    assert program.returncode == 128 + signal.SIGTERM

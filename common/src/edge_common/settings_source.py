@@ -79,7 +79,8 @@ def redacted(settings: BaseModel) -> dict[str, Any]:
             shown[name] = "set" if value.get_secret_value() else "not set"
         else:
             plain = isinstance(value, int | float | bool | type(None))
-            shown[name] = value if plain else _PASSWORD_IN_ADDRESS.sub("//***@", str(value))
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            shown[name] = value if plain else _PASSWORD_IN_ADDRESS.sub("//***@", text)
     return shown
 
 

@@ -39,4 +39,4 @@ def test_a_server_that_answers_another_status_is_not_ready() -> None:
 def test_a_server_that_is_not_there_is_named_with_its_address(port: ReservedPort) -> None:
     missing = http_answers(f"http://{HOST}:{port.number}/healthz")()
     assert missing is not None
-    assert f"{HOST}:{port.number}/healthz cannot be reached" in missing
+    assert f"{HOST}:{port.number}/healthz does not answer" in missing

@@ -1,14 +1,10 @@
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from edge_stack.processes.command import Command, log_tail
-from edge_stack.processes.running import Processes
 
 OWNER = """
 import sys, time
@@ -45,26 +41,3 @@ def test_a_signal_ends_everything_before_the_program_ends(
     assert owner.returncode == 128 + number
     assert words == f"interrupted by {name} {-signal.SIGTERM}\n"
     assert not psutil.pid_exists(child)
-
-
-def test_a_second_signal_does_not_disturb_the_ending(
-    processes: Processes, python_program: Callable[..., Command]
-) -> None:
-    source = """
-import os, signal, time
-from edge_common.stopping import Interrupted, raise_on_signals
-
-raise_on_signals()
-try:
-    print("waiting", flush=True)
-    time.sleep(600)
-except Interrupted:
-    os.kill(os.getpid(), signal.SIGINT)
-    os.kill(os.getpid(), signal.SIGTERM)
-    print("ended in order", flush=True)
-"""
-    program = processes.start(python_program(source))
-    program.wait_ready(lambda: None if "waiting" in log_tail(program.command.log) else "silent", within=20)
-    os.kill(program.pid, signal.SIGTERM)
-    assert program.wait_ended(within=20) == 0
-    assert "ended in order" in log_tail(program.command.log)

@@ -16,18 +16,18 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 import cv2
-from car_models.build import build_files
-from car_models.classifier import Classifier
-from car_models.evaluate import Evaluation, evaluate
+from car_models.evaluating.classifier import Classifier
+from car_models.evaluating.evaluation import Evaluation, evaluate
+from car_models.evaluating.pictures import read_labelled_pictures
 from car_models.importing.importer import ImportRequest, Precision, import_version
-from car_models.importing.wishes import Wishes
-from car_models.package import with_sums, write_version
-from car_models.pictures.canvas import as_jpeg
-from car_models.pictures.collection import write_collection
-from car_models.pictures.stamps import INSTALLED_ROOT, STAMPS, Stamp, composed
-from car_models.pictures.trial import read_trial_pictures
-from car_models.recipes import RECIPES, Format, Recipe, Variant
-from car_models.vehicles import LABELS
+from car_models.importing.model_spec import ModelSpec
+from car_models.packaging.version_files import with_sums, write_version
+from car_models.samples.build import build_files
+from car_models.samples.pictures.canvas import as_jpeg
+from car_models.samples.pictures.collection import write_collection
+from car_models.samples.pictures.stamps import INSTALLED_ROOT, STAMPS, Stamp, composed
+from car_models.samples.recipes import RECIPES, Format, Recipe, Variant
+from car_models.samples.vehicles import LABELS
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 from document_section import write_section
@@ -68,8 +68,8 @@ def _write_pictures(root: Path, calibrating: int) -> int:
         (root / "photos" / drawing.name).unlink()
     _keep_listed(root / "photos")
     (root / "calibrate").mkdir()
-    judged = {INSTALLED_ROOT / stamp.path for stamp in STAMPS}
-    others = [path for path in sorted(_PHOTOS.rglob("*.png")) if path not in judged and _is_cut_out(path)]
+    used = {INSTALLED_ROOT / stamp.path for stamp in STAMPS}
+    others = [path for path in sorted(_PHOTOS.rglob("*.png")) if path not in used and _is_cut_out(path)]
     chosen = others[:: max(1, len(others) // calibrating)][:calibrating]
     for number, path in enumerate(chosen):
         stamp = Stamp(str(number), PurePosixPath(path.relative_to(INSTALLED_ROOT)), "unknown")
@@ -79,7 +79,7 @@ def _write_pictures(root: Path, calibrating: int) -> int:
 
 def _keep_listed(folder: Path) -> None:
     """Turn the list of a collection into folders named as labels, without what was removed."""
-    for picture in read_trial_pictures(folder):
+    for picture in read_labelled_pictures(folder):
         if picture.path.exists():
             target = folder / str(picture.expected) / picture.path.name
             target.parent.mkdir(exist_ok=True)
@@ -97,10 +97,10 @@ def _measure(root: Path, recipe: Recipe, precision: Precision, seconds: float) -
     if not source.exists():
         files = build_files(replace(recipe, format=Format.ONNX), Variant.PLAIN)
         write_version(root / "sources", recipe.model, 1, with_sums(files))
-    wishes = Wishes(labels=LABELS, card=Classifier(source).card)
+    spec = ModelSpec(labels=LABELS, card=Classifier(source).card)
     request = ImportRequest(
         source=source / "model.onnx",
-        wishes=wishes,
+        spec=spec,
         precision=precision,
         calibrate=root / "calibrate",
         embed_preprocessing=True,
@@ -109,8 +109,8 @@ def _measure(root: Path, recipe: Recipe, precision: Precision, seconds: float) -
     return Measured(
         recipe,
         precision,
-        evaluate(model, read_trial_pictures(root / "photos"), speed_seconds=seconds),
-        evaluate(model, read_trial_pictures(root / "drawings")),
+        evaluate(model, read_labelled_pictures(root / "photos"), speed_seconds=seconds),
+        evaluate(model, read_labelled_pictures(root / "drawings")),
     )
 
 

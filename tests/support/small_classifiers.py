@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from car_models.onnx_graph import GraphBuilder, onnx_bytes
+from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
 from edge_common.openvino_runtime import ops, ov
 
 LABELS = ("red", "green", "blue")

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from car_models import weights
-from car_models.build import build_files
-from car_models.classifier import Classifier
-from car_models.package import with_sums, write_version
-from car_models.pictures.collection import write_collection
-from car_models.pictures.stamps import PACKAGE, default_cache, fetch_stamps, find_stamps
-from car_models.recipes import RECIPES, Variant
-from car_models.torch_checkpoint import Tensors
+from car_models.evaluating.classifier import Classifier
+from car_models.importing.checkpoints.state_dict import Tensors
+from car_models.packaging.version_files import with_sums, write_version
+from car_models.samples import weights
+from car_models.samples.build import build_files
+from car_models.samples.pictures.collection import write_collection
+from car_models.samples.pictures.stamps import PACKAGE, default_cache, fetch_stamps, find_stamps
+from car_models.samples.recipes import RECIPES, Variant
 from edge_common.errors import EdgeError
 
 LITE0, LITE2 = (recipe.model for recipe in RECIPES)

@@ -3,13 +3,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from car_models.build import build_files
 from car_models.check import check_model
-from car_models.package import truncated, with_sums, write_version
-from car_models.recipes import Variant, recipe_named
+from car_models.packaging.version_files import truncated, with_sums, write_version
+from car_models.samples.build import build_files
+from car_models.samples.recipes import RECIPES, Variant, recipe_named
 from edge_common.errors import RejectedError
 
-from .conftest import LITE0, LITE2
+LITE0, LITE2 = (recipe.model for recipe in RECIPES)
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from car_models.cli import main
 from car_models.importing.presets import PRESETS
+from car_models.samples.recipes import RECIPES
 
-from .conftest import LITE0, LITE2
+LITE0, LITE2 = (recipe.model for recipe in RECIPES)
+
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

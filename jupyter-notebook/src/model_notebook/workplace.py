@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from car_models.build import build_files
-from car_models.package import with_sums, write_version
-from car_models.pictures.collection import write_collection
-from car_models.pictures.stamps import default_cache, find_stamps
-from car_models.pictures.trial import TrialPicture, read_trial_pictures
-from car_models.recipes import Variant, recipe_named
+from car_models.evaluating.pictures import LabelledPicture, read_labelled_pictures
+from car_models.packaging.version_files import with_sums, write_version
+from car_models.samples.build import build_files
+from car_models.samples.pictures.collection import write_collection
+from car_models.samples.pictures.stamps import default_cache, find_stamps
+from car_models.samples.recipes import Variant, recipe_named
 from car_models.tracking.registry import Registry
 from car_models.tracking.registry_errors import shown_uri
 
@@ -47,11 +47,11 @@ class Workplace:
         files = build_files(recipe_named(recipe), Variant.PLAIN)
         return write_version(self.folder / "models", recipe, 1, with_sums(files))
 
-    def pictures(self) -> tuple[TrialPicture, ...]:
+    def pictures(self) -> tuple[LabelledPicture, ...]:
         """Pictures with known content: drawings, and photos where Debian's package of them is installed."""
         folder = self.folder / "pictures"
         write_collection(folder, find_stamps(default_cache()), [])
-        return read_trial_pictures(folder)
+        return read_labelled_pictures(folder)
 
 
 def open_workplace(environ: Mapping[str, str] = os.environ) -> Workplace:

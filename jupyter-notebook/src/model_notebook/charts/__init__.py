@@ -1,1 +1,1 @@
-"""Charts of a notebook beyond those of `car_models.plots`: answers, two versions by picture, an exchange."""
+"""Charts beyond those of `car_models.evaluating.plots`: answers, two versions by picture, an exchange."""

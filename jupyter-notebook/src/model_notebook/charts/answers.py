@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from car_models.evaluate import Evaluation
-from car_models.pictures.trial import TrialPicture, read_rgb
+from car_models.evaluating.evaluation import Evaluation
+from car_models.evaluating.pictures import LabelledPicture, read_rgb
 from matplotlib.figure import Figure
 
 from model_notebook.charts.style import RIGHT, WRONG, figure_of
@@ -13,7 +13,7 @@ _COLUMNS = 5
 _CELL_INCHES = (1.9, 2.1)
 
 
-def answers_figure(evaluation: Evaluation, pictures: Sequence[TrialPicture]) -> Figure:
+def answers_figure(evaluation: Evaluation, pictures: Sequence[LabelledPicture]) -> Figure:
     """Every picture with its answer, green when it is right; raises RejectedError for one that is gone."""
     rows = math.ceil(len(pictures) / _COLUMNS)
     figure = figure_of(_COLUMNS * _CELL_INCHES[0], rows * _CELL_INCHES[1] + 0.4)

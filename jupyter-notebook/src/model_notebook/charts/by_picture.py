@@ -1,7 +1,7 @@
 """Two versions, picture by picture: how sure each is of what the picture shows."""
 
-from car_models.compare import Comparison
-from car_models.evaluate import Answer
+from car_models.evaluating.comparison import Comparison
+from car_models.evaluating.evaluation import Answer
 from matplotlib.figure import Figure
 
 from model_notebook.charts.style import VERSIONS, bare, figure_of

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 from typing import Final
 
-from car_models.plots import write_figure
+from car_models.evaluating.plots import write_figure
 from IPython.display import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

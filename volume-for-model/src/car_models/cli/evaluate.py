@@ -1,4 +1,4 @@
-"""`car-models evaluate`."""
+"""`car-models evaluate` and `car-models compare`: versions on pictures, one or two of them."""
 
 import json
 from enum import StrEnum
@@ -8,19 +8,24 @@ from typing import Annotated
 import typer
 from edge_common.errors import RejectedError
 
-from car_models.classifier import Classifier
-from car_models.cli.options import AsJson, Pictures, Seconds
-from car_models.evaluate import evaluate, version_folder
-from car_models.pictures.trial import read_trial_pictures
-from car_models.recipes import CROP, STRETCH
-from car_models.report import (
-    evaluation_document,
-    print_table,
-    table_of_answers,
-    table_of_classes,
-    table_of_evaluations,
-)
+from car_models.cli import output
+from car_models.cli.options import AsJson
+from car_models.evaluating.classifier import Classifier
+from car_models.evaluating.comparison import compare
+from car_models.evaluating.evaluation import evaluate
+from car_models.evaluating.pictures import read_labelled_pictures
+from car_models.packaging.version_files import highest_version
+from car_models.samples.recipes import CROP, STRETCH
 
+app = typer.Typer()
+Pictures = Annotated[
+    Path,
+    typer.Option(help="Folder of pictures: one subfolder a label, or one made by car-models pictures."),
+]
+Seconds = Annotated[
+    float, typer.Option(min=0, max=600, help="Measure latency and images/s for this long each; 0: do not.")
+]
+Version = Annotated[Path, typer.Argument(help="A model folder (highest version) or a version folder.")]
 _FEW_PICTURES = 40
 """So many are listed one by one."""
 
@@ -33,6 +38,18 @@ class ResizeChoice(StrEnum):
     STRETCH = "stretch"
 
 
+_RESIZES = {ResizeChoice.CARD: None, ResizeChoice.CROP: CROP, ResizeChoice.STRETCH: STRETCH}
+
+
+@app.command(
+    name="evaluate",
+    epilog="""\b
+    Examples:
+      car-models evaluate models/effnet_lite0_car_onnx --pictures demo-pictures
+      car-models evaluate models/*/ --pictures demo-pictures --resize stretch
+      car-models evaluate models/cars --pictures photos --per-class --confusion confusion.png --seconds 3
+          photos/<label>/*.jpg; a picture of what is mixed up; latency and images/s""",
+)
 def evaluate_command(
     models: Annotated[list[Path], typer.Argument(help="Model folders (highest version) or version folders.")],
     *,
@@ -53,27 +70,58 @@ def evaluate_command(
     """Classify pictures on this machine: top-1, top-5, latency, images/s; Markdown unless on a terminal."""
     if confusion is not None and len(models) > 1:
         raise RejectedError("--confusion draws one model; evaluate them one after the other")
-    replacement = {ResizeChoice.CARD: None, ResizeChoice.CROP: CROP, ResizeChoice.STRETCH: STRETCH}[resize]
-    trial = read_trial_pictures(pictures)
+    shown = read_labelled_pictures(pictures)
     evaluations = [
         evaluate(
-            Classifier(version_folder(path), as_served=as_served),
-            trial,
-            resize=replacement,
+            Classifier(highest_version(path), as_served=as_served),
+            shown,
+            resize=_RESIZES[resize],
             speed_seconds=seconds,
         )
         for path in models
     ]
     if confusion is not None:
-        from car_models.plots import confusion_figure, write_figure  # noqa: PLC0415 - slow, and seldom needed
+        from car_models.evaluating import plots  # noqa: PLC0415 - slow, and seldom needed
 
-        write_figure(confusion_figure(evaluations[0]), confusion)
+        plots.write_figure(plots.confusion_figure(evaluations[0]), confusion)
     if as_json:
-        typer.echo(json.dumps({"models": [evaluation_document(evaluation) for evaluation in evaluations]}))
+        documents = [output.evaluation_document(evaluation) for evaluation in evaluations]
+        typer.echo(json.dumps({"models": documents}))
         return
-    if len(trial) <= _FEW_PICTURES:
-        print_table(table_of_answers(evaluations))
-    print_table(table_of_evaluations(evaluations))
+    if len(shown) <= _FEW_PICTURES:
+        output.print_table(output.table_of_answers(evaluations))
+    output.print_table(output.table_of_evaluations(evaluations))
     if per_class:
         for evaluation in evaluations:
-            print_table(table_of_classes(evaluation))
+            output.print_table(output.table_of_classes(evaluation))
+
+
+@app.command(
+    name="compare",
+    epilog="""\b
+    Examples:
+      car-models compare models/cars/1 models/cars/2 --pictures photos --seconds 3 --plot compare.png
+      car-models compare models/cars models/effnet_lite0_car_onnx --pictures demo-pictures --json""",
+)
+def compare_command(
+    first: Version,
+    second: Version,
+    *,
+    pictures: Pictures,
+    seconds: Seconds = 1.0,
+    plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the figures side by side.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run two versions on the same pictures: figures side by side, and where their answers differ."""
+    one, other = (Classifier(highest_version(path)) for path in (first, second))
+    comparison = compare(one, other, read_labelled_pictures(pictures), speed_seconds=seconds)
+    if plot is not None:
+        from car_models.evaluating import plots  # noqa: PLC0415 - slow, and seldom needed
+
+        plots.write_figure(plots.comparison_figure(comparison), plot)
+    if as_json:
+        typer.echo(json.dumps(output.comparison_document(comparison)))
+        return
+    output.print_comparison(comparison)
+    if not comparison.differences:
+        typer.echo("both say the same of every picture")

@@ -1,4 +1,4 @@
-"""`car-models import`."""
+"""`car-models import` and `car-models card`: a version from a file, and the card of one that is there."""
 
 import json
 from dataclasses import replace
@@ -10,15 +10,33 @@ import typer
 from edge_common.model_card import card_as_mapping
 from edge_common.quantities import format_size
 
-from car_models.checkpoint_names import Family
-from car_models.classifier import Classifier
-from car_models.cli.options import AsJson, ModelFlags, Seconds, with_model_flags
-from car_models.compare import Comparison, compare
+from car_models.cli.evaluate import Seconds
+from car_models.cli.options import AsJson, ModelFlags, with_model_flags
+from car_models.cli.output import comparison_document, print_comparison
+from car_models.evaluating.classifier import Classifier, card_of_version
+from car_models.evaluating.comparison import Comparison, compare
+from car_models.evaluating.pictures import read_labelled_pictures
+from car_models.importing.checkpoints.names import Family
+from car_models.importing.describe import write_card
 from car_models.importing.importer import ImportRequest, Precision, import_version
-from car_models.pictures.trial import read_trial_pictures
-from car_models.report import comparison_document, print_table, table_of_comparison, table_of_differences
+from car_models.packaging.version_files import card_yaml, highest_version
+
+app = typer.Typer()
 
 
+@app.command(
+    name="import",
+    epilog="""\b
+    Examples:
+      car-models import b0-cars.pth --name cars --labels cars.txt --preset efficientnet --sample volvo.jpg
+          a checkpoint of EfficientNet-B0 by timm, torchvision or efficientnet_pytorch; no torch needed
+      car-models import net.onnx --name cars --labels cars.txt --size 224x224 --mean 127 --scale 128 \\
+          --color RGB --resize crop:0.875 --embed-preprocessing
+          the model itself then prepares pictures
+      car-models import net.onnx --name cars --card model.yaml --labels cars.txt --precision int8 \\
+          --calibrate photos
+          a quarter of the size; prints accuracy and speed before and after""",
+)
 @with_model_flags
 def import_command(
     file: Annotated[
@@ -52,13 +70,13 @@ def import_command(
     seconds: Seconds = 1.0,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version of a model from a file, with card, labels and sample, tried as the sidecar would.
+    """Make a version of a model from a file, with card, labels and sample, checked as the sidecar would.
 
     Weights are read without running anything that is in the file.
     """
     request = ImportRequest(
         source=file,
-        wishes=flags.wishes(),
+        spec=flags.spec(),
         family=family,
         precision=precision,
         calibrate=calibrate,
@@ -87,9 +105,7 @@ def import_command(
         typer.echo(f"note: {note}")
     typer.echo(f"{imported.folder}: {precision}, {format_size(imported.bytes)}; the sidecar would serve it")
     if comparison is not None:
-        print_table(table_of_comparison(comparison))
-        if comparison.differences:
-            print_table(table_of_differences(comparison))
+        print_comparison(comparison)
 
 
 def _before_and_after(request: ImportRequest, folder: Path, pictures: Path, seconds: float) -> Comparison:
@@ -97,5 +113,40 @@ def _before_and_after(request: ImportRequest, folder: Path, pictures: Path, seco
     with TemporaryDirectory(prefix="car-models-") as before:
         plain = import_version(replace(request, precision=Precision.FP32), Path(before), "before", 1)
         return compare(
-            Classifier(plain.folder), Classifier(folder), read_trial_pictures(pictures), speed_seconds=seconds
+            Classifier(plain.folder),
+            Classifier(folder),
+            read_labelled_pictures(pictures),
+            speed_seconds=seconds,
         )
+
+
+@app.command(
+    epilog="""\b
+    Examples:
+      car-models card models/cars/1
+          what holds for the version, checked
+      car-models card models/cars/1 --labels cars.txt --preset efficientnet --write
+          write model.yaml beside a model that has none"""
+)
+@with_model_flags
+def card(
+    folder: Annotated[Path, typer.Argument(help="A model folder (highest version) or a version folder.")],
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write model.yaml (and labels, sample) from model and flags.")
+    ] = False,
+    flags: ModelFlags,
+    as_json: AsJson = False,
+) -> None:
+    """Show the card that holds for a version, checked against its model; or write one."""
+    version = highest_version(folder)
+    if write:
+        write_card(version, flags.spec())
+    found = card_of_version(version)
+    Classifier(version)  # raises when the card does not fit the model
+    if as_json:
+        typer.echo(found.to_json().decode())
+    else:
+        typer.echo(card_yaml(found.card).decode(), nl=False)
+        if found.labels is not None:
+            typer.echo(f"# {len(found.labels)} labels: {', '.join(found.labels[:3])} …")

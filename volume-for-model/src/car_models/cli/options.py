@@ -11,17 +11,10 @@ import typer
 from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Color, ModelCard, parse_card, read_labels
 
+from car_models.importing.model_spec import ModelSpec, labels_from, resize_from, size_from, triple_from
 from car_models.importing.presets import PRESETS, preset_named
-from car_models.importing.wishes import Wishes, labels_from, resize_from, size_from, triple_from
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines for people.")]
-Pictures = Annotated[
-    Path,
-    typer.Option(help="Folder of pictures: one subfolder a label, or one made by car-models pictures."),
-]
-Seconds = Annotated[
-    float, typer.Option(min=0, max=600, help="Measure latency and images/s for this long each; 0: do not.")
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +67,14 @@ class ModelFlags:
         str | None, typer.Option(metavar="LABEL", help="What must be said of it first.")
     ] = None
 
-    def wishes(self) -> Wishes:
+    def spec(self) -> ModelSpec:
         """What they mean; raises RejectedError for one that means nothing."""
         card = _card(self.card) if self.card is not None else None
         sample, sample_label = self.sample, self.sample_label
         if sample is None and self.card is not None and card is not None and card.sample is not None:
             sample = self.card.parent / card.sample.picture
             sample_label = sample_label or card.sample.label
-        return Wishes(
+        return ModelSpec(
             labels=labels_from(self.labels) if self.labels is not None else _card_labels(self.card, card),
             size=size_from(self.size) if self.size is not None else None,
             color=self.color,

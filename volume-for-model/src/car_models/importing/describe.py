@@ -5,53 +5,47 @@ from pathlib import Path
 
 from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
-from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.openvino_runtime import ov
 from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_files import model_file
 
-from car_models.build import Files
-from car_models.card import card_yaml
-from car_models.importing.knowledge import LABELS_FILE, Knowledge, known
-from car_models.importing.network_shape import Ends, settle
+from car_models.importing.card_resolution import ResolvedCard, resolve_card
+from car_models.importing.classifier_ports import ClassifierPorts, as_classifier
+from car_models.importing.model_spec import ModelSpec
 from car_models.importing.sources import Source, read_source
-from car_models.importing.wishes import Wishes
-from car_models.package import with_sums
+from car_models.packaging.version_files import Files, card_files, with_sums
 
 
 @dataclass(frozen=True)
 class Described:
-    """A network for one picture of fixed size, its two ends, and its card."""
+    """A network for one picture of fixed size, its two ports, and its card."""
 
     network: ov.Model
-    ends: Ends
-    knowledge: Knowledge
+    ports: ClassifierPorts
+    resolved: ResolvedCard
 
 
-def describe(source: Source, wishes: Wishes) -> Described:
-    """Hold `source` against `wishes`; raises RejectedError when they do not fit or do not suffice."""
-    in_card = wishes.card.input.size if wishes.card is not None else None
-    network, ends = settle(source.network, wishes.size or in_card or source.size, wishes.output)
-    return Described(network, ends, known(wishes, ends, source.model_info))
+def describe(source: Source, spec: ModelSpec) -> Described:
+    """Hold `source` against `spec`; raises RejectedError when they do not fit or do not suffice."""
+    in_card = spec.card.input.size if spec.card is not None else None
+    network, ports = as_classifier(source.network, spec.size or in_card or source.size, spec.output)
+    return Described(network, ports, resolve_card(spec, ports, source.model_info))
 
 
-def files_beside(knowledge: Knowledge, wishes: Wishes) -> Files:
+def files_beside(resolved: ResolvedCard, spec: ModelSpec) -> Files:
     """Card, labels and sample picture; raises RejectedError when the picture cannot be read."""
-    files = {
-        CARD_FILE: card_yaml(knowledge.card),
-        LABELS_FILE: "".join(f"{label}\n" for label in knowledge.labels).encode(),
-    }
-    if knowledge.card.sample is not None and wishes.sample is not None:
+    files = dict(card_files(resolved.card, resolved.labels))
+    if resolved.card.sample is not None and spec.sample is not None:
         try:
-            files[knowledge.card.sample.picture] = wishes.sample.read_bytes()
+            files[resolved.card.sample.picture] = spec.sample.read_bytes()
         except OSError as error:
             raise RejectedError(
-                f"the sample picture {wishes.sample} cannot be read: {error.strerror}"
+                f"the sample picture {spec.sample} cannot be read: {error.strerror}"
             ) from error
     return files
 
 
-def write_card(version: Path, wishes: Wishes) -> None:
+def write_card(version: Path, spec: ModelSpec) -> None:
     """Write card, labels and sample into the folder `version`, for its model; renews SHA256SUMS.
 
     Raises RejectedError as `describe` does, and OSError.
@@ -59,8 +53,8 @@ def write_card(version: Path, wishes: Wishes) -> None:
     name = model_file(path.relative_to(version).as_posix() for path in version.rglob("*"))
     if name is None:
         raise RejectedError(f"{version} holds no model; give a folder <model>/<version>")
-    described = describe(read_source(version / name), wishes)
-    for file, content in files_beside(described.knowledge, wishes).items():
+    described = describe(read_source(version / name), spec)
+    for file, content in files_beside(described.resolved, spec).items():
         replace_file(version / file, content)
     if (version / CHECKSUMS_NAME).exists():
         files = {

@@ -16,7 +16,7 @@ from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
 from numpy.typing import NDArray
 
-from car_models.pictures.trial import read_rgb, read_trial_pictures
+from car_models.evaluating.pictures import read_labelled_pictures, read_rgb
 
 MOST_PICTURES = 300
 """What nncf looks at by default; more make it slower, hardly better."""
@@ -33,7 +33,7 @@ def calibrated(
     if pictures is None:
         raise RejectedError("INT8 needs pictures like those it will see: pass --calibrate FOLDER")
     nncf = _nncf()
-    paths = [picture.path for picture in read_trial_pictures(pictures)][:MOST_PICTURES]
+    paths = [picture.path for picture in read_labelled_pictures(pictures)][:MOST_PICTURES]
     dtype = network.inputs[0].element_type.to_dtype()
     steps = Preprocessing.of_card(image, size, np.dtype(dtype))
 

@@ -1,28 +1,25 @@
 """A model file of any kind that can be read without running anything in it -> a network in memory."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import onnx
 from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov
 from google.protobuf.message import DecodeError
 from model_sync.bucket.keys import path_problem
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from car_models import efficientnet
-from car_models.checkpoint_names import Family, named_weights
-from car_models.onnx_graph import GraphBuilder, onnx_bytes
-from car_models.torch_checkpoint import MAX_BYTES as MAX_CHECKPOINT_BYTES
-from car_models.torch_checkpoint import Tensors, read_checkpoint
+from car_models.importing.checkpoints import efficientnet
+from car_models.importing.checkpoints.names import Family, named_weights
+from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
+from car_models.importing.checkpoints.reader import read_checkpoint
 
 IMAGE = "image"
 SCORES = "logits"
-_TORCH: Final = frozenset({".pt", ".pth", ".ckpt", ".tar", ".bin", ".pkl", ".pickle"})
+_CHECKPOINTS: Final = frozenset({".pt", ".pth", ".ckpt", ".tar", ".bin", ".pkl", ".pickle", ".safetensors"})
 _BY_OPENVINO: Final = frozenset({".pb", ".tflite", ".pdmodel"})
 _KERAS: Final = frozenset({".keras", ".h5", ".hdf5"})
 _SAVED_MODEL: Final = "saved_model.pb"
@@ -59,14 +56,12 @@ def read_source(path: Path, *, size: tuple[int, int] | None = None, family: Fami
         return _ir(path)
     if suffix in _BY_OPENVINO:
         return Source(_read(path), {})
-    if suffix == ".safetensors":
-        return _checkpoint(path, _read_safetensors, size, family)
     if suffix == ".bin" and path.with_suffix(".xml").exists():
         raise RejectedError(
             f"{path} holds the weights of an IR; give {path.with_suffix('.xml').name} instead"
         )
-    if suffix in _TORCH:
-        return _checkpoint(path, read_checkpoint, size, family)
+    if suffix in _CHECKPOINTS:
+        return _checkpoint(path, size, family)
     if suffix in _KERAS:
         raise RejectedError(
             f"{path} is a Keras file, which only Keras can read; write a SavedModel with "
@@ -131,20 +126,8 @@ def essence(error: RuntimeError) -> str:
     return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:200]
 
 
-def _read_safetensors(path: Path) -> Tensors:
-    if path.stat().st_size > MAX_CHECKPOINT_BYTES:
-        raise RejectedError(f"{path} is larger than {MAX_CHECKPOINT_BYTES} bytes; it is no EfficientNet")
-    try:
-        tensors: Mapping[str, Any] = load_file(path)
-    except SafetensorError as error:
-        raise RejectedError(f"{path} is no safetensors file, or damaged ({error}); get it again") from error
-    return tensors
-
-
-def _checkpoint(
-    path: Path, read: Callable[[Path], Tensors], size: tuple[int, int] | None, family: Family | None
-) -> Source:
-    weights = named_weights(read(path), family)
+def _checkpoint(path: Path, size: tuple[int, int] | None, family: Family | None) -> Source:
+    weights = named_weights(read_checkpoint(path), family)
     architecture = efficientnet.recognise(weights.tensors)
     graph = GraphBuilder()
     scores = efficientnet.add_logits(graph, IMAGE, architecture, weights.tensors, weights.family.conventions)

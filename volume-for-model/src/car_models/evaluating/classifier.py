@@ -1,0 +1,128 @@
+"""Running one version of a model folder on this machine, without a server."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from edge_common.errors import RejectedError
+from edge_common.model_card import FILE_NAME as CARD_FILE
+from edge_common.model_card import Activation, Layout, ModelCard, Resize
+from edge_common.openvino_runtime import ov
+from edge_common.pictures.preprocess import preprocess
+from edge_common.pictures.steps import Preprocessing
+from model_sync.bucket.keys import CHECKSUMS_NAME
+from model_sync.bucket.model_files import model_file
+from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
+from numpy.typing import NDArray
+
+_NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+"""Labels and sample pictures beside a network."""
+_EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class and its probability."""
+
+    label: str
+    probability: float
+
+
+class Classifier:
+    """A model version, loaded with the facts of its card.
+
+    Inference runs in FP32, also on processors where OpenVINO would choose bf16: a reference has to be exact.
+    With `as_served` OpenVINO chooses, as it does in a server.
+    """
+
+    def __init__(self, version_folder: Path, *, as_served: bool = False) -> None:
+        """Load `<model>/<version>`; raises RejectedError when card, labels or model are unusable."""
+        folder = version_folder.resolve()
+        self.model, self.version = folder.parent.name, folder.name
+        effective = card_of_version(version_folder)
+        if effective.labels is None:
+            raise RejectedError(f"the card of {version_folder} names no labels; add output.labels")
+        self.card, self.labels = effective.card, effective.labels
+        self.network, self.bytes = _read_network(version_folder)
+        self._size = _fixed_size(self.network, self.card, version_folder)
+        self._compiled = _compile(self.network, version_folder, {} if as_served else _EXACT)
+        self._scores = self._compiled.output(self.card.output.name or 0)
+        rejection = label_rejection(effective, int(self._scores.shape[-1]))
+        if rejection is not None:
+            raise RejectedError(f"{version_folder}: {rejection}")
+        self._dtype = self._compiled.input(0).element_type.to_dtype()
+
+    def classify(self, picture: NDArray[np.uint8], resize: Resize | None = None) -> list[Prediction]:
+        """All classes, most likely first; `picture` is RGB [height,width,3], `resize` replaces the card's."""
+        image = self.card.input.model_copy(update={"resize": resize}) if resize else self.card.input
+        steps = Preprocessing.of_card(image, self._size, self._dtype)
+        scores = self._compiled(preprocess(picture, steps)[None])[self._scores][0].astype(np.float64)
+        if self.card.output.activation is Activation.SOFTMAX:
+            scores = np.exp(scores - scores.max())
+            scores /= scores.sum()
+        order = np.argsort(scores, kind="stable")[::-1]
+        return [Prediction(self.labels[index], float(scores[index])) for index in order]
+
+
+def card_of_version(folder: Path) -> EffectiveCard:
+    """The card of a version folder: its own or the one beside the versions, as the sidecar reads them.
+
+    Raises RejectedError when there is none, or it is wrong.
+    """
+
+    def read_beside(name: str) -> bytes | None:
+        paths = (folder / name, folder.parent / name)
+        return next((path.read_bytes() for path in paths if path.is_file()), None)
+
+    content = read_beside(CARD_FILE)
+    if content is None:
+        raise RejectedError(
+            f"{folder} has no {CARD_FILE}, nor has the folder above; write one that says what it takes"
+        )
+    return read_card(content, f"{folder / CARD_FILE}", read_beside)
+
+
+def _read_network(folder: Path) -> tuple[ov.Model, int]:
+    """The network as its file has it, and the bytes of its files."""
+    name = model_file(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    if name is None:
+        raise RejectedError(f"{folder} holds no model; give a folder <model>/<version>")
+    beside = {CARD_FILE, CHECKSUMS_NAME}
+    size = sum(
+        path.stat().st_size
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in beside and path.suffix not in _NOT_NETWORK
+    )
+    with _load_errors(folder / name):
+        return ov.Core().read_model(folder / name), size
+
+
+def _fixed_size(network: ov.Model, card: ModelCard, folder: Path) -> tuple[int, int]:
+    """Height and width of the input; a network that leaves them or the batch open is fixed."""
+    last = card.input.layout is Layout.NHWC
+    shape = network.input(0).partial_shape
+    sides = (shape[1], shape[2]) if last else (shape[2], shape[3])
+    fixed = [0 if side.is_dynamic else side.get_length() for side in sides]
+    height, width = fixed if all(fixed) else card.input.size or (0, 0)
+    if not (height and width):
+        raise RejectedError(f"{folder} takes pictures of any size; say for which with input.size in its card")
+    if shape.is_dynamic:
+        with _load_errors(folder):
+            network.reshape([1, height, width, 3] if last else [1, 3, height, width])
+    return height, width
+
+
+def _compile(network: ov.Model, folder: Path, properties: Mapping[str, str]) -> ov.CompiledModel:
+    with _load_errors(folder):
+        return ov.Core().compile_model(network, "CPU", dict(properties))
+
+
+@contextmanager
+def _load_errors(what: Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:200]
+        raise RejectedError(f"{what} cannot be loaded: {reason}; build it again") from error

@@ -1,0 +1,161 @@
+"""Trying a model version on pictures: what comes out right, which classes it mixes up, how fast it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from edge_common.errors import RejectedError
+from edge_common.model_card import Resize
+from numpy.typing import NDArray
+
+from car_models.evaluating.classifier import Classifier, Prediction
+from car_models.evaluating.pictures import LabelledPicture, read_rgb
+from car_models.evaluating.speed import Speed, measure_speed
+
+_TOP = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one picture, at most five classes, best first; `expected` None: nobody knows."""
+
+    file: str
+    expected: str | None
+    top: tuple[Prediction, ...]
+
+    @property
+    def best(self) -> Prediction:
+        """The most likely class."""
+        return self.top[0]
+
+    @property
+    def right(self) -> bool:
+        """Whether the most likely class is what the picture shows."""
+        return self.best.label == self.expected
+
+    @property
+    def among_top(self) -> bool:
+        """Whether one of the five most likely classes is what the picture shows."""
+        return any(prediction.label == self.expected for prediction in self.top)
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class fares: pictures that show it, those recognised, and answers that named it."""
+
+    label: str
+    pictures: int
+    right: int
+    named: int
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the pictures that show it and are recognised."""
+        return self.right / self.pictures if self.pictures else None
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the answers with this label that are right."""
+        return self.right / self.named if self.named else None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one model version makes of a collection of pictures."""
+
+    model: str
+    version: str
+    bytes: int
+    """Of the files that hold the network."""
+    answers: tuple[Answer, ...]
+    speed: Speed | None = None
+
+    @property
+    def name(self) -> str:
+        """Model and version."""
+        return f"{self.model}/{self.version}"
+
+    @property
+    def labelled(self) -> tuple[Answer, ...]:
+        """The answers of which it is known whether they are right."""
+        return tuple(answer for answer in self.answers if answer.expected is not None)
+
+    @property
+    def right(self) -> int:
+        """How many pictures are recognised."""
+        return sum(answer.right for answer in self.labelled)
+
+    @property
+    def top1(self) -> float | None:
+        """Share of the pictures that are recognised; None when nobody knows what they show."""
+        return self.right / len(self.labelled) if self.labelled else None
+
+    @property
+    def top5(self) -> float | None:
+        """Share of the pictures whose label is among the five most likely ones."""
+        found = sum(answer.among_top for answer in self.labelled)
+        return found / len(self.labelled) if self.labelled else None
+
+    def classes(self) -> tuple[ClassScore, ...]:
+        """Every label that is shown by a picture or named by an answer, in alphabetical order."""
+        labels = {a.expected for a in self.labelled} | {a.best.label for a in self.labelled}
+        return tuple(
+            ClassScore(
+                label,
+                sum(answer.expected == label for answer in self.labelled),
+                sum(answer.expected == label and answer.right for answer in self.labelled),
+                sum(answer.best.label == label for answer in self.labelled),
+            )
+            for label in sorted(label for label in labels if label is not None)
+        )
+
+    def confusion(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """Labels as `classes` has them, and counts [shown, answered] over them."""
+        labels = tuple(score.label for score in self.classes())
+        place = {label: index for index, label in enumerate(labels)}
+        counts = np.zeros((len(labels), len(labels)), np.int64)
+        for answer in self.labelled:
+            counts[place[str(answer.expected)], place[answer.best.label]] += 1
+        return labels, counts
+
+    def metrics(self) -> Mapping[str, float]:
+        """The figures by name, as a tracking server takes them; those that are not known are absent."""
+        figures = {
+            "pictures": float(len(self.answers)),
+            "top1": self.top1,
+            "top5": self.top5,
+            "model_bytes": float(self.bytes),
+            "latency_ms": self.speed.latency_ms if self.speed is not None else None,
+            "processor_ms": self.speed.processor_ms if self.speed is not None else None,
+            "images_per_second": self.speed.images_per_second if self.speed is not None else None,
+        }
+        return {name: value for name, value in figures.items() if value is not None}
+
+
+def evaluate(
+    model: Classifier,
+    pictures: Sequence[LabelledPicture],
+    *,
+    resize: Resize | None = None,
+    speed_seconds: float = 0.0,
+) -> Evaluation:
+    """Run `model` on `pictures`; `resize` replaces that of its card; `speed_seconds` 0 measures no speed.
+
+    Raises RejectedError when a picture cannot be read, or when the model knows none of the expected labels.
+    """
+    shown = {picture.expected for picture in pictures if picture.expected is not None}
+    if shown and not shown & set(model.labels):
+        raise RejectedError(
+            f"the pictures show {', '.join(sorted(shown)[:3])} …, which {model.model} has no labels for; "
+            f"name the subfolders as its labels are, such as {model.labels[0]!r}"
+        )
+    answers = tuple(
+        Answer(
+            picture.name,
+            picture.expected,
+            tuple(model.classify(read_rgb(picture.path), resize)[:_TOP]),
+        )
+        for picture in pictures
+    )
+    speed = measure_speed(model.network, speed_seconds) if speed_seconds > 0 else None
+    return Evaluation(model.model, model.version, model.bytes, answers, speed)

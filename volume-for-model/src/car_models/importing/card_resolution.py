@@ -1,0 +1,143 @@
+"""One card from all that is said about a model: flags first, then a card, a preset, and the file itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from car_client.models.facts import Facts
+from car_client.models.model_info import facts_of_model_info
+from edge_common.errors import RejectedError
+from edge_common.model_card import (
+    Activation,
+    ClassOutput,
+    ImageInput,
+    Limits,
+    ModelCard,
+    Resize,
+    Sample,
+)
+from edge_common.pictures.steps import NO_MEAN, NO_SCALE
+
+from car_models.importing.classifier_ports import ClassifierPorts
+from car_models.importing.model_spec import ModelSpec, check_units
+from car_models.importing.presets import PRESETS, Preset
+from car_models.packaging.version_files import LABELS_FILE
+
+_FLAGS = "--mean 123.675,116.28,103.53 --scale 58.395,57.12,57.375 --color RGB"
+
+
+@dataclass(frozen=True)
+class ResolvedCard:
+    """The card, with labels named as a file, and the labels themselves; notes are for the person."""
+
+    card: ModelCard
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def resolve_card(spec: ModelSpec, ports: ClassifierPorts, model_info: Mapping[str, str]) -> ResolvedCard:
+    """The card that all sources make together; raises RejectedError that says what to pass if they do not."""
+    inside = facts_of_model_info(model_info, whole_numbers=ports.whole_numbers)
+    labels = _labels(spec, ports, inside)
+    image, notes = _image(spec, ports, inside)
+    base = spec.card or _base(inside)
+    limit = base.limits.min_probability if spec.min_probability is None else spec.min_probability
+    card = ModelCard(
+        schema=1,
+        description=base.description if spec.description is None else spec.description,
+        input=image,
+        output=ClassOutput(
+            name=ports.scores,
+            activation=spec.activation or _activation(base, ports),
+            labels=LABELS_FILE,
+            top_k=base.output.top_k,
+        ),
+        serving=base.serving,
+        limits=Limits(min_probability=limit),
+        sample=_sample(spec, labels),
+    )
+    return ResolvedCard(card, labels, notes)
+
+
+def _base(inside: Facts | None) -> ModelCard:
+    if inside is None:
+        return ModelCard(schema=1)
+    limits = Limits(min_probability=inside.min_probability)
+    return ModelCard(schema=1, output=ClassOutput(top_k=inside.top_k), limits=limits)
+
+
+def _labels(spec: ModelSpec, ports: ClassifierPorts, inside: Facts | None) -> tuple[str, ...]:
+    labels = spec.labels or (inside.labels if inside is not None else None)
+    if labels is None:
+        raise RejectedError(
+            f"nothing says what the model's {ports.classes} classes are called; "
+            "pass --labels FILE with one label a line, in the model's order"
+        )
+    if len(labels) != ports.classes:
+        raise RejectedError(
+            f"there are {len(labels)} labels, but the model gives {ports.classes} values; "
+            "give one label for each class, in the model's order"
+        )
+    return labels
+
+
+def _image(
+    spec: ModelSpec, ports: ClassifierPorts, inside: Facts | None
+) -> tuple[ImageInput, tuple[str, ...]]:
+    sources = [
+        _stated(spec),
+        _stated(spec.card.input if spec.card is not None and _speaks_of_input(spec.card) else None),
+        _stated(spec.preset),
+        _stated(inside) | ({"resize": _resize_inside(inside)} if inside is not None else {}),
+    ]
+    fields: dict[str, Any] = {
+        field: next((source[field] for source in sources if source.get(field) is not None), None)
+        for field in ("color", "mean", "scale", "resize")
+    }
+    notes = []
+    if ports.whole_numbers:  # such a tensor holds plain pixels; whatever else there is happens inside
+        fields |= {"mean": NO_MEAN, "scale": NO_SCALE}
+    missing = [f"--{field}" for field in ("mean", "scale", "color") if fields[field] is None]
+    if missing:
+        raise RejectedError(
+            f"nothing says how a picture becomes this model's input ({', '.join(missing)}); pass --preset "
+            f"({', '.join(PRESETS)}), a card with --card, or the numbers of its training, such as {_FLAGS}"
+        )
+    if fields["resize"] is None:
+        fields["resize"] = Resize()
+        notes.append(
+            "nothing says how pictures are brought to size: stretched; --resize crop:0.875 is usual too"
+        )
+    check_units(fields["mean"], fields["scale"])
+    image = ImageInput(name=ports.image, size=ports.size, layout=ports.layout, **fields)
+    return image, tuple(notes)
+
+
+def _speaks_of_input(card: ModelCard) -> bool:
+    """Whether it says anything of it; then what it leaves out has the card's defaults."""
+    return "input" in card.model_fields_set
+
+
+def _stated(source: ModelSpec | ImageInput | Preset | Facts | None) -> dict[str, Any]:
+    return {field: getattr(source, field, None) for field in ("color", "mean", "scale", "resize")}
+
+
+def _resize_inside(inside: Facts) -> Resize:
+    how = inside.resizing
+    return Resize(
+        mode=how.mode, fraction=how.fraction, interpolation=how.interpolation, pad_value=how.pad_value
+    )
+
+
+def _activation(base: ModelCard, ports: ClassifierPorts) -> Activation:
+    if "activation" in base.output.model_fields_set:
+        return base.output.activation
+    return Activation.NONE if ports.probabilities else Activation.SOFTMAX
+
+
+def _sample(spec: ModelSpec, labels: tuple[str, ...]) -> Sample | None:
+    if spec.sample is None:
+        return None
+    if spec.sample_label is not None and spec.sample_label not in labels:
+        raise RejectedError(f"--sample-label {spec.sample_label!r} is not among the labels; correct either")
+    return Sample(picture=f"sample{spec.sample.suffix.lower()}", label=spec.sample_label)

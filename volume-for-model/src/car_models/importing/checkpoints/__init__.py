@@ -1,0 +1,13 @@
+"""EfficientNet checkpoints -> ONNX, read without torch and without trust.
+
+A pickle is a program that can name any function of the machine and have it called. Each one is first screened
+without running it, then read by an unpickler that knows tensors and nothing else.
+
+reader        a file -> tensors by name, whatever its format
+state_dict    one pickle of tensors, screened
+legacy        five pickles and raw storages, as torch wrote before 1.6
+zipped        a zip archive of one pickle and raw storages, as torch writes since
+names         the names of three programs -> one set of names
+efficientnet  tensors by name -> the network as an ONNX graph
+onnx_graph    building ONNX files with the same bytes each time
+"""

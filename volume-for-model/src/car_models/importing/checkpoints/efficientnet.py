@@ -1,0 +1,233 @@
+"""EfficientNet B0 to B3 and Lite0 to Lite2 as an ONNX graph, written node by node from the weights.
+
+Architecture: Tan and Le's EfficientNet, with squeeze-and-excite and swish; and Google's EfficientNet-Lite
+(tensorflow/tpu, `efficientnet/lite`), which has neither, uses ReLU6, and does not repeat the first and last
+stage. Tensors are named as by the package efficientnet_pytorch; `checkpoint_names` brings others to that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from edge_common.errors import RejectedError
+from numpy.typing import NDArray
+
+from car_models.importing.checkpoints.onnx_graph import GraphBuilder
+from car_models.importing.checkpoints.state_dict import Tensors
+
+MEAN = 127.0
+SCALE = 128.0
+"""The Lite networks take RGB pixels as `(x - MEAN) / SCALE` with x in 0...255."""
+CLASSES = 1000
+_STAGES = ((1, 3, 1), (2, 3, 2), (2, 5, 2), (3, 3, 2), (3, 5, 1), (4, 5, 2), (1, 3, 1))
+"""Repeats at depth 1.0, kernel, and stride of the first block, per stage."""
+_LAST_CHANNELS = 320
+"""What the last block gives at width 1.0."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A member of the family; channel counts follow from the shapes of its weights."""
+
+    name: str
+    depth: float
+    """Multiplies the repeats of the stages; in Lite not those of the first and the last."""
+    width: float
+    """Multiplies the channels; only used to tell members of the same depth apart."""
+    size: int
+    """Height and width of the input it was designed for, in pixels."""
+    lite: bool = False
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Kernel and stride of every block, in order."""
+        for (_repeats, kernel, stride), count in zip(_STAGES, self.stages(), strict=True):
+            yield kernel, stride
+            yield from [(kernel, 1)] * (count - 1)
+
+    def stages(self) -> Iterator[int]:
+        """Number of blocks of every stage."""
+        for index, (repeats, _kernel, _stride) in enumerate(_STAGES):
+            at_an_end = index in (0, len(_STAGES) - 1)
+            yield repeats if self.lite and at_an_end else ceil(repeats * self.depth)
+
+    @property
+    def last_channels(self) -> int:
+        """What the last block gives."""
+        return round(_LAST_CHANNELS * self.width)
+
+
+LITE0 = Architecture("EfficientNet-Lite0", depth=1.0, width=1.0, size=224, lite=True)
+LITE1 = Architecture("EfficientNet-Lite1", depth=1.1, width=1.0, size=240, lite=True)
+LITE2 = Architecture("EfficientNet-Lite2", depth=1.2, width=1.1, size=260, lite=True)
+B0 = Architecture("EfficientNet-B0", depth=1.0, width=1.0, size=224)
+B1 = Architecture("EfficientNet-B1", depth=1.1, width=1.0, size=240)
+B2 = Architecture("EfficientNet-B2", depth=1.2, width=1.1, size=260)
+B3 = Architecture("EfficientNet-B3", depth=1.4, width=1.2, size=300)
+ARCHITECTURES = (LITE0, LITE1, LITE2, B0, B1, B2, B3)
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """What weights do not tell of the framework they were trained in."""
+
+    same_padding: bool
+    """TensorFlow's SAME_UPPER, else the same number of pixels on all sides."""
+    epsilon: float
+    """Added to the variance in batch normalisation."""
+
+
+TENSORFLOW = Conventions(same_padding=True, epsilon=1e-3)
+TORCH = Conventions(same_padding=False, epsilon=1e-5)
+
+
+@dataclass(frozen=True)
+class _Network:
+    graph: GraphBuilder
+    tensors: Tensors
+    lite: bool
+    conventions: Conventions
+
+    def take(self, name: str, *shape: int | None) -> NDArray[np.float32]:
+        """The tensor `name`, checked against `shape` (None: any); raises RejectedError."""
+        tensor = self.tensors.get(name)
+        fits = (
+            tensor is not None
+            and tensor.dtype == np.float32
+            and tensor.ndim == len(shape)
+            and all(want in (None, have) for want, have in zip(shape, tensor.shape, strict=True))
+        )
+        if tensor is None or not fits:
+            found = "is missing" if tensor is None else f"has shape {tensor.shape} and type {tensor.dtype}"
+            wanted = "x".join("?" if n is None else str(n) for n in shape)
+            raise RejectedError(
+                f"tensor {name!r} {found} where float32 {wanted} belongs; "
+                "these are weights of another network"
+            )
+        return tensor
+
+    def convolve(
+        self, x: str, prefix: str, norm: str, *, kernel: int = 1, stride: int = 1, depthwise: bool = False
+    ) -> str:
+        """Convolution with its batch normalisation folded in: y = (w * g) x + (beta - mean * g)."""
+        weight = self.take(f"{prefix}.weight", None, 1 if depthwise else None, kernel, kernel)
+        gamma, beta, mean, variance = (
+            self.take(f"{norm}.{part}", len(weight))
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        gain = gamma / np.sqrt(variance + np.float32(self.conventions.epsilon))
+        side = kernel // 2
+        padding = (
+            {"auto_pad": "SAME_UPPER"}
+            if self.conventions.same_padding
+            else {"pads": [side, side, side, side]}
+        )
+        return self.graph.add(
+            "Conv",
+            x,
+            self.graph.constant(f"{prefix}.weight", weight * gain[:, None, None, None]),
+            self.graph.constant(f"{prefix}.bias", beta - mean * gain),
+            name=prefix,
+            kernel_shape=[kernel, kernel],
+            strides=[stride, stride],
+            group=len(weight) if depthwise else 1,
+            **padding,
+        )
+
+    def activate(self, x: str) -> str:
+        """ReLU6 in Lite, else swish."""
+        if self.lite:
+            low = self.graph.constant("zero", np.float32(0))
+            six = self.graph.constant("six", np.float32(6))
+            return self.graph.add("Clip", x, low, six, name=f"{x}.relu6")
+        return self.graph.add("Mul", x, self.graph.add("Sigmoid", x, name=f"{x}.sigmoid"), name=f"{x}.swish")
+
+    def squeeze_and_excite(self, x: str, at: str) -> str:
+        """Scale each channel by what a small network makes of all channels' means; not in Lite."""
+        if self.lite:
+            return x
+        mean = self.graph.add("GlobalAveragePool", x, name=f"{at}.se_pool")
+        reduced = self.activate(self.convolve_plain(mean, f"{at}._se_reduce"))
+        gate = self.graph.add(
+            "Sigmoid", self.convolve_plain(reduced, f"{at}._se_expand"), name=f"{at}.se_gate"
+        )
+        return self.graph.add("Mul", x, gate, name=f"{at}.se")
+
+    def convolve_plain(self, x: str, prefix: str) -> str:
+        """1x1 convolution with a bias of its own."""
+        weight = self.take(f"{prefix}.weight", None, None, 1, 1)
+        bias = self.graph.constant(f"{prefix}.bias", self.take(f"{prefix}.bias", len(weight)))
+        kernel = self.graph.constant(f"{prefix}.weight", weight)
+        return self.graph.add("Conv", x, kernel, bias, name=prefix, kernel_shape=[1, 1])
+
+    def block(self, x: str, index: int, kernel: int, stride: int) -> str:
+        """Inverted residual: expand (where it has it), depthwise, project; a shortcut where shapes allow."""
+        at = f"_blocks.{index}"
+        expands = f"{at}._expand_conv.weight" in self.tensors
+        y = x
+        if expands:
+            y = self.activate(self.convolve(y, f"{at}._expand_conv", f"{at}._bn0"))
+        y = self.convolve(
+            y, f"{at}._depthwise_conv", f"{at}._bn1", kernel=kernel, stride=stride, depthwise=True
+        )
+        y = self.squeeze_and_excite(self.activate(y), at)
+        y = self.convolve(y, f"{at}._project_conv", f"{at}._bn2")
+        first = self.take(f"{at}.{'_expand_conv' if expands else '_depthwise_conv'}.weight", *[None] * 4)
+        channels_in = first.shape[1] if expands else first.shape[0]
+        channels_out = len(self.take(f"{at}._project_conv.weight", *[None] * 4))
+        return (
+            self.graph.add("Add", y, x, name=f"{at}.add")
+            if stride == 1 and channels_in == channels_out
+            else y
+        )
+
+
+def recognise(tensors: Tensors) -> Architecture:
+    """Which member of the family these weights are of, told by their squeezes, blocks and last channels.
+
+    Raises RejectedError that names the known members.
+    """
+    lite = not any("._se_reduce." in name for name in tensors)
+    count = len({name.split(".")[1] for name in tensors if name.startswith("_blocks.")})
+    last = tensors.get(f"_blocks.{count - 1}._project_conv.weight")
+    for architecture in ARCHITECTURES:
+        blocks = sum(architecture.stages())
+        if last is not None and (lite, count, len(last)) == (
+            architecture.lite,
+            blocks,
+            architecture.last_channels,
+        ):
+            return architecture
+    known = ", ".join(architecture.name.removeprefix("EfficientNet-") for architecture in ARCHITECTURES)
+    raise RejectedError(
+        f"these are not weights of an EfficientNet {known} ({len(tensors)} tensors, {count} blocks); "
+        "export the network to ONNX and import that"
+    )
+
+
+def add_logits(
+    graph: GraphBuilder,
+    image: str,
+    architecture: Architecture,
+    tensors: Tensors,
+    conventions: Conventions = TENSORFLOW,
+) -> str:
+    """Add the network from `image` [N,3,size,size] to the logits [N,classes]; returns their name.
+
+    Raises RejectedError when `tensors` are not this architecture's weights.
+    """
+    network = _Network(graph, tensors, architecture.lite, conventions)
+    blocks = list(architecture.blocks())
+    if f"_blocks.{len(blocks)}._project_conv.weight" in tensors:
+        raise RejectedError(
+            f"the weights have more than {len(blocks)} blocks; they belong to a deeper network"
+        )
+    x = network.activate(network.convolve(image, "_conv_stem", "_bn0", kernel=3, stride=2))
+    for index, (kernel, stride) in enumerate(blocks):
+        x = network.block(x, index, kernel, stride)
+    x = network.activate(network.convolve(x, "_conv_head", "_bn1"))
+    x = graph.add("Flatten", graph.add("GlobalAveragePool", x, name="pool"), name="features", axis=1)
+    classifier = network.take("_fc.weight", None, None)
+    weight = graph.constant("_fc.weight", classifier)
+    bias = graph.constant("_fc.bias", network.take("_fc.bias", len(classifier)))
+    return graph.add("Gemm", x, weight, bias, name="logits", transB=1)

@@ -1,0 +1,96 @@
+"""OpenVINO IR files: preprocessing in the network, a card's facts in rt_info, the same bytes each time."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from edge_common.model_card import Color, ImageInput, Layout, ModelCard, ResizeMode, Triple
+from edge_common.openvino_runtime import ov, preprocessing
+from edge_common.pictures.steps import NO_MEAN, NO_SCALE
+
+from car_models.packaging.version_files import Files
+
+_NUMBERED_BY_PROCESS = re.compile(r"_\d+$")
+_RESIZE_TYPES = {
+    ResizeMode.STRETCH: "standard",
+    ResizeMode.CROP: "crop",
+    ResizeMode.LETTERBOX: "fit_to_window_letterbox",
+}
+"""Mode in a card -> `resize_type` of Model API."""
+
+
+def ir_files(network: ov.Model, card: ModelCard, labels: Sequence[str], *, half_weights: bool) -> Files:
+    """`model.xml` and `model.bin`, with weights stored as FP16 if `half_weights`. Changes `network`.
+
+    The facts of `card` go into rt_info under the key names of Model API's `Classification`.
+    """
+    for key, value in _model_info(card, labels).items():
+        network.set_rt_info(value, ["model_info", key])
+    _name_by_position(network)
+    with TemporaryDirectory(prefix="car-models-") as folder:
+        xml = Path(folder, "model.xml")
+        ov.save_model(network, xml, compress_to_fp16=half_weights)
+        return {path.name: path.read_bytes() for path in (xml, xml.with_suffix(".bin"))}
+
+
+def accepting_bgr_pixels(network: ov.Model, image: ImageInput) -> ov.Model:
+    """`network`, whose input is as `image` says, taking [N,H,W,3] u8 BGR instead.
+
+    That is what model servers decode pictures to, so that the file of a picture can be sent.
+    """
+    steps = preprocessing.PrePostProcessor(network)
+    port = steps.input(image.name)
+    port.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
+        preprocessing.ColorFormat.BGR
+    )
+    port.model().set_layout(ov.Layout(image.layout.value))
+    port.preprocess().convert_element_type(ov.Type.f32)
+    if image.color is Color.RGB:
+        port.preprocess().convert_color(preprocessing.ColorFormat.RGB)
+    port.preprocess().mean(list(image.mean)).scale(list(image.scale))
+    return steps.build()
+
+
+def input_of_pixels(image: ImageInput) -> ImageInput:
+    """What is left of `image` once `accepting_bgr_pixels` has put the rest into the network."""
+    return ImageInput(
+        name=image.name, size=image.size, layout=Layout.NHWC, color=Color.BGR, resize=image.resize
+    )
+
+
+def _name_by_position(network: ov.Model) -> None:
+    """Replace names such as Convert_2066, whose number counts all nodes that the process has ever made."""
+    for position, node in enumerate(network.get_ordered_ops()):
+        if _NUMBERED_BY_PROCESS.search(node.get_friendly_name()):
+            node.set_friendly_name(f"{node.get_type_name()}.{position}")
+
+
+def _model_info(card: ModelCard, labels: Sequence[str]) -> Mapping[str, str]:
+    """What is left to do for whoever prepares a picture; what is inside the model is absent.
+
+    Model API hands over BGR pixels, so the channels are reversed for a model that takes RGB. A blank in a
+    label becomes an underscore, since blanks separate labels.
+    """
+    image = card.input
+    info = {
+        "model_type": "Classification",
+        "labels": " ".join(label.replace(" ", "_") for label in labels),
+        "resize_type": _RESIZE_TYPES[image.resize.mode],
+        "layout": image.layout.value,
+        "reverse_input_channels": str(image.color is Color.RGB),
+        "output_raw_scores": "False",
+        "topk": str(card.output.top_k),
+        "confidence_threshold": str(card.limits.min_probability),
+    }
+    if image.mean != NO_MEAN:
+        info["mean_values"] = _numbers(image.mean)
+    if image.scale != NO_SCALE:
+        info["scale_values"] = _numbers(image.scale)
+    if image.resize.mode is ResizeMode.LETTERBOX:
+        info["pad_value"] = f"{image.resize.pad_value:g}"
+    return info
+
+
+def _numbers(triple: Triple) -> str:
+    return " ".join(f"{value:.9g}" for value in triple)

@@ -1,0 +1,77 @@
+"""From a recipe to the files of one version, in memory; nothing here touches a disk."""
+
+from edge_common.model_card import ClassOutput, Color, ImageInput, Layout, Limits, ModelCard, Sample
+from edge_common.openvino_runtime import ov
+
+from car_models.importing.checkpoints import efficientnet
+from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
+from car_models.packaging.openvino_ir import accepting_bgr_pixels, input_of_pixels, ir_files
+from car_models.packaging.version_files import LABELS_FILE, Files, card_files
+from car_models.samples.pictures.canvas import as_jpeg
+from car_models.samples.pictures.drawn import fire_engine
+from car_models.samples.recipes import TEMPERATURES, Format, Recipe, Variant, half_weights
+from car_models.samples.vehicles import LABELS, add_probabilities
+from car_models.samples.weights import load_weights
+
+_IMAGE = "image"
+_PROBABILITIES = "probabilities"
+_MIN_PROBABILITY = 0.3
+_SAMPLE = Sample(picture="sample.jpg", label="fire engine")
+
+
+def build_files(recipe: Recipe, variant: Variant) -> Files:
+    """All files of one version but SHA256SUMS; the same bytes for the same releases of onnx and openvino.
+
+    Raises FatalError when the weights are not installed, RejectedError when they are not the known ones.
+    """
+    in_ir = recipe.format is Format.IR
+    # save_model halves the weights of an IR by itself
+    graph = GraphBuilder(half_weights=half_weights(recipe, variant) and not in_ir)
+    logits = efficientnet.add_logits(graph, _IMAGE, recipe.architecture, load_weights(recipe.weights))
+    probabilities = add_probabilities(graph, logits, name=_PROBABILITIES, temperature=TEMPERATURES[variant])
+    size = recipe.architecture.size
+    model = graph.model(
+        recipe.model,
+        image=_IMAGE,
+        image_shape=[1, 3, size, size],
+        output=probabilities,
+        output_shape=[1, len(LABELS)],
+    )
+    card = _card(recipe, variant)
+    if in_ir:
+        network = accepting_bgr_pixels(ov.Core().read_model(onnx_bytes(model)), _network_input(recipe))
+        network_files = ir_files(network, card, LABELS, half_weights=True)
+    else:
+        network_files = {"model.onnx": onnx_bytes(model)}
+    return {**card_files(card, LABELS), _SAMPLE.picture: as_jpeg(fire_engine()), **network_files}
+
+
+def _network_input(recipe: Recipe) -> ImageInput:
+    """What the network itself takes."""
+    return ImageInput(
+        name=_IMAGE,
+        size=(recipe.architecture.size, recipe.architecture.size),
+        layout=Layout.NCHW,
+        color=Color.RGB,
+        mean=(efficientnet.MEAN,) * 3,
+        scale=(efficientnet.SCALE,) * 3,
+        resize=recipe.resize,
+    )
+
+
+def _card(recipe: Recipe, variant: Variant) -> ModelCard:
+    """The card that goes beside the model; an IR has its labels inline, an ONNX file in `labels.txt`."""
+    image = _network_input(recipe)
+    in_ir = recipe.format is Format.IR
+    stored = "FP16" if half_weights(recipe, variant) else "FP32"
+    return ModelCard(
+        schema=1,
+        description=(
+            f"{recipe.title} with ImageNet weights, {len(LABELS) - 1} road vehicles and 'not a vehicle'; "
+            f"variant {variant}: {stored} weights, softmax temperature {TEMPERATURES[variant]}"
+        ),
+        input=input_of_pixels(image) if in_ir else image,
+        output=ClassOutput(name=_PROBABILITIES, labels=LABELS if in_ir else LABELS_FILE),
+        limits=Limits(min_probability=_MIN_PROBABILITY),
+        sample=_SAMPLE,
+    )

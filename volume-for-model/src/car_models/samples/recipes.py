@@ -1,0 +1,81 @@
+"""The sample models as data: which weights, which format, and what sets one variant apart from another."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_common.errors import RejectedError
+from edge_common.model_card import Interpolation, Resize, ResizeMode
+
+from car_models.importing.checkpoints import efficientnet
+from car_models.samples import weights
+
+
+class Format(StrEnum):
+    """File format of a model, as the model server knows it."""
+
+    ONNX = "onnx"
+    """NCHW float input, nothing but the network: who serves it needs its card."""
+    IR = "ir"
+    """OpenVINO IR: NHWC u8 BGR pixels in, preprocessing and labels inside, weights stored as FP16."""
+
+
+class Variant(StrEnum):
+    """Two legitimate builds of the same network, so that a swap of versions can be seen."""
+
+    PLAIN = "plain"
+    SHARP = "sharp"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a sample model is made of."""
+
+    model: str
+    title: str
+    format: Format
+    weights: weights.WeightsFile
+    architecture: efficientnet.Architecture
+    resize: Resize
+
+
+CROP = Resize(mode=ResizeMode.CROP, fraction=0.875, interpolation=Interpolation.CUBIC)
+"""What Google evaluated EfficientNets with; on the pictures in the README it is best for Lite0."""
+STRETCH = Resize(mode=ResizeMode.STRETCH, interpolation=Interpolation.LINEAR)
+"""What servers do that scale the JPEGs they are handed, and what rt_info can say exactly; on the pictures in
+the README it is as often right as CROP for Lite2, and surer of it."""
+
+RECIPES = (
+    Recipe(
+        "effnet_lite0_car_onnx", "EfficientNet-Lite0", Format.ONNX, weights.LITE0, efficientnet.LITE0, CROP
+    ),
+    Recipe(
+        "effnet_lite2_car_openvino",
+        "EfficientNet-Lite2",
+        Format.IR,
+        weights.LITE2,
+        efficientnet.LITE2,
+        STRETCH,
+    ),
+)
+
+TEMPERATURES = {Variant.PLAIN: 0.7, Variant.SHARP: 0.5}
+"""What the logits are divided by before the softmax.
+
+The networks were trained with label smoothing (0.1, as all EfficientNets), which leaves a little probability
+on each of the 1000 classes. "Not a vehicle" sums 972 of them and would win narrow decisions by their number
+alone: at 1.0 Lite0 loses four of the README's pictures to it. 0.7 was chosen on these, it is not calibrated.
+"""
+
+
+def recipe_named(model: str) -> Recipe:
+    """The recipe of `model`; raises RejectedError that lists the known ones."""
+    for recipe in RECIPES:
+        if recipe.model == model:
+            return recipe
+    known = ", ".join(recipe.model for recipe in RECIPES)
+    raise RejectedError(f"there is no sample model {model!r}; choose one of {known}")
+
+
+def half_weights(recipe: Recipe, variant: Variant) -> bool:
+    """Whether the file stores FP16: always for IR, for ONNX in the sharp variant."""
+    return recipe.format is Format.IR or variant is Variant.SHARP

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import pytest
+from car_models.samples.build import build_files
+from car_models.samples.recipes import RECIPES, Recipe, Variant
+from car_models.samples.vehicles import LABELS
+from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode, parse_card
+from edge_common.openvino_runtime import ov
+
+LITE0, LITE2 = (recipe.model for recipe in RECIPES)
+
+
+def card_of(folder: Path) -> ModelCard:
+    return parse_card((folder / "model.yaml").read_bytes(), "model.yaml")
+
+
+def rt_info(xml: Path) -> dict[str, str]:
+    info = ov.Core().read_model(xml).get_rt_info("model_info")
+    return {key: str(value) for key, value in info.value.items()}
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.model)
+@pytest.mark.parametrize(("version", "variant"), [("1", Variant.PLAIN), ("2", Variant.SHARP)])
+def test_building_twice_gives_the_same_bytes(
+    models: Path, recipe: Recipe, version: str, variant: Variant
+) -> None:
+    # the shared models were built by a process that had built other ones before, or after
+    files = build_files(recipe, variant)
+    assert files == build_files(recipe, variant)
+    assert files == {name: (models / recipe.model / version / name).read_bytes() for name in files}
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (LITE0, {"SHA256SUMS", "labels.txt", "model.onnx", "model.yaml", "sample.jpg"}),
+        (LITE2, {"SHA256SUMS", "model.bin", "model.xml", "model.yaml", "sample.jpg"}),
+    ],
+)
+def test_a_version_has_the_documented_files(models: Path, model: str, names: set[str]) -> None:
+    assert {path.name for path in (models / model / "1").iterdir()} == names
+
+
+def test_the_onnx_model_takes_planar_floats_and_its_card_says_the_rest(models: Path) -> None:
+    folder = models / LITE0 / "1"
+    network, card = ov.Core().read_model(folder / "model.onnx"), card_of(folder)
+    assert list(network.input("image").shape) == [1, 3, 224, 224]
+    assert network.input("image").element_type == ov.Type.f32
+    assert list(network.output("probabilities").shape) == [1, len(LABELS)]
+    assert (card.input.name, card.input.size) == ("image", (224, 224))
+    assert card.input.layout is Layout.NCHW
+    assert card.input.color is Color.RGB
+    assert list(card.input.mean) == [127] * 3
+    assert list(card.input.scale) == [128] * 3
+    assert (folder / "labels.txt").read_text().splitlines() == list(LABELS)
+    assert card.output.labels == "labels.txt"
+
+
+def test_the_ir_takes_decoded_pixels_and_needs_neither_mean_nor_scale(models: Path) -> None:
+    folder = models / LITE2 / "1"
+    network, card = ov.Core().read_model(folder / "model.xml"), card_of(folder)
+    assert list(network.input("image").shape) == [1, 260, 260, 3]
+    assert network.input("image").element_type == ov.Type.u8
+    assert network.get_parameters()[0].layout == ov.Layout("NHWC")
+    assert list(network.output("probabilities").shape) == [1, len(LABELS)]
+    assert (card.input.name, card.input.size) == ("image", (260, 260))
+    assert card.input.layout is Layout.NHWC
+    assert card.input.color is Color.BGR
+    assert list(card.input.mean) == [0] * 3
+    assert list(card.input.scale) == [1] * 3
+    assert card.output.labels == LABELS
+
+
+def test_the_ir_carries_the_same_facts_in_model_apis_names(models: Path) -> None:
+    info, card = rt_info(models / LITE2 / "1" / "model.xml"), card_of(models / LITE2 / "1")
+    assert info["model_type"] == "Classification"
+    assert [label.replace("_", " ") for label in info["labels"].split()] == list(card.output.labels or ())
+    assert (info["resize_type"], card.input.resize.mode) == ("standard", ResizeMode.STRETCH)
+    assert info["reverse_input_channels"] == "False"
+    assert info["layout"] == card.input.layout
+    assert float(info["confidence_threshold"]) == card.limits.min_probability
+    assert int(info["topk"]) == card.output.top_k
+    assert not {"mean_values", "scale_values"} & info.keys(), "both are inside the model already"
+
+
+@pytest.mark.parametrize("model", [LITE0, LITE2])
+def test_the_cards_ask_for_no_further_activation(models: Path, model: str) -> None:
+    for version in ("1", "2"):
+        card = card_of(models / model / version)
+        assert (card.output.name, card.output.activation) == ("probabilities", Activation.NONE)
+
+
+@pytest.mark.parametrize("model", [LITE0, LITE2])
+def test_the_cards_say_what_sets_the_variants_apart(models: Path, model: str) -> None:
+    plain, sharp = (card_of(models / model / version).description for version in ("1", "2"))
+    assert "temperature 0.7" in plain
+    assert "temperature 0.5" in sharp
+
+
+def test_the_sharp_onnx_model_is_stored_in_half_the_bytes(models: Path) -> None:
+    plain, sharp = ((models / LITE0 / version / "model.onnx").stat().st_size for version in ("1", "2"))
+    assert sharp < 0.55 * plain

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import car_client.settings as client
+import model_sync.settings as sidecar
 from card_table import card_json_schema, card_table
 from document_section import with_section
 from settings_table import settings_table
@@ -17,6 +18,7 @@ _ROOT = Path(__file__).parents[1]
 def generated_documents() -> dict[str, str]:
     """Path of every document with a generated part -> its whole text, as the code wants it."""
     sections = {
+        "sync-sidecar/README.md": ("settings", settings_table(sidecar.Settings, sidecar.PREFIX)),
         "client-container/README.md": ("settings", settings_table(client.Settings, client.PREFIX)),
         "volume-for-model/README.md": ("card", card_table()),
     }

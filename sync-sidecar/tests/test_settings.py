@@ -4,9 +4,6 @@ import pytest
 from edge_common.errors import FatalError
 from edge_common.model_card import LatestVersions
 from model_sync.settings import Settings, read_settings
-from model_sync.settings_table import settings_table, with_settings_table
-
-_README = Path(__file__).parents[1] / "README.md"
 
 
 def _read(**variables: str) -> Settings:
@@ -75,22 +72,3 @@ def test_switches_in_yaml_may_be_bare_words(tmp_path: Path) -> None:
     file.write_text("preflight: off\nstatus_to_bucket: on\npoll_interval: 5m\n")
     settings = _read(CONFIG_FILE=str(file))
     assert (settings.preflight, settings.status_to_bucket, settings.poll_interval) == ("off", "on", 300)
-
-
-def test_the_readme_shows_the_settings_as_they_are() -> None:
-    readme = _README.read_text(encoding="utf-8")
-    assert with_settings_table(readme) == readme, "run: python -m model_sync.settings_table README.md"
-
-
-def test_every_setting_has_a_meaning_and_a_readable_default() -> None:
-    table = settings_table()
-    assert "| `MODEL_SYNC_HOLD` | `10 min` | How long an empty" in table
-    assert "| `MODEL_SYNC_PREFLIGHT_MEMORY` | `8.0 GiB` |" in table
-    assert "| `MODEL_SYNC_VERSIONS` | `latest: 1` |" in table
-    assert "| `MODEL_SYNC_S3_SECRET_KEY` | unset |" in table
-    assert len(table.splitlines()) == len(Settings.model_fields) + 2
-
-
-def test_a_readme_without_the_marks_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no"):
-        with_settings_table("# no marks")

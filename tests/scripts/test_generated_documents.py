@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import model_sync.settings
 import pytest
 from car_client.settings import PREFIX, Settings
 from card_table import card_json_schema, card_table
@@ -26,6 +27,15 @@ def test_defaults_of_settings_are_shown_as_people_write_them() -> None:
     assert "| `CAR_CLIENT_MAX_PICTURE_BYTES` | `32.0 MiB` |" in table
     assert "| `CAR_CLIENT_TRANSPORT` | `auto` |" in table
     assert "| `CAR_CLIENT_MODELS` | unset |" in table
+
+
+def test_defaults_of_the_sidecar_too() -> None:
+    table = settings_table(model_sync.settings.Settings, model_sync.settings.PREFIX)
+    assert "| `MODEL_SYNC_HOLD` | `10 min` | How long an empty" in table
+    assert "| `MODEL_SYNC_PREFLIGHT_MEMORY` | `8.0 GiB` |" in table
+    assert "| `MODEL_SYNC_VERSIONS` | `latest:1` |" in table
+    assert "| `MODEL_SYNC_S3_SECRET_KEY` | unset |" in table
+    assert len(table.splitlines()) == len(model_sync.settings.Settings.model_fields) + 2
 
 
 def test_a_setting_without_a_docstring_is_refused() -> None:

@@ -62,7 +62,8 @@ def load_settings(
             raise FatalError(f"the settings do not fit together: {message}") from error
         name = str(first["loc"][0])
         where = f"{prefix}{name.upper()}" + (", given by a flag," if name in flags else "")
-        if kind.model_fields[name].annotation is not SecretStr:
+        told_already = first["type"] == "value_error"  # by our own validators, in whole sentences
+        if not told_already and kind.model_fields[name].annotation is not SecretStr:
             where += f" cannot be {values.get(name)!r}"
         raise FatalError(f"{where}: {message}") from error
 

@@ -14,7 +14,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 
 PREFIX = "MODEL_SYNC_"
 CONFIG_FILE = Path("/config/sync-config.yaml")
-_CONFIG_FILE_VARIABLE = "CONFIG_FILE"
 _OF_OTHER_COMMANDS = "STATUS_URL"
 """An option of `status` and `push`, not a setting of the sidecar."""
 
@@ -150,12 +149,11 @@ class Settings(BaseModel):
 
 def read_settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
     """The effective settings; raises FatalError that names the setting at fault."""
-    named = environ.get(PREFIX + _CONFIG_FILE_VARIABLE)
     return load_settings(
         Settings,
         prefix=PREFIX,
         environ=environ,
-        file=Path(named) if named else CONFIG_FILE,
+        file=CONFIG_FILE,
         overrides=overrides,
-        reserved={_CONFIG_FILE_VARIABLE, _OF_OTHER_COMMANDS},
+        reserved={_OF_OTHER_COMMANDS},
     )

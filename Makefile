@@ -26,12 +26,13 @@ $(READY): pyproject.toml constraints.txt $(COMPONENTS:%=%/pyproject.toml)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --group dev $(COMPONENTS:%=-e ./%)
 	@touch $@
 
-lint: setup ## Check style, types and layers
+lint: setup ## Check style, types, layers and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(COMPONENTS:%=%/src) jupyter-notebook/src scripts
 	@set -e; for tests in $(COMPONENTS:%=%/tests) jupyter-notebook/tests tests benchmarks; do echo "mypy $$tests"; $(BIN)/mypy $$tests; done
 	$(BIN)/lint-imports
+	@set -e; for component in $(COMPONENTS) jupyter-notebook; do echo "deptry $$component"; (cd $$component && "$(CURDIR)/$(BIN)/deptry" src); done
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .

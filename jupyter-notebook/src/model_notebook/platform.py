@@ -13,9 +13,8 @@ from car_client.settings import Settings as ClientSettings
 from car_models.tracking.promote import Waiting
 from edge_common.errors import FatalError
 from edge_stack.background.record import read_record
-from model_sync.settings import Settings as StoreSettings
-from model_sync.settings import read_settings
-from model_sync.upload.read_status import read_status, versions_of
+from model_sync.upload import Settings as StoreSettings
+from model_sync.upload import read_settings, read_status, versions_of
 
 RECORD = Path(".local/stack/stack.json")
 """What `make up` leaves, under the folder of the checkout."""

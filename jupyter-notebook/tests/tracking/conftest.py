@@ -10,7 +10,7 @@ from car_models.tracking.experiment import MODEL_PATH, log_run
 from car_models.tracking.registry import Registry
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
-from model_sync.settings import Settings, read_settings
+from model_sync.upload import Settings, read_settings
 from tiny_models import write_model
 
 NAME = "tiny"

@@ -1,5 +1,6 @@
 """Promotion from a real registry into a real bucket, with a sidecar and a server behind it."""
 
+import io
 import shutil
 from pathlib import Path
 
@@ -10,18 +11,19 @@ from car_models.tracking.reference import VersionReference, parse_reference
 from car_models.tracking.registry import Registry
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_stack.stack import Stack
-from model_sync.bucket.catalog import ListedObject
-from model_sync.settings import Settings
-from model_sync.store.s3_store import S3Bucket
+from model_sync.upload import Settings
 from tiny_models import write_broken_model, write_model
 
 from .conftest import NAME, TwoVersions, registered
 
+BUCKET = "ml-models"
 WITHIN = 60.0
 
 
-def objects(store: Settings, model: str) -> list[ListedObject]:
-    return sorted(S3Bucket(store).list_objects(f"{model}/"))
+def objects(stack: Stack, model: str) -> dict[str, str]:
+    """Key -> ETag and time of everything that the bucket has of `model`."""
+    listed = stack.store.client().list_objects(BUCKET, prefix=f"{model}/", recursive=True)
+    return {str(entry.object_name): f"{entry.etag} {entry.last_modified}" for entry in listed}
 
 
 def tags(registry: Registry, version: int, name: str = NAME) -> dict[str, str]:
@@ -52,14 +54,16 @@ def test_an_alias_is_promoted_served_and_recorded(
     assert (recorded["platform.state"], recorded["platform.digest"]) == ("serving", done.digest)
 
 
-def test_promoting_the_same_again_changes_nothing(two_versions: TwoVersions, store: Settings) -> None:
+def test_promoting_the_same_again_changes_nothing(
+    two_versions: TwoVersions, stack: Stack, store: Settings
+) -> None:
     def again() -> Promotion:
         return promote(f"models:/{NAME}/1", registry=two_versions.registry, store=store, model="again")
 
-    first, before, recorded = again(), objects(store, "again"), tags(two_versions.registry, 1)
+    first, before, recorded = again(), objects(stack, "again"), tags(two_versions.registry, 1)
     second = again()
     assert (first.version, first.uploaded, second.version, second.uploaded) == ("1", True, "1", False)
-    assert objects(store, "again") == before
+    assert objects(stack, "again") == before
     assert tags(two_versions.registry, 1) == recorded
 
 
@@ -84,15 +88,14 @@ def test_promoting_the_previous_one_again_is_the_rollback(
 
 
 def test_a_broken_off_upload_is_completed_under_its_number(
-    two_versions: TwoVersions, store: Settings, tmp_path: Path
+    two_versions: TwoVersions, stack: Stack, store: Settings, tmp_path: Path
 ) -> None:
     (tmp_path / "m1" / "labels.txt").write_text("a\n")
     version = registered(two_versions.registry, tmp_path / "m1")
-    S3Bucket(store).ensure_exists(create=True)
-    S3Bucket(store).put_file("halfway/4/model.onnx", str(tmp_path / "m1" / "model.onnx"))
+    stack.store.client().fput_object(BUCKET, "halfway/4/model.onnx", str(tmp_path / "m1" / "model.onnx"))
     done = promote(f"models:/{NAME}/{version}", registry=two_versions.registry, store=store, model="halfway")
     assert (done.version, done.uploaded) == ("4", True)
-    assert {object_.key for object_ in objects(store, "halfway")} == {
+    assert set(objects(stack, "halfway")) == {
         "halfway/4/SHA256SUMS",
         "halfway/4/labels.txt",
         "halfway/4/model.onnx",
@@ -100,12 +103,12 @@ def test_a_broken_off_upload_is_completed_under_its_number(
 
 
 def test_a_model_that_cannot_be_loaded_is_not_uploaded(
-    registry: Registry, store: Settings, tmp_path: Path
+    registry: Registry, stack: Stack, store: Settings, tmp_path: Path
 ) -> None:
     registered(registry, write_broken_model(tmp_path / "broken"))
     with pytest.raises(RejectedError, match="tiny version 1 would be rejected: OpenVINO cannot load it"):
         promote(f"models:/{NAME}/1", registry=registry, store=store, model="broken")
-    assert objects(store, "broken") == []
+    assert objects(stack, "broken") == {}
     assert tags(registry, 1) == {}
 
 
@@ -115,8 +118,8 @@ def test_what_the_sidecar_says_against_it_is_recorded(
     """A card in the model's folder of the bucket, which no check of the files alone can know."""
     folder = write_model(tmp_path / "good", 1.0)
     registered(registry, folder)
-    S3Bucket(store).ensure_exists(create=True)
-    S3Bucket(store).put_small("carded/model.yaml", b"schema: 1\nno_such_key: 1\n", "text/plain")
+    card = b"schema: 1\nno_such_key: 1\n"
+    stack.store.client().put_object(BUCKET, "carded/model.yaml", io.BytesIO(card), len(card))
     with pytest.raises(RejectedError, match=r"carded version 1 is rejected: .*no_such_key"):
         promote(
             f"models:/{NAME}/1",
@@ -149,14 +152,14 @@ def test_a_registered_name_that_no_bucket_can_have_needs_another(
 
 
 def test_what_mlflow_keeps_beside_a_model_of_its_own_is_not_served(
-    registry: Registry, store: Settings, tmp_path: Path
+    registry: Registry, stack: Stack, store: Settings, tmp_path: Path
 ) -> None:
     folder = write_model(tmp_path / "flavored", 1.0)
     for name in ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"):
         (folder / name).write_text("of MLflow\n")
     registered(registry, folder)
     promote(f"models:/{NAME}/1", registry=registry, store=store, model="flavored")
-    assert [o.key for o in objects(store, "flavored")] == ["flavored/1/SHA256SUMS", "flavored/1/model.onnx"]
+    assert list(objects(stack, "flavored")) == ["flavored/1/SHA256SUMS", "flavored/1/model.onnx"]
 
 
 def test_files_that_were_changed_after_they_were_listed_are_refused(

@@ -167,15 +167,15 @@ def push(
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
     from model_sync import console
-    from model_sync.store.s3_store import S3Bucket
-    from model_sync.upload.push import prepare_upload, send, upload_id, wait_until_served
+    from model_sync.upload.push import Destination
+    from model_sync.upload.read_status import wait_until_served
+    from model_sync.upload.version_folder import read_version_folder
 
     settings = _settings()
-    upload = prepare_upload(folder, model, version)
-    bucket = S3Bucket(settings)
-    bucket.ensure_exists(create=settings.create_bucket)
+    upload = read_version_folder(folder, model, version)
+    destination = Destination(settings)
     with console.upload_progress(upload.size) as sent:
-        uploaded_at = send(upload, bucket, settings.home_prefix, sent)
+        uploaded_at = destination.send(upload, sent)
     result = {
         "model": model,
         "version": version,
@@ -186,8 +186,8 @@ def push(
     }
     if wait:
         with console.waiting_for(f"{model} version {version}") as show:
-            mark = upload_id(upload, bucket, settings.home_prefix)
-            for entry in wait_until_served(upload, mark, status_url, timeout):
+            upload_id = destination.upload_id(upload)
+            for entry in wait_until_served(upload, upload_id, status_url, timeout):
                 show(entry)
         result["served_after_s"] = round(console.now() - uploaded_at, 3)
     sys.stdout.write(json.dumps(result) + "\n" if as_json else console.pushed(result))

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from car_models.check import check_model
 from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.pictures import read_rgb
 from car_models.importing.importer import ImportRequest, Precision, import_version
@@ -17,6 +16,7 @@ from car_models.samples.recipes import RECIPES
 from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode
 from edge_common.openvino_runtime import ov
+from model_sync.upload import check_model
 from small_classifiers import LABELS, colour_network, write_ir, write_onnx
 
 from .tensorflow_files import write_frozen, write_saved_model

@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+from car_models.packaging.version_files import truncated, with_sums, write_version
 from car_models.samples.build import build_files
-from car_models.samples.recipes import RECIPES, Recipe, Variant
+from car_models.samples.recipes import RECIPES, Recipe, Variant, recipe_named
 from car_models.samples.vehicles import LABELS
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode, parse_card
 from edge_common.openvino_runtime import ov
+from model_sync.upload import check_model
 
 LITE0, LITE2 = (recipe.model for recipe in RECIPES)
 
@@ -100,3 +102,17 @@ def test_the_cards_say_what_sets_the_variants_apart(models: Path, model: str) ->
 def test_the_sharp_onnx_model_is_stored_in_half_the_bytes(models: Path) -> None:
     plain, sharp = ((models / LITE0 / version / "model.onnx").stat().st_size for version in ("1", "2"))
     assert sharp < 0.55 * plain
+
+
+@pytest.mark.parametrize("model", [LITE0, LITE2])
+def test_the_sidecar_would_serve_every_built_version(models: Path, model: str) -> None:
+    checked = check_model(models / model)
+    assert [(v.model, v.version, v.problem) for v in checked] == [(model, "1", None), (model, "2", None)]
+    assert all(version.bytes > 8_000_000 for version in checked)
+
+
+@pytest.mark.parametrize("model", [LITE0, LITE2])
+def test_the_sidecar_rejects_a_broken_build_by_loading_it(tmp_path: Path, model: str) -> None:
+    files = with_sums(truncated(build_files(recipe_named(model), Variant.SHARP)))
+    (checked,) = check_model(write_version(tmp_path, model, 3, files))
+    assert "OpenVINO cannot load it" in (checked.problem or "")

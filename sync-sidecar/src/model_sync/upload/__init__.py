@@ -1,1 +1,41 @@
-"""Folders of models on their way into the bucket: checked, pushed, and watched until they serve."""
+"""What others may use of the sidecar: its check of a folder, the way into its bucket, and its status.
+
+    from model_sync.upload import Destination, check_model, read_version_folder
+
+`car_models`, `edge_stack` and the notebook import this module and nothing else of `model_sync`.
+"""
+
+from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
+from model_sync.bucket.model_files import model_file
+from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
+from model_sync.settings import Settings, read_settings
+from model_sync.upload.check import CheckedVersion, check_model
+from model_sync.upload.push import Destination
+from model_sync.upload.read_status import read_status, versions_of, wait_until_served
+from model_sync.upload.target import Target
+from model_sync.upload.version_folder import VersionFolder, read_version_folder
+
+__all__ = [
+    "CHECKSUMS_NAME",
+    "CheckedVersion",
+    "Destination",
+    "EffectiveCard",
+    "Settings",
+    "Target",
+    "VersionFolder",
+    "check_model",
+    "format_checksums",
+    "is_model_name",
+    "is_version_name",
+    "label_rejection",
+    "model_file",
+    "path_problem",
+    "quoted",
+    "read_card",
+    "read_settings",
+    "read_status",
+    "read_version_folder",
+    "versions_of",
+    "wait_until_served",
+]

@@ -1,14 +1,20 @@
-"""The status of a running sidecar, asked for from outside."""
+"""The status of a running sidecar, asked for from outside, once or until a version serves."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import urllib3
-from edge_common.errors import FatalError
+from edge_common.errors import FatalError, RejectedError, RetryableError
+from edge_common.quantities import format_duration
 from urllib3.exceptions import HTTPError
 
+from model_sync.planning.standing import Phase
+from model_sync.upload.version_folder import VersionFolder
+
 _TIMEOUT = 5.0
+_POLL = 0.05
 
 
 def read_status(address: str) -> Mapping[str, Any]:
@@ -36,3 +42,30 @@ def read_status(address: str) -> Mapping[str, Any]:
 def versions_of(status: Mapping[str, Any], model: str) -> list[Mapping[str, Any]]:
     """The entries of every version of `model`; empty when the sidecar knows none."""
     return list(status.get("models", {}).get(model, {}).get("versions", []))
+
+
+def wait_until_served(
+    version: VersionFolder, upload_id: str, address: str, timeout: float
+) -> Iterator[Mapping[str, Any] | None]:
+    """Yield the status entry of `version` whenever it was asked for, until it is served.
+
+    Raises:
+        RejectedError: the sidecar rejected the upload named `upload_id`; the sentence is the sidecar's.
+        RetryableError: it was not served in `timeout` seconds.
+        FatalError: the sidecar does not answer at `address`.
+    """
+    name = f"{version.model} version {version.version}"
+    deadline = time.monotonic() + timeout
+    entry: Mapping[str, Any] | None = None
+    while time.monotonic() < deadline:
+        versions = versions_of(read_status(address), version.model)
+        entry = next((entry for entry in versions if entry["source"] == version.version), None)
+        yield entry
+        if entry is not None:
+            if entry["state"] == Phase.SERVING and entry["digest"] == version.digest:
+                return
+            if entry["state"] == Phase.REJECTED and entry["upload"] == upload_id:
+                raise RejectedError(f"{name} is rejected: {entry['reason']}")
+        time.sleep(_POLL)
+    last = f"{entry['state']}: {entry['reason']}" if entry is not None else "not seen in the bucket"
+    raise RetryableError(f"{name} is not served after {format_duration(timeout)}; last: {last}")

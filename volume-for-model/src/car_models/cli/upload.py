@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,15 @@ from typing import Annotated
 import typer
 from edge_common.errors import RejectedError
 from edge_common.quantities import format_duration, format_size
-from model_sync.settings import read_settings
+from model_sync.upload import (
+    Destination,
+    check_model,
+    is_version_name,
+    read_settings,
+    read_version_folder,
+    wait_until_served,
+)
 
-from car_models.check import check_model
 from car_models.cli.options import AsJson
 
 app = typer.Typer()
@@ -78,25 +85,37 @@ def push(
     The bucket and its keys come from the variables that model-sync reads: MODEL_SYNC_S3_ENDPOINT,
     MODEL_SYNC_S3_ACCESS_KEY, MODEL_SYNC_S3_SECRET_KEY, MODEL_SYNC_BUCKET.
     """
-    from car_models.publish import push_version  # noqa: PLC0415 - the store's SDK is slow to import
-
-    told: list[str] = []
-
-    def tell(state: str) -> None:
-        if not as_json and (not told or told[-1] != state):
-            told.append(state)
-            typer.echo(f"{state} …")
-
-    pushed = push_version(
-        folder, model=model, version=version, wait=wait, timeout=timeout, status_url=status_url, waiting=tell
-    )
+    folder = folder.resolve()
+    upload = read_version_folder(folder, model or folder.parent.name, version or folder.name)
+    if is_version_name(folder.name):
+        for checked in check_model(folder):
+            if checked.problem is not None:
+                raise RejectedError(f"{folder} would not be served: {checked.problem}")
+    destination = Destination(read_settings(os.environ))
+    uploaded_at = destination.send(upload)
+    served_after = None
+    if wait:
+        state = ""
+        for entry in wait_until_served(upload, destination.upload_id(upload), status_url, timeout):
+            if entry is not None and entry["state"] != state:
+                state = str(entry["state"])
+                if not as_json:
+                    typer.echo(f"{state} …")
+        served_after = round(time.time() - uploaded_at, 3)
     if as_json:
-        typer.echo(json.dumps(asdict(pushed)))
+        document = {
+            "model": upload.model,
+            "version": upload.version,
+            "files": len(upload.files),
+            "bytes": upload.size,
+            "digest": upload.digest,
+            "uploaded_at": uploaded_at,
+            "served_after": served_after,
+        }
+        typer.echo(json.dumps(document))
         return
-    served = (
-        f"; served after {format_duration(pushed.served_after)}" if pushed.served_after is not None else ""
-    )
-    typer.echo(f"{pushed.model} version {pushed.version}: {format_size(pushed.bytes)} uploaded{served}")
+    served = f"; served after {format_duration(served_after)}" if served_after is not None else ""
+    typer.echo(f"{upload.model} version {upload.version}: {format_size(upload.size)} uploaded{served}")
 
 
 @app.command(

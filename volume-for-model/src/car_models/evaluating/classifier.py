@@ -12,9 +12,7 @@ from edge_common.model_card import Activation, Layout, ModelCard, Resize
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
-from model_sync.bucket.keys import CHECKSUMS_NAME
-from model_sync.bucket.model_files import model_file
-from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
+from model_sync.upload import CHECKSUMS_NAME, EffectiveCard, label_rejection, model_file, read_card
 from numpy.typing import NDArray
 
 _NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})

@@ -6,8 +6,7 @@ from pathlib import Path
 from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov
-from model_sync.bucket.keys import CHECKSUMS_NAME
-from model_sync.bucket.model_files import model_file
+from model_sync.upload import CHECKSUMS_NAME, model_file
 
 from car_models.importing.card_resolution import ResolvedCard, resolve_card
 from car_models.importing.classifier_ports import ClassifierPorts, as_classifier

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from edge_common.errors import RejectedError
 from edge_common.model_card import ModelCard
 from edge_common.openvino_runtime import ov
+from model_sync.upload import check_model
 
-from car_models.check import check_model
 from car_models.importing.checkpoints.names import Family
 from car_models.importing.describe import describe, files_beside
 from car_models.importing.model_spec import ModelSpec

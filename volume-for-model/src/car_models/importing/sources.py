@@ -10,7 +10,7 @@ import onnx
 from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov
 from google.protobuf.message import DecodeError
-from model_sync.bucket.keys import path_problem
+from model_sync.upload import path_problem
 
 from car_models.importing.checkpoints import efficientnet
 from car_models.importing.checkpoints.names import Family, named_weights

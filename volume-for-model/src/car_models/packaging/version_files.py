@@ -10,8 +10,7 @@ from edge_common.atomic_files import fsync_folder
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.model_card import ModelCard, card_as_mapping
-from model_sync.bucket.checksums import format_checksums
-from model_sync.bucket.keys import CHECKSUMS_NAME
+from model_sync.upload import CHECKSUMS_NAME, format_checksums
 
 Files = Mapping[str, bytes]
 """Name of a file in a version folder -> its content."""

@@ -1,22 +1,24 @@
 """Promotion: the files of a registered model, checked as the sidecar checks, into the bucket."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from edge_common.errors import FatalError, RejectedError
-from model_sync.bucket.catalog import Upload, build_catalog
-from model_sync.bucket.checksums import MAX_BYTES, parse_checksums
-from model_sync.bucket.keys import is_model_name, quoted
-from model_sync.settings import Settings
-from model_sync.store.s3_store import S3Bucket
-from model_sync.upload.push import VersionFolder, prepare_upload, send, upload_id, wait_until_served
+from model_sync.upload import (
+    Destination,
+    Settings,
+    VersionFolder,
+    check_model,
+    is_model_name,
+    quoted,
+    read_version_folder,
+    wait_until_served,
+)
 
-from car_models.check import check_model
-from car_models.tracking.bucket_version import Target, choose_target
 from car_models.tracking.reference import RunReference, parse_reference
 from car_models.tracking.registry import Found, Registry
 
@@ -74,8 +76,7 @@ def promote(
     name = _bucket_name(found, model, unregistered=isinstance(reference, RunReference))
     registered = f"{found.name} version {found.version}" if found.version else found.artifacts
     show(f"{text} is {registered}")
-    bucket = S3Bucket(store)
-    bucket.ensure_exists(create=store.create_bucket)
+    destination = Destination(store)
     with TemporaryDirectory(prefix="car-models-") as temporary:
         folder = Path(temporary, "checked", name, _UNNUMBERED)
         folder.parent.mkdir(parents=True)
@@ -83,13 +84,15 @@ def promote(
         download.mkdir()
         registry.fetch(found, download).rename(folder)
         _check(folder, registered)
-        upload, target = _choose(folder, name, version, bucket, store.home_prefix)
-        location = f"{store.s3_endpoint}/{store.bucket}/{store.home_prefix}{name}/{target.version}"
+        upload = read_version_folder(folder, name, version or _UNNUMBERED)
+        target = destination.choose_target(upload, version)
+        upload = replace(upload, version=target.version)
+        location = destination.address(upload)
         if target.there:
             show(f"{location} holds exactly these files")
         else:
             show(f"uploading to {location}")
-            send(upload, bucket, store.home_prefix, lambda _: None)
+            destination.send(upload)
     result = Promotion(
         text, registered, name, target.version, location, upload.digest, not target.there, "uploaded"
     )
@@ -97,9 +100,8 @@ def promote(
     if waiting is None:
         record.uploaded()
         return result
-    mark = upload_id(upload, bucket, store.home_prefix)
-    _wait(upload, mark, waiting, record, show)
-    return Promotion(**vars(result) | {"state": "serving"})
+    _wait(upload, destination.upload_id(upload), waiting, record, show)
+    return replace(result, state="serving")
 
 
 def _bucket_name(found: Found, model: str | None, *, unregistered: bool) -> str:
@@ -115,28 +117,9 @@ def _bucket_name(found: Found, model: str | None, *, unregistered: bool) -> str:
 
 
 def _check(folder: Path, registered: str) -> None:
-    for verdict in check_model(folder):
-        if verdict.problem is not None:
-            raise RejectedError(f"{registered} would be rejected: {verdict.problem}; nothing was uploaded")
-
-
-def _choose(
-    folder: Path, model: str, wanted: str | None, bucket: S3Bucket, prefix: str
-) -> tuple[VersionFolder, Target]:
-    looked_through = prepare_upload(folder, model, wanted or _UNNUMBERED)
-    remote = build_catalog(bucket.list_objects(f"{prefix}{model}/"), prefix).models.get(model)
-
-    def read_sums(version: Upload) -> Mapping[str, str] | None:
-        sums = version.checksums
-        if sums is None:
-            return None
-        try:
-            return parse_checksums(bucket.read_small(sums.key, etag=sums.etag, limit=MAX_BYTES))
-        except RejectedError:  # not a list of ours: then these are other files
-            return None
-
-    target = choose_target(model, remote, looked_through.files, read_sums, wanted)
-    return VersionFolder(folder, model, target.version, looked_through.files), target
+    for checked in check_model(folder):
+        if checked.problem is not None:
+            raise RejectedError(f"{registered} would be rejected: {checked.problem}; nothing was uploaded")
 
 
 class _Record:
@@ -171,11 +154,11 @@ class _Record:
 
 
 def _wait(
-    upload: VersionFolder, mark: str, waiting: Waiting, record: _Record, show: Callable[[str], None]
+    upload: VersionFolder, upload_id: str, waiting: Waiting, record: _Record, show: Callable[[str], None]
 ) -> None:
     last = ""
     try:
-        for entry in wait_until_served(upload, mark, waiting.status_url, waiting.timeout):
+        for entry in wait_until_served(upload, upload_id, waiting.status_url, waiting.timeout):
             said = _said(entry)
             if said != last:
                 show(f"{upload.model} version {upload.version}: {said}")

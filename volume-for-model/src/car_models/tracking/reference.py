@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from edge_common.errors import RejectedError
-from model_sync.bucket.keys import quoted
+from model_sync.upload import quoted
 
 _FORMS = "models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN/PATH"
 _ALIAS = re.compile(r"models:/([^/@]+)@([^/@]+)")

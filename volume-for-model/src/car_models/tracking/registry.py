@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from edge_common.errors import FatalError, RejectedError
 from edge_common.quantities import format_size
-from model_sync.bucket.keys import quoted
+from model_sync.upload import quoted
 
 from car_models.tracking.mlflow_runtime import (
     MlflowClient,

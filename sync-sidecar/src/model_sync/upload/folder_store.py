@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge_common.errors import FatalError, RejectedError
+
 from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import quoted
 from model_sync.store.object_store import ByteStream, ObjectChangedError

@@ -1,13 +1,14 @@
 """Under which number of the bucket a model's files go, or lie already. Pure.
 
-A rollback is a promotion of earlier files under a new, higher number: the sidecar serves the highest one, and
-nothing in the bucket is changed or removed for it.
+Earlier files come back under a new, higher number: the sidecar serves the highest one, and nothing in the
+bucket is changed or removed for a rollback.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from edge_common.errors import RejectedError
+
 from model_sync.bucket.catalog import ListedModel, Upload
 from model_sync.bucket.keys import LATEST, is_version_name
 from model_sync.planning.state import StoredFile

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from car_models.folder_store import FolderStore
 from edge_common.errors import FatalError, RejectedError
 from model_sync.store.object_store import ObjectChangedError
+from model_sync.upload.folder_store import FolderStore
 
 
 @pytest.fixture

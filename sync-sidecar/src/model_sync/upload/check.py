@@ -1,6 +1,6 @@
 """Would the sidecar serve this folder? Answered by the sidecar's own code, before anything is uploaded.
 
-The folder is read as a bucket; `model_sync` judges names, files, SHA256SUMS and card, and loads it once.
+The folder is read as a bucket; the gate checks names, files, SHA256SUMS and card, and loads it once.
 """
 
 import threading
@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
+
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
 from model_sync.bucket.completeness import Waiting, check_upload
 from model_sync.bucket.keys import is_version_name
@@ -20,15 +21,14 @@ from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate
 from model_sync.preflight.pool import WarmPreflight
-
-from car_models.folder_store import FolderStore
+from model_sync.upload.folder_store import FolderStore
 
 _MEMORY = 8 * 1024**3
 """Address space of the child that loads a model, in bytes: the sidecar's default."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckedVersion:
     """What the sidecar would make of one version; `problem` is None when it would be served."""
 
     model: str
@@ -37,8 +37,8 @@ class Verdict:
     problem: str | None
 
 
-def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
-    """A verdict on each version in the model folder `folder`, or on the one version it is.
+def check_model(folder: Path, *, timeout: float = 300.0) -> list[CheckedVersion]:
+    """What would become of each version in the model folder `folder`, or on the one version it is.
 
     `timeout` in seconds is for loading one version. Raises RejectedError when the folder is no model at all.
     """
@@ -62,7 +62,7 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[Verdict]:
     with ThreadPoolExecutor(2) as transfers:
         gate = Gate(store, transfers, WarmPreflight(timeout=timeout, memory=_MEMORY))
         return [
-            Verdict(
+            CheckedVersion(
                 model.name,
                 version.bucket_version,
                 version.size,
@@ -83,7 +83,7 @@ def _problem(
     completeness = check_upload(version, quiet_for=inf, settle=0)
     if isinstance(completeness, Waiting):
         return completeness.reason
-    with TemporaryDirectory(prefix="car-models-") as folder:
+    with TemporaryDirectory(prefix="model-sync-check-") as folder:
         try:
             gate.admit(
                 model,

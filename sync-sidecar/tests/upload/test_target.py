@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import pytest
-from car_models.tracking.bucket_version import Target, choose_target
 from edge_common.errors import RejectedError
 from model_sync.bucket.catalog import ListedModel, ListedObject, Upload, build_catalog
 from model_sync.planning.state import StoredFile
+from model_sync.upload.target import Target, choose_target
 
 OURS = (StoredFile("labels.txt", 5, "aa"), StoredFile("model.onnx", 10, "bb"))
 SUMS = {"labels.txt": "aa", "model.onnx": "bb"}

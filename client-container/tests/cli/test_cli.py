@@ -1,11 +1,13 @@
 import json
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from car_client import cli
+from edge_common import command_line
 from fake_kserve import FakeKServe, FakeModel
 from made_pictures import jpeg
 from PIL import Image
@@ -37,12 +39,14 @@ Run = Callable[..., Ran]
 def run(server: FakeKServe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     monkeypatch.setenv("CAR_CLIENT_SERVER_URL", server.url)
     monkeypatch.setenv("CAR_CLIENT_SIDECAR_URL", server.url)
+    # It ends a process in which threads still run, and this process is the tests' own
+    monkeypatch.setattr(command_line, "leave_now", sys.exit)
 
     def run_command(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["car-client", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        code = ended.value.code
+        code = ended.value.code or 0
         assert isinstance(code, int)
         return Ran(code, *capsys.readouterr())
 
@@ -255,3 +259,8 @@ def test_help_shows_an_example(run: Run, command: str) -> None:
     shown = run(command, "--help")
     assert shown.code == 0
     assert f"car-client {command}" in " ".join(shown.out.split())
+
+
+def test_version_and_completion_are_offered(run: Run) -> None:
+    assert run("--version").out == f"car-client {version('car-client')}\n"
+    assert "--install-completion" in run("--help").out

@@ -6,51 +6,27 @@ import typer
 from edge_common.errors import RejectedError
 from rich.console import Console
 
-from car_client.cli.options import (
-    AsJson,
-    GrpcAddress,
-    Images,
-    Models,
-    SendAs,
-    ServerUrl,
-    SidecarUrl,
-    Speak,
-    Timeout,
-)
-from car_client.cli.output import configure_log, print_json
+from car_client.cli.options import INFERENCE, AsJson, Images, Models, print_json, with_settings
 from car_client.output.terminal import show_throughput
 from car_client.pipeline.throughput import measure_model
 from car_client.session import Session
-from car_client.settings import load_settings
+from car_client.settings import Settings
 
 
+@with_settings(*INFERENCE, answers_on_terminal=True)
 def bench(
+    settings: Settings,
     images: Images,
     *,
     model: Models = None,
     seconds: Annotated[float, typer.Option(min=0.2, max=600, help="Time for each of the two rates.")] = 5.0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Requests at the same time.")] = 4,
-    transport: SendAs = None,
-    protocol: Speak = None,
-    grpc_address: GrpcAddress = None,
-    server_url: ServerUrl = None,
-    sidecar_url: SidecarUrl = None,
-    timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure pictures a second: from files to verdicts, and by the server alone with prepared tensors.
 
     It loads the server as far as it can.
     """
-    settings = load_settings(
-        server_url=server_url,
-        sidecar_url=sidecar_url,
-        timeout=timeout,
-        transport=transport,
-        protocol=protocol,
-        grpc_address=grpc_address,
-    )
-    configure_log(settings, answers_on_terminal=True)
     missing = [file for file in images if not file.is_file()]
     if missing:
         raise RejectedError(f"{missing[0]} cannot be read: there is no such file")

@@ -6,39 +6,23 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from car_client.cli.options import (
-    AsJson,
-    GrpcAddress,
-    Images,
-    Models,
-    SendAs,
-    ServerUrl,
-    SidecarUrl,
-    Speak,
-    Timeout,
-    TopK,
-)
-from car_client.cli.output import configure_log, print_json
+from car_client.cli.options import INFERENCE, AsJson, Images, Models, TopK, print_json, with_settings
 from car_client.output.documents import log_inference, outcome_document
 from car_client.output.drawing import annotated, annotation_paths, save_annotated
 from car_client.output.terminal import show_classification
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.files import classify_files, read_picture
 from car_client.session import Session
-from car_client.settings import load_settings
+from car_client.settings import Settings
 
 
+@with_settings(*INFERENCE, answers_on_terminal=True)
 def classify(
+    settings: Settings,
     images: Images,
     *,
     model: Models = None,
     top_k: TopK = None,
-    transport: SendAs = None,
-    protocol: Speak = None,
-    grpc_address: GrpcAddress = None,
-    server_url: ServerUrl = None,
-    sidecar_url: SidecarUrl = None,
-    timeout: Timeout = None,
     annotate: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write the picture with its classes drawn below it."),
@@ -49,15 +33,6 @@ def classify(
 
     Pictures that cannot be classified are told on standard error, the others are classified all the same.
     """
-    settings = load_settings(
-        server_url=server_url,
-        sidecar_url=sidecar_url,
-        timeout=timeout,
-        transport=transport,
-        protocol=protocol,
-        grpc_address=grpc_address,
-    )
-    configure_log(settings, answers_on_terminal=True)
     console = Console()
 
     def show(result: Classification) -> None:

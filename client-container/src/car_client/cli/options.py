@@ -1,22 +1,86 @@
-"""The flags that several commands have; each overrides the variable of the same name."""
+"""What commands share: the flags that override settings, the log, and JSON on standard output."""
 
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
+from edge_common.logs import LogLevel, configure_logging
 
-from car_client.settings import Protocol, Transport
+from car_client.settings import Protocol, Settings, Transport, load_settings
 
-ServerUrl = Annotated[str | None, typer.Option(help="Model server, such as http://localhost:8000.")]
-SidecarUrl = Annotated[str | None, typer.Option(help="Sidecar with the model cards; `none` asks nobody.")]
-Timeout = Annotated[str | None, typer.Option(help="Time limit of one request: 10, 500ms, 1m.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")]
-Speak = Annotated[Protocol | None, typer.Option(help="How inferences are asked for.")]
-GrpcAddress = Annotated[str | None, typer.Option(help="host:port of the server's gRPC interface.")]
-SendAs = Annotated[Transport | None, typer.Option(help="What to send for a picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Interval = Annotated[str | None, typer.Option(help="Pause between two looks: 1, 500ms.")]
-Results = Annotated[str | None, typer.Option(help="Results as well to FILE.csv, FILE.jsonl or s3://...")]
-SampleInterval = Annotated[str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")]
 TopK = Annotated[int | None, typer.Option(min=1, max=100, help="Classes to show; else what the card says.")]
 Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, WebP, BMP or GIF files.")]
+
+SERVER = ("server_url", "sidecar_url", "timeout")
+INFERENCE = ("transport", "protocol", "grpc_address", *SERVER)
+WATCH = ("models", "interval", "sample_interval", "results", *INFERENCE)
+_FLAGS: Mapping[str, Any] = {
+    "server_url": Annotated[str | None, typer.Option(help="Model server, such as http://localhost:8000.")],
+    "sidecar_url": Annotated[
+        str | None, typer.Option(help="Sidecar with the model cards; `none` asks nobody.")
+    ],
+    "timeout": Annotated[str | None, typer.Option(help="Time limit of one request: 10, 500ms, 1m.")],
+    "models": Models,
+    "protocol": Annotated[Protocol | None, typer.Option(help="How inferences are asked for.")],
+    "grpc_address": Annotated[str | None, typer.Option(help="host:port of the server's gRPC interface.")],
+    "transport": Annotated[Transport | None, typer.Option(help="What to send for a picture.")],
+    "interval": Annotated[str | None, typer.Option(help="Pause between two looks: 1, 500ms.")],
+    "results": Annotated[
+        str | None, typer.Option(help="Results as well to FILE.csv, FILE.jsonl or s3://...")
+    ],
+    "sample_interval": Annotated[
+        str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")
+    ],
+    "source": Annotated[
+        str | None,
+        typer.Argument(help="Watched as well: a folder, s3://..., rtsp://..., camera:0, urls:FILE."),
+    ],
+    "http_host": Annotated[str | None, typer.Option("--host", help="Address to listen on.")],
+    "http_port": Annotated[int | None, typer.Option("--port", help="Port of page and API; 0: a free one.")],
+}
+P = ParamSpec("P")
+
+
+def with_settings(
+    *flags: str, answers_on_terminal: bool = False
+) -> Callable[[Callable[Concatenate[Settings, P], None]], Callable[..., None]]:
+    """Call a command with the settings, and give it `flags`, which override the settings of their names.
+
+    The log goes to standard error; only warnings of it when the command's answer goes to a terminal as well.
+    """
+
+    def decorate(command: Callable[Concatenate[Settings, P], None]) -> Callable[..., None]:
+        def run(**arguments: Any) -> None:
+            given = {name: arguments.pop(name) for name in flags}
+            settings = load_settings(**{name: value for name, value in given.items() if value != []})
+            quiet = answers_on_terminal and sys.stderr.isatty()
+            level = settings.log_level or (LogLevel.WARNING if quiet else LogLevel.INFO)
+            configure_logging(settings.log_format, level)
+            command(settings, **arguments)  # type: ignore[call-arg]  # typer makes them of the signature below
+
+        _, *own = inspect.signature(command).parameters.values()
+        named = inspect.Parameter.KEYWORD_ONLY
+        added = [inspect.Parameter(flag, named, default=None, annotation=_FLAGS[flag]) for flag in flags]
+        run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]  # as inspect documents
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        return run
+
+    return decorate
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def print_json_line(document: Mapping[str, object]) -> None:
+    """One JSON object as one line on standard output, at once."""
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()

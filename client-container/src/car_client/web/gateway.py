@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import partial
 
-import anyio.to_thread
 from edge_common.errors import EdgeError, RetryableError
 from edge_common.pictures.decode import SUFFIXES, NotAPictureError, PictureLimits, decode_picture
+from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from car_client.metrics import ClientMetrics
@@ -91,7 +91,7 @@ class Gateway:
     async def classify(self, upload: Upload) -> ClassifiedDocument:
         """The answer of `POST /api/classify`; raises EdgeError when no model has a result."""
         job = self.pipeline.begin([partial(decode_picture, upload.name, upload.content, self.limits)])
-        return await anyio.to_thread.run_sync(self._finish, job, upload)
+        return await run_in_threadpool(self._finish, job, upload)
 
     def _finish(self, job: Job, upload: Upload) -> ClassifiedDocument:
         picture = next(iter(job.pictures()), None)

@@ -16,7 +16,6 @@ class ClientMetrics:
     """
 
     def __init__(self) -> None:
-        """All counters at zero."""
         self.registry = CollectorRegistry()
         self._models: set[str] = set()
         self._requests = Counter(

@@ -33,7 +33,7 @@ def test_the_card_of_the_served_version_is_asked_for(server: FakeKServe, reader:
 
 def test_a_model_without_a_card_is_no_problem(reader: CardReader) -> None:
     answer = reader.card_of("m", 1)
-    assert (answer.card, answer.problem) == (None, None)
+    assert (answer.card, answer.error) == (None, None)
 
 
 def test_a_card_that_is_not_valid_is_rejected_with_its_key(server: FakeKServe, reader: CardReader) -> None:
@@ -46,7 +46,7 @@ def test_an_absent_sidecar_is_told_and_left_alone_for_a_while(clock: Clock) -> N
     reader = CardReader(Connection("http://127.0.0.1:9", timeout=1), monotonic=clock)
     answer = reader.card_of("m", 1)
     assert answer.card is None
-    assert "could not be asked for a model card: nothing answers" in (answer.problem or "")
+    assert "could not be asked for a model card: nothing answers" in (answer.error or "")
 
 
 def test_what_was_once_said_holds_while_the_sidecar_is_away(
@@ -57,14 +57,14 @@ def test_what_was_once_said_holds_while_the_sidecar_is_away(
     server.fixed_answers["/v1/models/m/card?version=1"] = (503, b"")
     answer = reader.card_of("m", 1)
     assert answer.card is not None
-    assert answer.problem is None
+    assert answer.error is None
     asked = len(server.requests)
     clock.now += 1.9
-    assert reader.card_of("m", 2).problem is not None
+    assert reader.card_of("m", 2).error is not None
     assert len(server.requests) == asked
     server.fixed_answers.clear()
     clock.now += 0.2
-    assert reader.card_of("m", 2).problem is None
+    assert reader.card_of("m", 2).error is None
     assert len(server.requests) == asked + 1
 
 
@@ -75,4 +75,4 @@ def test_an_answer_without_a_card_is_a_problem_not_a_card(
     server.fixed_answers["/v1/models/m/card?version=1"] = answer
     found = reader.card_of("m", 1)
     assert found.card is None
-    assert "is that of the sidecar" in (found.problem or "")
+    assert "is that of the sidecar" in (found.error or "")

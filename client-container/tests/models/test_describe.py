@@ -16,7 +16,7 @@ def metadata(
     outputs: tuple[TensorSpec, ...] = (TensorSpec("prob", "FP32", (1, 3)),),
     info: dict[str, Any] | None = None,
 ) -> Metadata:
-    return Metadata("m", ("2",), (TensorSpec("image", datatype, shape),), outputs, info or {})
+    return Metadata("m", (TensorSpec("image", datatype, shape),), outputs, ("2",), model_info=info or {})
 
 
 def card(**sections: dict[str, Any]) -> ModelCard:
@@ -151,7 +151,7 @@ UNUSABLE = {
         metadata(outputs=(TensorSpec("a", "FP32", (1, 3)), TensorSpec("b", "FP32", (1, 3)))),
         "name it in model.yaml",
     ),
-    "nothing": (Metadata("m", ("1",), (), (), {}), "inputs are none"),
+    "nothing": (Metadata("m", (), (), ("1",)), "inputs are none"),
 }
 
 

@@ -9,7 +9,7 @@ from car_client.models.served_model import ServedModel
 
 def served(version: int) -> ServedModel:
     image = TensorSpec("image", "FP32", (1, 3, 8, 8))
-    metadata = Metadata("m", (), (image,), (TensorSpec("y", "FP32", (1, 3)),), {})
+    metadata = Metadata("m", (image,), (TensorSpec("y", "FP32", (1, 3)),))
     return describe_model(metadata, version, None)
 
 

@@ -55,7 +55,7 @@ def test_a_pipe_gets_one_whole_line_of_fields(pipe: Console) -> None:
 
 def table() -> ModelTable:
     image = TensorSpec("image", "FP32", (1, 3, 8, 8))
-    metadata = Metadata("m", ("2",), (image,), (TensorSpec("y", "FP32", (1, 3)),), {})
+    metadata = Metadata("m", (image,), (TensorSpec("y", "FP32", (1, 3)),), ("2",))
     return ModelTable(
         states={
             "m": {1: VersionState.END, 2: VersionState.AVAILABLE, 3: VersionState.FAILED},

@@ -55,8 +55,8 @@ def test_replies_keep_the_order_of_models_and_pictures(server: FakeKServe, begin
     second = pipeline.begin([load("1"), load("2"), load("3")])
     first.ask(models)
     second.ask(models)
-    assert second.is_settled(within=10)
-    assert not first.is_settled(within=0)
+    assert second.is_done(within=10)
+    assert not first.is_done(within=0)
     first_may_end.set()
     replies = [(reply.model, told(reply.result)) for job in (first, second) for reply in job.replies()]
     assert replies == [

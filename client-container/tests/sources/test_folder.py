@@ -37,7 +37,7 @@ class TickingSource(FolderSource):
 
     def __init__(self, folder: Path, *, max_bytes: int = 10_000) -> None:
         self.clock = Clock()
-        super().__init__(folder, max_bytes=max_bytes, settle=1.0, monotonic=self.clock)
+        super().__init__(folder, max_bytes=max_bytes, quiet_time=1.0, monotonic=self.clock)
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         self.clock.tick()

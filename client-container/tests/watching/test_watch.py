@@ -44,7 +44,7 @@ def make_watch(tmp_path: Path, shown: list[Classification]) -> Iterator[MakeWatc
             HttpInference(connection), discovery, transport=Transport.TENSOR, batch_size=2
         )
         return Watch(
-            FolderSource(tmp_path, max_bytes=LIMITS.max_bytes, settle=0.01),
+            FolderSource(tmp_path, max_bytes=LIMITS.max_bytes, quiet_time=0.01),
             ModelFollower(discovery),
             Pipeline(classifier),
             limits=LIMITS,

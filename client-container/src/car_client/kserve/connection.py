@@ -64,10 +64,6 @@ class Answer:
         )
 
 
-def _never(_answer: Answer) -> bool:
-    return False
-
-
 class Connection:
     """Requests to one base address; safe to share between threads."""
 
@@ -103,7 +99,7 @@ class Connection:
         *,
         body: Sequence[bytes | memoryview] = (),
         headers: Mapping[str, str] | None = None,
-        again_if: Callable[[Answer], bool] = _never,
+        again_if: Callable[[Answer], bool] = lambda _answer: False,
     ) -> Answer:
         """Send a request that may safely arrive twice; at most two are sent, within one time limit.
 

@@ -31,7 +31,6 @@ class HttpInference:
     protocol = "http"
 
     def __init__(self, connection: Connection) -> None:
-        """Connects on the first request."""
         self._connection = connection
         self._knows_server = False
         self._as_json = False
@@ -63,10 +62,6 @@ class HttpInference:
                 self._as_json = _server_name(self._connection.get("/v2")) in _WITHOUT_BINARY_TENSORS
                 self._knows_server = True
         return self._as_json
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._connection.close()
 
 
 def _server_name(answer: Answer) -> str:

@@ -3,10 +3,11 @@
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -34,7 +35,7 @@ class TensorSpec:
 
     name: str
     datatype: str
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[int, ...], Field(max_length=16)]
 
     def __str__(self) -> str:
         """`image UINT8 [1,260,260,3]`, with `?` for any size."""
@@ -85,6 +86,3 @@ class InferenceServer(Protocol):
         Asked again once when the connection was lost or that version was retired meanwhile, within one time
         limit. Raises RequestRefusedError, ServerUnreachableError, ServerFailedError.
         """
-
-    def close(self) -> None:
-        """Close the idle connections."""

@@ -21,10 +21,10 @@ _MOST_KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class CardAnswer:
-    """The card of a version, or None when it has none; `problem` says why it could not be asked for."""
+    """The card of a version, or None when it has none; `error` says why it could not be asked for."""
 
     card: ModelCard | None
-    problem: str | None = None
+    error: str | None = None
 
 
 class CardReader:
@@ -34,12 +34,11 @@ class CardReader:
     """
 
     def __init__(self, connection: Connection, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Ask nothing yet."""
         self._connection = connection
         self._monotonic = monotonic
         self._known: dict[tuple[str, int], ModelCard | None] = {}
         self._silent_until = float("-inf")
-        self._problem = ""
+        self._error = ""
 
     def card_of(self, model: str, version: int) -> CardAnswer:
         """The card of `version` of `model`. Raises RejectedError when there is one that is not valid."""
@@ -51,7 +50,7 @@ class CardReader:
                 raise
             except EdgeError as error:
                 self._silent_until = self._monotonic() + _PAUSE_SECONDS
-                self._problem = f"the sidecar could not be asked for a model card: {error}"
+                self._error = f"the sidecar could not be asked for a model card: {error}"
             else:
                 if len(self._known) >= _MOST_KEPT:
                     self._known.pop(next(iter(self._known)))
@@ -59,7 +58,7 @@ class CardReader:
                 return CardAnswer(card)
         if key in self._known:
             return CardAnswer(self._known[key])
-        return CardAnswer(None, self._problem)
+        return CardAnswer(None, self._error)
 
     def _ask(self, model: str, version: int) -> ModelCard | None:
         answer = self._connection.get(f"/v1/models/{quote(model, safe='')}/card?version={version}")

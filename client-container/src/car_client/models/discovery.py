@@ -40,7 +40,6 @@ class Discovery:
     """Asks `server` for its models and `cards` for their cards; `only` restricts it to these names."""
 
     def __init__(self, server: Connection, cards: CardReader | None, *, only: Sequence[str] = ()) -> None:
-        """Ask nothing yet."""
         self._server = server
         self._cards = cards
         self._only = frozenset(only)
@@ -83,9 +82,7 @@ class Discovery:
         version = metadata.newest_version or available[-1]
         card = self._cards.card_of(name, version) if self._cards is not None else CardAnswer(None)
         try:
-            model = describe_model(
-                metadata, version, card.card, warnings=(card.problem,) if card.problem else ()
-            )
+            model = describe_model(metadata, version, card.card, warnings=(card.error,) if card.error else ())
         except UnusableModelError as error:
             raise UnusableModelError(f"model {name} version {version} cannot be used: {error}") from error
         # Of the servers known, those with /v1/config are OVMS and its like, which decode files.

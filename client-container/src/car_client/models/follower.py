@@ -41,7 +41,7 @@ class ModelFollower:
         on_change: Callable[[ServerView], None] = lambda _view: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Ask nothing yet; `on_change` is called with every view that differs from the one before."""
+        """`on_change` is called with every view that differs from the one before."""
         self._discovery = discovery
         self._on_change = on_change
         self._monotonic = monotonic

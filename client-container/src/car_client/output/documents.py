@@ -74,42 +74,6 @@ class FailureDocument(TypedDict):
     error: str
 
 
-class RejectionDocument(TypedDict):
-    """A file that is no picture, or not a whole one."""
-
-    image: str
-    error: str
-
-
-class OutcomeDocument(TypedDict):
-    """What came of classifying files."""
-
-    results: list[ClassificationDocument]
-    rejected: list[RejectionDocument]
-    failed: list[FailureDocument]
-
-
-class PreprocessingDocument(TypedDict):
-    """How a picture becomes the model's input; mean and scale in 0...255 units."""
-
-    size: Annotated[list[int], Field(description="Height and width.")]
-    layout: str
-    color: str
-    mean: list[float]
-    scale: list[float]
-    datatype: str
-    resize: str
-    fraction: float
-    interpolation: str
-
-
-class JpegDocument(TypedDict):
-    """Whether JPEG files may go to the model as they are."""
-
-    possible: bool
-    reason: str | None
-
-
 class ModelDocument(TypedDict):
     """One model; those that can be used have all keys but `reason`."""
 
@@ -121,12 +85,12 @@ class ModelDocument(TypedDict):
     input: NotRequired[str]
     output: NotRequired[str]
     source: NotRequired[Literal["card", "rt_info", "shapes"]]
-    preprocessing: NotRequired[PreprocessingDocument]
+    preprocessing: NotRequired[dict[str, object]]
     labels: NotRequired[list[str] | None]
     activation: NotRequired[str | None]
     top_k: NotRequired[int]
     min_probability: NotRequired[float]
-    jpeg: NotRequired[JpegDocument]
+    jpeg: NotRequired[dict[str, object]]
     description: NotRequired[str]
     warnings: NotRequired[list[str]]
 
@@ -181,7 +145,7 @@ def classification_document(result: Classification) -> ClassificationDocument:
     }
 
 
-def outcome_document(outcome: Outcome) -> OutcomeDocument:
+def outcome_document(outcome: Outcome) -> Mapping[str, object]:
     """Results, files without one, and models without one."""
     return {
         "results": [classification_document(result) for result in outcome.results],

@@ -35,7 +35,7 @@ class RecentInferences:
         on_new: Callable[[InferenceDocument], None] = lambda _document: None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        """Empty; `on_new` is called with the document of each inference that is added."""
+        """`on_new` is called with the document of each inference that is added."""
         self._at_most = at_most
         self._on_new = on_new
         self._now = now

@@ -51,11 +51,7 @@ def show_models(console: Console, server_url: str, table: ModelTable) -> None:
         console.print(f"The server at {escape(server_url)} has no models.", highlight=False, soft_wrap=True)
         return
     rows = [row for name in sorted(table.states) for row in _rows(name, table.states[name], table)]
-    if console.is_terminal:
-        _show_rows(console, rows)
-    else:
-        for row in rows:
-            _write_fields(console, row)
+    _show_table(console, ("model", "version", "state", "input", "preprocessing", "labels"), rows)
     for name, reason in sorted(table.unusable.items()):
         console.print(f"[red]{escape(name)}[/]: {escape(reason)}", highlight=False, soft_wrap=True)
     for name, model in sorted(table.usable.items()):
@@ -76,16 +72,7 @@ def show_throughput(console: Console, rates: Iterable[Throughput]) -> None:
         )
         for rate in rates
     ]
-    if not console.is_terminal:
-        for row in rows:
-            _write_fields(console, row)
-        return
-    grid = Table()
-    for heading in ("model", "pictures/s", "server alone", "ratio", "median ms", "p95 ms"):
-        grid.add_column(heading, justify="left" if heading == "model" else "right")
-    for row in rows:
-        grid.add_row(*(escape(cell) for cell in row))
-    console.print(grid)
+    _show_table(console, ("model", "pictures/s", "server alone", "ratio", "median ms", "p95 ms"), rows)
 
 
 def _write_fields(console: Console, fields: Iterable[str]) -> None:
@@ -93,9 +80,14 @@ def _write_fields(console: Console, fields: Iterable[str]) -> None:
     console.file.write("\t".join(fields) + "\n")
 
 
-def _show_rows(console: Console, rows: Iterable[tuple[str, ...]]) -> None:
+def _show_table(console: Console, headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
+    """A table with headings on a terminal; elsewhere the rows alone."""
+    if not console.is_terminal:
+        for row in rows:
+            _write_fields(console, row)
+        return
     grid = Table()
-    for heading in ("model", "version", "state", "input", "preprocessing", "labels"):
+    for heading in headings:
         grid.add_column(heading, overflow="fold")
     for row in rows:
         grid.add_row(*(escape(cell) for cell in row))

@@ -70,13 +70,13 @@ def classify_files(
             job.ask([model for model in chosen or () if model.name not in outcome.failed], top_k=top_k)
             begun.append((part, job))
             if len(begun) >= _JOBS:
-                _settle(*begun.popleft(), outcome, show)
+                _finish(*begun.popleft(), outcome, show)
         while begun:
-            _settle(*begun.popleft(), outcome, show)
+            _finish(*begun.popleft(), outcome, show)
     return outcome
 
 
-def _settle(
+def _finish(
     files: Sequence[Path], job: Job, outcome: Outcome, show: Callable[[Classification], None]
 ) -> None:
     for file, picture in zip(files, job.pictures(), strict=False):

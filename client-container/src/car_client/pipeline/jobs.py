@@ -36,7 +36,7 @@ class Pipeline:
         return Job(self, loads)
 
     def close(self) -> None:
-        """Begin nothing more of what was not begun; what runs goes on, and can be settled."""
+        """Begin nothing more of what was not begun; what runs goes on to its end."""
         self.decoders.shutdown(wait=False, cancel_futures=True)
         self.requests.shutdown(wait=False, cancel_futures=True)
 
@@ -66,7 +66,7 @@ class Job:
         parts = [models] if in_turn else [[model] for model in models]
         self._asking += [self._pipeline.requests.submit(self._ask, part, top_k) for part in parts]
 
-    def is_settled(self, *, within: float) -> bool:
+    def is_done(self, *, within: float) -> bool:
         """Whether nothing is left to do; waits `within` seconds at most."""
         futures: list[Future[Any]] = [self._decoding, *self._asking]
         return not wait(futures, timeout=within).not_done

@@ -41,4 +41,4 @@ def open_source(address: str, settings: Settings) -> Source:
     if address.startswith(_URLS):
         addresses = read_addresses(Path(address.removeprefix(_URLS)))
         return UrlSource(addresses, sampling=sampling, max_bytes=max_bytes)
-    return FolderSource(Path(address), max_bytes=max_bytes, settle=settings.interval)
+    return FolderSource(Path(address), max_bytes=max_bytes, quiet_time=settings.interval)

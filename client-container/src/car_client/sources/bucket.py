@@ -21,11 +21,11 @@ _MOST_LISTED = 100_000
 class BucketSource:
     """Objects under an address with the suffix of a picture. An object that is replaced is offered again.
 
-    An object appears complete or not at all, so nothing has to settle.
+    An object appears complete or not at all, so none has to be quiet first.
     """
 
     def __init__(self, store: Minio, address: S3Address, *, max_bytes: int, pause: float) -> None:
-        """Read at most `max_bytes` and one more of an object. Asks nothing yet."""
+        """Read at most `max_bytes` and one more of an object."""
         self._store = store
         self._address = address
         self._max_bytes = max_bytes

@@ -27,8 +27,8 @@ class _Signature:
 class FolderSource:
     """Picture files of one folder, without its subfolders and hidden files.
 
-    A file is complete when polls at least `settle` seconds apart found it unchanged; it is read only as long
-    as it still is. This works on every file system, network ones included, where notifications do not. A file
+    A file is complete when polls at least `quiet_time` seconds apart found it unchanged; it is read only as
+    long as it still is. This works on every file system, network ones included, where notifications do not. A file
     that changes after it was classified is offered again.
     """
 
@@ -37,7 +37,7 @@ class FolderSource:
         folder: Path,
         *,
         max_bytes: int,
-        settle: float,
+        quiet_time: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read at most `max_bytes` and one more of a file. Raises FatalError when there is no such folder."""
@@ -45,7 +45,7 @@ class FolderSource:
             raise FatalError(f"there is no folder {folder}; create it or name another one")
         self._folder = folder
         self._max_bytes = max_bytes
-        self._settle = settle
+        self._quiet_time = quiet_time
         self._monotonic = monotonic
         self._unchanged_since: dict[str, tuple[_Signature, float]] = {}
         self._done: dict[str, _Signature] = {}
@@ -58,7 +58,7 @@ class FolderSource:
     @property
     def pause(self) -> float:
         """As long as a file takes to count as complete."""
-        return self._settle
+        return self._quiet_time
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""
@@ -67,7 +67,7 @@ class FolderSource:
         complete = [
             name
             for name, signature in found.items()
-            if self._is_settled(name, signature)
+            if self._is_quiet(name, signature)
             and self._done.get(name) != signature
             and (name, signature) not in in_hand
         ]
@@ -88,14 +88,14 @@ class FolderSource:
     def close(self) -> None:
         """Nothing is held between two polls."""
 
-    def _is_settled(self, name: str, signature: _Signature) -> bool:
+    def _is_quiet(self, name: str, signature: _Signature) -> bool:
         """Whether the file was so for long enough; notes since when it is."""
         now = self._monotonic()
         known, since = self._unchanged_since.get(name, (None, now))
         if known != signature:
             self._unchanged_since[name] = (signature, now)
             return False
-        return now - since >= self._settle
+        return now - since >= self._quiet_time
 
     def _scan(self) -> dict[str, _Signature]:
         found: dict[str, _Signature] = {}

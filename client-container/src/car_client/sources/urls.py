@@ -36,7 +36,7 @@ class UrlSource:
     """Each address in turn whenever a round is due; a picture that did not change is not offered again."""
 
     def __init__(self, addresses: Sequence[str], *, sampling: Sampling, max_bytes: int) -> None:
-        """Fetch nothing yet; at most `max_bytes` and one more of an answer are read."""
+        """At most `max_bytes` and one more of an answer are read."""
         self._addresses = addresses
         self._sampling = sampling
         self._max_bytes = max_bytes
@@ -89,12 +89,12 @@ class UrlSource:
             answer = self._pool.request("GET", address, preload_content=False)
             content = answer.read(self._max_bytes + 1)
             answer.release_conn()
-            problem = None if answer.status == _OK else f"status {answer.status}"
-        except urllib3.exceptions.HTTPError as error:
-            content, problem = b"", str(error)
-        if problem is not None:
+            error = None if answer.status == _OK else f"status {answer.status}"
+        except urllib3.exceptions.HTTPError as failure:
+            content, error = b"", str(failure)
+        if error is not None:
             if address not in self._silent:
-                _log.warning("address_lost", address=name, error=problem)
+                _log.warning("address_lost", address=name, error=error)
             self._silent.add(address)
             return None
         self._silent.discard(address)

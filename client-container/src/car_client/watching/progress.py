@@ -22,7 +22,6 @@ class Progress:
     """Which models have answered for a frame, and how often each did not."""
 
     def __init__(self) -> None:
-        """No frame has come anywhere."""
         self._steps: dict[Frame, _Steps] = {}
 
     def __contains__(self, frame: Frame) -> bool:

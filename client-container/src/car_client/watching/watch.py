@@ -81,7 +81,7 @@ class Watch:
                 self._begin_more(view)
                 pause = self._until_next_poll()
             if self._begun:
-                lost = self._settle_what_is_done(pause)
+                lost = self._finish_what_is_done(pause)
                 if lost is not None:
                     self._follower.lose(lost)
             else:
@@ -98,7 +98,7 @@ class Watch:
             raise RetryableError(f"no model can be used: {reasons}")
         try:
             while not stop.is_set() and (self._begin_more(view) or self._begun):
-                lost = self._settle_what_is_done(self._until_next_poll())
+                lost = self._finish_what_is_done(self._until_next_poll())
                 if lost is not None:
                     raise lost
         finally:
@@ -161,11 +161,11 @@ class Watch:
         job.ask([view.table.usable[name] for name in models], in_turn=alone)
         self._begun.append(_Begun(frames, models, job))
 
-    def _settle_what_is_done(self, within: float) -> ServerUnreachableError | None:
-        """Settle jobs from the oldest on, waiting `within` seconds for it; the error of a lost server."""
+    def _finish_what_is_done(self, within: float) -> ServerUnreachableError | None:
+        """Finish jobs from the oldest on, waiting `within` seconds for it; the error of a lost server."""
         lost: ServerUnreachableError | None = None
-        while self._begun and self._begun[0].job.is_settled(within=within):
-            lost = self._settle(self._begun.popleft()) or lost
+        while self._begun and self._begun[0].job.is_done(within=within):
+            lost = self._finish(self._begun.popleft()) or lost
             within = 0.0
         return lost
 
@@ -173,9 +173,9 @@ class Watch:
         """Tell what is on its way already, and begin nothing more of it."""
         self._pipeline.close()
         while self._begun:
-            self._settle(self._begun.popleft())
+            self._finish(self._begun.popleft())
 
-    def _settle(self, begun: _Begun) -> ServerUnreachableError | None:
+    def _finish(self, begun: _Begun) -> ServerUnreachableError | None:
         """Acknowledge frames that have all their answers, give others back; the error of a lost server."""
         pictures = begun.job.pictures()
         damaged: set[Frame] = set()

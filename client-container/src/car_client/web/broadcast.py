@@ -17,7 +17,6 @@ class Broadcast:
     """Fans messages out; a listener that is too slow is told to read everything anew instead."""
 
     def __init__(self) -> None:
-        """Nobody listens yet."""
         self._lock = threading.Lock()
         self._listeners: set[_Listener] = set()
         self._closed = False

@@ -24,7 +24,6 @@ class SecurityHeaders:
     """ASGI middleware: the headers on every answer, and no writes from pages of other sites."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -47,7 +47,7 @@ class Settings(BaseModel):
     """`host:port` of the server's gRPC interface."""
     transport: Transport = Transport.AUTO
     """`tensor`: pixels prepared here. `jpeg`: the file itself, where the server makes the same of it, else
-    the tensor. `auto`: the tensor, unless the file is smaller and proves faster."""
+    the tensor. `auto`: as `jpeg`, but only for pictures that have the model's size already."""
     timeout: Annotated[Duration, Field(gt=0, le=300)] = 10.0
     """Time limit of one request, its one retry included."""
     interval: Annotated[Duration, Field(ge=0.05, le=3600)] = 1.0
@@ -76,7 +76,7 @@ class Settings(BaseModel):
     """Address `serve` listens on: all, as a pod needs it. On a machine of your own say `127.0.0.1`: the page
     has no sign-in."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of `serve`; 0 takes a free one, which the log line `listening` tells."""
+    """Port of `serve`; 0 takes a free one, which the log line `http_started` tells."""
     log_format: LogFormat = LogFormat.AUTO
     """`json`, `console`, or `auto`: console on a terminal, else JSON."""
     log_level: LogLevel | None = None

@@ -28,8 +28,8 @@ class FolderSource:
     """Picture files of one folder, without its subfolders and hidden files.
 
     A file is complete when polls at least `quiet_time` seconds apart found it unchanged; it is read only as
-    long as it still is. This works on every file system, network ones included, where notifications do not. A file
-    that changes after it was classified is offered again.
+    long as it still is. This works on every file system, network ones included, where notifications do not.
+    A file that changes after it was classified is offered again.
     """
 
     def __init__(

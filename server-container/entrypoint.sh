@@ -5,8 +5,9 @@
 #   OVMS_METRICS_ENABLE=true   is   --metrics_enable      false, or nothing: left out
 #   OVMS_CONFIG_WAIT_SECONDS=300   how long to wait for config.json; 0: not at all
 #
-# Arguments come after the variables' flags. This script never writes to the models' volume: config.json has
-# one writer, the sidecar. A config.json with an empty list of models is enough to start.
+# Arguments come after the variables' flags; one that is given wins over the variable of the same flag. This script
+# never writes to the models' volume: config.json has one writer, the sidecar. A config.json with an empty list of models
+# is enough to start.
 set -euo pipefail
 
 SERVER=${SERVER_BINARY:-ovms}
@@ -27,6 +28,11 @@ note() { # FLAG VALUE: what decides whether there is a config.json to wait for
     esac
 }
 
+given=' '
+for argument in "$@"; do
+    case $argument in --*) given+="${argument%%=*} " ;; esac
+done
+
 while IFS= read -r -d '' entry; do
     name=${entry%%=*} value=${entry#*=}
     [[ $name == OVMS_* ]] || continue
@@ -39,6 +45,7 @@ while IFS= read -r -d '' entry; do
     fi
     flag=--${name#OVMS_}
     flag=${flag,,}
+    [[ $given != *" $flag "* ]] || continue
     case $value in
     '' | false) ;;
     true) flags+=("$flag") ;;

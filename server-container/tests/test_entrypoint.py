@@ -92,6 +92,25 @@ def test_variables_become_flags_and_arguments_follow_them(start: Start) -> None:
     ]
 
 
+def test_an_argument_wins_over_the_variable_of_the_same_flag(start: Start) -> None:
+    server = start(
+        "--rest_port=8001",
+        "--log_level",
+        "DEBUG",
+        server=SHOW_FLAGS,
+        OVMS_REST_PORT="8000",
+        OVMS_LOG_LEVEL="INFO",
+        OVMS_CONFIG_PATH="/m/config.json",
+        OVMS_CONFIG_WAIT_SECONDS="0",
+    )
+    assert server.communicate(timeout=10)[0].split() == [
+        "--config_path=/m/config.json",
+        "--rest_port=8001",
+        "--log_level",
+        "DEBUG",
+    ]
+
+
 def test_what_kubernetes_sets_for_a_service_called_ovms_is_no_flag(start: Start) -> None:
     process = start(
         server=SHOW_FLAGS,

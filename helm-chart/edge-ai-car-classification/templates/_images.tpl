@@ -15,7 +15,20 @@
 {{- $image -}}
 {{- end }}
 
+{{/* Policy for an image: the user's, else `Always` for a tag that moves. list $ image */}}
+{{- define "edge.pullPolicy" -}}
+{{- $root := index . 0 -}}
+{{- $root.Values.imagePullPolicy | default (ternary "Always" "IfNotPresent" (hasSuffix ":latest" (include "edge.image" .))) }}
+{{- end }}
+
+{{/* `image` and `imagePullPolicy` of a container. list $ image */}}
+{{- define "edge.imageFields" -}}
+image: {{ include "edge.image" . }}
+imagePullPolicy: {{ include "edge.pullPolicy" . }}
+{{- end }}
+
+{{/* The server's image as named, without what "edge.image" adds. */}}
 {{- define "edge.serverImage" -}}
 {{- $default := ternary "edgeai-ovms-lite" "edgeai-ovms-server" (eq .Values.server.runtime "lite") -}}
-{{- include "edge.image" (list . (.Values.server.ovms.image | default $default)) -}}
+{{- .Values.server.ovms.image | default $default -}}
 {{- end }}

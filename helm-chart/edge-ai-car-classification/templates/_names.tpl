@@ -14,6 +14,10 @@
 {{- end -}}
 {{- end }}
 
+{{- define "edge.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace }}
+{{- end }}
+
 {{/* The documented `<release>-minio`, as the subchart makes it. */}}
 {{- define "edge.minioName" -}}
 {{- printf "%s-minio" (.Release.Name | trunc 45 | trimSuffix "-") }}

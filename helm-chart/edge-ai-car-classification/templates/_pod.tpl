@@ -1,44 +1,65 @@
-{{/* What every pod of the chart has. list $ uid */}}
+{{/* What every pod of the chart has. list $ */}}
 {{- define "edge.podBasics" -}}
 {{- $root := index . 0 -}}
 automountServiceAccountToken: false
 {{- /* Services called ovms, minio or car-client would inject variables that the programs take for settings. */}}
 enableServiceLinks: false
-{{- with $root.Values.imagePullSecrets }}
+{{- with concat ($root.Values.global.imagePullSecrets | default list) $root.Values.imagePullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ ternary (get (ternary . dict (kindIs "map" .)) "name") . (kindIs "map" .) }}
   {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* list uid supplementalGroups */}}
+{{/* The chart's security context of a pod under what the user sets. list $ uid values */}}
 {{- define "edge.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: {{ index . 0 }}
-runAsGroup: {{ index . 0 }}
-fsGroup: {{ index . 0 }}
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
-{{- with index . 1 }}
-supplementalGroups:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- $root := index . 0 -}}
+{{- $uid := index . 1 -}}
+{{- $values := index . 2 -}}
+{{- $context := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- if not $root.Values.global.openshift -}}
+{{- $context = merge $context (dict "runAsUser" $uid "runAsGroup" $uid "fsGroup" $uid "fsGroupChangePolicy" "OnRootMismatch") -}}
+{{- end -}}
+{{- with $values.supplementalGroups -}}
+{{- $context = merge $context (dict "supplementalGroups" .) -}}
+{{- end -}}
+{{- include "edge.overridden" (list $context $values.podSecurityContext) -}}
 {{- end }}
 
+{{/* The same for a container. list $ values */}}
 {{- define "edge.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{- $context := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- include "edge.overridden" (list $context (index . 1).securityContext) -}}
+{{- end }}
+
+{{/* A map with the user's keys in place of the chart's, also where they are false or 0; null removes one. list map user's */}}
+{{- define "edge.overridden" -}}
+{{- $result := deepCopy (index . 0) -}}
+{{- range $key, $value := (index . 1) | default dict -}}
+{{- $result = ternary (omit $result $key) (set $result $key $value) (kindIs "invalid" $value) -}}
+{{- end -}}
+{{- toYaml $result -}}
+{{- end }}
+
+{{/* A value as the text that it was written as: YAML makes floats of large numbers. */}}
+{{- define "edge.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else if not (kindIs "invalid" .) -}}{{ . }}{{- end -}}
 {{- end }}
 
 {{/* Variables from a map. */}}
 {{- define "edge.env" -}}
 {{- range $name, $value := . }}
-{{- printf "- name: %s\n  value: %s\n" $name (quote $value) }}
+{{- printf "- name: %s\n  value: %s\n" $name (include "edge.text" $value | quote) }}
 {{- end }}
+{{- end }}
+
+{{/* `serviceAccountName` of a component. list $ component */}}
+{{- define "edge.serviceAccountName" -}}
+{{- $root := index . 0 -}}
+{{- $account := (get $root.Values (index . 1)).serviceAccount -}}
+{{- $default := ternary (printf "%s-%s" (include "edge.fullname" $root) (index . 1)) "default" $account.create -}}
+serviceAccountName: {{ $account.name | default $default }}
 {{- end }}
 
 {{/* Where pods may run. list $ component values */}}

@@ -54,28 +54,35 @@
 {{- list .Values.objectStore .Values.minio.auth | toJson | sha256sum }}
 {{- end }}
 
+{{/* What a program needs to reach the store. list $ prefix */}}
+{{- define "edge.storeEnv" -}}
+{{- $root := index . 0 -}}
+{{- $prefix := index . 1 -}}
+- name: {{ $prefix }}_S3_ENDPOINT
+  value: {{ include "edge.storeEndpoint" $root | quote }}
+{{ include "edge.storeKeys" . | trim }}
+- name: {{ $prefix }}_S3_ADDRESSING
+  value: {{ $root.Values.objectStore.addressing | quote }}
+{{- with $root.Values.objectStore.region }}
+- name: {{ $prefix }}_S3_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- if $root.Values.objectStore.tls.caSecret }}
+- name: {{ $prefix }}_S3_CA_FILE
+  value: /etc/object-store/ca.crt
+{{- end }}
+{{- end }}
+
 {{/* What the sidecar's image needs to reach the bucket. */}}
 {{- define "edge.modelSyncStoreEnv" -}}
-- name: MODEL_SYNC_S3_ENDPOINT
-  value: {{ include "edge.storeEndpoint" . | quote }}
-{{ include "edge.storeKeys" (list . "MODEL_SYNC") | trim }}
-- name: MODEL_SYNC_S3_ADDRESSING
-  value: {{ .Values.objectStore.addressing | quote }}
+{{ include "edge.storeEnv" (list . "MODEL_SYNC") }}
 - name: MODEL_SYNC_BUCKET
   value: {{ .Values.objectStore.bucket | quote }}
 - name: MODEL_SYNC_CREATE_BUCKET
   value: {{ ternary (ne (include "edge.storeIsBundled" .) "") .Values.objectStore.createBucket (eq (toString .Values.objectStore.createBucket) "") | quote }}
-{{- with .Values.objectStore.region }}
-- name: MODEL_SYNC_S3_REGION
-  value: {{ . | quote }}
-{{- end }}
 {{- with .Values.objectStore.prefix }}
 - name: MODEL_SYNC_PREFIX
   value: {{ . | quote }}
-{{- end }}
-{{- if .Values.objectStore.tls.caSecret }}
-- name: MODEL_SYNC_S3_CA_FILE
-  value: /etc/object-store/ca.crt
 {{- end }}
 {{- end }}
 

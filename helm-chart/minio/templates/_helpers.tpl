@@ -3,6 +3,10 @@
 {{- printf "%s-minio" (.Release.Name | trunc 45 | trimSuffix "-") }}
 {{- end }}
 
+{{- define "minio.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace }}
+{{- end }}
+
 {{- define "minio.selectorLabels" -}}
 app.kubernetes.io/name: minio
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -40,4 +44,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $image = printf "%s/%s" . $image -}}
 {{- end -}}
 {{- $image -}}
+{{- end }}
+
+{{/* A map with the user's keys in place of the chart's, also where they are false or 0; null removes one. list map user's */}}
+{{- define "minio.overridden" -}}
+{{- $result := deepCopy (index . 0) -}}
+{{- range $key, $value := (index . 1) | default dict -}}
+{{- $result = ternary (omit $result $key) (set $result $key $value) (kindIs "invalid" $value) -}}
+{{- end -}}
+{{- toYaml $result -}}
+{{- end }}
+
+{{/* A value as the text that it was written as: YAML makes floats of large numbers. */}}
+{{- define "minio.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else if not (kindIs "invalid" .) -}}{{ . }}{{- end -}}
 {{- end }}

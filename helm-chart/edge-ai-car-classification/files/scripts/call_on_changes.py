@@ -1,14 +1,16 @@
-"""Has MinIO call its webhook 1 about every change in the bucket; waits for store and bucket to be there.
+"""Has MinIO call the sidecar about every change in the bucket; waits for store, bucket and sidecar to be there.
 
-Settings are those of model-sync. Exit code 75 when the store did not take it: the Job tries again.
+The webhook is kept in the store's own configuration, which the store takes up by a new start of about a second. Settings
+are those of model-sync, EVENTS_ENDPOINT and EVENTS_TOKEN. Exit code 75 when the store did not take it: the Job tries again.
 """
 
 import sys
 import time
 from os import environ
 
-from minio import Minio
-from minio.error import MinioException
+from minio import Minio, MinioAdmin
+from minio.credentials import StaticProvider
+from minio.error import MinioAdminException, MinioException
 from minio.notificationconfig import NotificationConfig, QueueConfig
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
@@ -18,26 +20,46 @@ CHANGES = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 
 scheme, _, host = environ["MODEL_SYNC_S3_ENDPOINT"].partition("://")
 bucket = environ["MODEL_SYNC_BUCKET"]
-store = Minio(
-    host,
-    environ["MODEL_SYNC_S3_ACCESS_KEY"],
-    environ["MODEL_SYNC_S3_SECRET_KEY"],
-    secure=scheme == "https",
-    # A first packet may be lost while network policies of a new pod take hold; that would cost two minutes.
-    http_client=PoolManager(timeout=Timeout(connect=3, read=10), retries=False),
-)
-webhook = NotificationConfig(
+keys = StaticProvider(environ["MODEL_SYNC_S3_ACCESS_KEY"], environ["MODEL_SYNC_S3_SECRET_KEY"])
+# A first packet may be lost while network policies of a new pod take hold; that would cost two minutes.
+pool = PoolManager(timeout=Timeout(connect=3, read=20), retries=False)
+admin = MinioAdmin(endpoint=host, credentials=keys, secure=scheme == "https", http_client=pool)
+store = Minio(host, credentials=keys, secure=scheme == "https", http_client=pool)
+
+webhook = {
+    "enable": "on",
+    "endpoint": environ["EVENTS_ENDPOINT"],
+    "auth_token": environ["EVENTS_TOKEN"],
+}
+notification = NotificationConfig(
     queue_config_list=[QueueConfig(queue="arn:minio:sqs::1:webhook", events=CHANGES)]
 )
 
+
+def set_webhook() -> None:
+    """Make the webhook known to the store, which checks that the sidecar answers, and takes it up by a new start."""
+    if not store.bucket_exists(bucket):
+        raise HTTPError(f"there is no bucket {bucket} yet")
+    admin.config_set("notify_webhook:1", webhook)
+    admin.service_restart()
+
+
+def call_on_changes() -> None:
+    """Have the bucket's changes told to that webhook."""
+    store.set_bucket_notification(bucket, notification)
+
+
+steps = [set_webhook, call_on_changes]
 error: Exception | None = None
 for _ in range(60):
     try:
-        store.set_bucket_notification(bucket, webhook)
-    except (MinioException, HTTPError) as refused:
+        steps[0]()
+    except (MinioException, MinioAdminException, HTTPError) as refused:
         error = refused
         time.sleep(2)
-    else:
+        continue
+    steps = steps[1:]
+    if not steps:
         sys.stdout.write(f"changes in {bucket} are told to the sidecar\n")
         sys.exit(0)
 sys.stderr.write(f"the store does not take the events of {bucket}: {error}\n")

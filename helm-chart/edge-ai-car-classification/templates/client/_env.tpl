@@ -18,3 +18,8 @@
 {{- define "edge.clientPlaysSamples" -}}
 {{- if and .Values.client.samplePictures.enabled (not .Values.client.source) }}yes{{ end }}
 {{- end }}
+
+{{/* `yes` or nothing: whether the cluster has the kinds of the Gateway API. */}}
+{{- define "edge.knowsGateways" -}}
+{{- if .Capabilities.APIVersions.Has "gateway.networking.k8s.io/v1" }}yes{{ end }}
+{{- end }}

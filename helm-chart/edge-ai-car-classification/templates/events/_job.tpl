@@ -1,13 +1,16 @@
 {{- define "edge.job.events" -}}
+{{- $token := dict "name" "EVENTS_TOKEN" "valueFrom" (dict "secretKeyRef" (dict "name" (include "edge.eventsSecretName" .) "key" "token")) -}}
+{{- $env := list
+      (dict "name" "EVENTS_ENDPOINT" "value" (printf "http://%s-server:8081/v1/sync" (include "edge.fullname" .)))
+      (dict "name" "EVENTS_CHECKSUM" "value" (include "edge.eventsChecksum" .))
+      $token -}}
+{{- $mounts := list (dict "name" "scripts" "mountPath" "/scripts" "readOnly" true) (dict "name" "tmp" "mountPath" "/tmp") -}}
 containers:
   - name: events
-    {{- include "edge.modelSyncContainer" (list . (list "python3" "/scripts/call_on_changes.py")) | nindent 4 }}
-    volumeMounts:
-      - name: scripts
-        mountPath: /scripts
-        readOnly: true
+    {{- include "edge.modelSyncContainer" (list . (list "python3" "/scripts/call_on_changes.py") $env $mounts) | nindent 4 }}
 volumes:
   - name: scripts
     configMap:
       name: {{ include "edge.fullname" . }}-events
+  {{- include "edge.jobVolumes" . | nindent 2 }}
 {{- end }}

@@ -1,7 +1,12 @@
+{{/* `yes` or nothing: whether the cluster has Prometheus' own kinds. A tool that only renders names them by --api-versions. */}}
+{{- define "edge.knowsPrometheus" -}}
+{{- if .Capabilities.APIVersions.Has "monitoring.coreos.com/v1" }}yes{{ end }}
+{{- end }}
+
 {{/* Selectors of one component's metrics. list $ component */}}
 {{- define "edge.metricScope" -}}
 {{- $root := index . 0 -}}
-{{- printf `namespace="%s",service="%s-%s"` $root.Release.Namespace (include "edge.fullname" $root) (index . 1) -}}
+{{- printf `namespace="%s",service="%s-%s"` (include "edge.namespace" $root) (include "edge.fullname" $root) (index . 1) -}}
 {{- end }}
 
 {{/* An alert about this release only: the words SERVER and CLIENT in its selectors are filled in. list $ text */}}

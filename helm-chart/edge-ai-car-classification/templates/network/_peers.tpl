@@ -5,6 +5,7 @@ apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
   name: {{ include "edge.fullname" $root }}-{{ index . 1 }}
+  namespace: {{ include "edge.namespace" $root }}
   labels:
     {{- include "edge.labels" (list $root "network") | nindent 4 }}
 {{- end }}
@@ -45,6 +46,30 @@ matchLabels:
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Egress to where keys come from when the chart has none: the metadata address of clouds, and their token services. */}}
+{{- define "edge.egressToCredentials" -}}
+{{- if not (include "edge.storeSecret" .) -}}
+- to:
+    - ipBlock: {cidr: 169.254.0.0/16}
+  ports:
+    {{- include "edge.ports" (list 80) | trim | nindent 4 }}
+- ports:
+    {{- include "edge.ports" (list 443) | trim | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{/* Egress to where the client's pictures come from: the port of the address in client.source. */}}
+{{- define "edge.egressToSource" -}}
+{{- $source := .Values.client.source -}}
+{{- if regexMatch "^(rtsps?|https?)://" $source -}}
+{{- $url := urlParse $source -}}
+{{- $host := regexReplaceAll "^.*@" $url.host "" -}}
+{{- $usual := get (dict "rtsp" "554" "rtsps" "322" "http" "80" "https" "443") $url.scheme -}}
+- ports:
+    {{- include "edge.ports" (list (ternary (regexFind "[0-9]+$" $host) $usual (regexMatch ":[0-9]+$" $host))) | trim | nindent 4 }}
 {{- end }}
 {{- end }}
 

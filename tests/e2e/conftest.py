@@ -18,7 +18,8 @@ from .visitors import ADMITTED, Visitor, start_visitor
 _HERE = Path(__file__).parent
 _ORDER = [
     "test_installed", "test_models", "test_network", "test_readme", "test_outages", "test_replicas",
-    "test_upgrades", "test_footprint", "test_autoscaling", "test_uninstalled", "test_scripts",
+    "test_upgrades", "test_second_day", "test_footprint", "test_autoscaling", "test_uninstalled",
+    "test_scripts",
 ]  # fmt: skip
 NAMESPACE = "edge-ai-e2e"
 

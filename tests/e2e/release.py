@@ -43,9 +43,9 @@ class Release:
         options = [option for file in self.files for option in ("--values", str(file))]
         self._helm("install", self.name, str(chart), *options, "--wait", "--timeout", TIMEOUT)
 
-    def upgrade(self, *sets: str, chart: Path) -> None:
-        """`helm upgrade --wait`; values so far are kept, `sets` are KEY=VALUE on top of them."""
-        options = [option for value in sets for option in ("--set", value)]
+    def upgrade(self, *sets: str, chart: Path, as_json: bool = False) -> None:
+        """`helm upgrade --wait`; values so far are kept, `sets` are KEY=VALUE on top, VALUE perhaps JSON."""
+        options = [option for value in sets for option in ("--set-json" if as_json else "--set", value)]
         self._helm(
             "upgrade",
             self.name,

@@ -8,7 +8,7 @@ objects changed and others not, so it is looked for before anything is sent. Say
 {{- $name := printf "%s-models" (include "edge.fullname" .) -}}
 {{- if and (eq $wanted.mode "shared") (not $wanted.existingClaim) -}}
 {{- with (lookup "v1" "PersistentVolumeClaim" $namespace $name).spec -}}
-{{- $advice := printf "keep it, or move to a new claim as docs/operations.md says under 'Another volume'" -}}
+{{- $advice := printf "keep it, or move to a new claim as docs/second-day.md says under 'Another volume'" -}}
 {{- if ne (first .accessModes) $wanted.accessMode -}}
 {{- printf "the claim %s has the access mode %s, and persistence.accessMode=%s cannot change it: %s" $name (first .accessModes) $wanted.accessMode $advice -}}
 {{- else if and $wanted.storageClass (ne (.storageClassName | default "") $wanted.storageClass) -}}
@@ -23,7 +23,7 @@ objects changed and others not, so it is looked for before anything is sent. Say
 {{- $wanted := .Values.minio.persistence -}}
 {{- $name := include "edge.minioName" . -}}
 {{- with (lookup "apps/v1" "StatefulSet" (.Values.minio.namespaceOverride | default .Release.Namespace) $name).spec -}}
-{{- $advice := "as docs/operations.md says under 'A larger store'" -}}
+{{- $advice := "as docs/second-day.md says under 'A larger store'" -}}
 {{- $claim := first (.volumeClaimTemplates | default (list dict)) -}}
 {{- if ne (empty .volumeClaimTemplates) (not $wanted.enabled) -}}
 {{- printf "minio.persistence.enabled cannot change in an upgrade: %s" $advice -}}

@@ -1,7 +1,8 @@
-"""Has MinIO call the sidecar about every change in the bucket; waits for store, bucket and sidecar to be there.
+"""Has MinIO call the sidecar about every change in the bucket.
 
-The webhook is kept in the store's own configuration, which the store takes up by a new start of about a second. Settings
-are those of model-sync, EVENTS_ENDPOINT and EVENTS_TOKEN. Exit code 75 when the store did not take it: the Job tries again.
+Waits for store, bucket and sidecar to be there. The webhook is kept in the store's own configuration,
+which the store takes up by a new start of about a second. Settings are those of model-sync, EVENTS_ENDPOINT
+and EVENTS_TOKEN. Exit code 75 when the store did not take it: the Job tries again.
 """
 
 import sys
@@ -37,7 +38,7 @@ notification = NotificationConfig(
 
 
 def set_webhook() -> None:
-    """Make the webhook known to the store, which checks that the sidecar answers, and takes it up by a new start."""
+    """Make the webhook known to the store, which checks that the sidecar answers, then starts anew."""
     if not store.bucket_exists(bucket):
         raise HTTPError(f"there is no bucket {bucket} yet")
     admin.config_set("notify_webhook:1", webhook)

@@ -17,6 +17,9 @@ HELMS = ("helm", "helm3")
 KUBERNETES = "v1.36.2"
 """Whose API the manifests are checked against."""
 
+API_VERSIONS = ("monitoring.coreos.com/v1", "gateway.networking.k8s.io/v1")
+"""Kinds that a cluster knows besides Kubernetes' own."""
+
 Document = dict[str, Any]
 
 
@@ -39,11 +42,16 @@ def run(command: Sequence[str | Path], **environment: str) -> subprocess.Complet
 
 
 def render_text(
-    *files: Path, sets: Sequence[str] = (), helm: str = "helm", release: str = "ml-platform"
+    *files: Path,
+    sets: Sequence[str] = (),
+    helm: str = "helm",
+    release: str = "ml-platform",
+    api_versions: Sequence[str] = API_VERSIONS,
 ) -> str:
     """All manifests of the release as text. Raises RefusedError when Helm refuses the values."""
     options = [option for file in files for option in ("--values", str(file))]
     options += [option for value in sets for option in ("--set", value)]
+    options += [option for version in api_versions for option in ("--api-versions", version)]
     command = [
         tool(helm),
         "template",

@@ -47,13 +47,52 @@ def test_the_same_values_give_the_same_manifests() -> None:
     assert render_text(sets=sets) == render_text(sets=sets)
 
 
-def test_without_a_token_each_rendering_makes_one() -> None:
-    def token() -> str:
-        secret = next(d for d in render() if d["metadata"]["name"] == "ml-platform-minio-events")
-        return str(secret["stringData"]["MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_1"])
+def _token(*sets: str) -> str:
+    secret = next(
+        d for d in render(sets=sets) if d["metadata"]["name"].endswith("-events") and d["kind"] == "Secret"
+    )
+    return str(secret["stringData"]["token"])
 
-    assert len(token()) == 32
-    assert token() != token()
+
+def test_a_token_that_follows_from_the_stores_password_is_the_same_at_each_rendering() -> None:
+    assert len(_token()) == 32
+    assert _token() == _token()
+    assert _token("minio.auth.rootPassword=another1") != _token()
+
+
+def test_without_a_password_in_the_values_each_rendering_makes_a_token() -> None:
+    assert _token("minio.auth.existingSecret=mine") != _token("minio.auth.existingSecret=mine")
+
+
+def test_what_the_cluster_does_not_know_is_left_out() -> None:
+    production = next(path for path in VALUES_FILES if path.stem == "values-prod")
+    text = render_text(
+        production,
+        sets=["client.httpRoute.enabled=true", "client.httpRoute.parentRefs[0].name=g"],
+        api_versions=(),
+    )
+    for kind in ("ServiceMonitor", "PrometheusRule", "HTTPRoute"):
+        assert f"kind: {kind}" not in text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "imagePullSecrets[0]=registry",
+        "global.commonLabels.team=edge",
+        "jobs.tolerations[0].key=a",
+        "events.token=new",
+    ],
+)
+def test_a_job_has_another_name_whenever_its_pod_differs(value: str) -> None:
+    def jobs(*sets: str) -> dict[str, str]:
+        found = [document for document in render(sets=sets) if document["kind"] == "Job"]
+        return {job["metadata"]["name"]: repr(job["spec"]["template"]) for job in found}
+
+    before, after = jobs(), jobs(value)
+    assert before
+    assert after
+    assert not before.keys() & after.keys()
 
 
 def test_an_older_kubernetes_is_refused() -> None:

@@ -108,7 +108,7 @@ def test_every_value_is_described_in_one_sentence_or_more(chart: Any) -> None:
         for before, line in pairwise(lines)
         if re.match(r"\s*\w+: \S", line) and not before.strip().startswith("#")
     ]
-    nested = ("cpu:", "memory:", "stabilizationWindowSeconds:", "grafana_dashboard:")
+    nested = ("cpu:", "memory:", "stabilizationWindowSeconds:", "grafana_dashboard:", "cidr:")
     assert [line for line in undescribed if not line.strip().startswith(nested)] == []
 
 

@@ -66,11 +66,12 @@ docker:*,*:false) die "docker keeps no image of several platforms; add PUSH=true
 esac
 
 facts() { # what every image is told about its origin
-  local revision source
+  local revision source created
   revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+  created=$(TZ=UTC git log -1 --date=iso-strict-local --format=%cd 2>/dev/null || echo unknown)
   source=$(git config --get remote.origin.url 2>/dev/null || true)
   case $source in http*://*@* | '') source=unknown ;; esac # never a password
-  echo "--build-arg VERSION=$(version) --build-arg REVISION=$revision --build-arg SOURCE=$source"
+  echo "--build-arg VERSION=$(version) --build-arg REVISION=$revision --build-arg SOURCE=$source --build-arg CREATED=$created"
   [ -z "${PYTHON_IMAGE:-}" ] || echo "--build-arg PYTHON_IMAGE=$PYTHON_IMAGE"
 }
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / ".local" / "bin"
 CHART = ROOT / "helm-chart" / "edge-ai-car-classification"
 SUBCHART = ROOT / "helm-chart" / "minio"
-VALUES_FILES = sorted([*CHART.glob("ci/*.yaml"), *CHART.glob("examples/*.yaml")])
+VALUES_FILES = sorted([*CHART.glob("ci/*.yaml"), *CHART.glob("examples/values-*.yaml")])
 HELMS = ("helm", "helm3")
 KUBERNETES = "v1.36.2"
 """Whose API the manifests are checked against."""

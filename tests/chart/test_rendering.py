@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from .charts import CHART, HELMS, ROOT, VALUES_FILES, render, render_text, run, tool
+from .charts import CHART, HELMS, ROOT, VALUES_FILES, containers, pod_specs, render, render_text, run, tool
 
 SCHEMAS = ROOT / ".local" / "chart-schemas"
 _SCHEMA = f"{SCHEMAS}/{{{{ .Group }}}}_{{{{ .ResourceAPIVersion }}}}_{{{{ .ResourceKind }}}}.json"
@@ -93,6 +94,19 @@ def test_a_job_has_another_name_whenever_its_pod_differs(value: str) -> None:
     assert before
     assert after
     assert not before.keys() & after.keys()
+
+
+@pytest.mark.parametrize("example", ["argocd-application", "flux-helmrelease"])
+def test_an_example_of_gitops_has_values_that_the_chart_takes(example: str, tmp_path: Path) -> None:
+    documents = list(yaml.safe_load_all((CHART / "examples" / f"{example}.yaml").read_text()))
+    spec = documents[-1]["spec"]
+    values = spec["values"] if "values" in spec else spec["source"]["helm"]["valuesObject"]
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(values))
+
+    images = {container["image"] for _, pod in pod_specs(render(file)) for container in containers(pod)}
+    assert "openvino/model_server:2026.2.1" in images
+    assert not any("minioadmin" in repr(document) for document in render(file))
 
 
 def test_an_older_kubernetes_is_refused() -> None:

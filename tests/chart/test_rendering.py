@@ -96,6 +96,18 @@ def test_a_job_has_another_name_whenever_its_pod_differs(value: str) -> None:
     assert not before.keys() & after.keys()
 
 
+def test_a_changed_token_starts_the_pods_anew_that_read_it() -> None:
+    def checksum(token: str) -> str:
+        documents = render(sets=[f"events.token={token}"])
+        server = next(
+            d for d in documents if d["kind"] == "Deployment" and d["metadata"]["name"].endswith("-server")
+        )
+        return str(server["spec"]["template"]["metadata"]["annotations"]["checksum/events"])
+
+    assert checksum("one") == checksum("one")
+    assert checksum("one") != checksum("two")
+
+
 @pytest.mark.parametrize("example", ["argocd-application", "flux-helmrelease"])
 def test_an_example_of_gitops_has_values_that_the_chart_takes(example: str, tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all((CHART / "examples" / f"{example}.yaml").read_text()))

@@ -94,6 +94,12 @@ def test_a_card_survives_yaml_and_json(data: dict[str, Any]) -> None:
     assert card_from_mapping(json.loads(json.dumps(card_as_mapping(card), allow_nan=False)), "card") == card
 
 
+_MERGE_BOMB = "a0: &a0 {k: v}\n" + "\n".join(
+    f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}" for level in range(1, 10)
+)
+"""As 600 bytes 9 to the power of 9 entries."""
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -110,7 +116,10 @@ def test_a_card_survives_yaml_and_json(data: dict[str, Any]) -> None:
         ("schema: 1\ninput: {scale: [1, .inf, 1]}", "input.scale.1: "),
         ("schema: 1\ninput: {mean: [.nan, 1, 1]}", "input.mean.0: "),
         ("schema: 1\ninput: {scale: [1, 0, 1]}", "input.scale.1: "),
-        ("&a {schema: 1, input: *a}", "input"),
+        ("&a {schema: 1, input: *a}", "has an alias in line 1"),
+        ("schema: 1\ninput:\n  <<: {layout: NHWC}", "has a merge key in line 3"),
+        (f"schema: 1\n{_MERGE_BOMB}", "has an alias in line 3"),
+        (f"schema: {'x' * 60_000}", "not 'xxxxxxxxxxxx...xxxxxxxxxxxxx'"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, sentence: str) -> None:
@@ -142,7 +151,7 @@ def test_no_yaml_tag_does_worse_than_a_rejection(tag: str, text: str) -> None:
 
 def test_deep_and_large_cards_are_refused() -> None:
     with pytest.raises(RejectedError, match="not valid YAML"):
-        parse_card(b"[" * 100_000, "model.yaml")
+        parse_card(b"[" * 60_000, "model.yaml")
     with pytest.raises(RejectedError, match=f"at most {MAX_BYTES}"):
         parse_card(b" " * (MAX_BYTES + 1), "model.yaml")
 

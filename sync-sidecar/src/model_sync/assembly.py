@@ -43,7 +43,8 @@ def assemble_loop(
     preflight = None
     if settings.preflight == "on":
         preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
-    cards = ModelCards(store)
+    cards = ModelCards(store, settings.plugin_properties)
+    gate = Gate(store, transfers, preflight, metrics, settings.plugin_properties)
     rules = Rules(
         settle=settings.settle,
         keep_previous=settings.keep_previous,
@@ -52,7 +53,7 @@ def assemble_loop(
     performer = Performer(
         volume,
         State(),
-        FetchJobs(Gate(store, transfers, preflight, metrics), wakeup.work_done),
+        FetchJobs(gate, wakeup.work_done),
         SettingsChecks(preflight, wakeup.work_done),
         ServingCards(volume, cards),
         clock,

@@ -45,6 +45,11 @@ def _prefixes(value: Any) -> Any:
     return tuple(part.strip() if isinstance(part, str) else part for part in parts) or ("",)
 
 
+def _names(value: Any) -> Any:
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(part.strip() if isinstance(part, str) else part for part in parts if part)
+
+
 def _size_or_unset(value: Any) -> Any:
     return None if value is None or value == "" else parse_size(value)
 
@@ -104,6 +109,9 @@ class Settings(BaseModel):
     """Time the child may take."""
     preflight_memory: Size = 8 * 1024**3
     """Address space the child may use."""
+    plugin_properties: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Device properties that cards may set beside the usual ones, such as `CPU:LOG_LEVEL,GPU:CACHE_MODE`; add
+    none that acts on other models."""
     max_bytes: Size = 0
     """Bytes that models may take on the volume, staging included; 0: only the volume itself limits."""
     min_free_bytes: Annotated[int | None, BeforeValidator(_size_or_unset)] = None

@@ -1,7 +1,8 @@
 """Model cards with the labels they name: how one is read, and those in the models' folders of the bucket."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from edge_common.errors import EdgeError, RejectedError
@@ -18,6 +19,7 @@ from edge_common.model_card import (
 
 from model_sync.bucket.catalog import Catalog, ListedModel
 from model_sync.bucket.keys import path_problem, quoted
+from model_sync.cards.serving_limits import serving_rejection
 from model_sync.store.object_store import ObjectStore
 
 MAX_LABELS_BYTES = 4 * 1024 * 1024
@@ -38,12 +40,21 @@ class EffectiveCard:
         return json.dumps(mapping, ensure_ascii=False).encode()
 
 
-def read_card(content: bytes, where: str, read_beside: Callable[[str], bytes | None]) -> EffectiveCard:
+def read_card(
+    content: bytes,
+    where: str,
+    read_beside: Callable[[str], bytes | None],
+    properties: Collection[str] = (),
+) -> EffectiveCard:
     """The card in `content`; `read_beside` gives the file of a name beside it, None when there is none.
 
+    `properties` are those that the operator allows beside the usual ones, each as `DEVICE:NAME`.
     Raises RejectedError that names the card, and the key or the labels file at fault.
     """
     card = parse_card(content, where)
+    rejection = serving_rejection(card.serving, cores=os.cpu_count() or 1, further=properties)
+    if rejection is not None:
+        raise RejectedError(f"{where}: {rejection}")
     labels = _labels(card, where, read_beside)
     _check_sample(card, labels, where)
     return EffectiveCard(card, labels)
@@ -114,9 +125,10 @@ class ModelLevelCard:
 class ModelCards:
     """The model-level cards as of the last listing."""
 
-    def __init__(self, store: ObjectStore) -> None:
-        """Nothing read yet."""
+    def __init__(self, store: ObjectStore, properties: Collection[str] = ()) -> None:
+        """Cards of models in `store`; `properties` as in `read_card`."""
         self._store = store
+        self._properties = properties
         self._cards: dict[str, ModelLevelCard] = {}
 
     def after_listing(self, catalog: Catalog) -> None:
@@ -153,4 +165,4 @@ class ModelCards:
                 return None
             return self._store.read_small(beside.key, etag=beside.etag, limit=MAX_LABELS_BYTES)
 
-        return read_card(content, FILE_NAME, read_beside)
+        return read_card(content, FILE_NAME, read_beside, self._properties)

@@ -5,7 +5,7 @@ refuse, and none touches what is published.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from model_sync.bucket.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
 from model_sync.bucket.checksums import parse_checksums
 from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.keys import CHECKSUMS_NAME
+from model_sync.bucket.model_files import model_file
 from model_sync.bucket.model_formats import partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, label_rejection, read_card
 from model_sync.cards.sample_picture import SamplePicture, place_sample
@@ -50,6 +51,8 @@ class Gate:
     preflight: WarmPreflight | None
     """None: uploads are not loaded before the server sees them."""
     metrics: Metrics = field(default_factory=Metrics)
+    properties: Collection[str] = ()
+    """Of devices, that cards may set beside the usual ones; each as `DEVICE:NAME`."""
 
     def admit(
         self,
@@ -71,6 +74,7 @@ class Gate:
         with nullcontext() if self.preflight is None else self.preflight.take() as child:
             digests = self._digests(upload)
             files = [file for file in upload.files if digests is None or file.path in digests]
+            model_file(file.path for file in files)  # there is one, and no second that the server might take
             progress.total = sum(file.size for file in files)
             to_fetch = staging.prepare(files, upload.fingerprint)
             transfer = Transfer(self.store, self.transfers, self.metrics, staging, progress, cancelled)
@@ -130,7 +134,8 @@ class Gate:
                 return None
             return self.store.read_small(loose.key, etag=loose.etag, limit=MAX_LABELS_BYTES)
 
-        return read_card(path.read_bytes(), f"{upload.bucket_version}/{CARD_NAME}", read_beside)
+        where = f"{upload.bucket_version}/{CARD_NAME}"
+        return read_card(path.read_bytes(), where, read_beside, self.properties)
 
 
 def _preflight(

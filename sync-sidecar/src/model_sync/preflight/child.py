@@ -8,6 +8,7 @@ It protects its parent from itself: limits on memory and time, no files but the 
 
 import ctypes
 import json
+import math
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_common.errors import RejectedError
+from edge_common.quantities import format_size
 
 from model_sync.bucket.keys import path_problem
 from model_sync.bucket.model_files import model_file
@@ -27,6 +29,8 @@ _PR_SET_PDEATHSIG = 1
 _MAX_REASON = 300
 _PROBE_DIMENSION = 1
 _MAX_PROBE_BYTES = 256 * 1024 * 1024
+_MOST_OF_MEMORY = 4
+"""Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
 
 
 def main() -> None:
@@ -80,14 +84,29 @@ def _inspect(
     if missing_or_outside is not None:
         return missing_or_outside
     model = as_served(core.read_model(folder / name), settings)
-    compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
-    rejection = _run(ov, compiled, asked["sample"])
+    rejection = _too_many_requests(model, settings, asked["memory"])
+    if rejection is None:
+        compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
+        rejection = _run(ov, compiled, asked["sample"])
     if rejection is not None:
         return {"rejection": rejection}
     return {
         "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
         "outputs": {_name(port): _shape(port) for port in compiled.outputs},
     }
+
+
+def _too_many_requests(model: Any, settings: dict[str, Any], memory: int) -> str | None:
+    """What is wrong when the tensors of all requests, which the server makes in advance, take much memory."""
+    ports = [port for port in (*model.inputs, *model.outputs) if not port.partial_shape.is_dynamic]
+    each = sum(math.prod(port.shape) * port.element_type.size for port in ports)
+    requests = settings.get("nireq") or 1
+    if requests * each <= memory // _MOST_OF_MEMORY:
+        return None
+    return (
+        f"its inputs and outputs take {format_size(each)} for each of {requests} requests at a time, more than "
+        "the server may have memory for; lower serving.nireq, batch_size or shape"
+    )
 
 
 def _run(ov: Any, compiled: Any, asked: dict[str, Any] | None) -> str | None:

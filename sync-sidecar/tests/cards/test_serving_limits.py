@@ -1,0 +1,56 @@
+from typing import Any
+
+import pytest
+from edge_common.model_card import Serving
+from model_sync.cards.serving_limits import MAX_BATCH, serving_rejection
+
+
+def _rejection(further: tuple[str, ...] = (), **serving: Any) -> str | None:
+    return serving_rejection(Serving.model_validate(serving), cores=2, further=further)
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [
+        {},
+        {"target_device": "CPU", "nireq": 64, "batch_size": MAX_BATCH},
+        {"target_device": "GPU.1", "plugin_config": {"MODEL_PRIORITY": "high", "NUM_STREAMS": "AUTO"}},
+        {"target_device": "AUTO:GPU,CPU", "plugin_config": {"PERFORMANCE_HINT": "THROUGHPUT"}},
+        {"target_device": "HETERO:GPU,CPU"},
+        {"plugin_config": {"NUM_STREAMS": 4, "INFERENCE_NUM_THREADS": "8", "ENABLE_CPU_PINNING": False}},
+        {"plugin_config": {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT_NUM_REQUESTS": 0}},
+    ],
+)
+def test_what_concerns_the_model_alone_may_be_asked_for(serving: dict[str, Any]) -> None:
+    assert _rejection(**serving) is None
+
+
+@pytest.mark.parametrize(
+    ("serving", "sentence"),
+    [
+        ({"nireq": 100_000}, "serving.nireq 100000 is more than 64"),
+        ({"batch_size": 10**9}, "serving.batch_size 1000000000 is more than 1024"),
+        ({"target_device": "FPGA"}, "serving.target_device 'FPGA' is no device; write CPU, GPU"),
+        ({"target_device": "cpu"}, "serving.target_device 'cpu' is no device"),
+        (
+            {"plugin_config": {"ENABLE_CPU_RESERVATION": True}},
+            "'ENABLE_CPU_RESERVATION' is not allowed for CPU",
+        ),
+        ({"plugin_config": {"CACHE_DIR": "/models"}}, "'CACHE_DIR' is not allowed for CPU"),
+        ({"plugin_config": {"NUM_STREAMS": 9}}, "NUM_STREAMS must be a whole number from -2 to 8"),
+        ({"plugin_config": {"NUM_STREAMS": "9" * 500}}, "NUM_STREAMS must be"),
+        ({"plugin_config": {"INFERENCE_NUM_THREADS": 1.5}}, "INFERENCE_NUM_THREADS must be"),
+        ({"plugin_config": {"PERFORMANCE_HINT": "FAST"}}, "one of LATENCY, THROUGHPUT"),
+        ({"target_device": "GPU", "plugin_config": {"INFERENCE_NUM_THREADS": 1}}, "not allowed for GPU"),
+    ],
+)
+def test_what_is_too_much_is_named(serving: dict[str, Any], sentence: str) -> None:
+    assert sentence in str(_rejection(**serving))
+
+
+def test_the_operator_may_allow_more_for_one_device() -> None:
+    wanted = {"LOG_LEVEL": "LOG_DEBUG"}
+    assert "add CPU:LOG_LEVEL to MODEL_SYNC_PLUGIN_PROPERTIES" in str(_rejection(plugin_config=wanted))
+    assert _rejection(("CPU:LOG_LEVEL",), plugin_config=wanted) is None
+    assert _rejection(("CPU:LOG_LEVEL",), plugin_config=wanted, target_device="GPU") is not None
+    assert "too long" in str(_rejection(("CPU:LOG_LEVEL",), plugin_config={"LOG_LEVEL": "x" * 201}))

@@ -104,8 +104,8 @@ def _too_many_requests(model: Any, settings: dict[str, Any], memory: int) -> str
     if requests * each <= memory // _MOST_OF_MEMORY:
         return None
     return (
-        f"its inputs and outputs take {format_size(each)} for each of {requests} requests at a time, more than "
-        "the server may have memory for; lower serving.nireq, batch_size or shape"
+        f"its inputs and outputs take {format_size(each)} for each of {requests} requests at a time, more "
+        "than the server may have memory for; lower serving.nireq, batch_size or shape"
     )
 
 

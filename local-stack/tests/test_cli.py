@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -58,6 +59,10 @@ def test_help_shows_an_example_for_every_command(home: Path) -> None:
         shown = edge_stack(home, command, "--help")
         assert shown.returncode == 0
         assert f"Example: edge-stack {command}" in shown.stdout
+
+
+def test_it_says_its_version(home: Path) -> None:
+    assert edge_stack(home, "--version").stdout == f"edge-stack {version('edge-stack')}\n"
 
 
 def test_a_damaged_record_is_not_guessed_at(home: Path) -> None:

@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 import uvicorn
@@ -31,7 +30,6 @@ class ThreadedHttpServer:
     """
 
     def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
-        """Bind nothing yet; `__enter__` does."""
         self._config = uvicorn.Config(
             app,
             log_config=None,
@@ -67,9 +65,7 @@ class ThreadedHttpServer:
             time.sleep(0.005)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Stop accepting, finish what is being answered, and end the thread."""
         if self._thread is not None and self._thread.is_alive():
             self._server.should_exit = True

@@ -11,36 +11,19 @@ from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
 from edge_stack.store.store import BUCKET
 
 
-@dataclass(frozen=True)
 class StackFolder:
     """Where a stack keeps what it has; everything lies under `root`."""
 
-    root: Path
-
-    @property
-    def store_data(self) -> Path:
-        """The store's objects."""
-        return self.root / "data"
-
-    @property
-    def volume(self) -> Path:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store_data = root / "data"
+        self.volume = root / "volume"
         """What sidecar and server share: the models and config.json."""
-        return self.root / "volume"
-
-    @property
-    def pictures(self) -> Path:
+        self.pictures = root / "pictures"
         """What the client watches."""
-        return self.root / "pictures"
-
-    @property
-    def logs(self) -> Path:
-        """One log per component."""
-        return self.root / "logs"
-
-    @property
-    def record(self) -> Path:
+        self.logs = root / "logs"
+        self.record = root / "stack.json"
         """Addresses and process ids of a stack that runs in the background."""
-        return self.root / "stack.json"
 
     def log(self, component: str) -> Path:
         """Log of one component."""

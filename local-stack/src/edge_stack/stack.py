@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from edge_common.errors import FatalError, RetryableError
@@ -63,7 +62,6 @@ class Stack:
     """
 
     def __init__(self, options: StackOptions) -> None:
-        """Start nothing yet."""
         self.options = options
         self.folder = StackFolder(options.root.absolute())
         self.processes = Processes()
@@ -89,11 +87,9 @@ class Stack:
             self._open = opening.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """End what runs, last started first."""
-        self._open.__exit__(kind, error, trace)
+        self._open.close()
 
     @property
     def ports(self) -> StackPorts:
@@ -134,13 +130,8 @@ class Stack:
 
         `settings` are further ones for this start only, such as `EVENTS="off"`.
         """
-        environment = self.sidecar_environment(**settings)
-        process = self.processes.start(sidecar_command(self.folder, self.ports, environment))
-        process.wait_ready(
-            http_answers(f"{self.ports.sidecar_url}/startupz"),
-            within=_READY_WITHIN_SECONDS,
-        )
-        return process
+        command = sidecar_command(self.folder, self.ports, self.sidecar_environment(**settings))
+        return self._start(command, f"{self.ports.sidecar_url}/startupz")
 
     def connect_events(self) -> bool:
         """Let the store call the sidecar at every change; False when this store cannot.
@@ -158,16 +149,16 @@ class Stack:
 
     def start_server(self) -> RunningProcess:
         """Start the model server and wait until it is ready; config.json must be there."""
-        process = self.processes.start(server_command(self.folder, self.ports, self.options.server_flags))
-        process.wait_ready(
-            http_answers(f"{self.ports.server_url}/v2/health/ready"), within=_READY_WITHIN_SECONDS
-        )
-        return process
+        command = server_command(self.folder, self.ports, self.options.server_flags)
+        return self._start(command, f"{self.ports.server_url}/v2/health/ready")
 
     def start_client(self) -> RunningProcess:
         """Start the client, which watches the folder of pictures, and wait until its page answers."""
-        process = self.processes.start(client_command(self.folder, self.ports))
-        process.wait_ready(http_answers(f"{self.ports.page_url}/healthz"), within=_READY_WITHIN_SECONDS)
+        return self._start(client_command(self.folder, self.ports), f"{self.ports.page_url}/healthz")
+
+    def _start(self, command: Command, ready: str) -> RunningProcess:
+        process = self.processes.start(command)
+        process.wait_ready(http_answers(ready), within=_READY_WITHIN_SECONDS)
         return process
 
     def component(self, name: str) -> RunningProcess:

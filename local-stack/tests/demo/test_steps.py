@@ -5,6 +5,7 @@ import pytest
 from edge_common.errors import RetryableError
 from edge_stack.demo.steps import NotHeldError, Step, run_steps
 from edge_stack.report.screen import Screen
+from eventually import wait_until
 from rich.console import Console
 
 
@@ -62,8 +63,7 @@ def test_an_error_of_our_own_is_not_a_verdict(screen: Screen) -> None:
 
 def test_without_a_terminal_each_step_is_two_plain_lines(screen: Screen, output: io.StringIO) -> None:
     steps = [Step("[1] is served", lambda: "[ok]"), Step("2 is served", raises(NotHeldError("it is not")))]
-    with screen.shown():
-        run_steps(steps, screen, clock=lambda: 0.0)
+    run_steps(steps, screen, clock=lambda: 0.0)
     assert output.getvalue().splitlines() == [
         "....  [1] is served",
         "held  [1] is served: [ok] (0 ms)",
@@ -72,10 +72,13 @@ def test_without_a_terminal_each_step_is_two_plain_lines(screen: Screen, output:
     ]
 
 
-def test_on_a_terminal_the_verdicts_are_shown_live() -> None:
+def test_on_a_terminal_the_step_that_runs_is_shown_and_then_its_verdict() -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, width=100, force_terminal=True))
-    with screen.shown():
-        run_steps([Step("[1] is served", lambda: "0.8 s")], screen)
-    assert "[1] is served" in output.getvalue()
-    assert "held" in output.getvalue()
+
+    def check() -> str:
+        wait_until(lambda: "[1] is served" in output.getvalue())
+        return "0.8 s"
+
+    run_steps([Step("[1] is served", check)], screen, clock=lambda: 0.0)
+    assert "held  [1] is served: 0.8 s (0 ms)" in output.getvalue().splitlines()[-1]

@@ -96,23 +96,18 @@ def _read_list(path: Path) -> tuple[_Picture, ...]:
 
 
 def _fact(picture: _Picture, path: Path, answers: list[_Result]) -> PictureFact:
-    return PictureFact(
-        file=picture.file,
-        expected=picture.expected,
-        source=picture.source,
-        licence=picture.licence,
-        data_uri=picture_as_data_uri(path),
-        answers=tuple(
-            PictureAnswer(
-                model=answer.model,
-                version=answer.version,
-                latency_ms=answer.latency_ms,
-                top=answer.predictions,
-                agrees=bool(answer.predictions) and answer.predictions[0].label == picture.expected,
-            )
-            for answer in answers
-        ),
-    )
+    found = [
+        PictureAnswer(
+            model=answer.model,
+            version=answer.version,
+            latency_ms=answer.latency_ms,
+            top=answer.predictions,
+            agrees=bool(answer.predictions) and answer.predictions[0].label == picture.expected,
+        )
+        for answer in answers
+    ]
+    known = picture.model_dump(exclude={"recognised_by"})
+    return PictureFact(**known, data_uri=picture_as_data_uri(path), answers=tuple(found))
 
 
 def _inferences(log: Path) -> Iterator[dict[str, object]]:

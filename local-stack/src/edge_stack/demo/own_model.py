@@ -99,17 +99,12 @@ def answers_alike(findings: Findings, own: OwnModel) -> str:
         evaluate = (program("car-models"), "evaluate", folder, "--pictures", plain)
         argv: list[str | Path] = [*evaluate, "--seconds", "0", "--as-served", "--json"]
         document = findings.stack.run_for_json("car-models", argv, {}, within=_WITHIN_SECONDS)
-        outside = {
-            answer.file: answer.top for answer in _Evaluations.model_validate(document).models[0].pictures
-        }
+        evaluated = _Evaluations.model_validate(document).models[0].pictures
     except (ValidationError, json.JSONDecodeError) as error:
         raise RejectedError(f"car-models evaluate --json answered something else: {error}") from error
-    inside = {
-        fact.file: answer.top
-        for fact in findings.pictures
-        for answer in fact.answers
-        if answer.model == own.name
-    }
+    outside = {answer.file: answer.top for answer in evaluated}
+    answers = [(fact.file, answer) for fact in findings.pictures for answer in fact.answers]
+    inside = {file: answer.top for file, answer in answers if answer.model == own.name}
     different = [
         f"{file}: {top[0].label} outside, {inside[file][0].label} here"
         for file, top in outside.items()

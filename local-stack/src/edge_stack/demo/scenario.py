@@ -47,9 +47,9 @@ def run_demo(options: DemoOptions, console: Console) -> tuple[DemoReport, Path]:
 
     Never raises for a claim that fails: that is a verdict in the report.
     """
+    screen = Screen(console)
     with ExitStack() as context:
         root = options.keep or Path(context.enter_context(tempfile.TemporaryDirectory(prefix="edge-stack-")))
-        screen = context.enter_context(Screen(console).shown())
         sidecar = {"DELETE_GRACE": _DELETE_GRACE}
         stack = context.enter_context(
             Stack(StackOptions(root=root / "stack", store=options.store, sidecar_settings=sidecar))

@@ -34,12 +34,12 @@ def run_steps(
     missing: str | None = None
     for step in steps:
         if missing is None:
-            screen.begin(step.claim)
-            fact = _verdict(step, clock)
+            with screen.running(step.claim):
+                fact = _verdict(step, clock)
             missing = step.claim if step.needed_by_all and not fact.held else None
         else:
             fact = StepFact(claim=step.claim, result=f"not tried: needs “{missing}”", held=False, seconds=0)
-        screen.end(fact)
+        screen.show(fact)
         facts.append(fact)
     return facts
 

@@ -58,14 +58,8 @@ def request_of_zeros(metadata: bytes) -> InferRequest:
         if size > MAX_TENSOR_BYTES:
             raise RejectedError(f"input {tensor.name} has {size} bytes; at most {MAX_TENSOR_BYTES} are sent")
         payload += bytes(size)
-        described.append(
-            {
-                "name": tensor.name,
-                "datatype": tensor.datatype,
-                "shape": shape,
-                "parameters": {"binary_data_size": size},
-            }
-        )
+        parameters = {"binary_data_size": size}
+        described.append(tensor.model_dump() | {"shape": shape, "parameters": parameters})
     header = json.dumps({"inputs": described}).encode()
     headers = {
         "Content-Type": "application/octet-stream",

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import urllib3
@@ -37,7 +36,6 @@ class ServedTimeline:
     """Watches the server from entering the context until leaving it; outages are passed over."""
 
     def __init__(self, url: str, *, now: Callable[[], float] = time.time) -> None:
-        """Look at nothing yet."""
         self._url = url
         self._now = now
         self._known: dict[tuple[str, int], VersionState] = {}
@@ -46,14 +44,10 @@ class ServedTimeline:
         self._thread = threading.Thread(target=self._watch, name="served-timeline")
 
     def __enter__(self) -> Self:
-        """Start looking."""
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop looking."""
+    def __exit__(self, *_error: object) -> None:
         self._stopping.set()
         self._thread.join()
 

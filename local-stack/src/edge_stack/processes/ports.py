@@ -2,7 +2,6 @@
 
 import socket
 import sys
-from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
@@ -47,11 +46,7 @@ class ReservedPort:
         self._holder.close()
 
     def __enter__(self) -> Self:
-        """The port itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the port up."""
+    def __exit__(self, *_error: object) -> None:
         self.close()

@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from edge_common.errors import FatalError, RejectedError, RetryableError
@@ -32,7 +31,6 @@ class RunningProcess:
     """A started program and everything it has started itself."""
 
     def __init__(self, command: Command, child: subprocess.Popen[bytes]) -> None:
-        """Made by `Processes.start`."""
         self.command = command
         self._child = child
 
@@ -113,13 +111,11 @@ class Processes:
     """Starts programs and ends them all when its context is left, or when this process dies."""
 
     def __init__(self) -> None:
-        """Start nothing yet."""
         self._running: list[RunningProcess] = []
         self._guard: subprocess.Popen[bytes] | None = None
         self._book = -1
 
     def __enter__(self) -> Self:
-        """Start the guard."""
         guard_end, self._book = os.pipe()
         try:
             self._guard = subprocess.Popen(
@@ -132,9 +128,7 @@ class Processes:
             os.close(guard_end)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """End what still runs, last started first, then let the guard go."""
         try:
             self.stop_all()

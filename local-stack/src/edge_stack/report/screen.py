@@ -1,65 +1,49 @@
-"""What somebody watching the demonstration sees: a live table on a terminal, plain lines elsewhere."""
+"""What somebody watching the demonstration sees: a line for each step, and tables at the end."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Self
 
 from edge_common.quantities import format_duration
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.spinner import Spinner
 from rich.table import Table
 
 from edge_stack.report.facts import DemoReport, StepFact, UploadFact
 
 
 class Screen:
-    """Shows the step that runs and the verdicts so far."""
+    """Shows the step that runs and, a line each, what came of those before it."""
 
     def __init__(self, console: Console) -> None:
-        """`console` decides by itself whether it is a terminal."""
         self._console = console
-        self._done: list[StepFact] = []
-        self._live: Live | None = None
 
     @contextmanager
-    def shown(self) -> Iterator[Self]:
-        """Keep the live table on a terminal as long as the context lasts."""
-        if not self._console.is_terminal:
-            yield self
-            return
-        with Live(console=self._console, refresh_per_second=8, transient=True) as self._live:
-            yield self
-        self._live = None
-
-    def begin(self, claim: str) -> None:
-        """A step has begun."""
-        if self._live is None:
-            self._console.print(f"....  {claim}", markup=False, highlight=False, soft_wrap=True)
+    def running(self, claim: str) -> Iterator[None]:
+        """Show that the step of `claim` runs, as long as the context lasts."""
+        if self._console.is_terminal:
+            with self._console.status(escape(claim)):
+                yield
         else:
-            self._live.update(Group(steps_table(self._done), Spinner("dots", text=escape(claim))))
+            self._say(f"....  {claim}")
+            yield
 
-    def end(self, step: StepFact) -> None:
-        """A step has its verdict."""
-        self._done.append(step)
-        if self._live is None:
-            verdict = "held" if step.held else "FAIL"
-            line = f"{verdict}  {step.claim}: {step.result} ({format_duration(step.seconds)})"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self._live.update(steps_table(self._done))
+    def show(self, step: StepFact) -> None:
+        """What came of a step."""
+        verdict = "held" if step.held else "FAIL"
+        self._say(f"{verdict}  {step.claim}: {step.result} ({format_duration(step.seconds)})")
 
     def close(self, report: DemoReport) -> None:
-        """The closing tables and the verdict over all."""
+        """Show the closing tables and the verdict over all."""
         self._console.print(steps_table(report.steps))
         if report.uploads:
             self._console.print(uploads_table(report.uploads))
-        self._console.print(_load_words(report), markup=False, highlight=False, soft_wrap=True)
+        self._say(_load_words(report))
         failed = sum(not step.held for step in report.steps)
         verdict = "every claim held" if report.held else f"{failed} of {len(report.steps)} claims failed"
-        words = f"{verdict} in {format_duration(report.seconds)}, with {report.store}"
-        self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+        self._say(f"{verdict} in {format_duration(report.seconds)}, with {report.store}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def steps_table(steps: Sequence[StepFact]) -> RenderableType:

@@ -1,6 +1,5 @@
 """The command `model-notebook`: runs the notebook as CI does, and checks the committed file."""
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +7,9 @@ from typing import Annotated
 import nbformat
 import typer
 from edge_common.atomic_files import replace_file
-from edge_common.errors import EdgeError, RejectedError
-from edge_common.stopping import Interrupted, raise_on_signals
+from edge_common.command_line import add_version_option, run_app
+from edge_common.errors import RejectedError
+from edge_common.stopping import raise_on_signals
 from edge_stack.store.store import StoreKind
 from nbformat import NotebookNode
 
@@ -18,11 +18,11 @@ from model_notebook.notebook_file import problems, read_notebook, tagged_picture
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Run the notebook without a browser, and check the file.",
 )
+add_version_option(app, "model-notebook")
 
 Notebook = Annotated[Path, typer.Argument(help="The notebook.")]
 _NOTEBOOK = Path("jupyter-notebook/model-tracking.ipynb")
@@ -31,11 +31,7 @@ _NOTEBOOK = Path("jupyter-notebook/model-tracking.ipynb")
 def main() -> None:
     """Run the command; expected errors end with one sentence and their exit code."""
     raise_on_signals()
-    try:
-        app()
-    except (EdgeError, Interrupted) as error:
-        sys.stderr.write(f"model-notebook: {error}\n")
-        sys.exit(error.exit_code)
+    run_app(app, "model-notebook")
 
 
 @app.command(epilog="Example: model-notebook run --store embedded --out executed.ipynb")

@@ -10,18 +10,14 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
 
 from edge_common.errors import RejectedError
+from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml
 
 FILE_NAME = "model.yaml"
 MAX_BYTES = 64 * 1024
 """A larger card is refused unread: a thousand labels fit, and parsing one takes less than a second."""
-
-
-UNCAUGHT_BY_YAML = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What PyYAML's constructors let through for `2024-99-99`, `!!int x`, `!!bool x` and their like."""
 
 
 class Section(BaseModel):
@@ -205,28 +201,6 @@ def _sentence(error: ValidationError) -> str:
     return f"{place}: {first['msg']}"
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML that is as large as it looks: with aliases and merges 600 bytes can stand for gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise _NotPlainError("an alias", self.get_mark())
-        return super().compose_node(parent, index)
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
-                raise _NotPlainError("a merge key", key.start_mark)
-
-
-class _NotPlainError(yaml.MarkedYAMLError):
-    """Something in a card that stands for other parts of it."""
-
-    def __init__(self, what: str, mark: yaml.Mark) -> None:
-        super().__init__(problem_mark=mark)
-        self.what, self.line = what, mark.line + 1
-
-
 def parse_card(content: bytes, where: str) -> ModelCard:
     """The card in `content`; `where` names it in messages. Raises RejectedError naming the key at fault."""
     if len(content) > MAX_BYTES:
@@ -235,15 +209,9 @@ def parse_card(content: bytes, where: str) -> ModelCard:
             "keep long labels in a file beside it (output.labels)"
         )
     try:
-        data = yaml.load(content.decode("utf-8"), _PlainLoader)  # noqa: S506 - a safe loader with less in it
-    except _NotPlainError as error:
-        raise RejectedError(
-            f"{where} has {error.what} in line {error.line}; write out what it stands for"
-        ) from error
-    except (yaml.YAMLError, *UNCAUGHT_BY_YAML) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        at = f" in line {line + 1}" if line is not None else ""
-        raise RejectedError(f"{where} is not valid YAML{at}; correct it and upload it again") from error
+        data = parse_plain_yaml(content)
+    except PlainYamlError as error:
+        raise RejectedError(f"{where} {error} and upload it again") from error
     if not isinstance(data, dict):
         raise RejectedError(f"{where} is not a model card: it must be a mapping that starts with 'schema: 1'")
     return card_from_mapping(data, where)

@@ -11,11 +11,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from edge_common.errors import FatalError
-from edge_common.model_card import UNCAUGHT_BY_YAML
+from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml
 
 _CONFIG_FILE = "CONFIG_FILE"
 _FILE_SUFFIX = "_FILE"
@@ -116,9 +115,11 @@ def _from_yaml(file: Path, names: Collection[str], *, required: bool) -> dict[st
     if not required and not file.exists():
         return {}
     try:
-        data = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError, *UNCAUGHT_BY_YAML) as error:
+        data = parse_plain_yaml(file.read_bytes())
+    except OSError as error:
         raise FatalError(f"the settings file {file} cannot be read: {error}") from error
+    except PlainYamlError as error:
+        raise FatalError(f"the settings file {file} {error}") from error
     if data is None:
         return {}
     if not isinstance(data, dict):

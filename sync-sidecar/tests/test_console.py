@@ -1,25 +1,21 @@
 import json
 
 import pytest
+from edge_common.errors import RetryableError
 from model_sync import console
+from model_sync.bucket.catalog import Catalog
 from model_sync.doctor.checkup import Finding, Level
-from model_sync.planning.standing import Phase
-from model_sync.status.status import VersionReport, status_document
+from model_sync.planning.snapshot import BucketSnapshot, Snapshot
+from model_sync.planning.uploads import Phase
+from model_sync.status.status import Site, VersionReport, status_document
 
 
 def _document(bucket_version: str, reason: str) -> dict[str, object]:
     rows = [VersionReport("cars", bucket_version, Phase.REJECTED, reason)]
-    return status_document(
-        instance="i",
-        now=0.0,
-        cycle={"error": f"[/] {reason}"},
-        server={"reachable": False},
-        store={"reachable": True},
-        rows=rows,
-        serving={},
-        since={},
-        notices=[f"[bold] {reason}"],
+    bucket = BucketSnapshot(
+        Catalog(notices=(f"[bold] {reason}",)), last_attempt=0.0, error=RetryableError(f"[/] {reason}")
     )
+    return status_document(Snapshot(0.0, 0.0, bucket), rows, {}, Site("i", "http://s", "b"), writes=True)
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

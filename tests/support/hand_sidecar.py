@@ -1,5 +1,6 @@
 """The sidecar's loop with a bucket in memory, a simulated server, and time and threads moved by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from edge_common.model_card import LatestVersions, VersionPolicy
@@ -12,20 +13,23 @@ from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
 from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
-from model_sync.loop.apply import Performer
-from model_sync.loop.bucket_watch import BucketWatch
+from model_sync.loop.apply import Applier
+from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
-from model_sync.loop.volume_space import VolumeSpace
+from model_sync.loop.under_way import UnderWay
 from model_sync.metrics import Metrics
-from model_sync.model_server.server_watch import ServerWatch
-from model_sync.planning.snapshot import Rules
+from model_sync.model_server.client import ServerWatch
+from model_sync.planning.model_snapshot import Rules
+from model_sync.planning.state import State
 from model_sync.preflight.settings_checks import SettingsChecks
-from model_sync.status.board import Board
+from model_sync.status.report import Posted, Reporter
+from model_sync.status.status import Site
+from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
 
 GRACE, HOLD = 20.0, 90.0
-RULES = Rules(settle=5.0, activation_timeout=40.0, first_retry=30.0, longest_retry=240.0)
+RULES = Rules(quiet_time=5.0, activation_timeout=40.0, first_retry=30.0, longest_retry=240.0)
 
 
 def start_by_hand(
@@ -39,23 +43,15 @@ def start_by_hand(
     policy: VersionPolicy,
 ) -> Reconciler:
     """Recover what is on `volume` and connect the loop; fetches wait in `jobs` until they are told to run."""
-    cards = ModelCards(store)
-    fetch_jobs = FetchJobs(Gate(store, AtOnce(), None), lambda: None, jobs)
-    performer = Performer(
-        volume,
-        recover_state(volume),
-        fetch_jobs,
+    model_cards, rules = ModelCards(store), replace(RULES, policy=policy)
+    under_way = UnderWay(
+        FetchJobs(Gate(store, AtOnce(), None), lambda: None, jobs),
         SettingsChecks(None, lambda: None, AtOnce()),
-        ServingCards(volume, cards),
-        clock,
-        RULES.first_retry,
-        RULES.longest_retry,
     )
-    bucket = BucketWatch(store, ("",), cards, clock, metrics, 10.0, GRACE, HOLD)
-    # FakeOvms answers what ModelServer does; only `served` and `url` are used
-    server = ServerWatch(ovms, clock)  # type: ignore[arg-type]
-    space = VolumeSpace(volume, max_bytes=0, min_free=0)
-    return Reconciler(bucket, server, performer, space, metrics, RULES, policy)
+    cards, records = ServingCards(volume, model_cards), RecordedState(volume, recover_state(volume))
+    bucket = BucketWatch(store, ("",), model_cards, clock, metrics, 10.0, GRACE, HOLD)
+    observer = Observer(bucket, ServerWatch(ovms), volume, records, under_way, cards, clock, rules)
+    return Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules))
 
 
 class HandSidecar:
@@ -83,14 +79,28 @@ class HandSidecar:
             metrics=self.metrics,
             policy=LatestVersions(),
         )
-        self.reconciler.performer.write_config()
+        self.reconciler.applier.write_config()
         self.volume.claim()
-        self.board = Board("hand", "http://store", "models", self.metrics, self.clock)
+        self.reporter = Reporter(Site("hand", "http://store", "models"), self.metrics)
+
+    @property
+    def posted(self) -> Posted:
+        """What was reported last."""
+        return self.reporter.posted
+
+    @property
+    def state(self) -> State:
+        """What the sidecar has recorded, or is about to."""
+        return self.reconciler.applier.state
 
     def step(self, *, look: bool = False) -> None:
-        """One step of the loop, told on the board."""
+        """One step of the loop, and its report."""
         self.reconciler.step(look=look)
-        self.board.post(self.reconciler)
+        self.report()
+
+    def report(self, *, writes: bool = True) -> None:
+        """Report what the last step found."""
+        self.reporter.report(self.reconciler.snapshot, self.reconciler.plans, writes=writes)
 
     def pass_time(self, seconds: float) -> None:
         """Go on for so long, with a look at bucket, server and config.json every second."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
-from model_sync.planning.versions import wanted_sources
+from model_sync.planning.versions import asked_for
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
 
@@ -65,7 +65,7 @@ class Life:
         self._wait()
         for model in (*_MODELS, STEADY):
             assert self._served(model) or not self._good(model), f"nothing answers for {model}"
-        models = world.reconciler.performer.state.models.values()
+        models = world.reconciler.applier.state.models.values()
         attempts = max((v.attempts for m in models for v in m.rejections.values()), default=0)
         assert attempts < _MOST_ATTEMPTS, f"a rejected version was tried {attempts} times, without pauses"
         self._remove_uploads(b"broken", b"slow")
@@ -169,21 +169,21 @@ class Life:
 
     def _check_wishes(self) -> None:
         world = self.world
-        state = world.reconciler.performer.state
+        state = world.reconciler.applier.state
         for model in (*_MODELS, STEADY):
             good, served = self._good(model), self._served(model)
-            wishes = {good[bucket_version] for bucket_version in wanted_sources(world.policy, good)}
+            wishes = {good[bucket_version] for bucket_version in asked_for(world.policy, good)}
             assert served == wishes, f"{model} answers with {served}, wished is {wishes}"
             assert good or model not in state.models, f"{model} is remembered: {state.models[model]}"
         stored = {
             (name, local_version) for name, model in state.models.items() for local_version in model.stored
         }
-        strangers = set(world.volume.stored_numbers()) ^ stored
+        strangers = set(world.volume.stored_versions()) ^ stored
         assert not strangers, f"{strangers} are on the volume or in the state, not in both"
         in_bucket = {tuple(key.split("/")[:2]) for key in world.store.objects}
-        leftovers = set(world.volume.staged_sources()) - in_bucket
+        leftovers = set(world.volume.staged_uploads()) - in_bucket
         assert not leftovers, f"staging keeps {leftovers}"
-        assert not world.reconciler.obstacles
+        assert not world.reconciler.snapshot.work.write_errors
 
 
 _EVENTS: list[tuple[int, Callable[[Life], None]]] = [

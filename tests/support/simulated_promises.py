@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edge_common.served_state import VersionState
 from fake_ovms import MODEL_FILE
 from model_sync.model_server.config import configured_versions
-from model_sync.planning.standing import Phase
+from model_sync.planning.uploads import Phase
 from model_sync.status.status import report_model
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Promises:
         world = self.world
         assert not any(model == name for model, _ in world.present), f"{what}: {name} unlisted in the bucket"
         for local_version in local_versions:
-            bucket_version = world.reconciler.performer.state.model(name).stored[local_version].bucket_version
+            bucket_version = world.reconciler.applier.state.model(name).stored[local_version].bucket_version
             absent = world.clock.monotonic() - world.seen_last.get((name, bucket_version), _NEVER)
             assert absent >= world.grace, (
                 f"{what}: {name} {bucket_version} unlisted {absent} s after its removal"
@@ -125,7 +125,7 @@ class Promises:
         )
 
     def _check_served_content(self) -> None:
-        state = self.world.reconciler.performer.state
+        state = self.world.reconciler.applier.state
         for name, local_versions in self.answering().items():
             for local_version in local_versions:
                 loaded = self.world.ovms.loaded[name, local_version]
@@ -150,15 +150,16 @@ class Promises:
             return
         assert self.listed.get(STEADY) == (1,), f"4: {STEADY} is listed as {self.listed.get(STEADY)}"
         assert file.stat().st_ino == self._steady_inode, f"4: the folder of {STEADY} was replaced"
-        rejected = world.reconciler.performer.state.model(STEADY).rejections
+        rejected = world.reconciler.applier.state.model(STEADY).rejections
         assert not rejected, f"4: {STEADY} was rejected: {rejected}"
 
     def _check_reasons(self) -> None:
         now, silent = self.world.clock.monotonic(), {}
         reconciler = self.world.reconciler
-        for name, view in reconciler.views.items():
-            rows = report_model(view, reconciler.plans[name])
-            missing = set(view.remote.versions if view.remote else ()) - {row.bucket_version for row in rows}
+        for name, plan in reconciler.plans.items():
+            rows = report_model(plan)
+            listed = plan.model.listed.versions if plan.model.listed else {}
+            missing = set(listed) - {row.bucket_version for row in rows}
             assert not missing, f"5: nothing is said about {name} {missing}"
             for row in rows:
                 told = row.reason or row.phase not in _NEEDS_REASON

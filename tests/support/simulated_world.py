@@ -1,7 +1,7 @@
 """Everything around the sidecar, simulated, and the real sidecar's loop in the middle.
 
-Real: Reconciler, Performer, FetchJobs, Gate, Staging, recovery, and a volume on the disk. Simulated: the
-bucket, the model server, time, threads, and the moments of death.
+Real: the loop, fetches, staging, recovery, and a volume on the disk. Simulated: the bucket, the model server,
+time, threads, and the moments of death.
 """
 
 import logging
@@ -86,7 +86,7 @@ class World:
                 self.dies_in = self.random.randrange(1, 8) if self.random.random() < _DIES_IN_START else None
                 self.jobs = WhenTold()
                 self.reconciler = self._new_sidecar()
-                self.reconciler.performer.write_config()
+                self.reconciler.applier.write_config()
                 self.volume.claim()
             except KilledError:
                 self.deaths += 1

@@ -50,10 +50,10 @@ def _settings(overrides: dict[str, Any] | None = None) -> "Settings":
     return settings
 
 
-def _sidecar(settings: "Settings") -> "Sidecar":
+def _sidecar(settings: "Settings", *, silent: bool = False) -> "Sidecar":
     from model_sync.service import Sidecar
 
-    return Sidecar.build(settings)
+    return Sidecar.build(settings, silent=silent)
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def once(
         sidecar.converge(timeout)
     if stopped.is_set():
         raise RetryableError("stopped by a signal; what was done stays, run it again")
-    document = sidecar.board.document
+    document = sidecar.reporter.posted.document
     console.show_status(document, as_json=as_json)
     states = [v["state"] for model in document["models"].values() for v in model["versions"]]
     if not document["server"]["reachable"]:
@@ -121,7 +121,7 @@ def plan(as_json: Json = False) -> None:
     """
     from model_sync import console
 
-    sidecar = _sidecar(_settings({"settle": 0}))
+    sidecar = _sidecar(_settings({"settle": 0}), silent=True)
     try:
         console.show_plans(sidecar.preview(), as_json=as_json)
     finally:

@@ -1,5 +1,6 @@
 """Puts the parts together and runs them: the loop, the HTTP interface, the event listener."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -7,18 +8,31 @@ from typing import Self
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
-from model_sync.assembly import assemble_loop
+from model_sync.cards.cards import ModelCards
+from model_sync.cards.serving_cards import ServingCards
 from model_sync.clock import Clock, SystemClock
+from model_sync.gate.gate import Gate
+from model_sync.gate.jobs import FetchJobs
+from model_sync.loop.apply import Applier
+from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
+from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import EventListener, Wakeup
 from model_sync.metrics import Metrics
+from model_sync.model_server.client import ModelServer, ServerWatch
+from model_sync.model_server.replicas import Replicas
 from model_sync.planning.actions import describe
+from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
+from model_sync.preflight.pool import WarmPreflight
+from model_sync.preflight.settings_checks import SettingsChecks
 from model_sync.settings import Settings
-from model_sync.status.board import Board
 from model_sync.status.bucket_status import FOLDER, BucketStatus
+from model_sync.status.report import Reporter
+from model_sync.status.status import Site
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.lock import VolumeLock
+from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
 
@@ -32,37 +46,51 @@ _GATHERING, _LONGEST_GATHERING = 3.0, 0.25
 
 @dataclass
 class Sidecar:
-    """One sidecar on one volume; a context that ends its threads when left."""
+    """One sidecar on one volume; `close` ends its threads."""
 
     settings: Settings
+    clock: Clock
     wakeup: Wakeup
     store: S3Bucket
     volume: Volume
     lock: VolumeLock
-    board: Board
-    reconciler: Reconciler
     transfers: ThreadPoolExecutor
-    _following: bool = False
+    under_way: UnderWay
+    replicas: Replicas
+    reconciler: Reconciler
+    reporter: Reporter
+    _writes: bool = True
 
     @classmethod
-    def build(cls, settings: Settings, clock: Clock | None = None) -> Self:
-        """All parts, connected; nothing is asked or written yet. Raises FatalError for unusable settings."""
-        clock = clock or SystemClock()
-        wakeup, metrics = Wakeup(), Metrics()
+    def build(cls, settings: Settings, *, silent: bool = False) -> Self:
+        """All parts, connected; `silent`: it will tell the other pods on the volume nothing.
+
+        Nothing is asked or written before the first call. Raises FatalError for unusable settings.
+        """
+        clock, wakeup, metrics = SystemClock(), Wakeup(), Metrics()
         store, volume = S3Bucket(settings, metrics), Volume(settings.models_dir)
+        preflight = None
+        if settings.preflight == "on":
+            preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
         transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
-        reconciler = assemble_loop(
-            settings,
-            store=store,
-            volume=volume,
-            transfers=transfers,
-            wakeup=wakeup,
-            metrics=metrics,
-            clock=clock,
+        gate = Gate(store, transfers, preflight, metrics, settings.plugin_properties)
+        under_way = UnderWay(FetchJobs(gate, wakeup.work_done), SettingsChecks(preflight, wakeup.work_done))
+        replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
+        model_cards = ModelCards(store, settings.plugin_properties)
+        cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
+        rules = Rules(
+            settings.settle, settings.keep_previous, settings.activation_timeout, policy=settings.versions
         )
-        board = Board(settings.instance, store.endpoint, store.name, metrics, clock)
+        timing = (settings.poll_interval, settings.delete_grace, settings.hold)
+        bucket = BucketWatch(store, settings.prefix, model_cards, clock, metrics, *timing)
+        server = ServerWatch(ModelServer(settings.ovms_url), None if silent else replicas)
+        observer = Observer(bucket, server, volume, records, under_way, cards, clock, rules)
+        observer.max_bytes, observer.min_free = settings.max_bytes, settings.min_free_bytes
+        reconciler = Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules))
+        reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
+        lock = VolumeLock(volume.lock_path)
         return cls(
-            settings, wakeup, store, volume, VolumeLock(volume.lock_path), board, reconciler, transfers
+            settings, clock, wakeup, store, volume, lock, transfers, under_way, replicas, reconciler, reporter
         )
 
     def open_volume(self) -> None:
@@ -78,8 +106,8 @@ class Sidecar:
                 raise RetryableError(
                     f"another model-sync writes to {self.volume.root}; this one waits for it"
                 )
-            self.reconciler.performer.records.adopt(recover_state(self.volume))
-            self.reconciler.performer.write_config()
+            self.reconciler.adopt(recover_state(self.volume))
+            self.reconciler.applier.write_config()
             self.volume.claim()
         except OSError as error:
             raise FatalError(f"the volume {self.volume.root} cannot be used: {error}") from error
@@ -90,28 +118,27 @@ class Sidecar:
             self.store.ensure_exists(create=True)
 
     def step(self, *, look: bool = False) -> None:
-        """One step of the loop, and its findings posted.
+        """One step of the loop, and its findings reported.
 
         A volume that refuses to be written is told and waited for; what serves goes on serving.
         """
-        self.board.beat()
-        began = self.reconciler.bucket.clock.monotonic()
+        began = self._beat()
+        told = self.reconciler.snapshot.volume_error
         try:
-            if not self.reconciler.step(look=look) and not self.board.volume_trouble:
+            if not self.reconciler.step(look=look) and not told:
                 return
-            self.board.volume_trouble = ""
         except OSError as error:
-            trouble = f"cannot write to the volume: {error.strerror or error}; make room or mend it"
-            if trouble != self.board.volume_trouble:
-                _log.error("volume_refuses", reason=trouble, path=str(error.filename or self.volume.root))
-            self.board.volume_trouble = trouble
-            self.board.post(self.reconciler)
+            reason = f"cannot write to the volume: {error.strerror or error}; make room or mend it"
+            if reason != told:
+                _log.error("volume_refuses", reason=reason, path=str(error.filename or self.volume.root))
+            self.reconciler.note_volume_error(reason)
+            self._report()
             self.wakeup.pause(_VOLUME_RETRY)
             return
-        self.board.post(self.reconciler)
-        if self.reconciler.performer.jobs.several:
+        self._report()
+        if sum(map(len, self.reconciler.snapshot.work.fetches.values())) > 1:
             # many fetches end at about the same time: let more of them come together
-            took = self.reconciler.bucket.clock.monotonic() - began
+            took = self.clock.monotonic() - began
             self.wakeup.pause(min(_GATHERING * took, _LONGEST_GATHERING))
 
     def run(self) -> None:
@@ -121,27 +148,26 @@ class Sidecar:
 
         from model_sync.status.http_api import HttpApi  # noqa: PLC0415
 
-        token = self.settings.sync_token.get_secret_value()
-        app = HttpApi(self.board, self.volume, self.wakeup.look, token).app()
-        self.board.beat()
-        with ThreadedHttpServer(app, host=self.settings.http_host, port=self.settings.http_port) as server:
-            _log.info("listening", host=self.settings.http_host, port=server.port)
+        token, posted = self.settings.sync_token.get_secret_value(), self.reporter.posted
+        registry = self.reporter.metrics.registry
+        app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token).app()
+        host, port = self.settings.http_host, self.settings.http_port
+        self._beat()
+        with ThreadedHttpServer(app, host=host, port=port) as server:
+            _log.info("listening", host=host, port=server.port)
             if not self._wait_for_lock():
                 return
-            bucket_status = None
+            home, bucket_status = self.settings.home_prefix, None
             if self.settings.status_to_bucket == "on":
-                bucket_status = BucketStatus(
-                    self.store, prefix=self.settings.home_prefix, instance=self.settings.instance
-                )
+                bucket_status = BucketStatus(self.store, prefix=home, instance=self.settings.instance)
             if self.settings.events == "auto":
-                EventListener(self.settings, self.wakeup, self.settings.home_prefix + FOLDER).start()
-            look = True
-            bucket_ready = False
+                EventListener(self.settings, self.wakeup, home + FOLDER).start()
+            look, bucket_ready = True, False
             while not self.wakeup.stopped:
                 bucket_ready = bucket_ready or self._try_bucket()
                 self.step(look=look)
-                if bucket_status is not None and self.board.document["store"]["reachable"]:
-                    bucket_status.offer(self.board.document)
+                if bucket_status is not None and posted.document["store"]["reachable"]:
+                    bucket_status.offer(posted.document)
                 look = self.wakeup.wait(self.reconciler.next_step_in())
             if bucket_status is not None:
                 bucket_status.close()
@@ -151,12 +177,10 @@ class Sidecar:
 
         Raises RetryableError when the store fails or `timeout` seconds are not enough.
         """
-        clock = self.reconciler.bucket.clock
-        deadline = clock.monotonic() + timeout
+        deadline = self.clock.monotonic() + timeout
         self.step(look=True)
-        while not self.wakeup.stopped and clock.monotonic() < deadline:
-            if self.reconciler.bucket.cycle.error is not None:
-                raise self.reconciler.bucket.cycle.error
+        while not self.wakeup.stopped and self.clock.monotonic() < deadline:
+            self._raise_bucket_error()
             if not self.reconciler.busy:
                 return
             self.step(look=self.wakeup.wait(self.reconciler.next_step_in()))
@@ -164,25 +188,33 @@ class Sidecar:
 
     def preview(self) -> dict[str, list[str]]:
         """Model -> what would be done now, without doing it. Raises what stands in the way."""
-        self.reconciler.server.replicas = None  # which would be told on the volume
         if self.volume.lock_path.parent.is_dir():
-            self.reconciler.performer.records.adopt(self.volume.load_state() or State())
+            self.reconciler.adopt(self.volume.load_state() or State())
         self.reconciler.look()
-        if self.reconciler.bucket.cycle.error is not None:
-            raise self.reconciler.bucket.cycle.error
+        self._raise_bucket_error()
         return {
-            name: [describe(action) for action in plan.actions] or ["nothing to do"]
-            for name, plan in self.reconciler.plans.items()
+            name: [describe(action) for action in made.actions] or ["nothing to do"]
+            for name, made in self.reconciler.plans.items()
         }
 
     def close(self) -> None:
         """End every thread and let others write to the volume."""
-        self.reconciler.performer.checks.close()
-        self.reconciler.performer.jobs.close()
+        self.under_way.checks.close()
+        self.under_way.jobs.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
-        if self.reconciler.server.replicas is not None:
-            self.reconciler.server.replicas.withdraw()
+        self.replicas.withdraw()
         self.lock.release()
+
+    def _beat(self) -> float:
+        self.reporter.posted.heartbeat = now = self.clock.monotonic()
+        return now
+
+    def _report(self) -> None:
+        self.reporter.report(self.reconciler.snapshot, self.reconciler.plans, writes=self._writes)
+
+    def _raise_bucket_error(self) -> None:
+        if self.reconciler.snapshot.bucket.error is not None:
+            raise self.reconciler.snapshot.bucket.error
 
     def _try_bucket(self) -> bool:
         try:
@@ -194,30 +226,29 @@ class Sidecar:
 
     def _wait_for_lock(self) -> bool:
         """Follow the pod that writes until this one may; False when the program ends before."""
-        self.board.writes = False
+        following = False
         while not self.wakeup.stopped:
+            self._writes = False
             try:
                 self.open_volume()
             except RetryableError as error:
-                if not self._following:
+                if not following:
                     _log.info("following", reason=str(error))
-                self._following = True
+                following = True
                 self._follow()
                 self.wakeup.wait(_LOCK_RETRY)
                 continue
-            if self._following:
+            if following:
                 _log.info("taking_over", volume=str(self.volume.root))
-            self.reconciler.performer.cards.forget_all()
-            self.board.writes = True
+            self._writes = True
             return True
         return False
 
     def _follow(self) -> None:
-        self.board.beat()
+        self._beat()
         try:
-            state = self.volume.load_state()
-            self.reconciler.follow(state or State())
+            self.reconciler.follow(self.volume.load_state() or State())
         except (OSError, FatalError) as error:
             _log.debug("state_unreadable", reason=str(error))  # its writer repairs it, or this pod takes over
             return
-        self.board.post(self.reconciler)
+        self._report()

@@ -1,7 +1,7 @@
 import pytest
+from model_snapshots import upload
 from model_sync.bucket.completeness import Complete, Waiting, check_upload, named_files_missing
 from model_sync.bucket.model_formats import partner_missing
-from sync_views import upload
 
 
 @pytest.mark.parametrize(

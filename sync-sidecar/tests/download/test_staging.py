@@ -1,8 +1,8 @@
 from pathlib import Path
 
+from model_snapshots import upload_object
 from model_sync.bucket.catalog import UploadObject
 from model_sync.download.staging import Staging
-from sync_views import remote_file
 
 
 def _accept(staging: Staging, file: UploadObject, text: str) -> None:
@@ -12,11 +12,11 @@ def _accept(staging: Staging, file: UploadObject, text: str) -> None:
 
 def test_a_changed_upload_keeps_the_files_that_did_not_change(tmp_path: Path) -> None:
     staging = Staging(tmp_path / "s")
-    kept, old, dropped = remote_file("a/kept"), remote_file("b/old"), remote_file("dropped")
+    kept, old, dropped = upload_object("a/kept"), upload_object("b/old"), upload_object("dropped")
     assert staging.prepare([kept, old, dropped], "one") == [kept, old, dropped]
     for file in (kept, old, dropped):
         _accept(staging, file, file.path)
-    new = remote_file("b/old", "new-etag")
+    new = upload_object("b/old", "new-etag")
     assert Staging(tmp_path / "s").prepare([kept, new], "two") == [new]
     assert sorted(path.name for path in staging.tree.rglob("*")) == ["a", "kept"]
     assert staging.fingerprint == "two"
@@ -24,7 +24,7 @@ def test_a_changed_upload_keeps_the_files_that_did_not_change(tmp_path: Path) ->
 
 def test_a_file_may_become_a_folder(tmp_path: Path) -> None:
     staging = Staging(tmp_path / "s")
-    file, inside = remote_file("x"), remote_file("x/y")
+    file, inside = upload_object("x"), upload_object("x/y")
     staging.prepare([file], "one")
     _accept(staging, file, "x")
     assert staging.prepare([inside], "two") == [inside]
@@ -34,7 +34,7 @@ def test_a_file_may_become_a_folder(tmp_path: Path) -> None:
 
 def test_parts_are_kept_for_the_same_object_and_dropped_for_another(tmp_path: Path) -> None:
     staging = Staging(tmp_path / "s")
-    one, other = remote_file("a"), remote_file("a", "other-etag")
+    one, other = upload_object("a"), upload_object("a", "other-etag")
     staging.prepare([one], "one")
     staging.part_path(one).write_text("half")
     staging.prepare([one], "one")
@@ -45,7 +45,7 @@ def test_parts_are_kept_for_the_same_object_and_dropped_for_another(tmp_path: Pa
 
 def test_files_of_which_nobody_knows_the_upload_are_not_trusted(tmp_path: Path) -> None:
     staging = Staging(tmp_path / "s")
-    file = remote_file("a")
+    file = upload_object("a")
     staging.prepare([file], "one")
     _accept(staging, file, "a")
     (staging.folder / "upload.json").write_text("[]")
@@ -55,7 +55,7 @@ def test_files_of_which_nobody_knows_the_upload_are_not_trusted(tmp_path: Path) 
 
 def test_a_sealed_tree_can_be_read_by_the_server(tmp_path: Path) -> None:
     staging = Staging(tmp_path / "s")
-    file = remote_file("sub/a")
+    file = upload_object("sub/a")
     staging.prepare([file], "one")
     _accept(staging, file, "a")
     (staging.tree / "sub" / "a").chmod(0o600)

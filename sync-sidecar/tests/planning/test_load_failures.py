@@ -1,14 +1,16 @@
 from edge_common.served_state import VersionState
-from model_sync.planning.history import Blame
-from model_sync.planning.load_failures import load_failures
-from model_sync.planning.state import Rejection
-from sync_views import NOW, available, state, stored, upload, view
+from model_snapshots import NOW, available, snap, state, stored, upload
+from model_sync.planning.load_failures import LoadWatch, load_failures
+from model_sync.planning.model_snapshot import LoadCrash
+from model_sync.planning.snapshot import by_model
+from model_sync.planning.state import ModelState, Rejection, State
 
+_STATE = State({"m": state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))})
 _NEW = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
 
 
-def test_a_version_that_the_server_could_not_load_gets_a_verdict_with_a_retry() -> None:
-    now = view(_NEW, upload("1"), upload("2"), served={**available(1), 2: VersionState.FAILED})
+def test_a_version_that_the_server_could_not_load_gets_a_rejection_with_a_retry() -> None:
+    now = snap(_NEW, upload("1"), upload("2"), served={**available(1), 2: VersionState.FAILED})
     failures = load_failures(now)
     assert set(failures) == {2}
     assert "could not load it" in failures[2].reason
@@ -17,20 +19,20 @@ def test_a_version_that_the_server_could_not_load_gets_a_verdict_with_a_retry() 
 
 
 def test_a_version_that_answered_before_is_not_blamed() -> None:
-    now = view(_NEW, served={1: VersionState.FAILED, 2: VersionState.LOADING})
+    now = snap(_NEW, served={1: VersionState.FAILED, 2: VersionState.LOADING})
     assert load_failures(now) == {}
 
 
 def test_a_load_that_does_not_end_and_a_server_that_dies_of_it_are_failures() -> None:
-    slow = load_failures(view(_NEW, served={2: VersionState.LOADING}, loading_for={2: 301.0}))
+    slow = load_failures(snap(_NEW, served={2: VersionState.LOADING}, loading_for={2: 301.0}))
     assert "did not have it available within 5 min" in slow[2].reason
-    deadly = load_failures(view(_NEW, served=None, blamed={2: Blame(3, 0)}))
+    deadly = load_failures(snap(_NEW, served=None, load_crashes={2: LoadCrash(3, 0)}))
     assert "went away 3 times while loading it; it is taken to be the cause" in deadly[2].reason
-    assert load_failures(view(_NEW, served=None, loading_for={2: 300.0})) == {}
+    assert load_failures(snap(_NEW, served=None, loading_for={2: 300.0})) == {}
 
 
 def test_a_version_that_loaded_along_with_others_is_told_that_it_may_not_be_the_cause() -> None:
-    suspected = load_failures(view(_NEW, served=None, blamed={2: Blame(3, 1)}))[2]
+    suspected = load_failures(snap(_NEW, served=None, load_crashes={2: LoadCrash(3, 1)}))[2]
     assert "while loading it and 1 more; the newest is set aside first" in suspected.reason
     assert suspected.retry_at is not None
 
@@ -39,9 +41,64 @@ def test_pauses_grow_with_each_attempt_on_the_same_upload_and_are_bounded() -> N
     def retry_after(attempts: int, etag: str = "a") -> float:
         before = Rejection(upload("2", etag).upload_id, "", "server", NOW, attempts)
         model = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,), rejections={"2": before})
-        verdict = load_failures(view(model, upload("2"), served={2: VersionState.FAILED}))[2]
-        assert verdict.retry_at is not None
-        return verdict.retry_at - NOW
+        rejection = load_failures(snap(model, upload("2"), served={2: VersionState.FAILED}))[2]
+        assert rejection.retry_at is not None
+        return rejection.retry_at - NOW
 
     assert [retry_after(attempts) for attempts in (1, 2, 30)] == [120, 240, 3600]
     assert retry_after(5, etag="another") == 60
+
+
+def test_only_time_since_the_server_is_back_counts_as_waiting() -> None:
+    watch = LoadWatch()
+    loading = {"m": {1: VersionState.AVAILABLE, 2: VersionState.LOADING}}
+    watch.observe(_STATE, loading, 0.0)
+    watch.observe(_STATE, loading, 5.0)
+    assert by_model(watch.loading_for).get("m", {}) == {2: 5.0}
+    watch.observe(_STATE, None, 100.0)
+    watch.observe(_STATE, loading, 200.0)
+    watch.observe(_STATE, loading, 203.0)
+    assert by_model(watch.loading_for).get("m", {}) == {2: 3.0}
+
+
+def _die_while_loading(watch: LoadWatch, state: State, **loading: tuple[int, ...]) -> None:
+    watch.observe(state, {name: dict.fromkeys(n, VersionState.LOADING) for name, n in loading.items()}, 0.0)
+    watch.observe(state, None, 1.0)
+    watch.observe(state, None, 2.0)
+
+
+def test_a_version_is_blamed_when_the_server_dies_three_times_while_loading_it() -> None:
+    watch = LoadWatch()
+    for _ in range(2):
+        _die_while_loading(watch, _STATE, m=(1, 2))
+    assert by_model(watch.crashes).get("m", {}) == {}
+    _die_while_loading(watch, _STATE, m=(1, 2))
+    assert by_model(watch.crashes).get("m", {}) == {2: LoadCrash(losses=3, along_with=0)}, (
+        "number 1 answered before"
+    )
+    watch.observe(_STATE, {"m": {1: VersionState.AVAILABLE, 2: VersionState.AVAILABLE}}, 3.0)
+    assert by_model(watch.crashes).get("m", {}) == {}
+
+
+def test_of_several_that_load_when_the_server_dies_only_the_newest_is_blamed() -> None:
+    watch = LoadWatch()
+    older = ModelState({1: stored(1, at=NOW)}, configured=(1,))
+    newer = ModelState({1: stored(1, at=NOW + 5)}, configured=(1,))
+    both = State({"older": older, "newer": newer})
+    for _ in range(3):
+        _die_while_loading(watch, both, older=(1,), newer=(1,))
+    assert by_model(watch.crashes).get("newer", {}) == {1: LoadCrash(losses=3, along_with=1)}
+    assert by_model(watch.crashes).get("older", {}) == {}
+    without = State({"older": older})
+    for _ in range(3):
+        assert by_model(watch.crashes).get("older", {}) == {}, "its count begins anew without the other"
+        _die_while_loading(watch, without, older=(1,))
+    assert by_model(watch.crashes).get("older", {}) == {1: LoadCrash(losses=3, along_with=0)}
+
+
+def test_numbers_that_are_no_longer_listed_are_forgotten() -> None:
+    watch = LoadWatch()
+    watch.observe(_STATE, {"m": {}}, 0.0)
+    watch.observe(State(), {"m": {}}, 5.0)
+    watch.observe(_STATE, {"m": {}}, 6.0)
+    assert by_model(watch.loading_for).get("m", {}) == {1: 1.0, 2: 1.0}

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 from edge_common.served_state import VersionState
+from model_snapshots import NOW, available, snap, state, stored, upload, upload_object
 from model_sync.planning.actions import (
     CancelFetch,
     Configure,
@@ -14,14 +15,12 @@ from model_sync.planning.actions import (
     Withdraw,
     describe,
 )
+from model_sync.planning.model_snapshot import FetchProgress, Rules
 from model_sync.planning.plan import plan_model
-from model_sync.planning.rejections import RejectedAt
-from model_sync.planning.snapshot import FetchView, Rules
-from model_sync.planning.state import Rejection
-from sync_views import NOW, available, remote_file, state, stored, upload, view
+from model_sync.planning.state import RejectedAt, Rejection
 
 
-def _refusal(bucket_version: str, etag: str = "a", *, retry_at: float = NOW + 60) -> Rejection:
+def _rejection(bucket_version: str, etag: str = "a", *, retry_at: float = NOW + 60) -> Rejection:
     return Rejection(upload(bucket_version, etag).upload_id, "no", RejectedAt.SERVER, NOW, 1, retry_at)
 
 
@@ -29,27 +28,27 @@ def test_the_life_of_a_new_version() -> None:
     two = upload("2")
     serving = state(stored(1), configured=(1,), confirmed=(1,))
     both = (upload("1"), two)
-    assert plan_model(view(serving, *both, served=available(1))).actions == (Fetch("2"),)
-    staged = view(serving, *both, served=available(1), staged={"2": two.upload_id})
+    assert plan_model(snap(serving, *both, served=available(1))).actions == (Fetch("2"),)
+    staged = snap(serving, *both, served=available(1), staged={"2": two.upload_id})
     assert plan_model(staged).actions == (Publish("2", 2),)
     published = state(stored(1), stored(2), configured=(1,), confirmed=(1,))
-    assert plan_model(view(published, *both, served=available(1))).actions == (Configure((1, 2), {}),)
+    assert plan_model(snap(published, *both, served=available(1))).actions == (Configure((1, 2), {}),)
     listed = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
-    assert plan_model(view(listed, *both, served={**available(1), 2: VersionState.LOADING})).actions == ()
-    both_answer = view(listed, *both, served=available(1, 2))
+    assert plan_model(snap(listed, *both, served={**available(1), 2: VersionState.LOADING})).actions == ()
+    both_answer = snap(listed, *both, served=available(1, 2))
     assert plan_model(both_answer).actions == (Confirm((2,)), Configure((2,), {}))
     alone = state(stored(1), stored(2), configured=(2,), confirmed=())
-    assert plan_model(view(alone, *both, served=available(2))).actions == (Confirm((2,)),)
+    assert plan_model(snap(alone, *both, served=available(2))).actions == (Confirm((2,)),)
 
 
 def test_a_version_that_fails_is_unlisted_rejected_and_taken_away() -> None:
     listed = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
     failing = {**available(1), 2: VersionState.FAILED}
-    reject, configure = plan_model(view(listed, upload("1"), upload("2"), served=failing)).actions
+    reject, configure = plan_model(snap(listed, upload("1"), upload("2"), served=failing)).actions
     assert isinstance(reject, Reject)
     assert configure == Configure((1,), {})
-    after = state(stored(1), stored(2), configured=(1,), confirmed=(1,), rejections={"2": _refusal("2")})
-    assert Withdraw(2) in plan_model(view(after, upload("1"), upload("2"), served=failing)).actions
+    after = state(stored(1), stored(2), configured=(1,), confirmed=(1,), rejections={"2": _rejection("2")})
+    assert Withdraw(2) in plan_model(snap(after, upload("1"), upload("2"), served=failing)).actions
 
 
 def test_a_broken_overwrite_is_not_listed_again_before_its_retry() -> None:
@@ -58,60 +57,62 @@ def test_a_broken_overwrite_is_not_listed_again_before_its_retry() -> None:
         stored(3, "new", bucket_version="2"),
         configured=(2,),
         confirmed=(2,),
-        rejections={"2": _refusal("2", "new")},
+        rejections={"2": _rejection("2", "new")},
     )
-    plan = plan_model(view(after, upload("2", "new"), served={**available(2), 3: VersionState.FAILED}))
-    assert plan.wish.local_versions == {2}
+    plan = plan_model(snap(after, upload("2", "new"), served={**available(2), 3: VersionState.FAILED}))
+    assert plan.target.local_versions == {2}
     assert plan.actions == (Withdraw(3),)
 
 
 def test_a_second_overwrite_during_the_first_still_finds_its_way() -> None:
     newest = upload("2", "newest")
     both = state(stored(2, "old"), stored(9, "new", bucket_version="2"), configured=(2, 9), confirmed=(2,))
-    now = view(both, newest, served=available(2, 9), staged={"2": newest.upload_id})
+    now = snap(both, newest, served=available(2, 9), staged={"2": newest.upload_id})
     assert plan_model(now).actions == (Confirm((9,)), Configure((9,), {}))
     ended = state(stored(2, "old"), stored(9, "new", bucket_version="2"), configured=(9,))
-    gone = view(ended, newest, served={9: VersionState.AVAILABLE, 2: VersionState.END}, staged=now.staged)
+    gone = snap(ended, newest, served={9: VersionState.AVAILABLE, 2: VersionState.END}, staged=now.staged)
     assert Delete(2) in plan_model(gone).actions
 
 
 def test_content_under_a_bridge_takes_its_own_number_when_that_is_free() -> None:
     bridged = state(stored(9, bucket_version="2"), configured=(9,), confirmed=(9,))
-    assert plan_model(view(bridged, upload("2"), served=available(9))).actions == (Renumber(9, 2),)
+    assert plan_model(snap(bridged, upload("2"), served=available(9))).actions == (Renumber(9, 2),)
 
 
 def test_a_fetch_of_an_upload_that_changed_is_cancelled() -> None:
-    running = {"1": FetchView("old", "downloading", 0.5)}
-    assert plan_model(view(None, upload("1"), fetching=running)).actions == (CancelFetch("1"),)
+    running = {"1": FetchProgress("old", "downloading", 0.5)}
+    assert plan_model(snap(None, upload("1"), fetches=running)).actions == (CancelFetch("1"),)
 
 
 def test_a_removed_model_is_unlisted_first_and_deleted_when_it_has_ended() -> None:
     serving = state(stored(1), configured=(1,), confirmed=(1,))
-    assert plan_model(view(serving, served=available(1), gone={"1"})).actions == (Configure((), {}),)
+    assert plan_model(snap(serving, served=available(1), gone={"1"})).actions == (Configure((), {}),)
     unlisted = state(stored(1))
-    assert plan_model(view(unlisted, served={1: VersionState.UNLOADING}, gone={"1"})).actions == ()
-    assert plan_model(view(unlisted, served={1: VersionState.END}, gone={"1"})).actions == (Delete(1),)
+    assert plan_model(snap(unlisted, served={1: VersionState.UNLOADING}, gone={"1"})).actions == ()
+    assert plan_model(snap(unlisted, served={1: VersionState.END}, gone={"1"})).actions == (Delete(1),)
 
 
 def test_nothing_is_done_for_a_removal_that_is_not_believed() -> None:
     serving = state(stored(1), configured=(1,), confirmed=(1,))
-    assert plan_model(view(serving, served=available(1), doubt="the store may be at fault")).actions == ()
+    assert (
+        plan_model(snap(serving, served=available(1), removal_hold="the store may be at fault")).actions == ()
+    )
 
 
 def test_a_removed_version_answers_until_another_can() -> None:
     serving = state(stored(2), configured=(2,), confirmed=(2,))
     broken = upload("1", paths=("model.xml",))
-    assert plan_model(view(serving, broken, served=available(2), gone={"2"})).actions == ()
+    assert plan_model(snap(serving, broken, served=available(2), gone={"2"})).actions == ()
 
 
 def test_without_the_server_downloads_go_on_and_nothing_else() -> None:
     serving = state(stored(1), configured=(1,), confirmed=(1,))
-    assert plan_model(view(serving, upload("1"), upload("2"), served=None)).actions == (Fetch("2"),)
+    assert plan_model(snap(serving, upload("1"), upload("2"), served=None)).actions == (Fetch("2"),)
 
 
 def test_without_a_listing_what_was_chosen_stays() -> None:
     serving = state(stored(1), stored(2), configured=(1,), confirmed=(1,))
-    assert plan_model(view(serving, listed=False, served=available(1))).actions == ()
+    assert plan_model(snap(serving, bucket_listed=False, served=available(1))).actions == ()
 
 
 def test_superfluous_versions_go_only_when_the_server_has_let_go_of_them() -> None:
@@ -119,12 +120,12 @@ def test_superfluous_versions_go_only_when_the_server_has_let_go_of_them() -> No
     both = (upload("1"), upload("2"))
     rules = Rules(keep_previous=0)
     held = {**available(2), 1: VersionState.UNLOADING}
-    assert plan_model(view(old, *both, served=held, rules=rules)).actions == ()
-    assert plan_model(view(old, *both, served=available(2), rules=rules)).actions == (Delete(1),)
+    assert plan_model(snap(old, *both, served=held, rules=rules)).actions == ()
+    assert plan_model(snap(old, *both, served=available(2), rules=rules)).actions == (Delete(1),)
 
 
 def test_what_was_fetched_for_an_upload_that_is_gone_is_dropped() -> None:
-    plan = plan_model(view(state(rejections={"3": _refusal("3")}), upload("1"), fetching={}))
+    plan = plan_model(snap(state(rejections={"3": _rejection("3")}), upload("1"), fetches={}))
     assert DropStaging("3") in plan.actions
     assert Reject("3", None) in plan.actions
 
@@ -134,27 +135,27 @@ def test_actions_are_described_for_people() -> None:
     assert describe(Configure((), {})) == "serve nothing"
     assert describe(Publish("latest", 5)) == "publish latest as 5"
     assert describe(Fetch("1")) == "fetch 1"
-    assert describe(Reject("1", _refusal("1"))) == "reject 1: no"
-    assert describe(Reject("1", None)) == "clear the verdict on 1"
+    assert describe(Reject("1", _rejection("1"))) == "reject 1: no"
+    assert describe(Reject("1", None)) == "clear the rejection of 1"
 
 
 def test_what_answers_is_recorded_although_more_is_awaited() -> None:
     uploads = (upload("1"), upload("2"))
     model = state(stored(1), stored(2), configured=(1, 2))
-    one_answers = view(model, *uploads, served={**available(1), 2: VersionState.LOADING}, policy="all")
+    one_answers = snap(model, *uploads, served={**available(1), 2: VersionState.LOADING}, policy="all")
     assert plan_model(one_answers).actions == (Confirm((1,)),)
     known = state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))
-    restarted = view(known, *uploads, served={**available(2), 1: VersionState.LOADING}, policy="all")
+    restarted = snap(known, *uploads, served={**available(2), 1: VersionState.LOADING}, policy="all")
     assert plan_model(restarted).actions == (Confirm((1, 2)),), "what answered once stays recorded"
 
 
-def test_a_folder_that_answers_is_not_withdrawn_for_an_earlier_verdict_on_it() -> None:
-    verdict = Rejection(upload("1").upload_id, "it was taken to be the cause", "server", NOW, 1, NOW)
-    model = state(stored(1), stored(2), configured=(2,), confirmed=(2,), rejections={"1": verdict})
+def test_a_folder_that_answers_is_not_withdrawn_for_an_earlier_rejection_on_it() -> None:
+    rejection = Rejection(upload("1").upload_id, "it was taken to be the cause", "server", NOW, 1, NOW)
+    model = state(stored(1), stored(2), configured=(2,), confirmed=(2,), rejections={"1": rejection})
     uploads = (upload("1"), upload("2"))
-    still_answers = view(model, *uploads, served=available(1, 2))
+    still_answers = snap(model, *uploads, served=available(1, 2))
     assert Withdraw(1) not in plan_model(still_answers).actions
-    ended = view(model, *uploads, served={**available(2), 1: VersionState.END})
+    ended = snap(model, *uploads, served={**available(2), 1: VersionState.END})
     assert Withdraw(1) in plan_model(ended).actions
 
 
@@ -162,10 +163,10 @@ def test_two_uploads_never_borrow_the_same_number_in_one_plan() -> None:
     model = state(stored(7), stored(8, bucket_version="latest"), configured=(7, 8), confirmed=(7, 8))
     uploads = (
         upload("7", "b"),
-        replace(upload("latest", "b"), files=(remote_file("model.onnx", "b", modified=1),)),
+        replace(upload("latest", "b"), files=(upload_object("model.onnx", "b", modified=1),)),
     )
-    marks = {version.bucket_version: version.upload_id for version in uploads}
-    now = view(model, *uploads, served=available(7, 8), policy="all", staged=marks)
+    ids = {version.bucket_version: version.upload_id for version in uploads}
+    now = snap(model, *uploads, served=available(7, 8), policy="all", staged=ids)
     local_versions = [
         action.local_version for action in plan_model(now).actions if isinstance(action, Publish)
     ]

@@ -5,6 +5,7 @@ import pytest
 from edge_common.errors import FatalError
 from hypothesis import given
 from hypothesis import strategies as st
+from model_snapshots import stored
 from model_sync.planning.state import (
     ModelState,
     Rejection,
@@ -14,7 +15,6 @@ from model_sync.planning.state import (
     state_from_json,
     state_to_json,
 )
-from sync_views import stored
 
 _TEXT = st.text(max_size=10)
 _FILES = st.builds(StoredFile, _TEXT, st.integers(0), _TEXT)
@@ -74,13 +74,13 @@ def test_no_json_does_worse_than_a_fatal_error(value: Any) -> None:
 
 def test_the_highest_number_ever_used_is_remembered() -> None:
     model = ModelState().with_stored(stored(7)).without_stored(7)
-    assert (dict(model.stored), model.last_number) == ({}, 7)
+    assert (dict(model.stored), model.last_local_version) == ({}, 7)
 
 
 def test_a_model_of_which_nothing_is_left_is_forgotten() -> None:
     state = State().with_model("m", ModelState(configured=(1,)))
     assert set(state.models) == {"m"}
-    assert state.with_model("m", ModelState(last_number=5)).models == {}
+    assert state.with_model("m", ModelState(last_local_version=5)).models == {}
 
 
 def test_the_digest_is_that_of_the_checksums_file_whatever_the_order() -> None:

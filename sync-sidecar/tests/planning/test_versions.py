@@ -1,6 +1,8 @@
 import pytest
 from edge_common.model_card import LatestVersions, VersionPolicy
-from model_sync.planning.versions import describe_policy, wanted_sources
+from model_snapshots import snap, state, stored, upload
+from model_sync.planning.model_snapshot import Rules
+from model_sync.planning.versions import asked_for, describe_policy, superfluous_versions
 
 
 @pytest.mark.parametrize(
@@ -13,9 +15,36 @@ from model_sync.planning.versions import describe_policy, wanted_sources
     ],
 )
 def test_a_policy_asks_for_the_highest_first(policy: VersionPolicy, wanted: list[str], shown: str) -> None:
-    assert wanted_sources(policy, ["9", "latest", "1", "10"]) == wanted
+    assert asked_for(policy, ["9", "latest", "1", "10"]) == wanted
     assert describe_policy(policy) == shown
 
 
 def test_without_candidates_nothing_is_wanted() -> None:
-    assert wanted_sources("all", []) == []
+    assert asked_for("all", []) == []
+
+
+def test_one_previous_version_is_kept_and_it_is_the_newest() -> None:
+    old = state(stored(1, at=1.0), stored(2, at=3.0), stored(3, at=2.0), stored(4, at=4.0))
+    listed = snap(old, *(upload(str(local_version)) for local_version in (1, 2, 3, 4)))
+    assert superfluous_versions(listed, {4}) == {1, 3}
+
+
+def test_the_number_of_previous_versions_is_a_setting() -> None:
+    old = state(stored(1, at=1.0), stored(2, at=2.0))
+    listed = snap(old, upload("1"), upload("2"), rules=Rules(keep_previous=0))
+    assert superfluous_versions(listed, {2}) == {1}
+
+
+def test_removed_and_replaced_content_is_not_kept() -> None:
+    old = state(stored(1), stored(2, "old"), stored(3))
+    listed = snap(old, upload("2", "new"), upload("3"), gone={"1"})
+    assert superfluous_versions(listed, {3}) == {1, 2}
+
+
+def test_a_bridge_is_not_kept_beside_the_real_number() -> None:
+    both = snap(state(stored(2), stored(9, bucket_version="2")), upload("2"))
+    assert superfluous_versions(both, {2}) == {9}
+
+
+def test_without_a_listing_nothing_is_superfluous() -> None:
+    assert superfluous_versions(snap(state(stored(1), stored(2)), bucket_listed=False), set()) == frozenset()

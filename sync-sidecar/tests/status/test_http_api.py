@@ -3,39 +3,41 @@ from collections.abc import Callable
 import pytest
 from asgi_client import AsgiClient
 from hand_clock import HandClock
+from model_snapshots import state, stored
 from model_sync.metrics import Metrics
 from model_sync.planning.state import State
-from model_sync.status.board import Board
 from model_sync.status.http_api import HttpApi
+from model_sync.status.readiness import Readiness
+from model_sync.status.report import Posted
 from model_sync.volume.volume import Volume
-from sync_views import state, stored
 
 _LOOPBACK = ("127.0.0.1", 50000)
 
 
 @pytest.fixture
-def board() -> Board:
-    made = Board("i", "http://store", "b", Metrics(), HandClock())
-    made.state = State({"cars": state(stored(1), stored(2), configured=(2,), confirmed=(2,))})
-    made.document = {"schema": 1}
-    return made
+def posted() -> Posted:
+    cars = state(stored(1), stored(2), configured=(2,), confirmed=(2,))
+    return Posted({"schema": 1}, State({"cars": cars}))
 
 
 @pytest.fixture
-def client(board: Board, volume: Volume) -> Callable[..., AsgiClient]:
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def client(posted: Posted, volume: Volume, clock: HandClock) -> Callable[..., AsgiClient]:
     def make(
         host: tuple[str, int] = _LOOPBACK, token: str = "", looks: list[None] | None = None
     ) -> AsgiClient:
         calls = looks if looks is not None else []
-        return AsgiClient(HttpApi(board, volume, lambda: calls.append(None), token).app(), host)
+        api = HttpApi(posted, volume, Metrics().registry, clock, lambda: calls.append(None), token)
+        return AsgiClient(api.app(), host)
 
     return make
 
 
-def test_health_follows_the_loop(board: Board, client: Callable[..., AsgiClient]) -> None:
-    clock = board.clock
-    assert isinstance(clock, HandClock)
-    board.beat()
+def test_health_follows_the_loop(clock: HandClock, client: Callable[..., AsgiClient]) -> None:
     assert client().get("/healthz").status_code == 200
     clock.advance(181)
     answer = client().get("/healthz")
@@ -45,9 +47,9 @@ def test_health_follows_the_loop(board: Board, client: Callable[..., AsgiClient]
     )
 
 
-def test_started_and_ready_follow_the_board(board: Board, client: Callable[..., AsgiClient]) -> None:
+def test_started_and_ready_follow_what_is_posted(posted: Posted, client: Callable[..., AsgiClient]) -> None:
     assert [client().get(path).status_code for path in ("/startupz", "/readyz")] == [503, 503]
-    board.started = board.ready = True
+    posted.readiness = Readiness(started=True, ready=True)
     assert [client().get(path).status_code for path in ("/startupz", "/readyz")] == [200, 200]
     assert client().get("/v1/status").json() == {"schema": 1}
     assert "model_sync_cycles_total" in client().get("/metrics").text

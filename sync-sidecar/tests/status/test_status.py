@@ -1,28 +1,34 @@
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
+from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
-from model_sync.planning.plan import plan_model
-from model_sync.planning.snapshot import ModelView
-from model_sync.planning.standing import Phase
-from model_sync.status.status import VersionReport, iso_time, report_model, status_document
-from sync_views import available, state, stored, upload, view
+from model_snapshots import NOW, available, listed_model, snap, state, stored, upload
+from model_sync.bucket.catalog import Catalog
+from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.plan import plan, plan_model
+from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, Work
+from model_sync.planning.state import State
+from model_sync.planning.uploads import Phase
+from model_sync.status.status import Site, VersionReport, iso_time, report, report_model, status_document
 
 
-def _rows(seen: ModelView, obstacle: str | None = None) -> dict[str, VersionReport]:
-    return {row.bucket_version: row for row in report_model(seen, plan_model(seen), obstacle)}
+def _rows(model: ModelSnapshot, write_error: str | None = None) -> dict[str, VersionReport]:
+    return {row.bucket_version: row for row in report_model(plan_model(model), write_error)}
 
 
 _SERVING = state(stored(1), configured=(1,), confirmed=(1,))
 
 
 def test_a_served_version_needs_no_reason() -> None:
-    row = _rows(view(_SERVING, upload("1"), served=available(1)))["1"]
+    row = _rows(snap(_SERVING, upload("1"), served=available(1)))["1"]
     assert (row.phase, row.reason, row.local_version, row.files) == (Phase.SERVING, "", 1, 1)
 
 
 def test_versions_are_in_the_order_of_their_numbers_with_others_last() -> None:
     bad = replace(upload("v1"), problem="no number")
-    assert list(_rows(view(None, upload("10"), upload("9"), upload("latest"), bad))) == [
+    assert list(_rows(snap(None, upload("10"), upload("9"), upload("latest"), bad))) == [
         "9",
         "10",
         "v1",
@@ -31,7 +37,7 @@ def test_versions_are_in_the_order_of_their_numbers_with_others_last() -> None:
 
 
 def test_new_content_of_a_served_version_is_told_beside_serving() -> None:
-    row = _rows(view(_SERVING, upload("1", "new", paths=("model.xml",)), served=available(1)))["1"]
+    row = _rows(snap(_SERVING, upload("1", "new", paths=("model.xml",)), served=available(1)))["1"]
     assert (row.phase, row.reason) == (
         Phase.SERVING,
         "new content uploaded: waiting for model.bin, named by model.xml",
@@ -39,7 +45,7 @@ def test_new_content_of_a_served_version_is_told_beside_serving() -> None:
 
 
 def test_what_the_policy_does_not_ask_for_is_told_with_the_policy() -> None:
-    row = _rows(view(state(stored(2), configured=(2,)), upload("1"), upload("2"), served=available(2)))["1"]
+    row = _rows(snap(state(stored(2), configured=(2,)), upload("1"), upload("2"), served=available(2)))["1"]
     assert (row.phase, row.reason) == (
         Phase.PREVIOUS,
         "not asked for by the policy (latest: 1); not downloaded",
@@ -47,27 +53,27 @@ def test_what_the_policy_does_not_ask_for_is_told_with_the_policy() -> None:
 
 
 def test_a_removal_is_held_then_retiring() -> None:
-    held = _rows(view(_SERVING, served=available(1)))["1"]
+    held = _rows(snap(_SERVING, served=available(1)))["1"]
     assert (held.phase, held.reason) == (Phase.HELD, "no longer in the bucket; retired when that lasts")
-    doubted = _rows(view(_SERVING, served=available(1), doubt="the listing suddenly lacks all"))["1"]
-    assert doubted.reason == "the listing suddenly lacks all"
-    retiring = _rows(view(_SERVING, served=available(1), gone={"1"}))["1"]
+    held_up = _rows(snap(_SERVING, served=available(1), removal_hold="the listing suddenly lacks all"))["1"]
+    assert held_up.reason == "the listing suddenly lacks all"
+    retiring = _rows(snap(_SERVING, served=available(1), gone={"1"}))["1"]
     assert (retiring.phase, retiring.reason) == (Phase.RETIRING, "removed from the bucket")
 
 
 def test_a_removed_version_that_nothing_replaces_says_that_it_still_answers() -> None:
     broken = upload("2", paths=("model.xml",))
-    row = _rows(view(_SERVING, broken, served=available(1), gone={"1"}))["1"]
+    row = _rows(snap(_SERVING, broken, served=available(1), gone={"1"}))["1"]
     assert row.phase is Phase.HELD
     assert "answers until another version can be served" in row.reason
 
 
 def test_a_server_that_is_away_or_cannot_load_is_the_reason() -> None:
     assert (
-        _rows(view(_SERVING, upload("1"), served=None))["1"].reason
+        _rows(snap(_SERVING, upload("1"), served=None))["1"].reason
         == "waiting for the model server to answer"
     )
-    failed = _rows(view(_SERVING, upload("1"), served={1: VersionState.FAILED}))["1"]
+    failed = _rows(snap(_SERVING, upload("1"), served={1: VersionState.FAILED}))["1"]
     assert (failed.phase, failed.reason) == (
         Phase.ACTIVATING,
         "the model server cannot load it at the moment and tries again",
@@ -75,29 +81,64 @@ def test_a_server_that_is_away_or_cannot_load_is_the_reason() -> None:
 
 
 def test_a_volume_that_refuses_is_the_reason_of_what_is_under_way_only() -> None:
-    rows = _rows(view(_SERVING, upload("1"), upload("2"), served=available(1)), "cannot write to the volume")
+    rows = _rows(snap(_SERVING, upload("1"), upload("2"), served=available(1)), "cannot write to the volume")
     assert rows["1"].reason == ""
     assert rows["2"].reason == "cannot write to the volume"
 
 
+def _document(snapshot: Snapshot, since: Mapping[tuple[str, str], float] | None = None) -> dict[str, Any]:
+    rows = report(snapshot, plan(snapshot))
+    return status_document(snapshot, rows, since or {}, Site("i", "http://store", "b"), writes=True)
+
+
 def test_the_document_has_the_promised_shape() -> None:
-    rows = list(_rows(view(_SERVING, upload("1"), served=available(1))).values())
-    document = status_document(
-        instance="i",
-        now=0.0,
-        cycle={},
-        server={},
-        store={},
-        rows=rows,
-        serving={"m": [1]},
-        since={},
-        notices=[],
-    )
-    assert document["schema"] == 1
+    server = ServerSnapshot("http://ovms", own={"m": available(1)}, served={"m": available(1)})
+    document = _document(Snapshot(NOW, 0.0, server=server, state=State({"m": _SERVING})), {("m", "1"): 0.0})
+    promised = "schema instance role time cycle server store models notices"
+    assert set(document) == set(promised.split())
+    assert (document["schema"], document["role"], document["instance"]) == (1, "writer", "i")
+    assert document["server"] == {"url": "http://ovms", "reachable": True}
+    assert document["store"] == {"endpoint": "http://store", "bucket": "b", "reachable": False}
     (version,) = document["models"]["m"]["versions"]
     promised = "source state reason local_version bytes files digest upload since progress"
     assert set(version) == set(promised.split())
+    assert version["since"] == "1970-01-01T00:00:00.000Z"
     assert document["models"]["m"]["serving"] == [1]
+
+
+def test_the_cycle_tells_how_listing_went() -> None:
+    never = _document(Snapshot(NOW, 0.0))
+    assert never["cycle"] == {
+        "last_attempt": None,
+        "last_success": None,
+        "result": "none",
+        "error": None,
+        "consecutive_failures": 0,
+    }
+    away = BucketSnapshot(last_attempt=NOW, error=RetryableError("the store is away"), failures=3)
+    failed = _document(Snapshot(NOW, 0.0, away))
+    assert (failed["cycle"]["result"], failed["cycle"]["error"]) == ("error", "the store is away")
+    assert (failed["cycle"]["consecutive_failures"], failed["store"]["reachable"]) == (3, False)
+    listed = _document(Snapshot(NOW, 0.0, BucketSnapshot(Catalog(), last_attempt=NOW, last_success=NOW)))
+    assert (listed["cycle"]["result"], listed["store"]["reachable"]) == ("success", True)
+
+
+def test_what_concerns_more_than_one_version_is_a_notice() -> None:
+    bucket = BucketSnapshot(Catalog(notices=("x lies outside any model",)), removal_hold="half is missing")
+    cards = {"m": ServingCard(rejection="model.yaml: unknown key 'x'"), "n": ServingCard()}
+    snapshot = Snapshot(NOW, 0.0, bucket, cards=cards, volume_error="cannot write to the volume")
+    assert _document(snapshot)["notices"] == [
+        "x lies outside any model",
+        "half is missing",
+        "m: model.yaml: unknown key 'x'",
+        "cannot write to the volume",
+    ]
+
+
+def test_a_change_that_the_volume_refused_is_the_reason_of_its_model() -> None:
+    bucket = BucketSnapshot(Catalog({"m": listed_model(upload("1"))}))
+    snapshot = Snapshot(NOW, 0.0, bucket, work=Work(write_errors={"m": "no space"}))
+    assert _document(snapshot)["models"]["m"]["versions"][0]["reason"] == "no space"
 
 
 def test_times_are_utc_and_none_stays_none() -> None:

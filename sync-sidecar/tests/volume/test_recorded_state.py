@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from model_sync.planning.state import ModelState, State, StoredFile, StoredVersion
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.version_folders import VersionFolders
 from model_sync.volume.volume import Volume
 
 
@@ -43,14 +42,14 @@ def test_changes_of_many_models_are_recorded_by_one_write_before_their_effects(
     for name in ("a", "b", "c"):
         records.change(name, ModelState({1: _version(1)}))
         records.after_record(name, "publish", lambda: seen.append(volume.load_state()))
-    assert records.settle() == []
+    assert records.flush() == []
     assert volume.records == 1
     assert [set(state.models) for state in seen if state] == [{"a", "b", "c"}] * 3
 
 
 def test_nothing_is_written_when_nothing_changed(volume: _CountedVolume) -> None:
     records = RecordedState(volume, State())
-    records.settle()
+    records.flush()
     records.record()
     assert volume.records == 0
 
@@ -60,10 +59,10 @@ def test_a_record_that_is_refused_takes_back_every_intention(volume: _CountedVol
     volume.full = True
     records.change("a", ModelState({1: _version(1)}))
     records.after_record("a", "publish", lambda: pytest.fail("carried out without a record"))
-    assert [(refusal.model, refusal.error.errno) for refusal in records.settle()] == [("a", errno.ENOSPC)]
+    assert [(error.model, error.error.errno) for error in records.flush()] == [("a", errno.ENOSPC)]
     assert records.current == State()
     volume.full = False
-    assert records.settle() == [], "what was refused is not tried again by itself"
+    assert records.flush() == [], "what was refused is not tried again by itself"
 
 
 def test_a_folder_that_is_gone_stays_forgotten_when_that_cannot_be_recorded(volume: _CountedVolume) -> None:
@@ -72,10 +71,10 @@ def test_a_folder_that_is_gone_stays_forgotten_when_that_cannot_be_recorded(volu
     volume.full = True
     records.change("b", ModelState({1: _version(1)}))
     records.forget_version("a", 1)
-    assert {refusal.model for refusal in records.settle()} == {"a", "b"}
+    assert {error.model for error in records.flush()} == {"a", "b"}
     assert records.current == State({"a": ModelState({2: _version(2)})})
     volume.full = False
-    records.settle()
+    records.flush()
     assert volume.load_state() == records.current
 
 
@@ -85,8 +84,8 @@ def test_a_version_whose_folder_was_refused_is_forgotten_even_when_that_cannot_b
     records = RecordedState(volume, State({"a": ModelState({1: _version(1)})}))
     new = StoredVersion(2, "2", "content-2", (StoredFile("model.onnx", 3, "0" * 64),), 0.0)
     missing = tmp_path / "no such folder"
-    VersionFolders(volume, records).enter("a", records.current.model("a").with_stored(new), new, missing)
-    assert [refusal.doing for refusal in records.settle()] == ["publish"]
+    records.enter("a", records.current.model("a").with_stored(new), new, missing)
+    assert [error.doing for error in records.flush()] == ["publish"]
     volume.full = True
     with pytest.raises(OSError, match="No space"):
         records.record()
@@ -106,5 +105,5 @@ def test_one_effect_that_is_refused_does_not_stop_the_others(volume: _CountedVol
     records.change("a", ModelState({1: _version(1)}))
     records.after_record("a", "publish", refuse)
     records.after_record("b", "publish", lambda: done.append("b"))
-    assert [(refusal.model, refusal.doing) for refusal in records.settle()] == [("a", "publish")]
+    assert [(error.model, error.doing) for error in records.flush()] == [("a", "publish")]
     assert done == ["b"]

@@ -6,7 +6,7 @@ from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
 
 _VERSION = StoredVersion(1, "1", "f", (StoredFile("model.onnx", 1, "0" * 64),), 5.0)
-_STATE = State({"cars": ModelState({1: _VERSION}, configured=(1,), confirmed=(1,), last_number=1)})
+_STATE = State({"cars": ModelState({1: _VERSION}, configured=(1,), confirmed=(1,), last_local_version=1)})
 
 
 def _publish(volume: Volume, tmp_path: Path, local_version: int = 1) -> None:
@@ -53,7 +53,7 @@ def test_the_next_start_still_knows_that_it_was_damaged(volume: Volume, tmp_path
 
 def test_a_damaged_folder_that_never_answered_is_not_listed(volume: Volume, tmp_path: Path) -> None:
     _publish(volume, tmp_path)
-    volume.save_state(State({"cars": ModelState({1: _VERSION}, configured=(1,), last_number=1)}))
+    volume.save_state(State({"cars": ModelState({1: _VERSION}, configured=(1,), last_local_version=1)}))
     _damage(volume)
     assert recover_state(volume).model("cars").configured == ()
 
@@ -73,7 +73,7 @@ def test_a_lost_state_is_rebuilt_from_what_config_json_lists(volume: Volume, tmp
     _publish(volume, tmp_path)
     volume.save_config(format_config(_STATE, volume.root))
     recovered = recover_state(volume).model("cars")
-    assert (recovered.configured, recovered.last_number) == ((1,), 1)
+    assert (recovered.configured, recovered.last_local_version) == ((1,), 1)
     assert recovered.stored[1].files[0].path == "model.onnx"
 
 
@@ -86,7 +86,7 @@ def test_folders_that_can_only_be_ours_are_adopted_and_not_listed(volume: Volume
     volume.claim()
     _publish(volume, tmp_path, 7)
     recovered = recover_state(volume).model("cars")
-    assert (tuple(recovered.stored), recovered.configured, recovered.last_number) == ((7,), (), 7)
+    assert (tuple(recovered.stored), recovered.configured, recovered.last_local_version) == ((7,), (), 7)
 
 
 def test_an_unreadable_state_is_kept_for_a_person(volume: Volume, tmp_path: Path) -> None:

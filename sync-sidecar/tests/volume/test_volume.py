@@ -74,7 +74,7 @@ def test_a_version_is_intact_only_with_exactly_its_files(volume: Volume, tmp_pat
 def test_only_folders_with_a_version_number_are_versions(volume: Volume) -> None:
     for name in ("1", "07", "²", "x", "12"):
         (volume.root / "cars" / name).mkdir(parents=True)
-    assert set(volume.stored_numbers()) == {("cars", 1), ("cars", 12)}
+    assert set(volume.stored_versions()) == {("cars", 1), ("cars", 12)}
 
 
 def test_an_unreadable_state_is_told_and_kept(volume: Volume) -> None:

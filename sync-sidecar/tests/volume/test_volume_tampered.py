@@ -33,7 +33,7 @@ def _folder(sidecar: HandSidecar, local_version: int) -> Path:
 
 
 def _told(sidecar: HandSidecar, bucket_version: str) -> dict[str, Any]:
-    versions: list[dict[str, Any]] = sidecar.board.document["models"]["cars"]["versions"]
+    versions: list[dict[str, Any]] = sidecar.posted.document["models"]["cars"]["versions"]
     return next(entry for entry in versions if entry["source"] == bucket_version)
 
 
@@ -78,7 +78,7 @@ def test_what_the_bucket_still_has_is_served_on_and_known_again(sidecar: HandSid
     sidecar.pass_time(40)
     assert _told(sidecar, "2")["state"] == "serving"
     assert _folder(sidecar, 2).stat().st_ino == before, "it was compared, not replaced"
-    assert sidecar.reconciler.performer.state.model("cars").stored[2].trusted
+    assert sidecar.state.model("cars").stored[2].trusted
 
 
 def test_an_adopted_version_is_never_listed_anew(sidecar: HandSidecar) -> None:

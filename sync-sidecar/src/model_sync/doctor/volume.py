@@ -8,8 +8,8 @@ from pathlib import Path
 from edge_common.errors import FatalError
 from edge_common.quantities import format_size
 
-from model_sync.loop.volume_space import least_free
 from model_sync.model_server.config import configured_versions, format_config
+from model_sync.planning.disk_budget import least_free
 from model_sync.planning.state import State
 from model_sync.volume.lock import VolumeLock
 from model_sync.volume.volume import Volume
@@ -77,7 +77,7 @@ def config_file(volume: Volume) -> tuple[str, str]:
 
 def space(volume: Volume, min_free: int | None) -> tuple[str, str]:
     """Whether something still fits; `min_free` None: what suits the size of the volume."""
-    free, kept = volume.free_bytes(), least_free(volume, min_free)
+    free, kept = volume.free_bytes(), least_free(volume.total_bytes(), min_free)
     little = min(_LITTLE_SPACE, volume.total_bytes() // _LITTLE_PART)
     advice = "make the volume larger, or remove models" if free < max(little, kept) else ""
     return f"{format_size(free)} free, {format_size(kept)} of them are never used", advice

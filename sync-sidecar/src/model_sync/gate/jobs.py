@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -15,8 +15,8 @@ from model_sync.download.object_download import CancelledError
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate, StagedVersion
-from model_sync.planning.by_model import ByModel
-from model_sync.planning.snapshot import FetchView
+from model_sync.planning.model_snapshot import FetchProgress
+from model_sync.planning.snapshot import FetchError
 
 _FETCHES_AT_A_TIME = 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -52,13 +52,6 @@ class _Job:
     future: Future[StagedVersion]
 
 
-@dataclass(frozen=True)
-class _FetchError:
-    reason: str
-    attempts: int
-    retry_at: float
-
-
 @dataclass
 class FetchJobs:
     """Starts, cancels and collects fetches. Used by one thread; `work_done` is called from others."""
@@ -68,8 +61,9 @@ class FetchJobs:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_FETCHES_AT_A_TIME, thread_name_prefix="fetch")
     )
-    _jobs: ByModel[str, _Job] = field(default_factory=ByModel)
-    _fetch_errors: ByModel[str, _FetchError] = field(default_factory=ByModel)
+    fetch_errors: dict[Key, FetchError] = field(default_factory=dict)
+    """Why fetches ended early that have not succeeded since."""
+    _jobs: dict[Key, _Job] = field(default_factory=dict)
 
     def start(
         self, remote: ListedModel, upload: Upload, staging: Staging, card: EffectiveCard | None
@@ -94,20 +88,16 @@ class FetchJobs:
         """Ask a fetch to end; it is collected when it has."""
         self._jobs[key].cancelled.set()
 
-    def running(self, model: str) -> Mapping[str, FetchView]:
-        """Bucket version -> what is fetched for it."""
+    def fetches(self) -> dict[Key, FetchProgress]:
+        """How far each fetch is that runs."""
         return {
-            bucket_version: FetchView(job.upload.upload_id, job.progress.phase, job.progress.fraction)
-            for bucket_version, job in self._jobs.of(model).items()
+            key: FetchProgress(job.upload.upload_id, job.progress.phase, job.progress.fraction)
+            for key, job in self._jobs.items()
         }
 
-    def fetch_errors(self, model: str, now: float) -> Mapping[str, str]:
-        """Bucket version -> why it is not fetched again yet; `now` is monotonic."""
-        return {
-            bucket_version: error.reason
-            for bucket_version, error in self._fetch_errors.of(model).items()
-            if now < error.retry_at
-        }
+    def is_running(self, key: Key) -> bool:
+        """Whether an upload of this bucket version is being fetched."""
+        return key in self._jobs
 
     def collect(self, now: float) -> list[tuple[Key, Outcome]]:
         """The fetches that have ended since the last call; `now` is monotonic.
@@ -129,33 +119,13 @@ class FetchJobs:
             except (EdgeError, OSError) as error:
                 self._remember(key, _sentence(error), now)
                 continue
-            self._fetch_errors.pop(key, None)
+            self.fetch_errors.pop(key, None)
         return outcomes
 
     @property
     def outstanding_bytes(self) -> int:
         """Bytes that the running fetches have not written yet, as far as their listings tell."""
         return sum(max(0, job.upload.size - job.progress.done) for job in self._jobs.values())
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being fetched."""
-        return not self._jobs
-
-    @property
-    def several(self) -> bool:
-        """Whether more than one fetch is running."""
-        return len(self._jobs) > 1
-
-    @property
-    def has_fetch_errors(self) -> bool:
-        """Whether a fetch failed and has not succeeded since."""
-        return bool(self._fetch_errors)
-
-    def next_retry(self, now: float) -> float | None:
-        """Seconds until the next failed fetch is tried again; `now` is monotonic. None: there is none."""
-        waits = [error.retry_at - now for error in self._fetch_errors.values()]
-        return min((wait for wait in waits if wait > 0), default=None)
 
     def close(self) -> None:
         """Cancel everything and wait for it."""
@@ -166,11 +136,11 @@ class FetchJobs:
             self.gate.preflight.release(at_once=True)
 
     def _remember(self, key: Key, reason: str, now: float) -> None:
-        before = self._fetch_errors.get(key)
+        before = self.fetch_errors.get(key)
         attempts = 1 if before is None else before.attempts + 1
         pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
         jittered = pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, keeps no secret
-        self._fetch_errors[key] = _FetchError(reason, attempts, now + jittered)
+        self.fetch_errors[key] = FetchError(reason, attempts, now + jittered)
 
 
 def _sentence(error: Exception) -> str:

@@ -1,24 +1,21 @@
 """Carries out the actions of plans: the only place where a published folder, the state or config.json change.
 
 Every intention is recorded before it is carried out, and every effect can be repeated, so a kill between any
-two lines leaves something that the next start understands. What `perform` only notes, `settle` records and
-carries out, for all models together.
+two lines leaves something that the next start understands. What an action only notes is recorded, and carried
+out, for all models together.
 """
 
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_common.logs import get_logger
-from edge_common.model_card import Serving
 
-from model_sync.bucket.catalog import ListedModel
 from model_sync.cards.serving_cards import ServingCards
 from model_sync.clock import Clock
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import StagedVersion
-from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
-from model_sync.model_server.config import format_config
+from model_sync.loop.under_way import UnderWay
+from model_sync.metrics import Metrics
 from model_sync.planning.actions import (
     Action,
     CancelFetch,
@@ -27,157 +24,144 @@ from model_sync.planning.actions import (
     Confirm,
     Delete,
     DropStaging,
-    EndTrial,
+    EndRollout,
     Fetch,
     Publish,
     Reject,
     Renumber,
-    TrySettings,
+    StartRollout,
     Withdraw,
 )
-from model_sync.planning.by_model import ByModel
-from model_sync.planning.rejections import RejectedAt, verdict
-from model_sync.planning.state import RefusedSettings, State, StoredVersion
-from model_sync.preflight.settings_checks import CheckedSettings, SettingsChecks
-from model_sync.volume.recorded_state import RecordedState, Refusal
-from model_sync.volume.version_folders import VersionFolders
+from model_sync.planning.disk_budget import Evictable
+from model_sync.planning.model_snapshot import ModelSnapshot, Rules
+from model_sync.planning.plan import ModelPlan
+from model_sync.planning.snapshot import Snapshot
+from model_sync.planning.state import RejectedAt, State, StoredVersion
+from model_sync.volume.recorded_state import RecordedState, WriteError
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
 
 
 @dataclass
-class Performer:
-    """Changes the volume together with the state. Used by one thread."""
+class Applier:
+    """Changes the volume together with its record. Used by one thread."""
 
     volume: Volume
-    recorded: InitVar[State]
-    jobs: FetchJobs
-    checks: SettingsChecks
+    records: RecordedState
+    under_way: UnderWay
     cards: ServingCards
+    metrics: Metrics
     clock: Clock
-    first_retry: float
-    longest_retry: float
-    staged: ByModel[str, StagedVersion] = field(default_factory=ByModel)
-    approved: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Model -> serving settings that passed preflight."""
-    records: RecordedState = field(init=False)
-    folders: VersionFolders = field(init=False)
-    _written_config: bytes | None = None
-    _written_state: State | None = None
-    """What config.json was last made from."""
-
-    def __post_init__(self, recorded: State) -> None:
-        """Go on from the state that the volume has recorded."""
-        self.records = RecordedState(self.volume, recorded)
-        self.folders = VersionFolders(self.volume, self.records)
+    rules: Rules
 
     @property
     def state(self) -> State:
-        """What is true as soon as it is settled."""
+        """What is true once it is flushed."""
         return self.records.current
 
-    def settle(self) -> list[Refusal]:
-        """Record and carry out what was performed since the last time; returns what the volume refused."""
-        return self.records.settle()
+    def apply(self, snapshot: Snapshot, plans: Mapping[str, ModelPlan]) -> list[str]:
+        """Carry out these plans; returns the models of which a new plan may already see further.
 
-    def perform(  # noqa: C901, PLR0912 - one line for each kind of action
-        self, model: str, remote: ListedModel | None, action: Action
-    ) -> None:
-        """Carry out or note one action for `model`; `settle` completes it.
-
-        Raises OSError when the volume refuses; nothing is lost then.
+        What the volume refuses stops the plan of its model and is kept as its write error. Raises OSError
+        when the state or config.json cannot be written.
         """
+        changed: dict[str, None] = {}
+        errors: list[WriteError] = []
+        for name, made in plans.items():
+            for action in made.actions:
+                try:
+                    self._perform(made.model, action)
+                except OSError as error:
+                    errors.append(WriteError(name, type(action).__name__.lower(), error))
+                    break
+                if isinstance(action, Publish | Renumber | Withdraw | Delete):
+                    changed[name] = None
+        errors += self.records.flush()
+        self._note_write_errors(snapshot, plans, errors)
+        self.write_config()
+        return [name for name in changed if name not in self.under_way.write_errors]
+
+    def write_config(self) -> None:
+        """Make config.json say what the state has configured. Raises OSError."""
+        if self.records.write_config():
+            self.metrics.config_writes.inc()
+
+    def take_in_ended_work(self) -> None:
+        """Record how fetches and checks of serving settings ended."""
+        now, time = self.clock.now(), self.clock.monotonic()
+        self.under_way.take_in_ended(self.records, self.rules, now=now, time=time)
+
+    def follow_listing(self, snapshot: Snapshot) -> None:
+        """Give changed cards to versions, drop what is staged for uploads that are gone. Raises OSError."""
+        self.cards.refresh(self.state)
+        catalog = snapshot.bucket.catalog
+        if snapshot.bucket.removal_hold is not None or catalog is None:
+            return
+        for name, bucket_version in list(self.volume.staged_uploads()):
+            listed = catalog.models.get(name)
+            stored = self.state.model(name).stored.values()
+            if not (
+                (listed is not None and bucket_version in listed.versions)
+                or any(version.bucket_version == bucket_version for version in stored)
+                or self.under_way.jobs.is_running((name, bucket_version))
+            ):
+                self._drop_staging(name, bucket_version)
+
+    def _perform(  # noqa: C901, PLR0912 - one line for each kind of action
+        self, model: ModelSnapshot, action: Action
+    ) -> None:
+        name = model.name
         match action:
-            case Fetch(bucket_version):
-                self._fetch(remote, bucket_version)
+            case Fetch(bucket_version, evicted):
+                self._fetch(model, bucket_version, evicted)
             case CancelFetch(bucket_version):
-                self.jobs.cancel((model, bucket_version))
+                self.under_way.jobs.cancel((name, bucket_version))
             case Publish(bucket_version, local_version):
-                self._publish(model, bucket_version, local_version)
+                self._publish(name, bucket_version, local_version)
             case Renumber(local_version, to):
-                self._renumber(model, local_version, to)
+                self._renumber(name, local_version, to)
             case Configure(local_versions, settings):
-                self._configure(model, local_versions, settings)
+                self._configure(name, local_versions, settings)
             case CheckSettings(local_version, settings):
-                self.checks.start(model, self.volume.version_folder(model, local_version), settings)
-            case TrySettings(settings):
-                self._try_settings(model, settings)
-            case EndTrial(problem):
-                self._end_trial(model, problem)
+                folder = self.volume.version_folder(name, local_version)
+                self.under_way.checks.start(name, folder, settings)
+            case StartRollout(settings):
+                self._start_rollout(name, settings)
+            case EndRollout(reason):
+                self._end_rollout(name, reason)
             case Confirm(local_versions):
-                self._confirm(model, local_versions)
+                self._confirm(name, local_versions)
             case Reject(bucket_version, rejection):
-                self.records.change(model, self.state.model(model).with_rejection(bucket_version, rejection))
+                self.records.change(name, self.state.model(name).with_rejection(bucket_version, rejection))
             case Withdraw(local_version):
-                self._withdraw(model, local_version)
+                self._withdraw(name, local_version)
             case Delete(local_version):
-                self._delete(model, local_version)
+                self._delete(name, local_version)
             case DropStaging(bucket_version):
-                self._drop_staging(model, bucket_version)
+                self._drop_staging(name, bucket_version)
 
-    def take_outcome(self, key: Key, outcome: Outcome) -> None:
-        """Record how a fetch ended."""
-        model, bucket_version = key
-        if isinstance(outcome, StagedVersion):
-            same = self.state.model(model).stored_with(bucket_version, outcome.files)
-            if same is None:
-                self.staged[key] = outcome
-            else:  # uploaded again, byte for byte
-                renewed = replace(same, fingerprint=outcome.upload.fingerprint)
-                self.records.change(model, self.state.model(model).with_stored(renewed))
-                self.folders.delete_staging(model, bucket_version)
+    def _fetch(self, model: ModelSnapshot, bucket_version: str, evicted: tuple[Evictable, ...]) -> None:
+        upload = model.upload(bucket_version)
+        if model.listed is None or upload is None:
             return
-        rejection = verdict(
-            self.state.model(model).rejections.get(bucket_version),
-            mark=outcome.upload.upload_id,
-            reason=outcome.reason,
-            stage=RejectedAt.UPLOAD if isinstance(outcome, Incomplete) else RejectedAt.CHECK,
-            now=self.clock.now(),
-            first_retry=self.first_retry,
-            longest_retry=self.longest_retry,
-        )
-        self.records.change(model, self.state.model(model).with_rejection(bucket_version, rejection))
+        for version in evicted:
+            if version.local_version in self.state.model(version.model).stored:
+                _log.info(
+                    "version_evicted",
+                    model=version.model,
+                    version=version.local_version,
+                    to_make_room_for=model.name,
+                )
+                self._delete(version.model, version.local_version)
+        staging = Staging(self.volume.staging_folder(model.name, bucket_version))
+        self.under_way.staged.pop((model.name, bucket_version), None)
+        self.under_way.jobs.start(model.listed, upload, staging, self.cards.effective(model.name, None))
 
-    def take_checked_settings(self, model: str, checked: CheckedSettings) -> None:
-        """Record how a check of serving settings ended."""
-        if checked.rejection is None:
-            self.approved[model] = checked.settings
-        else:
-            refused = RefusedSettings(checked.settings, checked.rejection)
-            self.records.change(model, replace(self.state.model(model), refused=refused))
-
-    def write_config(self) -> bool:
-        """Make config.json say what the state has configured; True when it changed. Raises OSError."""
-        self.records.record()
-        if self.state is self._written_state:
-            return False
-        content = format_config(self.state, self.volume.root)
-        if self._written_config is None:
-            self._written_config = self.volume.load_config()
-        changed = content != self._written_config
-        if changed:
-            self.volume.save_config(content)
-        self._written_config, self._written_state = content, self.state
-        return changed
-
-    def serving_of(self, model: str) -> Serving:
-        """How the model asks to be served."""
-        staged = [staged.card for staged in self.staged.of(model).values() if staged.card is not None]
-        return self.cards.serving(model, self.state.model(model), staged)
-
-    def _fetch(self, remote: ListedModel | None, bucket_version: str) -> None:
-        if remote is None:
-            return
-        staging = Staging(self.volume.staging_folder(remote.name, bucket_version))
-        self.staged.pop((remote.name, bucket_version), None)
-        self.jobs.start(
-            remote, remote.versions[bucket_version], staging, self.cards.effective(remote.name, None)
-        )
-
-    def _publish(self, model: str, bucket_version: str, local_version: int) -> None:
-        staged = self.staged.pop((model, bucket_version))  # after a refusal what lies there is checked anew
-        card = self.cards.effective(model, staged.card)
+    def _publish(self, name: str, bucket_version: str, local_version: int) -> None:
+        # after a refusal what lies there is checked anew
+        staged = self.under_way.staged.pop((name, bucket_version))
+        card = self.cards.effective(name, staged.card)
         version = StoredVersion(
             local_version=local_version,
             bucket_version=bucket_version,
@@ -185,78 +169,86 @@ class Performer:
             files=staged.files,
             published_at=self.clock.now(),
         )
-        self.cards.keep(model, local_version, card.to_json() if card is not None else None)
-        state = self.state.model(model).with_stored(version)
+        self.cards.keep(name, local_version, card.to_json() if card is not None else None)
+        state = self.state.model(name).with_stored(version)
         rejection = state.rejections.get(bucket_version)
         if rejection is not None and rejection.stage != RejectedAt.SERVER:
             state = state.with_rejection(bucket_version, None)
-        self.folders.enter(
-            model, state, version, Staging(self.volume.staging_folder(model, bucket_version)).tree
-        )
+        tree = Staging(self.volume.staging_folder(name, bucket_version)).tree
+        self.records.enter(name, state, version, tree)
 
-    def _confirm(self, model: str, local_versions: tuple[int, ...]) -> None:
-        state = self.state.model(model)
-        self.records.change(model, replace(state, confirmed=local_versions))
-        running = self.jobs.running(model)
-        for (
-            local_version
-        ) in local_versions:  # until now it was kept, to go back to if the server had not loaded it
-            bucket_version = state.stored[local_version].bucket_version
-            if bucket_version not in running and (model, bucket_version) not in self.staged:
-                self.folders.delete_staging(model, bucket_version)
+    def _confirm(self, name: str, local_versions: tuple[int, ...]) -> None:
+        state = self.state.model(name)
+        self.records.change(name, replace(state, confirmed=local_versions))
+        for local_version in local_versions:
+            # until now it was kept, to go back to if the server had not loaded it
+            key = name, state.stored[local_version].bucket_version
+            if not self.under_way.jobs.is_running(key) and key not in self.under_way.staged:
+                self.records.delete_staging(*key)
 
-    def _renumber(self, model: str, local_version: int, to: int) -> None:
-        state = self.state.model(model)
+    def _renumber(self, name: str, local_version: int, to: int) -> None:
+        state = self.state.model(name)
         version = state.stored[local_version]
-        card = self.volume.load_card(model, local_version)
-        copy = Staging(self.volume.staging_folder(model, version.bucket_version)).copy
-        self.volume.copy_version(model, local_version, copy)
-        self.volume.save_card(model, to, card)
+        card = self.volume.load_card(name, local_version)
+        copy = Staging(self.volume.staging_folder(name, version.bucket_version)).copy
+        self.volume.copy_version(name, local_version, copy)
+        self.volume.save_card(name, to, card)
         renumbered = replace(version, local_version=to, published_at=self.clock.now())
-        self.folders.enter(model, state.with_stored(renumbered), renumbered, copy)
+        self.records.enter(name, state.with_stored(renumbered), renumbered, copy)
 
-    def _configure(self, model: str, local_versions: tuple[int, ...], settings: Mapping[str, object]) -> None:
-        state = self.state.model(model)
-        confirmed = tuple(
-            local_version for local_version in state.confirmed if local_version in local_versions
-        )
-        self.records.change(
-            model, replace(state, configured=local_versions, settings=settings, confirmed=confirmed)
-        )
-        _log.debug("config_entry", model=model, versions=list(local_versions))
+    def _configure(self, name: str, local_versions: tuple[int, ...], settings: Mapping[str, Any]) -> None:
+        state = self.state.model(name)
+        confirmed = tuple(version for version in state.confirmed if version in local_versions)
+        listed = replace(state, configured=local_versions, settings=settings, confirmed=confirmed)
+        self.records.change(name, listed)
+        _log.debug("config_entry", model=name, versions=list(local_versions))
 
-    def _delete(self, model: str, local_version: int) -> None:
-        self.cards.forget(model, local_version)
-        self.folders.leave(model, local_version, lambda: self.volume.delete(model, local_version))
-        self.volume.forget_model(model)
-
-    def _drop_staging(self, model: str, bucket_version: str) -> None:
-        self.staged.pop((model, bucket_version), None)
-        self.volume.delete_staging(model, bucket_version)
-        self.volume.forget_model(model)
-
-    def _try_settings(self, model: str, settings: Mapping[str, Any]) -> None:
-        if any(other.before_trial is not None for other in self.state.models.values()):
+    def _start_rollout(self, name: str, settings: Mapping[str, Any]) -> None:
+        if any(other.before_rollout is not None for other in self.state.models.values()):
             return  # one model at a time; the next plan asks again
-        self.records.change(model, self.state.model(model).with_settings_on_trial(settings))
-        self.approved.pop(model, None)
-        _log.info("settings_tried", model=model, settings=dict(settings))
+        self.records.change(name, self.state.model(name).with_rollout(settings))
+        self.under_way.checked_settings.pop(name, None)
+        _log.info("settings_tried", model=name, settings=dict(settings))
 
-    def _end_trial(self, model: str, problem: str | None) -> None:
-        self.records.change(model, self.state.model(model).after_trial(problem))
-        if problem is None:
-            _log.info("settings_kept", model=model)
+    def _end_rollout(self, name: str, reason: str | None) -> None:
+        self.records.change(name, self.state.model(name).after_rollout(reason))
+        if reason is None:
+            _log.info("settings_kept", model=name)
         else:
-            _log.warning("settings_taken_back", model=model, reason=problem)
+            _log.warning("settings_taken_back", model=name, reason=reason)
 
-    def _withdraw(self, model: str, local_version: int) -> None:
-        version = self.state.model(model).stored[local_version]
-        self.cards.forget(model, local_version)
-        staging = Staging(self.volume.staging_folder(model, version.bucket_version))
-        free = not staging.tree.exists() and version.bucket_version not in self.jobs.running(model)
-        if free and staging.fingerprint == version.fingerprint:
-            self.folders.leave(
-                model, local_version, lambda: self.volume.withdraw(model, local_version, staging.tree)
-            )
+    def _withdraw(self, name: str, local_version: int) -> None:
+        version = self.state.model(name).stored[local_version]
+        self.cards.forget(name, local_version)
+        staging = Staging(self.volume.staging_folder(name, version.bucket_version))
+        fetching = self.under_way.jobs.is_running((name, version.bucket_version))
+        if not fetching and not staging.tree.exists() and staging.fingerprint == version.fingerprint:
+            tree = staging.tree
+            self.records.leave(name, local_version, lambda: self.volume.withdraw(name, local_version, tree))
         else:  # the staging folder is about another upload by now
-            self.folders.leave(model, local_version, lambda: self.volume.delete(model, local_version))
+            self.records.leave(name, local_version, lambda: self.volume.delete(name, local_version))
+
+    def _delete(self, name: str, local_version: int) -> None:
+        if local_version not in self.state.model(name).stored:
+            return  # evicted meanwhile, to make room for another model
+        self.cards.forget(name, local_version)
+        self.records.leave(name, local_version, lambda: self.volume.delete(name, local_version))
+        self.volume.forget_model(name)
+
+    def _drop_staging(self, name: str, bucket_version: str) -> None:
+        self.under_way.staged.pop((name, bucket_version), None)
+        self.volume.delete_staging(name, bucket_version)
+        self.volume.forget_model(name)
+
+    def _note_write_errors(
+        self, snapshot: Snapshot, plans: Mapping[str, ModelPlan], errors: list[WriteError]
+    ) -> None:
+        known = self.under_way.write_errors
+        noted = {name: known[name] for name in known if name not in plans and name in snapshot.names}
+        for one in errors:
+            cause = one.error.strerror or one.error
+            reason = f"cannot write to the volume: {cause}; make room or mend it, then it goes on"
+            if known.get(one.model) != reason and one.model not in noted:
+                _log.error("action_failed", model=one.model, action=one.doing, reason=reason)
+            noted[one.model] = reason
+        self.under_way.write_errors = noted

@@ -1,16 +1,15 @@
-"""When the next step is worth while, and whether anything is under way at all."""
+"""When to look again, and whether anything has changed since. Pure; times are monotonic seconds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from model_sync.loop.apply import Performer
-from model_sync.loop.bucket_watch import BucketWatch
-from model_sync.model_server.server_watch import ServerWatch
+from edge_common.served_state import VersionState
+
 from model_sync.planning.actions import CancelFetch, CheckSettings, Fetch
-from model_sync.planning.history import Trials
 from model_sync.planning.plan import ModelPlan
-from model_sync.planning.snapshot import ModelView
-from model_sync.planning.standing import Phase
+from model_sync.planning.snapshot import Snapshot
+from model_sync.planning.uploads import Phase
+
+Plans = Mapping[str, ModelPlan]
 
 _TICK = 0.1
 """Seconds between looks at the server while something is being activated or ended."""
@@ -22,71 +21,99 @@ _SERVER_AWAY, _GROWTH = 1.0, 1.5
 """Seconds until the next look at a server that has gone away, and how each further pause grows."""
 _IDLE = 5.0
 """Seconds between looks at the server while nothing changes, and the longest pause while it is away."""
+_LONGEST_REST = 15.0
+"""Seconds after which a plan is made anyway: pauses end, and room may have been made on the volume."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Tells from what is going on how soon to look again. Used by the loop's thread."""
+def unchanged(before: Snapshot, after: Snapshot) -> bool:
+    """Whether a plan made from `after` would be that of `before`, which had nothing to do.
 
-    bucket: BucketWatch
-    server: ServerWatch
-    performer: Performer
-    trials: Trials
-
-    def is_busy(self, plans: Mapping[str, ModelPlan]) -> bool:
-        """Whether something is under way that needs no new upload to go on."""
-        return (
-            not self.performer.jobs.idle
-            or self.trials.any_running
-            or self.server.in_motion(self.performer.state)
-            or _more_to_do(plans)
-            or _settles_in(plans) is not None
-        )
-
-    def is_at_rest(self, plans: Mapping[str, ModelPlan]) -> bool:
-        """Whether nothing is to be done before something changes."""
-        return not self.is_busy(plans) and not self.performer.jobs.has_fetch_errors
-
-    def next_step_in(self, plans: Mapping[str, ModelPlan], *, refused: bool) -> float:
-        """Seconds until the next step, if nothing wakes the loop before; `refused`: by the volume."""
-        jobs = self.performer.jobs
-        away = self.server.failures
-        waits = [
-            self.bucket.due_in,
-            min(_SERVER_AWAY * _GROWTH ** min(away - 1, 16), _IDLE) if away else _IDLE,
-        ]
-        if self.server.in_motion(self.performer.state) or _more_to_do(plans):
-            waits.append(_TICK)
-        if not jobs.idle or refused or self.trials.any_running:
-            waits.append(_FETCHING)
-        retry = jobs.next_retry(self.bucket.clock.monotonic())
-        if retry is not None:
-            waits.append(retry)
-        return max(0.0, min(waits))
-
-    def expect_uploads(self, views: Mapping[str, ModelView], plans: Mapping[str, ModelPlan]) -> None:
-        """List early where that finds an upload quiet, and have a child ready where one is arriving."""
-        settles_in = _settles_in(plans)
-        if settles_in is not None:  # the listing that finds it quiet should not wait for the next poll
-            self.bucket.hurry(settles_in + _TICK)
-        arriving = any(
-            judgement.phase is Phase.WAITING and view.quiet_for.get(bucket_version, _FRESH) < _FRESH
-            for name, view in views.items()
-            for bucket_version, judgement in plans[name].judgements.items()
-        )
-        self.performer.jobs.expect_upload(expected=arriving)
-
-
-def _more_to_do(plans: Mapping[str, ModelPlan]) -> bool:
-    """Whether a plan has more to do than what runs in the background and wakes the loop by itself."""
-    return any(
-        not isinstance(action, Fetch | CancelFetch | CheckSettings)
-        for plan in plans.values()
-        for action in plan.actions
+    Planning hundreds of models takes time; this takes none. What only the passing of time changes is not
+    seen, so a plan is made after a while in any case.
+    """
+    return (
+        after.time - before.time < _LONGEST_REST
+        and before.bucket.last_attempt == after.bucket.last_attempt
+        and (before.state is after.state or before.state == after.state)
+        and (before.server.served, before.server.own) == (after.server.served, after.server.own)
+        and before.work.fetches == after.work.fetches
+        and before.work.fetch_errors == after.work.fetch_errors
+        and before.work.staged == after.work.staged
+        and before.work.checked_settings == after.work.checked_settings
     )
 
 
-def _settles_in(plans: Mapping[str, ModelPlan]) -> float | None:
+def is_busy(snapshot: Snapshot, plans: Plans) -> bool:
+    """Whether something is under way that needs no new upload to go on."""
+    return (
+        bool(snapshot.work.fetches)
+        or bool(snapshot.work.rollouts_since)
+        or _server_in_motion(snapshot)
+        or _more_to_do(plans)
+        or _quiet_in(plans) is not None
+    )
+
+
+def is_at_rest(snapshot: Snapshot, plans: Plans) -> bool:
+    """Whether nothing is to be done before something changes."""
+    work = snapshot.work
+    return not is_busy(snapshot, plans) and not work.fetch_errors and not work.write_errors
+
+
+def next_listing_at(snapshot: Snapshot, plans: Plans) -> float:
+    """When to list the bucket again: with the next poll, or early to find an upload quiet."""
+    quiet_in = _quiet_in(plans)
+    poll = snapshot.bucket.list_again_at
+    return poll if quiet_in is None else min(poll, snapshot.time + quiet_in + _TICK)
+
+
+def next_look_at(snapshot: Snapshot, plans: Plans, list_at: float) -> float:
+    """When the next step is worth while, if nothing wakes the loop before; `list_at`: the next listing."""
+    now, work, away = snapshot.time, snapshot.work, snapshot.server.failures
+    looks = [list_at, now + (min(_SERVER_AWAY * _GROWTH ** min(away - 1, 16), _IDLE) if away else _IDLE)]
+    if _server_in_motion(snapshot) or _more_to_do(plans):
+        looks.append(now + _TICK)
+    if work.fetches or work.write_errors or work.rollouts_since:
+        looks.append(now + _FETCHING)
+    retries = (error.retry_at for errors in work.fetch_errors.values() for error in errors.values())
+    looks += [retry for retry in retries if retry > now]
+    return min(looks)
+
+
+def is_upload_arriving(plans: Plans) -> bool:
+    """Whether an upload is on its way into the bucket, so that what takes time can be prepared."""
+    return any(
+        status.phase is Phase.WAITING and made.model.quiet_for.get(bucket_version, _FRESH) < _FRESH
+        for made in plans.values()
+        for bucket_version, status in made.uploads.items()
+    )
+
+
+def _server_in_motion(snapshot: Snapshot) -> bool:
+    """Whether the server is expected to change something soon: a load, or the end of a version."""
+    served = snapshot.server.served
+    if served is None:
+        return False
+    for name, model in snapshot.state.models.items():
+        states = served.get(name, {})
+        if any(states.get(version) is not VersionState.AVAILABLE for version in model.configured):
+            return True
+        held = {version for version, state in states.items() if state is not VersionState.END}
+        if held - set(model.configured):
+            return True
+    return False
+
+
+def _more_to_do(plans: Plans) -> bool:
+    """Whether a plan has more to do than what runs in the background and wakes the loop by itself."""
+    return any(
+        not isinstance(action, Fetch | CancelFetch | CheckSettings)
+        for made in plans.values()
+        for action in made.actions
+    )
+
+
+def _quiet_in(plans: Plans) -> float | None:
     """Seconds until the first upload has been quiet long enough; None when none is waiting for that."""
-    judgements = (judgement for plan in plans.values() for judgement in plan.judgements.values())
-    return min((j.settles_in for j in judgements if j.settles_in is not None), default=None)
+    uploads = (status for made in plans.values() for status in made.uploads.values())
+    return min((status.quiet_in for status in uploads if status.quiet_in is not None), default=None)

@@ -4,26 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model_sync.planning.disk_budget import Evictable
 from model_sync.planning.state import Rejection
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """Start bringing the upload of `source` into staging."""
+    """Start bringing an upload into staging, after `evicted` has made room for it."""
 
     bucket_version: str
+    evicted: tuple[Evictable, ...] = ()
 
 
 @dataclass(frozen=True)
 class CancelFetch:
-    """Stop fetching `source`; what has arrived is kept."""
+    """Stop a fetch; what has arrived is kept."""
 
     bucket_version: str
 
 
 @dataclass(frozen=True)
 class Publish:
-    """Rename the staged upload of `source` into place as version `number`."""
+    """Rename the staged upload of `bucket_version` into place as `local_version`."""
 
     bucket_version: str
     local_version: int
@@ -31,7 +33,7 @@ class Publish:
 
 @dataclass(frozen=True)
 class Renumber:
-    """Publish the content of version `number` also under the free number `to`."""
+    """Publish the content of `local_version` also under the free local version `to`."""
 
     local_version: int
     to: int
@@ -39,7 +41,7 @@ class Renumber:
 
 @dataclass(frozen=True)
 class Configure:
-    """List these numbers, with these settings, in the model's entry of config.json."""
+    """List these versions, with these settings, in the model's entry of config.json."""
 
     local_versions: tuple[int, ...]
     settings: Mapping[str, Any]
@@ -47,36 +49,36 @@ class Configure:
 
 @dataclass(frozen=True)
 class CheckSettings:
-    """Try serving settings on the published version `number` in preflight."""
+    """Try serving settings on a published version in preflight."""
 
     local_version: int
     settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class TrySettings:
+class StartRollout:
     """Write new serving settings into the model's entry of config.json, to be taken back if they fail."""
 
     settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class EndTrial:
-    """Keep the settings that are tried, or go back to those before for the `problem`."""
+class EndRollout:
+    """Keep the new settings, or go back to those before for the `reason`."""
 
-    problem: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True)
 class Confirm:
-    """Record that the server has had these listed numbers AVAILABLE."""
+    """Record that the server has had these listed versions AVAILABLE."""
 
     local_versions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Reject:
-    """Record why the upload of `source` is not served; None clears an earlier verdict."""
+    """Record why an upload is not served; None clears an earlier rejection."""
 
     bucket_version: str
     rejection: Rejection | None
@@ -98,7 +100,7 @@ class Delete:
 
 @dataclass(frozen=True)
 class DropStaging:
-    """Delete what was fetched for a source that is gone."""
+    """Delete what was fetched for an upload that is gone."""
 
     bucket_version: str
 
@@ -110,8 +112,8 @@ Action = (
     | Renumber
     | Configure
     | CheckSettings
-    | TrySettings
-    | EndTrial
+    | StartRollout
+    | EndRollout
     | Confirm
     | Reject
     | Withdraw
@@ -129,10 +131,13 @@ def describe(action: Action) -> str:
             return (
                 f"reject {bucket_version}: {rejection.reason}"
                 if rejection
-                else f"clear the verdict on {bucket_version}"
+                else f"clear the rejection of {bucket_version}"
             )
         case Publish(bucket_version, local_version) if str(local_version) != bucket_version:
             return f"publish {bucket_version} as {local_version}"
+        case Fetch(bucket_version, evicted):
+            gone = ", ".join(f"{version.model} {version.local_version}" for version in evicted)
+            return f"fetch {bucket_version}, after evicting {gone}" if gone else f"fetch {bucket_version}"
         case _:
             words = [type(action).__name__.lower(), *(str(value) for value in vars(action).values())]
             return " ".join(words)

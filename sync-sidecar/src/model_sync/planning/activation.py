@@ -1,7 +1,11 @@
-"""Which version numbers a model's entry in config.json lists next. Pure.
+"""Which local versions config.json lists next, and which one new content gets. Pure.
 
-The rules come from what the server was measured to do: a new version is always listed beside the old one
-first, because a list with only a broken or missing version retires the old one at once.
+The rules come from what the server was measured to do (OVMS 2026.2.1). A new version is listed beside the old
+one first, because a list with only a broken or missing version retires the old one at once. And the server
+never notices other files behind a number it has loaded: the number has to end first. For the highest number
+that would be a gap for everybody who names no version, so its content is first published under a free higher
+number, the bridge, and takes its own number when that has ended. A lower number steps aside; only those who
+ask for it by number notice.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,11 +13,16 @@ from dataclasses import dataclass
 
 from edge_common.served_state import VersionState
 
+from model_sync.bucket.catalog import Upload
+from model_sync.bucket.keys import LATEST, MAX_VERSION, is_version_name
+from model_sync.planning.model_snapshot import ModelSnapshot
+
 _STILL_HELD = frozenset({VersionState.FAILED, VersionState.UNLOADING})
+_HELD_BY_SERVER = frozenset({VersionState.AVAILABLE, VersionState.LOADING, VersionState.UNLOADING})
 
 
 @dataclass(frozen=True)
-class Wish:
+class Target:
     """What should be served. `complete`: everything wanted is on the volume, nothing more will come."""
 
     local_versions: frozenset[int]
@@ -24,41 +33,88 @@ class Wish:
 
 def next_configured(
     current: Collection[int],
-    wish: Wish,
+    target: Target,
     served: Mapping[int, VersionState] | None,
-    dead: Collection[int] = (),
+    failed: Collection[int] = (),
 ) -> tuple[int, ...]:
-    """The numbers to list next, ascending; the same as `current` when there is nothing to do or to wait for.
+    """The versions to list next, ascending; the same as `current` when there is nothing to do or to wait for.
 
     Args:
-        current: numbers listed now.
-        wish: what should be listed in the end.
+        current: versions listed now.
+        target: what should be listed in the end.
         served: the server's states of this model; None while the server is away.
-        dead: numbers that the server could not load; they leave at once, they answer nobody.
+        failed: versions that the server could not load; they leave at once, they answer nobody.
 
-    A number leaves only when all that is wished is AVAILABLE, when it is dead, or with the whole model.
+    A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model.
     """
-    kept = set(current) - set(dead)
+    kept = set(current) - set(failed)
     if served is None:
         return tuple(sorted(kept))  # a version that ends the server is not there for its next start
-    if wish.remove:
+    if target.remove:
         return ()
-    wished = wish.local_versions - set(dead)
-    if not wished:
+    wanted = target.local_versions - set(failed)
+    if not wanted:
         return tuple(sorted(kept))
-    answering = {
-        local_version for local_version in kept if served.get(local_version) is VersionState.AVAILABLE
-    }
-    if wish.complete and wished <= answering:
-        return tuple(sorted(wished))
-    fresh = wished - kept
+    answering = {version for version in kept if served.get(version) is VersionState.AVAILABLE}
+    if target.complete and wanted <= answering:
+        return tuple(sorted(wanted))
+    fresh = wanted - kept
     # a failed version that the server has not let go of keeps lower ones from being started
-    blockers = [n for n, state in served.items() if n not in kept and state in _STILL_HELD]
+    blockers = [version for version, state in served.items() if version not in kept and state in _STILL_HELD]
     if fresh and blockers and min(fresh) < max(blockers):
         return tuple(sorted(kept))
     return tuple(sorted(kept | fresh))
 
 
 def has_ended(local_version: int, served: Mapping[int, VersionState] | None) -> bool:
-    """Whether the server surely no longer holds the files of `number`."""
+    """Whether the server surely no longer holds the files of a version."""
     return served is not None and served.get(local_version) in {None, VersionState.END}
+
+
+def must_step_aside(model: ModelSnapshot, upload: Upload, wanted: Collection[str]) -> bool:
+    """Whether the old content has to end so that the staged `upload` can take its number.
+
+    `wanted` are the bucket versions that the policy asks for.
+    """
+    return (
+        model.staged.get(upload.bucket_version) == upload.upload_id
+        and upload.bucket_version.isdigit()
+        and int(upload.bucket_version) in model.state.stored
+        and int(upload.bucket_version) != _highest_staying(model, wanted)
+    )
+
+
+def local_version_for(model: ModelSnapshot, upload: Upload, wanted: Collection[str]) -> int | None:
+    """The version as which the staged `upload` can be published now; None while its own has to end."""
+    used = [model.state.last_local_version, *model.state.stored, *model.state.configured]
+    if upload.bucket_version == LATEST:
+        second = int(upload.modified)
+        return max(second if second <= MAX_VERSION else 0, max(used) + 1)
+    own = int(upload.bucket_version)
+    if own not in model.state.stored:
+        return None if model.state_of(own) in _HELD_BY_SERVER else own
+    if own != _highest_staying(model, wanted):
+        return None
+    listed = model.listed.versions if model.listed is not None else {}
+    numbers = (int(name) for name in listed if name != LATEST and is_version_name(name))
+    return max([*used, *numbers]) + 1
+
+
+def number_to_take(model: ModelSnapshot, bridge: int) -> int | None:
+    """The free number whose content serves under `bridge`; None: it is no bridge, or has to wait."""
+    version = model.state.stored[bridge]
+    if version.bucket_version == LATEST or int(version.bucket_version) == bridge:
+        return None
+    own = int(version.bucket_version)
+    upload = model.upload(version.bucket_version)
+    current = upload is None or upload.fingerprint == version.fingerprint
+    answering = model.state_of(bridge) is VersionState.AVAILABLE
+    free = own not in model.state.stored and has_ended(own, model.served)
+    return own if free and answering and current else None
+
+
+def _highest_staying(model: ModelSnapshot, wanted: Collection[str]) -> int:
+    """The highest listed version that is to stay; the others leave as soon as something answers."""
+    stored = model.state.stored
+    staying = [n for n in model.state.configured if n in stored and stored[n].bucket_version in wanted]
+    return max(staying, default=0)

@@ -4,10 +4,16 @@ Sizes are known from the listing, so this is decided before the first byte is fe
 about to, never makes room; versions kept for rollback do, oldest first.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from edge_common.quantities import format_size
+
+from model_sync.bucket.catalog import Upload
+
+_LEAST_FREE = 256 * 1024**2
+_LEAST_FREE_PART = 20
+"""At most a twentieth of a volume, so that a small one is not mostly unused."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +30,20 @@ class Evictable:
 class DiskRoom:
     """The volume at one moment, in bytes. `max_bytes` 0: no limit of our own."""
 
-    free: int
-    used: int
-    """By published versions and by what lies in staging."""
-    promised: int
+    free: int = 2**62
+    used: int = 0
+    """By published versions and, where there is a limit of our own, by what lies in staging."""
+    promised: int = 0
     """To fetches that run and have not written it yet."""
     max_bytes: int = 0
     min_free: int = 0
+    evictable: tuple[Evictable, ...] = ()
+    staged: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Model and bucket version -> what has arrived, for uploads that might not fit otherwise."""
+
+    def need(self, upload: Upload) -> int:
+        """Bytes that are still to be fetched."""
+        return max(0, upload.size - self.staged.get((upload.model, upload.bucket_version), 0))
 
     def lacking(self, need: int) -> int:
         """Bytes that are missing for `need` more; 0 when they fit."""
@@ -38,9 +51,12 @@ class DiskRoom:
         over_limit = self.used + self.promised + need - self.max_bytes if self.max_bytes else 0
         return max(0, short_of_free, over_limit)
 
-    def refusal(self, need: int, evictable: Collection[Evictable]) -> str | None:
-        """Why `need` bytes do not fit even when everything evictable goes; None when they do."""
-        lacking = self.lacking(need) - sum(version.size for version in evictable)
+    def shortage(self, upload: Upload) -> str | None:
+        """Why `upload` does not fit even when everything evictable goes; None when it does."""
+        need = self.need(upload)
+        lacking = self.lacking(need)
+        if lacking:  # mostly it does not, and there may be thousands of evictable versions
+            lacking -= sum(version.size for version in self.evictable)
         if lacking <= 0:
             return None
         limit = (
@@ -53,13 +69,32 @@ class DiskRoom:
             "remove models from the bucket or make the volume larger"
         )
 
-    def evictions(self, need: int, evictable: Collection[Evictable]) -> list[Evictable]:
-        """What has to go, oldest first, so that `need` bytes fit; nothing when they fit already."""
-        lacking = self.lacking(need)
+    def evictions(self, upload: Upload) -> tuple[Evictable, ...]:
+        """What has to go, oldest first, so that `upload` fits; nothing when it fits already."""
+        lacking = self.lacking(self.need(upload))
         chosen: list[Evictable] = []
-        for version in sorted(evictable, key=lambda version: version.published_at):
-            if lacking <= 0:
-                break
-            chosen.append(version)
-            lacking -= version.size
-        return chosen
+        if lacking > 0:
+            for version in sorted(self.evictable, key=lambda version: version.published_at):
+                chosen.append(version)
+                lacking -= version.size
+                if lacking <= 0:
+                    break
+        return tuple(chosen)
+
+    def after_promise(self, upload: Upload, evicted: tuple[Evictable, ...]) -> "DiskRoom":
+        """What is left once `evicted` is deleted and room for `upload` is promised."""
+        freed = sum(version.size for version in evicted)
+        return replace(
+            self,
+            free=self.free + freed,
+            used=self.used - freed,
+            promised=self.promised + self.need(upload),
+            evictable=tuple(version for version in self.evictable if version not in evicted)
+            if evicted
+            else self.evictable,
+        )
+
+
+def least_free(total: int, wanted: int | None) -> int:
+    """Bytes that are to stay free of a volume of `total` bytes: `wanted`, or what suits its size."""
+    return min(_LEAST_FREE, total // _LEAST_FREE_PART) if wanted is None else wanted

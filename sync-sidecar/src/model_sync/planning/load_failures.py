@@ -4,66 +4,131 @@ A failed load shows as FAILED, as LOADING that does not end, or as a server that
 The server being away is no failure of the version: its clock stands still meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from edge_common.quantities import format_duration
-from edge_common.served_state import VersionState
+from edge_common.served_state import ServedModels, VersionState
 
-from model_sync.planning.history import Blame
-from model_sync.planning.rejections import RejectedAt, verdict
-from model_sync.planning.snapshot import ModelView
-from model_sync.planning.state import Rejection, StoredVersion
+from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot
+from model_sync.planning.state import RejectedAt, Rejection, State, StoredVersion
+from model_sync.planning.uploads import next_rejection
+
+_LOADING = frozenset({VersionState.START, VersionState.LOADING})
+_LOSSES_OF_A_CRASH = 3
+
+_Key = tuple[str, int]
+"""Model and local version."""
 
 
-def load_failures(view: ModelView) -> Mapping[int, Rejection]:
-    """Number -> verdict, for the configured versions that never became AVAILABLE and will not by waiting.
+class LoadWatch:
+    """How long the server has been loading each configured version, and of which it dies.
+
+    When it dies while several load, nobody can tell of which. Only the newest is set aside, and the others
+    start anew; so one after the other is set aside until the server lives, and a good version is soon back.
+    """
+
+    def __init__(self) -> None:
+        """After a restart it begins anew, which costs a little time and never a wrong decision."""
+        self.loading_for: dict[_Key, float] = {}
+        """Seconds that the server, while reachable, has not had a version AVAILABLE."""
+        self.crashes: dict[_Key, LoadCrash] = {}
+        """Why a version is taken to be what ends the server."""
+        self._losses: dict[_Key, int] = {}
+        self._was_loading: set[_Key] = set()
+        self._last_seen: float | None = None
+
+    def observe(self, state: State, served: ServedModels | None, now: float) -> None:
+        """Take in one answer of the server, or None for its absence; `now` is monotonic.
+
+        Only time between two answers counts as waiting, and after an absence loads begin anew: a server that
+        was away lets no version look slow.
+        """
+        configured = {
+            (name, local_version)
+            for name, model in state.models.items()
+            for local_version in model.configured
+        }
+        self.loading_for = {key: value for key, value in self.loading_for.items() if key in configured}
+        self._losses = {key: value for key, value in self._losses.items() if key in configured}
+        self.crashes = {key: crash for key, crash in self.crashes.items() if key in configured}
+        if served is None:
+            self._count_loss(state, self._was_loading & configured)
+            self._was_loading, self.loading_for = set(), {}
+            self._last_seen = None
+            return
+        passed = 0.0 if self._last_seen is None else now - self._last_seen
+        self._last_seen = now
+        self._was_loading = set()
+        for key in configured:
+            version_state = served.get(key[0], {}).get(key[1])
+            if version_state is VersionState.AVAILABLE:
+                self.loading_for.pop(key, None)
+                self._losses.pop(key, None)
+                self.crashes.pop(key, None)
+            else:
+                self.loading_for[key] = self.loading_for.get(key, 0.0) + passed
+                if version_state in _LOADING:
+                    self._was_loading.add(key)
+
+    def _count_loss(self, state: State, loading: Iterable[_Key]) -> None:
+        since = {
+            (name, local_version): state.model(name).stored[local_version].published_at
+            for name, local_version in loading
+            if local_version in state.model(name).stored and local_version not in state.model(name).confirmed
+        }
+        for key in since:
+            self._losses[key] = self._losses.get(key, 0) + 1
+        if not any(self._losses[key] >= _LOSSES_OF_A_CRASH for key in since):
+            return
+        newest = max(since, key=lambda key: (since[key], key))
+        self.crashes[newest] = LoadCrash(_LOSSES_OF_A_CRASH, len(since) - 1)
+        self._losses = {}
+
+
+def load_failures(model: ModelSnapshot) -> Mapping[int, Rejection]:
+    """Local version -> rejection, for configured ones that were never AVAILABLE and will not be by waiting.
 
     A version that answered before is not among them: when the server cannot load it any more, the server
     itself tries again, and something older answers meanwhile.
     """
     failures = {}
-    for local_version in view.state.configured:
-        version = view.state.stored.get(local_version)
-        reason = _failure(view, local_version)
-        if version is not None and reason is not None and local_version not in view.state.confirmed:
-            failures[local_version] = _verdict(view, version, reason)
+    for local_version in model.state.configured:
+        version = model.state.stored.get(local_version)
+        reason = _reason(model, local_version)
+        if version is not None and reason is not None and local_version not in model.state.confirmed:
+            failures[local_version] = _rejection(model, version, reason)
     return failures
 
 
-def _failure(view: ModelView, local_version: int) -> str | None:
-    if view.served is not None and view.served.get(local_version) is VersionState.FAILED:
+def _reason(model: ModelSnapshot, local_version: int) -> str | None:
+    if model.state_of(local_version) is VersionState.FAILED:
         return "the model server could not load it; its log says why. Export the model again and upload it"
-    waited = view.loading_for.get(local_version, 0.0)
-    if waited > view.rules.activation_timeout:
+    waited = model.loading_for.get(local_version, 0.0)
+    if waited > model.rules.activation_timeout:
         return (
             f"the model server did not have it available within {format_duration(waited)}; "
             "make the model smaller or raise MODEL_SYNC_ACTIVATION_TIMEOUT"
         )
-    blame = view.blamed.get(local_version)
-    return None if blame is None else _accusation(blame)
-
-
-def _accusation(blame: Blame) -> str:
-    if not blame.along_with:
-        return (
-            f"the model server went away {blame.losses} times while loading it; it is taken to be the cause"
-        )
+    crash = model.load_crashes.get(local_version)
+    if crash is None:
+        return None
+    went_away = f"the model server went away {crash.losses} times while loading it"
+    if not crash.along_with:
+        return f"{went_away}; it is taken to be the cause"
     return (
-        f"the model server went away {blame.losses} times while loading it and {blame.along_with} more; the "
-        "newest is set aside first, to find the cause, and tried again by itself"
+        f"{went_away} and {crash.along_with} more; the newest is set aside first, to find the cause, and "
+        "tried again by itself"
     )
 
 
-def _verdict(view: ModelView, version: StoredVersion, reason: str) -> Rejection:
-    upload = view.upload(version.bucket_version)
+def _rejection(model: ModelSnapshot, version: StoredVersion, reason: str) -> Rejection:
+    upload = model.upload(version.bucket_version)
     listed = upload is not None and upload.fingerprint == version.fingerprint
-    mark = upload.upload_id if upload is not None and listed else version.fingerprint
-    return verdict(
-        view.state.rejections.get(version.bucket_version),
-        mark=mark,
+    return next_rejection(
+        model.state.rejections.get(version.bucket_version),
+        upload_id=upload.upload_id if upload is not None and listed else version.fingerprint,
         reason=reason,
         stage=RejectedAt.SERVER,
-        now=view.now,
-        first_retry=view.rules.first_retry,
-        longest_retry=view.rules.longest_retry,
+        now=model.now,
+        rules=model.rules,
     )

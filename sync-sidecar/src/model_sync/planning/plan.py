@@ -1,12 +1,12 @@
-"""From one view of one model to the actions that bring it nearer to what the bucket asks for. Pure.
+"""From a snapshot to the actions that bring each model nearer to what the bucket asks for. Pure.
 
 A plan is made anew from what is true at the moment, never from what was intended earlier. So it does not
-matter after which of its actions the process was killed: the next view shows how far it came, and the next
-plan goes on from there.
+matter after which of its actions the process was killed: the next snapshot shows how far it came, and the
+next plan goes on from there.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from edge_common.served_state import VersionState
 
@@ -23,200 +23,198 @@ from model_sync.planning.actions import (
     Renumber,
     Withdraw,
 )
-from model_sync.planning.activation import Wish, has_ended, next_configured
+from model_sync.planning.activation import (
+    Target,
+    has_ended,
+    local_version_for,
+    must_step_aside,
+    next_configured,
+    number_to_take,
+)
 from model_sync.planning.load_failures import load_failures
-from model_sync.planning.rejections import RejectedAt
-from model_sync.planning.replacement import must_step_aside, number_for, number_to_take
-from model_sync.planning.retention import superfluous_numbers
-from model_sync.planning.rollout import begin_of_trial, end_of_trial
-from model_sync.planning.snapshot import ModelView
-from model_sync.planning.standing import Judgement, judge_upload
-from model_sync.planning.state import StoredVersion
-from model_sync.planning.versions import wanted_sources
+from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.rollout import begin_rollout, end_rollout
+from model_sync.planning.snapshot import Snapshot
+from model_sync.planning.uploads import UploadStatus, upload_status
+from model_sync.planning.versions import superfluous_versions, unfit_versions, wanted_versions
 
 _ANSWERS = frozenset({VersionState.AVAILABLE, VersionState.UNLOADING})
-"""The server reads the files; an earlier verdict on them does not make them less in use."""
+"""The server reads the files; an earlier rejection of them does not make them less in use."""
 
 
 @dataclass(frozen=True)
 class ModelPlan:
     """What to do for one model, and the findings it rests on."""
 
+    model: ModelSnapshot
+    """What it was made from."""
     actions: tuple[Action, ...]
-    judgements: Mapping[str, Judgement]
+    uploads: Mapping[str, UploadStatus]
     wanted: Sequence[str]
-    """Sources that the policy asks for, highest first."""
-    wish: Wish
+    """Bucket versions that the policy asks for, highest first."""
+    target: Target
 
 
-def plan_model(view: ModelView) -> ModelPlan:
-    """The plan for the model in `view`. Never raises."""
-    uploads = view.remote.versions if view.remote is not None else {}
-    judgements = {bucket_version: judge_upload(view, upload) for bucket_version, upload in uploads.items()}
-    failures = load_failures(view)
-    unfit = _unfit(view, failures)
-    wanted = _wanted(view, judgements, unfit)
-    wish = _wish(view, wanted, unfit)
-    configured = next_configured(view.state.configured, wish, view.served, failures)
-    actions: list[Action] = [
-        Reject(view.state.stored[local_version].bucket_version, verdict)
-        for local_version, verdict in failures.items()
-    ]
-    actions += _fetching(view, wanted)
-    actions += _publishing(view, wanted, judgements)
-    ending = list(end_of_trial(view))
-    actions += ending or _configuring(view, wish, configured)
-    actions += _clearing(view, wish, configured)
-    return ModelPlan(tuple(actions), judgements, wanted, wish)
+def plan(snapshot: Snapshot, names: Iterable[str] | None = None) -> dict[str, ModelPlan]:
+    """Model -> its plan, for all models or those in `names`. Never raises.
 
-
-def _unfit(view: ModelView, dead: Collection[int]) -> set[int]:
-    """Stored numbers that are not to be listed.
-
-    Dead ones, refused ones, and what is outdated or of unknown worth and has never answered.
+    Of the room on the volume each model gets what the fetches of those before it leave.
     """
-    unfit = set(dead)
-    for local_version, version in view.state.stored.items():
-        upload = view.upload(version.bucket_version)
-        outdated = upload is not None and upload.fingerprint != version.fingerprint
-        answered = (
-            local_version in view.state.confirmed or _state(view, local_version) is VersionState.AVAILABLE
-        )
-        if _refused(view, version) or ((outdated or not version.trusted) and not answered):
-            unfit.add(local_version)
-    return unfit
+    room, plans = snapshot.room, {}
+    for name in snapshot.names if names is None else names:
+        model = snapshot.model(name, room)
+        plans[name] = made = plan_model(model)
+        for action in made.actions:
+            if isinstance(action, Fetch):
+                upload = model.upload(action.bucket_version)
+                room = room.after_promise(upload, action.evicted) if upload is not None else room
+    return _without_evicting_what_is_listed(plans) if room.evictable != snapshot.room.evictable else plans
 
 
-def _wanted(view: ModelView, judgements: Mapping[str, Judgement], unfit: Collection[int]) -> list[str]:
-    """Sources that the policy asks for, of those that can be served as far as anybody knows."""
-    candidates = {bucket_version for bucket_version, judgement in judgements.items() if judgement.fetchable}
-    for local_version, version in view.state.stored.items():
-        if view.listed:
-            eligible = version.bucket_version not in view.gone
-        else:  # without a listing nothing new is taken up, only what was chosen before
-            eligible = local_version in (view.state.configured or view.state.stored)
-        if eligible and local_version not in unfit:
-            candidates.add(version.bucket_version)
-    return wanted_sources(view.policy, candidates)
+def _without_evicting_what_is_listed(plans: dict[str, ModelPlan]) -> dict[str, ModelPlan]:
+    """The same without the fetches whose room another plan needs by now; they are asked for again."""
+    listed = {
+        (name, local_version)
+        for name, made in plans.items()
+        for action in made.actions
+        if isinstance(action, Configure)
+        for local_version in action.local_versions
+    }
+
+    def stays(action: Action) -> bool:
+        evicted = action.evicted if isinstance(action, Fetch) else ()
+        return not any((version.model, version.local_version) in listed for version in evicted)
+
+    return {name: replace(made, actions=tuple(filter(stays, made.actions))) for name, made in plans.items()}
 
 
-def _wish(view: ModelView, wanted: Sequence[str], unfit: Collection[int]) -> Wish:
+def plan_model(model: ModelSnapshot) -> ModelPlan:
+    """The plan for one model. Never raises."""
+    listed = model.listed.versions if model.listed is not None else {}
+    uploads = {bucket_version: upload_status(model, upload) for bucket_version, upload in listed.items()}
+    failures = load_failures(model)
+    unfit = unfit_versions(model, failures)
+    wanted = wanted_versions(model, uploads, unfit)
+    target = _target(model, wanted, unfit)
+    configured = next_configured(model.state.configured, target, model.served, failures)
+    actions: list[Action] = [
+        Reject(model.state.stored[local_version].bucket_version, rejection)
+        for local_version, rejection in failures.items()
+    ]
+    actions += _cancelling(model, wanted)
+    actions += _publishing(model, wanted, uploads)
+    ending = list(end_rollout(model))
+    actions += ending or _configuring(model, target, configured)
+    actions += _clearing(model, target, configured)
+    return ModelPlan(model, tuple(actions), uploads, wanted, target)
+
+
+def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int]) -> Target:
     local_versions: set[int] = set()
     complete = True
     for bucket_version in wanted:
-        upload, stored = view.upload(bucket_version), view.stored_for(bucket_version, unfit)
+        upload, stored = model.upload(bucket_version), model.stored_for(bucket_version, unfit)
         current = upload is None or (stored is not None and stored.fingerprint == upload.fingerprint)
         if stored is None:
             complete = False
-        elif current or upload is None or not must_step_aside(view, upload, wanted):
+        elif current or upload is None or not must_step_aside(model, upload, wanted):
             local_versions.add(stored.local_version)
             complete = complete and current
         else:  # its bridge, if there is one, answers meanwhile
-            bridge = view.stored_for(bucket_version, {*unfit, int(bucket_version)})
+            bridge = model.stored_for(bucket_version, {*unfit, int(bucket_version)})
             local_versions |= {bridge.local_version} if bridge is not None else set()
-    listed = view.remote is not None and bool(view.remote.versions)
-    if view.listed and not listed and all(v.bucket_version in view.gone for v in view.state.stored.values()):
-        return Wish(frozenset(), complete=True, remove=True)
-    on_trial = view.state.before_trial is not None  # the settings are at fault, and go back
-    if not on_trial and any(
-        _state(view, local_version) is VersionState.FAILED for local_version in local_versions
-    ):
-        return Wish(frozenset(local_versions | _fallback(view, local_versions.union(unfit))), complete=False)
-    return Wish(frozenset(local_versions), complete)
+    listed = model.listed is not None and bool(model.listed.versions)
+    stored_gone = all(version.bucket_version in model.gone for version in model.state.stored.values())
+    if model.bucket_listed and not listed and stored_gone:
+        return Target(frozenset(), complete=True, remove=True)
+    in_rollout = model.state.before_rollout is not None  # the settings are at fault, and go back
+    failed = any(model.state_of(local_version) is VersionState.FAILED for local_version in local_versions)
+    if failed and not in_rollout:
+        fallback = _fallback(model, local_versions.union(unfit))
+        return Target(frozenset(local_versions | fallback), complete=False)
+    return Target(frozenset(local_versions), complete)
 
 
-def _fallback(view: ModelView, excluded: set[int]) -> set[int]:
+def _fallback(model: ModelSnapshot, excluded: set[int]) -> set[int]:
     """The best other version on the volume, to answer while the server cannot load the right one."""
     others = [
         local_version
-        for local_version, version in view.state.stored.items()
+        for local_version, version in model.state.stored.items()
         if local_version not in excluded
-        and version.bucket_version not in view.gone
-        and _state(view, local_version) is not VersionState.FAILED
+        and version.bucket_version not in model.gone
+        and model.state_of(local_version) is not VersionState.FAILED
     ]
     return {max(others)} if others else set()
 
 
-def _fetching(view: ModelView, wanted: list[str]) -> Iterator[Action]:
-    for bucket_version, running in view.fetching.items():
-        upload = view.upload(bucket_version)
+def _cancelling(model: ModelSnapshot, wanted: list[str]) -> Iterator[Action]:
+    for bucket_version, running in model.fetches.items():
+        upload = model.upload(bucket_version)
         if bucket_version not in wanted or upload is None or upload.upload_id != running.upload_id:
             yield CancelFetch(bucket_version)
 
 
-def _publishing(view: ModelView, wanted: list[str], judgements: Mapping[str, Judgement]) -> Iterator[Action]:
+def _publishing(
+    model: ModelSnapshot, wanted: list[str], uploads: Mapping[str, UploadStatus]
+) -> Iterator[Action]:
     taken: set[int] = set()
+    room = model.room
     for bucket_version in wanted:
-        upload = view.upload(bucket_version)
-        if upload is None or view.is_stored(upload) or not judgements[bucket_version].fetchable:
+        upload = model.upload(bucket_version)
+        if upload is None or model.is_stored(upload) or not uploads[bucket_version].fetchable:
             continue
-        if view.staged.get(bucket_version) == upload.upload_id:
-            local_version = number_for(view, upload, wanted)
-            if (
-                local_version is not None and local_version not in taken
-            ):  # two may borrow the same; one waits a round
+        if model.staged.get(bucket_version) == upload.upload_id:
+            local_version = local_version_for(model, upload, wanted)
+            # two may borrow the same; one waits a round
+            if local_version is not None and local_version not in taken:
                 taken.add(local_version)
                 yield Publish(bucket_version, local_version)
-        elif bucket_version not in view.fetching and bucket_version not in view.troubles:
-            yield Fetch(bucket_version)
+        elif (
+            bucket_version not in model.fetches
+            and bucket_version not in model.fetch_errors
+            and room.shortage(upload) is None
+        ):
+            fetch = Fetch(bucket_version, room.evictions(upload))
+            room = room.after_promise(upload, fetch.evicted)
+            yield fetch
 
 
-def _configuring(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
-    before, confirmed = view.state.configured, set(view.state.confirmed)
-    answering = {n for n in configured if n in before and _state(view, n) is VersionState.AVAILABLE}
+def _configuring(model: ModelSnapshot, target: Target, configured: tuple[int, ...]) -> Iterator[Action]:
+    before, confirmed = model.state.configured, set(model.state.confirmed)
+    answering = {n for n in configured if n in before and model.state_of(n) is VersionState.AVAILABLE}
     if answering - confirmed:  # also while more is awaited, perhaps for long
         yield Confirm(tuple(sorted(answering | (confirmed & set(configured)))))
     for local_version in sorted(answering):
-        bucket_version = view.state.stored[local_version].bucket_version
-        if bucket_version in view.state.rejections and _refused(
-            view, view.state.stored[local_version], ever=True
-        ):
-            yield Reject(bucket_version, None)
+        version = model.state.stored[local_version]
+        if version.bucket_version in model.state.rejections and model.rejected_by_server(version, ever=True):
+            yield Reject(version.bucket_version, None)
     if configured != before:
-        settings = view.state.settings if before else view.settings
+        settings = model.state.settings if before else model.settings
         yield Configure(configured, settings if configured else {})
-    elif wish.complete and wish.local_versions == set(configured) == answering == confirmed:
-        yield from begin_of_trial(view)
+    elif target.complete and target.local_versions == set(configured) == answering == confirmed:
+        yield from begin_rollout(model)
 
 
-def _clearing(view: ModelView, wish: Wish, configured: tuple[int, ...]) -> Iterator[Action]:
+def _clearing(model: ModelSnapshot, target: Target, configured: tuple[int, ...]) -> Iterator[Action]:
     """Folders that are no longer listed go, but never while the server holds them."""
-    in_use = {*configured, *view.state.configured, *wish.local_versions}
-    superfluous = superfluous_numbers(view, in_use)
-    for local_version, version in sorted(view.state.stored.items()):
-        if local_version in configured and configured == view.state.configured:
-            to = number_to_take(view, local_version)
+    in_use = {*configured, *model.state.configured, *target.local_versions}
+    superfluous = superfluous_versions(model, in_use)
+    for local_version, version in sorted(model.state.stored.items()):
+        if local_version in configured and configured == model.state.configured:
+            to = number_to_take(model, local_version)
             if to is not None:
                 yield Renumber(local_version, to)
         elif (
             local_version not in in_use
-            and _state(view, local_version) not in _ANSWERS
-            and _refused(view, version, ever=True)
+            and model.state_of(local_version) not in _ANSWERS
+            and model.rejected_by_server(version, ever=True)
         ):
             yield Withdraw(local_version)
-        elif local_version in superfluous and has_ended(local_version, view.served):
+        elif local_version in superfluous and has_ended(local_version, model.served):
             yield Delete(local_version)
-    stored = {version.bucket_version for version in view.state.stored.values()}
-    if view.listed:
-        for bucket_version in sorted((view.staged.keys() | view.state.rejections.keys()) - stored):
-            if view.upload(bucket_version) is None:
+    stored = {version.bucket_version for version in model.state.stored.values()}
+    if model.bucket_listed:
+        for bucket_version in sorted((model.staged.keys() | model.state.rejections.keys()) - stored):
+            if model.upload(bucket_version) is None:
                 yield DropStaging(bucket_version)
                 yield Reject(bucket_version, None)
-
-
-def _refused(view: ModelView, version: StoredVersion, *, ever: bool = False) -> bool:
-    """Whether the server could not load this content, and is not to be asked again yet (`ever`: or is)."""
-    verdict = (
-        view.state.rejections.get(version.bucket_version)
-        if ever
-        else view.active_rejection(version.bucket_version)
-    )
-    return (
-        verdict is not None
-        and verdict.stage == RejectedAt.SERVER
-        and verdict.upload_id.partition("+")[0] == version.fingerprint
-    )
-
-
-def _state(view: ModelView, local_version: int) -> VersionState | None:
-    return None if view.served is None else view.served.get(local_version)

@@ -1,114 +1,158 @@
-"""Everything that a plan for one model is made from. Data only, so that a plan can be made from anything."""
+"""What one cycle rests on: everything that `observe` found, as one value. Data only.
+
+A plan, the time of the next look, readiness and the status are functions of it. What the plan of one model
+may see is cut out of it by `Snapshot.model`.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from edge_common.model_card import LatestVersions, VersionPolicy
-from edge_common.served_state import VersionState
+from edge_common.errors import EdgeError
+from edge_common.model_card import VersionPolicy
+from edge_common.served_state import ServedModels
 
-from model_sync.bucket.catalog import ListedModel, Upload
-from model_sync.planning.history import Blame
-from model_sync.planning.state import ModelState, Rejection, StoredVersion
+from model_sync.bucket.catalog import Catalog
+from model_sync.planning.disk_budget import DiskRoom
+from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
+from model_sync.planning.state import State
 
-
-@dataclass(frozen=True)
-class Rules:
-    """The settings that plans depend on; durations in seconds."""
-
-    settle: float = 10.0
-    keep_previous: int = 1
-    activation_timeout: float = 300.0
-    first_retry: float = 60.0
-    longest_retry: float = 3600.0
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
-class FetchView:
-    """A fetch that runs."""
+class FetchError:
+    """Why a fetch ended early. `retry_at`: monotonic time of the next try."""
 
-    upload_id: str
-    phase: str
-    fraction: float
+    reason: str
+    attempts: int
+    retry_at: float
 
 
 @dataclass(frozen=True)
-class ModelView:
-    """One model as seen at one moment."""
+class ServingCard:
+    """How a model asks to be served."""
 
-    name: str
-    state: ModelState
+    policy: VersionPolicy | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    rejection: str | None = None
+    """Why the model's own card cannot be used; versions with a card of their own are not concerned."""
+
+
+@dataclass(frozen=True)
+class BucketSnapshot:
+    """The last complete listing, and how listing went; `last_...` are Unix seconds, None: never."""
+
+    catalog: Catalog | None = None
+    quiet_since: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Model -> bucket version -> monotonic time of the listing that first showed the upload as it is."""
+    gone: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Model -> bucket versions whose removal holds."""
+    removal_hold: str | None = None
+    """Why removals are not believed at the moment."""
+    last_attempt: float | None = None
+    last_success: float | None = None
+    error: EdgeError | None = None
+    failures: int = 0
+    list_again_at: float = 0.0
+    """Monotonic time of the next listing."""
+
+
+@dataclass(frozen=True)
+class ServerSnapshot:
+    """The last answers of this pod's server, and what all live servers on the volume have in common."""
+
+    url: str = ""
+    own: ServedModels | None = None
+    served: ServedModels | None = None
+    """None: this pod's server is away."""
+    failures: int = 0
+    """How often in a row it did not answer."""
+    loading_for: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """Model -> configured local version -> seconds the reachable server has not had it AVAILABLE."""
+    load_crashes: Mapping[str, Mapping[int, LoadCrash]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is under way in the background, by model and bucket version."""
+
+    fetches: Mapping[str, Mapping[str, FetchProgress]] = field(default_factory=dict)
+    fetch_errors: Mapping[str, Mapping[str, FetchError]] = field(default_factory=dict)
+    staged: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Upload id of what lies checked in staging."""
+    settings_checks: Collection[str] = frozenset()
+    """Models whose new serving settings are in preflight."""
+    checked_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Model -> serving settings that passed preflight and are not in config.json yet."""
+    rollouts_since: Mapping[str, float] = field(default_factory=dict)
+    """Model -> monotonic time at which a rollout of serving settings was first seen."""
+    write_errors: Mapping[str, str] = field(default_factory=dict)
+    """Model -> why the volume did not take its last change."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Bucket, server, volume and work under way at one moment."""
+
     now: float
     """Unix seconds."""
-    listed: bool = True
-    """Whether the bucket was listed at all since the start."""
-    remote: ListedModel | None = None
-    """None: the last listing did not have it."""
-    served: Mapping[int, VersionState] | None = None
-    """None: the server is away."""
-    policy: VersionPolicy = field(default_factory=LatestVersions)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Serving settings that the card asks for."""
-    card_problem: str | None = None
-    """Why the model's card cannot be used; versions with a card of their own are not concerned."""
-    quiet_for: Mapping[str, float] = field(default_factory=dict)
-    """Source -> seconds since its listing last changed."""
-    gone: Collection[str] = ()
-    """Sources whose removal holds."""
-    doubt: str | None = None
-    """Why removals are not believed at the moment."""
-    fetching: Mapping[str, FetchView] = field(default_factory=dict)
-    staged: Mapping[str, str] = field(default_factory=dict)
-    """Source -> upload mark of what lies checked in staging."""
-    no_room: Mapping[str, str] = field(default_factory=dict)
-    """Source -> why its upload does not fit on the volume."""
-    troubles: Mapping[str, str] = field(default_factory=dict)
-    """Source -> why its last fetch failed; it is tried again by itself."""
-    approved_settings: Mapping[str, Any] | None = None
-    """Serving settings that passed preflight and are not in config.json yet."""
-    checking_settings: bool = False
-    trial_for: float = 0.0
-    """Seconds since the settings in config.json are on trial."""
-    loading_for: Mapping[int, float] = field(default_factory=dict)
-    """Configured number -> seconds the reachable server has not had it AVAILABLE."""
-    blamed: Mapping[int, Blame] = field(default_factory=dict)
-    """Configured number -> why it is taken to be what ends the server."""
-    rules: Rules = Rules()
+    time: float
+    """Monotonic seconds."""
+    bucket: BucketSnapshot = field(default_factory=BucketSnapshot)
+    server: ServerSnapshot = field(default_factory=ServerSnapshot)
+    state: State = field(default_factory=State)
+    work: Work = field(default_factory=Work)
+    room: DiskRoom = field(default_factory=DiskRoom)
+    volume_error: str = ""
+    """Why the volume could not be written in the last step; empty: it could."""
+    cards: Mapping[str, ServingCard] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
 
-    def upload(self, bucket_version: str) -> Upload | None:
-        """The upload as listed last; None when it is not in the bucket."""
-        return None if self.remote is None else self.remote.versions.get(bucket_version)
+    @property
+    def names(self) -> list[str]:
+        """Every model that is in the bucket or on the volume, in order."""
+        catalog = self.bucket.catalog
+        return sorted(self.state.models.keys() | (catalog.models.keys() if catalog else set()))
 
-    def stored_for(self, bucket_version: str, excluded: Collection[int] = ()) -> StoredVersion | None:
-        """The content on the volume that stands for `source`; None when there is none but `excluded` numbers.
-
-        The listed content before an earlier one, and under its own number before a borrowed one.
-        """
-        upload = self.upload(bucket_version)
-        found = [
-            version
-            for local_version, version in self.state.stored.items()
-            if version.bucket_version == bucket_version and local_version not in excluded
-        ]
-        return max(
-            found,
-            key=lambda version: (
-                upload is not None and version.fingerprint == upload.fingerprint,
-                str(version.local_version) == bucket_version,
-                version.local_version,
-            ),
-            default=None,
+    def model(self, name: str, room: DiskRoom | None = None) -> ModelSnapshot:
+        """The part that concerns one model; `room`: what others leave of it, if not all."""
+        bucket, server, work = self.bucket, self.server, self.work
+        card = self.cards.get(name, _NO_CARD)
+        errors = work.fetch_errors.get(name, {})
+        return ModelSnapshot(
+            name=name,
+            state=self.state.model(name),
+            now=self.now,
+            bucket_listed=bucket.catalog is not None,
+            listed=bucket.catalog.models.get(name) if bucket.catalog is not None else None,
+            served=server.served.get(name, {}) if server.served is not None else None,
+            policy=card.policy or self.rules.policy,
+            settings=card.settings,
+            card_rejection=card.rejection,
+            quiet_for={key: self.time - since for key, since in bucket.quiet_since.get(name, {}).items()},
+            gone=bucket.gone.get(name, ()),
+            removal_hold=bucket.removal_hold,
+            fetches=work.fetches.get(name, {}),
+            staged=work.staged.get(name, {}),
+            room=self.room if room is None else room,
+            fetch_errors={key: error.reason for key, error in errors.items() if self.time < error.retry_at},
+            checked_settings=work.checked_settings.get(name),
+            checking_settings=name in work.settings_checks,
+            rollout_for=self.time - work.rollouts_since.get(name, self.time),
+            loading_for=server.loading_for.get(name, {}),
+            load_crashes=server.load_crashes.get(name, {}),
+            rules=self.rules,
         )
 
-    def is_stored(self, upload: Upload) -> bool:
-        """Whether the content of `upload` is on the volume."""
-        stored = self.stored_for(upload.bucket_version)
-        return stored is not None and stored.fingerprint == upload.fingerprint
 
-    def active_rejection(self, bucket_version: str) -> Rejection | None:
-        """The verdict that keeps `source` from being tried now; None when there is none."""
-        verdict = self.state.rejections.get(bucket_version)
-        if verdict is None or (verdict.retry_at is not None and self.now >= verdict.retry_at):
-            return None
-        upload = self.upload(bucket_version)
-        return verdict if upload is None or upload.upload_id == verdict.upload_id else None
+_NO_CARD = ServingCard()
+
+
+def by_model(entries: Mapping[tuple[str, K], V]) -> dict[str, dict[K, V]]:
+    """The same entries, found by model first."""
+    found: dict[str, dict[K, V]] = {}
+    for (model, key), value in entries.items():
+        found.setdefault(model, {})[key] = value
+    return found

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,14 @@ from edge_common.errors import FatalError
 from model_sync.bucket.checksums import format_checksums
 
 SCHEMA = 2
-_SCHEMA_1_NAMES = {"source": "bucket_version", "number": "local_version", "upload_mark": "upload_id"}
+_SCHEMA_1_NAMES = {
+    "source": "bucket_version",
+    "number": "local_version",
+    "upload_mark": "upload_id",
+    "before_trial": "before_rollout",
+    "refused": "rejected_settings",
+    "last_number": "last_local_version",
+}
 """Names that schema 1 had for what is in an entry today."""
 
 UNKNOWN = "unknown"
@@ -37,7 +45,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """A version on the volume. `number` is its folder's name, `source` the bucket folder it came from."""
+    """A version on the volume, in the folder `local_version`; it came from the bucket's `bucket_version`."""
 
     local_version: int
     bucket_version: str
@@ -68,6 +76,15 @@ class StoredVersion:
         return "sha256:" + hashlib.sha256(format_checksums(digests)).hexdigest()
 
 
+class RejectedAt(StrEnum):
+    """Which check rejected an upload."""
+
+    UPLOAD = "upload"
+    """It lacks something, or does not fit together; what is missing may also be mended in the store."""
+    CHECK = "check"
+    SERVER = "server"
+
+
 @dataclass(frozen=True)
 class Rejection:
     """Why an upload is not served. It holds until the upload changes, or for a retry after a pause."""
@@ -82,7 +99,7 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class RefusedSettings:
+class RejectedSettings:
     """Serving settings that cannot be used, and why; not tried again until the card asks for others."""
 
     settings: Mapping[str, Any]
@@ -95,21 +112,21 @@ class ModelState:
 
     stored: Mapping[int, StoredVersion] = field(default_factory=dict)
     configured: tuple[int, ...] = ()
-    """Numbers in the model's entry of config.json, ascending; empty: the model has no entry."""
+    """Local versions in the model's entry of config.json, ascending; empty: the model has no entry."""
     confirmed: tuple[int, ...] = ()
-    """Those of them that the server has had AVAILABLE; what answered once is not blamed later."""
+    """Those of them that the server has had AVAILABLE; what answered once is not rejected later."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Serving settings in the model's entry of config.json."""
-    last_number: int = 0
-    """Highest number ever used, so that none is used twice for different content."""
+    last_local_version: int = 0
+    """Highest ever used, so that none is used twice for different content."""
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
-    """By source."""
-    before_trial: Mapping[str, Any] | None = None
-    """The settings to go back to while those in config.json are on trial; None: they are not."""
-    refused: RefusedSettings | None = None
+    """By bucket version."""
+    before_rollout: Mapping[str, Any] | None = None
+    """The settings to go back to while those in config.json are rolled out; None: they are kept."""
+    rejected_settings: RejectedSettings | None = None
 
     def stored_with(self, bucket_version: str, files: Iterable[StoredFile]) -> StoredVersion | None:
-        """The version from `source` that consists of exactly these files, whatever its fingerprint."""
+        """The version from `bucket_version` of exactly these files, whatever its fingerprint."""
         wanted = set(files)
         same = (
             v for v in self.stored.values() if v.bucket_version == bucket_version and set(v.files) == wanted
@@ -117,34 +134,34 @@ class ModelState:
         return next(same, None)
 
     def with_stored(self, version: StoredVersion) -> "ModelState":
-        """The same with `version` entered, replacing what had its number."""
+        """The same with `version` entered, replacing what had its local version."""
         return replace(
             self,
             stored={**self.stored, version.local_version: version},
-            last_number=max(self.last_number, version.local_version),
+            last_local_version=max(self.last_local_version, version.local_version),
         )
 
     def without_stored(self, local_version: int) -> "ModelState":
-        """The same without the version `number`."""
+        """The same without one version."""
         return replace(self, stored={n: v for n, v in self.stored.items() if n != local_version})
 
     def with_rejection(self, bucket_version: str, rejection: Rejection | None) -> "ModelState":
-        """The same with the verdict on `source` replaced, or cleared by None."""
-        others = {name: verdict for name, verdict in self.rejections.items() if name != bucket_version}
+        """The same with the rejection of `bucket_version` replaced, or cleared by None."""
+        others = {name: other for name, other in self.rejections.items() if name != bucket_version}
         return replace(
             self, rejections=others if rejection is None else {**others, bucket_version: rejection}
         )
 
-    def with_settings_on_trial(self, settings: Mapping[str, Any]) -> "ModelState":
+    def with_rollout(self, settings: Mapping[str, Any]) -> "ModelState":
         """The same with `settings` in use, and the way back to the present ones kept."""
-        return replace(self, settings=settings, before_trial=self.settings, refused=None)
+        return replace(self, settings=settings, before_rollout=self.settings, rejected_settings=None)
 
-    def after_trial(self, problem: str | None) -> "ModelState":
-        """The same with the settings on trial kept, or taken back and refused for the `problem`."""
-        if problem is None or self.before_trial is None:
-            return replace(self, before_trial=None)
-        refused = RefusedSettings(self.settings, problem)
-        return replace(self, settings=self.before_trial, before_trial=None, refused=refused)
+    def after_rollout(self, reason: str | None) -> "ModelState":
+        """The same with the new settings kept, or taken back and rejected for the `reason`."""
+        if reason is None or self.before_rollout is None:
+            return replace(self, before_rollout=None)
+        rejected = RejectedSettings(self.settings, reason)
+        return replace(self, settings=self.before_rollout, before_rollout=None, rejected_settings=rejected)
 
     @property
     def empty(self) -> bool:
@@ -193,23 +210,25 @@ def state_from_json(content: bytes) -> State:
 
 
 def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry of a version or a rejection with today's names, whichever schema it was written in."""
+    """An entry with today's names, whichever schema it was written in."""
     return {_SCHEMA_1_NAMES.get(name, name): value for name, value in entry.items()}
 
 
-def _model(entry: dict[str, Any]) -> ModelState:
+def _model(written: dict[str, Any]) -> ModelState:
+    entry = _renamed(written)
     stored = {}
     for version in map(_renamed, entry["stored"]):
         files = tuple(StoredFile(**file) for file in version["files"])
         stored[int(version["local_version"])] = StoredVersion(**{**version, "files": files})
+    rejected = entry["rejected_settings"]
     return ModelState(
         stored=stored,
         configured=tuple(entry["configured"]),
         confirmed=tuple(entry["confirmed"]),
         settings=entry["settings"],
-        before_trial=entry["before_trial"],
-        refused=RefusedSettings(**entry["refused"]) if entry["refused"] is not None else None,
-        last_number=entry["last_number"],
+        before_rollout=entry["before_rollout"],
+        rejected_settings=RejectedSettings(**rejected) if rejected is not None else None,
+        last_local_version=entry["last_local_version"],
         rejections={
             bucket_version: Rejection(**_renamed(rejection))
             for bucket_version, rejection in entry["rejections"].items()

@@ -36,9 +36,10 @@ class SettingsChecks:
         self._running[model] = (settings, future)
         future.add_done_callback(lambda _: self.work_done())
 
-    def is_running(self, model: str) -> bool:
-        """Whether settings of `model` are in preflight."""
-        return model in self._running
+    @property
+    def running(self) -> frozenset[str]:
+        """Models whose settings are in preflight."""
+        return frozenset(self._running)
 
     def collect(self) -> dict[str, CheckedSettings]:
         """Model -> how its check ended, for those that have; one that could not be made is simply gone."""

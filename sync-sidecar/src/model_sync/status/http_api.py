@@ -5,13 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_common.http_server import metrics_route
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from model_sync.bucket.keys import LATEST, is_version_name
-from model_sync.status.board import Board
+from model_sync.clock import Clock
+from model_sync.status.report import Posted
 from model_sync.volume.volume import Volume
 
 _LOOP_SILENCE = 180.0
@@ -23,8 +25,10 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 class HttpApi:
     """The handlers; `look` asks the loop for a listing, `token` lets others than this host ask for it."""
 
-    board: Board
+    posted: Posted
     volume: Volume
+    registry: CollectorRegistry
+    clock: Clock
     look: Callable[[], None]
     token: str
 
@@ -38,33 +42,34 @@ class HttpApi:
                 Route("/v1/status", self.status),
                 Route("/v1/models/{model}/card", self.card),
                 Route("/v1/sync", self.sync, methods=["POST"]),
-                metrics_route(self.board.metrics.registry),
+                metrics_route(self.registry),
             ]
         )
 
     def healthz(self, _request: Request) -> Response:
         """200 while the loop gives signs of life."""
-        silent = self.board.clock.monotonic() - self.board.heartbeat
-        return _verdict(silent < _LOOP_SILENCE, f"the reconcile loop has been silent for {silent:.0f} s")
+        silent = self.clock.monotonic() - self.posted.heartbeat
+        return _health(silent < _LOOP_SILENCE, f"the reconcile loop has been silent for {silent:.0f} s")
 
     def startupz(self, _request: Request) -> Response:
         """200 once config.json is there and the bucket was asked for, whatever it answered."""
-        return _verdict(self.board.started, "the bucket has not been looked at yet")
+        return _health(self.posted.readiness.started, "the bucket has not been looked at yet")
 
     def readyz(self, _request: Request) -> Response:
         """200 while this pod's server serves what the state says it should, once the pod has caught up."""
-        return _verdict(
-            self.board.ready, "the model server does not serve everything it should yet; see /v1/status"
+        return _health(
+            self.posted.readiness.ready,
+            "the model server does not serve everything it should yet; see /v1/status",
         )
 
     def status(self, _request: Request) -> Response:
         """The status document."""
-        return JSONResponse(self.board.document)
+        return JSONResponse(self.posted.document)
 
     def card(self, request: Request) -> Response:
         """The effective card of a model's served version, or of `?version=N`."""
         model = request.path_params["model"]
-        state = self.board.state.models.get(model)
+        state = self.posted.state.models.get(model)
         if state is None:
             return _error(404, f"no model {model!r} is on the volume; /v1/status lists all")
         asked = request.query_params.get("version", "")
@@ -89,7 +94,7 @@ class HttpApi:
         return JSONResponse({"status": "listing the bucket now"}, status_code=202)
 
 
-def _verdict(good: bool, otherwise: str) -> Response:
+def _health(good: bool, otherwise: str) -> Response:
     return JSONResponse({"status": "ok"}) if good else _error(503, otherwise)
 
 

@@ -1,23 +1,33 @@
 """What a person wants to know: each model and version, its state, and a sentence they can act on. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge_common.served_state import VersionState
+from edge_common.served_state import VersionState, available_versions
 
+from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import settings_note
-from model_sync.planning.snapshot import ModelView
-from model_sync.planning.standing import Judgement, Phase
+from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import DAMAGED, StoredVersion
+from model_sync.planning.uploads import Phase, UploadStatus
 from model_sync.planning.versions import describe_policy
 
 
 @dataclass(frozen=True)
+class Site:
+    """Whose status it is: this pod's name, its store's address, and the bucket."""
+
+    instance: str
+    endpoint: str
+    bucket: str
+
+
+@dataclass(frozen=True)
 class VersionReport:
-    """One row of the status; `source` is the folder's name in the bucket."""
+    """One row of the status."""
 
     model: str
     bucket_version: str
@@ -28,26 +38,33 @@ class VersionReport:
     files: int = 0
     digest: str | None = None
     upload_id: str | None = None
+    uploaded_at: float | None = None
+    """Store time of the upload's newest object, Unix seconds."""
     progress: float | None = None
 
 
-def report_model(view: ModelView, plan: ModelPlan, obstacle: str | None = None) -> list[VersionReport]:
+def report(snapshot: Snapshot, plans: Mapping[str, ModelPlan]) -> list[VersionReport]:
+    """A row for every version of every planned model."""
+    errors = snapshot.work.write_errors
+    return [row for name, made in plans.items() for row in report_model(made, errors.get(name))]
+
+
+def report_model(plan: ModelPlan, write_error: str | None = None) -> list[VersionReport]:
     """A row for every version that is in the bucket or on the volume, lowest first."""
-    bucket_versions = set(plan.judgements) | {
-        version.bucket_version for version in view.state.stored.values()
-    }
+    model = plan.model
+    bucket_versions = set(plan.uploads) | {version.bucket_version for version in model.state.stored.values()}
     rows = []
     for bucket_version in sorted(bucket_versions, key=lambda name: (not name.isdigit(), len(name), name)):
-        judgement = plan.judgements.get(bucket_version)
-        stored = view.stored_for(bucket_version)
-        phase, reason = _standing(view, plan, bucket_version, stored, judgement)
-        if obstacle is not None and phase not in {Phase.SERVING, Phase.REJECTED, Phase.PREVIOUS}:
-            reason = obstacle
-        upload = view.upload(bucket_version)
+        status = plan.uploads.get(bucket_version)
+        stored = model.stored_for(bucket_version)
+        phase, reason = _phase(model, plan, bucket_version, stored, status)
+        if write_error is not None and phase not in {Phase.SERVING, Phase.REJECTED, Phase.PREVIOUS}:
+            reason = write_error
+        upload = model.upload(bucket_version)
         running = phase in {Phase.DOWNLOADING, Phase.VERIFYING, Phase.PREFLIGHT}
         rows.append(
             VersionReport(
-                model=view.name,
+                model=model.name,
                 bucket_version=bucket_version,
                 phase=phase,
                 reason=reason,
@@ -56,98 +73,104 @@ def report_model(view: ModelView, plan: ModelPlan, obstacle: str | None = None) 
                 files=len(upload.files if upload is not None else stored.files if stored is not None else ()),
                 digest=stored.digest if stored is not None else None,
                 upload_id=upload.upload_id if upload is not None else None,
-                progress=judgement.progress if judgement is not None and running else None,
+                uploaded_at=upload.modified if upload is not None else None,
+                progress=status.progress if status is not None and running else None,
             )
         )
     return rows
 
 
-def _standing(
-    view: ModelView,
+def _phase(
+    model: ModelSnapshot,
     plan: ModelPlan,
     bucket_version: str,
     stored: StoredVersion | None,
-    judgement: Judgement | None,
+    status: UploadStatus | None,
 ) -> tuple[Phase, str]:
-    upload = view.upload(bucket_version)
-    current = upload is None or view.is_stored(upload)
+    upload = model.upload(bucket_version)
+    current = upload is None or model.is_stored(upload)
     if stored is None:
-        return _unstored(view, plan, bucket_version, judgement)
-    if stored.local_version in view.state.configured:
-        phase, reason = _configured(view, plan, stored)
-        if not current and judgement is not None and phase is Phase.SERVING:
+        return _unstored(model, plan, bucket_version, status)
+    if stored.local_version in model.state.configured:
+        phase, reason = _configured(model, plan, stored)
+        if not current and status is not None and phase is Phase.SERVING:
             what = (
                 "its files on the volume were changed"
                 if stored.fingerprint == DAMAGED
                 else "new content uploaded"
             )
-            reason = f"{what}: {judgement.reason or judgement.phase.value}"
+            reason = f"{what}: {status.reason or status.phase.value}"
         return phase, reason
-    if bucket_version in view.gone:
+    if bucket_version in model.gone:
         return Phase.RETIRING, "removed from the bucket"
-    if not current and judgement is not None:
-        return judgement.phase, judgement.reason
+    if not current and status is not None:
+        return status.phase, status.reason
     if not stored.trusted:
         return Phase.HELD, "on the volume without a record and not in the bucket; removed when that lasts"
-    if stored.local_version in plan.wish.local_versions:
-        return Phase.ACTIVATING, "waiting for the model server to answer" if view.served is None else ""
+    if stored.local_version in plan.target.local_versions:
+        return Phase.ACTIVATING, "waiting for the model server to answer" if model.served is None else ""
     return Phase.PREVIOUS, "kept for rollback"
 
 
 def _unstored(
-    view: ModelView, plan: ModelPlan, bucket_version: str, judgement: Judgement | None
+    model: ModelSnapshot, plan: ModelPlan, bucket_version: str, status: UploadStatus | None
 ) -> tuple[Phase, str]:
-    if judgement is None:
+    if status is None:
         return Phase.RETIRING, "removed from the bucket"
-    if judgement.fetchable and bucket_version not in plan.wanted and bucket_version not in view.fetching:
-        return Phase.PREVIOUS, f"not asked for by the policy ({describe_policy(view.policy)}); not downloaded"
-    return judgement.phase, judgement.reason
+    if status.fetchable and bucket_version not in plan.wanted and bucket_version not in model.fetches:
+        return (
+            Phase.PREVIOUS,
+            f"not asked for by the policy ({describe_policy(model.policy)}); not downloaded",
+        )
+    return status.phase, status.reason
 
 
-def _configured(view: ModelView, plan: ModelPlan, stored: StoredVersion) -> tuple[Phase, str]:
-    if view.served is None:
+def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) -> tuple[Phase, str]:
+    if model.served is None:
         return Phase.ACTIVATING, "waiting for the model server to answer"
-    state = view.served.get(stored.local_version)
+    state = model.served.get(stored.local_version)
     if state is not VersionState.AVAILABLE:
         failed = "the model server cannot load it at the moment and tries again"
         return Phase.ACTIVATING, failed if state is VersionState.FAILED else ""
-    removed = view.listed and view.upload(stored.bucket_version) is None
-    if removed and stored.bucket_version in view.gone:
-        if plan.wish.local_versions or plan.wish.remove:
+    removed = model.bucket_listed and model.upload(stored.bucket_version) is None
+    if removed and stored.bucket_version in model.gone:
+        if plan.target.local_versions or plan.target.remove:
             return Phase.RETIRING, "removed from the bucket"
         return Phase.HELD, "removed from the bucket; it answers until another version can be served"
     if removed:
-        return Phase.HELD, view.doubt or "no longer in the bucket; retired when that lasts"
+        return Phase.HELD, model.removal_hold or "no longer in the bucket; retired when that lasts"
     replaced = (
-        plan.wish.local_versions
-        and stored.local_version not in plan.wish.local_versions
-        and plan.wish.complete
+        plan.target.local_versions
+        and stored.local_version not in plan.target.local_versions
+        and plan.target.complete
     )
     if replaced and all(
-        view.served.get(local_version) is VersionState.AVAILABLE for local_version in plan.wish.local_versions
+        model.served.get(local_version) is VersionState.AVAILABLE
+        for local_version in plan.target.local_versions
     ):
         return Phase.RETIRING, "replaced"
-    return Phase.SERVING, settings_note(view)
+    return Phase.SERVING, settings_note(model)
 
 
 def status_document(
-    *,
-    instance: str,
-    now: float,
-    cycle: Mapping[str, Any],
-    server: Mapping[str, Any],
-    store: Mapping[str, Any],
-    rows: list[VersionReport],
-    serving: Mapping[str, list[int]],
+    snapshot: Snapshot,
+    rows: Iterable[VersionReport],
     since: Mapping[tuple[str, str], float],
-    notices: list[str],
-    role: str = "writer",
+    site: Site,
+    *,
+    writes: bool,
 ) -> dict[str, Any]:
-    """The JSON of `GET /v1/status` and of the bucket's status object."""
+    """The JSON of `GET /v1/status` and of the bucket's status object.
+
+    `since`: model and bucket version -> Unix time at which its state began; `writes`: whether this pod is the
+    one that writes to the volume.
+    """
+    bucket, served = snapshot.bucket, snapshot.server.served or {}
     models: dict[str, Any] = {}
     for row in rows:
-        model = models.setdefault(row.model, {"serving": serving.get(row.model, []), "versions": []})
-        model["versions"].append(
+        if row.model not in models:
+            models[row.model] = {"serving": available_versions(served, row.model), "versions": []}
+        models[row.model]["versions"].append(
             {
                 "source": row.bucket_version,
                 "state": row.phase.value,
@@ -161,17 +184,40 @@ def status_document(
                 "progress": None if row.progress is None else round(row.progress, 3),
             }
         )
+    listed = bucket.last_attempt is not None
     return {
         "schema": 1,
-        "instance": instance,
-        "role": role,
-        "time": iso_time(now),
-        "cycle": dict(cycle),
-        "server": dict(server),
-        "store": dict(store),
+        "instance": site.instance,
+        "role": "writer" if writes else "follower",
+        "time": iso_time(snapshot.now),
+        "cycle": {
+            "last_attempt": iso_time(bucket.last_attempt),
+            "last_success": iso_time(bucket.last_success),
+            "result": "none" if not listed else "error" if bucket.error else "success",
+            "error": str(bucket.error) if bucket.error else None,
+            "consecutive_failures": bucket.failures,
+        },
+        "server": {"url": snapshot.server.url, "reachable": snapshot.server.served is not None},
+        "store": {
+            "endpoint": site.endpoint,
+            "bucket": site.bucket,
+            "reachable": listed and bucket.error is None,
+        },
         "models": models,
-        "notices": notices,
+        "notices": list(_notices(snapshot)),
     }
+
+
+def _notices(snapshot: Snapshot) -> Iterable[str]:
+    if snapshot.bucket.catalog is not None:
+        yield from snapshot.bucket.catalog.notices
+    if snapshot.bucket.removal_hold is not None:
+        yield snapshot.bucket.removal_hold
+    for name, card in snapshot.cards.items():
+        if card.rejection:
+            yield f"{name}: {card.rejection}"
+    if snapshot.volume_error:
+        yield snapshot.volume_error
 
 
 def iso_time(seconds: float | None) -> str | None:

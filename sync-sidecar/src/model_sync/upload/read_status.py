@@ -10,7 +10,7 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.quantities import format_duration
 from urllib3.exceptions import HTTPError
 
-from model_sync.planning.standing import Phase
+from model_sync.planning.uploads import Phase
 from model_sync.upload.version_folder import VersionFolder
 
 _TIMEOUT = 5.0

@@ -1,18 +1,20 @@
-"""The state in memory, what state.json says, and what may only be done once it says so.
+"""The state in memory, what the volume says of it, and what may only be done once it says so.
 
-Changes collect until `settle`: one write records all of them, then the effects that wait for it follow. So
+Changes collect until `flush`: one write records all of them, then the effects that wait for it follow. So
 the first mirror of two hundred models writes the file a few times, and no effect runs ahead of its record.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from model_sync.planning.state import ModelState, State
+from model_sync.model_server.config import format_config
+from model_sync.planning.state import ModelState, State, StoredVersion
 from model_sync.volume.volume import Volume
 
 
 @dataclass(frozen=True)
-class Refusal:
+class WriteError:
     """A change of `model` that the volume did not take."""
 
     model: str
@@ -34,9 +36,12 @@ class RecordedState:
         """`state` is what the volume has recorded."""
         self._volume = volume
         self.current = state
+        """What is true once it is flushed."""
         self._recorded = state
         self._true_without_record = state
         self._effects: list[_Effect] = []
+        self._written_config: bytes | None = None
+        self._configured_from: State | None = None
 
     def adopt(self, state: State) -> None:
         """Go on from `state`, which somebody else recorded."""
@@ -44,8 +49,41 @@ class RecordedState:
         self._effects = []
 
     def change(self, model: str, state: ModelState) -> None:
-        """Replace what is known of `model`; recorded by the next `record` or `settle`."""
+        """Replace what is known of `model`; recorded by the next `record` or `flush`."""
         self.current = self.current.with_model(model, state)
+
+    def after_record(self, model: str, doing: str, effect: Callable[[], None]) -> None:
+        """Carry out `effect` by the next `flush`, once everything changed so far is recorded."""
+        self._effects.append(_Effect(model, doing, effect))
+
+    def enter(self, model: str, state: ModelState, version: StoredVersion, tree: Path) -> None:
+        """Record `version`, which `state` has; then, by the next `flush`, rename `tree` into place."""
+        replaced = self.current.model(model).stored.get(version.local_version)
+        self.change(model, state)
+
+        def rename() -> None:
+            try:
+                self._volume.publish(model, version.local_version, tree)
+            except OSError:
+                if not self._volume.is_intact(model, version):
+                    # else config.json would list a folder that is not there
+                    now = self.current.model(model)
+                    without = now.without_stored(version.local_version)
+                    self._correct(model, without if replaced is None else now.with_stored(replaced))
+                raise
+
+        self.after_record(model, "publish", rename)
+
+    def leave(self, model: str, local_version: int, take_away: Callable[[], None]) -> None:
+        """Take a folder away now, then its record. Raises OSError when the volume refuses."""
+        version = self.current.model(model).stored[local_version]
+        try:
+            take_away()
+        except OSError:
+            if not self._volume.is_intact(model, version):
+                self.forget_version(model, local_version)
+            raise
+        self.forget_version(model, local_version)
 
     def forget_version(self, model: str, local_version: int) -> None:
         """The folder of a version is gone: it is true already, whether it can be recorded or not."""
@@ -55,14 +93,14 @@ class RecordedState:
             model, known.without_stored(local_version)
         )
 
-    def correct(self, model: str, state: ModelState) -> None:
-        """An effect was refused after its record was written: `state` is true, recorded or not."""
-        self.change(model, state)
-        self._true_without_record = self._true_without_record.with_model(model, state)
+    def delete_staging(self, model: str, bucket_version: str) -> None:
+        """Delete what was staged for an upload, once everything changed so far is recorded."""
 
-    def after_record(self, model: str, doing: str, effect: Callable[[], None]) -> None:
-        """Carry out `effect` by the next `settle`, once everything changed so far is recorded."""
-        self._effects.append(_Effect(model, doing, effect))
+        def delete() -> None:
+            self._volume.delete_staging(model, bucket_version)
+            self._volume.forget_model(model)
+
+        self.after_record(model, "delete what was staged", delete)
 
     def record(self) -> None:
         """Write what has changed. Raises OSError; then what was only intended is forgotten."""
@@ -76,8 +114,8 @@ class RecordedState:
             raise
         self._recorded = self._true_without_record = self.current
 
-    def settle(self) -> list[Refusal]:
-        """Record what has changed, then carry out what waited for that; returns what was refused.
+    def flush(self) -> list[WriteError]:
+        """Record what has changed, then carry out what waited for that; returns what the volume refused.
 
         An effect that is refused must leave the state, and the volume, such that the next plan can ask again.
         """
@@ -90,11 +128,30 @@ class RecordedState:
         try:
             self.record()
         except OSError as error:
-            return [Refusal(name, "record", error) for name in sorted(changed)]
+            return [WriteError(name, "record", error) for name in sorted(changed)]
         refused = []
         for effect in effects:
             try:
                 effect.carry_out()
             except OSError as error:
-                refused.append(Refusal(effect.model, effect.doing, error))
+                refused.append(WriteError(effect.model, effect.doing, error))
         return refused
+
+    def write_config(self) -> bool:
+        """Make config.json say what the state has configured; True when it changed. Raises OSError."""
+        self.record()
+        if self.current is self._configured_from:
+            return False
+        content = format_config(self.current, self._volume.root)
+        if self._written_config is None:
+            self._written_config = self._volume.load_config()
+        changed = content != self._written_config
+        if changed:
+            self._volume.save_config(content)
+        self._written_config, self._configured_from = content, self.current
+        return changed
+
+    def _correct(self, model: str, state: ModelState) -> None:
+        """An effect was refused after its record was written: `state` is true, recorded or not."""
+        self.change(model, state)
+        self._true_without_record = self._true_without_record.with_model(model, state)

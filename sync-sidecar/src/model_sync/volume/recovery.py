@@ -75,7 +75,7 @@ def _rebuild(volume: Volume) -> State:
     """What config.json lists, which serves; and all other versions, if they can only be ours."""
     configured = configured_versions(volume.load_config() or b"")
     state = State()
-    for name, local_version in volume.stored_numbers():
+    for name, local_version in volume.stored_versions():
         listed = local_version in configured.get(name, ())
         if not listed and not (volume.is_claimed and is_model_name(name)):
             continue

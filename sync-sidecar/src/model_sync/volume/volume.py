@@ -135,7 +135,7 @@ class Volume:
         return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
     def publish(self, model: str, local_version: int, tree: Path) -> None:
-        """Rename the complete, fsynced folder `tree` into place as version `number`.
+        """Rename the complete, fsynced folder `tree` into place as `local_version`.
 
         A folder that nobody recorded and that stands in the way goes to the trash first.
         """
@@ -189,14 +189,14 @@ class Volume:
             if is_model_name(folder.name):
                 self.forget_model(folder.name)
 
-    def staged_sources(self) -> Iterator[tuple[str, str]]:
-        """Model and source of every staging folder."""
+    def staged_uploads(self) -> Iterator[tuple[str, str]]:
+        """Model and bucket version of every staging folder."""
         for model in sorted((self._own / "staging").iterdir()):
             for bucket_version in sorted(model.iterdir()):
                 yield model.name, bucket_version.name
 
-    def stored_numbers(self) -> Iterator[tuple[str, int]]:
-        """Model and number of every version folder on the volume, recorded or not."""
+    def stored_versions(self) -> Iterator[tuple[str, int]]:
+        """Model and local version of every version folder on the volume, recorded or not."""
         for model in sorted(self.root.iterdir()):
             if model.is_dir() and not model.name.startswith("."):
                 for folder in sorted(model.iterdir()):
@@ -227,11 +227,11 @@ class Volume:
             fsync_folder(folder.parent)
 
 
-def _link_or_copy(bucket_version: str, target: str) -> None:
+def _link_or_copy(source: str, target: str) -> None:
     try:
-        os.link(bucket_version, target)
+        os.link(source, target)
     except OSError:
-        shutil.copyfile(bucket_version, target)
+        shutil.copyfile(source, target)
         with Path(target).open("rb") as file:
             os.fsync(file.fileno())
 

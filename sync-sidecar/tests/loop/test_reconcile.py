@@ -20,7 +20,7 @@ def test_while_nothing_happens_nothing_is_planned(
     served: HandSidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.reconciler.step()
-    monkeypatch.setattr(plan, "judge_upload", lambda *_: pytest.fail("it was planned"))
+    monkeypatch.setattr(plan, "upload_status", lambda *_: pytest.fail("it was planned"))
     served.clock.advance(1.0)
     assert not served.reconciler.step()
 

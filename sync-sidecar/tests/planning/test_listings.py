@@ -1,7 +1,9 @@
+from collections.abc import Collection, Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 from model_sync.bucket.catalog import Catalog, ListedObject, build_catalog
-from model_sync.planning.removals import Absences
+from model_sync.planning.listings import Absences, quiet_since
 
 _GRACE, _HOLD = 60.0, 600.0
 
@@ -11,7 +13,11 @@ def _catalog(*names: str) -> Catalog:
 
 
 def _gone(absences: Absences, now: float) -> frozenset[tuple[str, str]]:
-    return absences.gone(now, grace=_GRACE, hold=_HOLD)
+    return _keys(absences.gone(now, grace=_GRACE, hold=_HOLD))
+
+
+def _keys(gone: Mapping[str, Collection[str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((model, version) for model, versions in gone.items() for version in versions)
 
 
 _KEPT = [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1")]
@@ -34,24 +40,24 @@ def test_what_comes_back_is_not_gone_and_starts_anew() -> None:
     assert _gone(absences, 120.0) == {("a", "1")}
 
 
-def test_an_empty_listing_is_doubted_for_the_whole_hold() -> None:
+def test_an_empty_listing_is_held_for_the_whole_hold() -> None:
     absences = Absences()
     for now in (0.0, 30.0, 60.0, 599.0):
         absences = absences.after_listing(Catalog(), _KEPT, now)
         assert _gone(absences, now) == frozenset()
-        assert "lacks 3 of 3 models" in str(absences.doubt(now, _HOLD))
-    assert absences.doubt(600.0, _HOLD) is None
+        assert "lacks 3 of 3 models" in str(absences.removal_hold(now, _HOLD))
+    assert absences.removal_hold(600.0, _HOLD) is None
     assert _gone(absences, 600.0) == set(_KEPT)
 
 
-def test_losing_more_than_half_of_the_models_is_doubted_and_half_is_not() -> None:
+def test_losing_more_than_half_of_the_models_is_held_and_half_is_not() -> None:
     kept = [("a", "1"), ("b", "1")]
-    assert Absences().after_listing(_catalog("a/1"), kept, 0.0).doubt(1.0, _HOLD) is None
-    assert Absences().after_listing(_catalog("z/1"), kept, 0.0).doubt(1.0, _HOLD) is not None
+    assert Absences().after_listing(_catalog("a/1"), kept, 0.0).removal_hold(1.0, _HOLD) is None
+    assert Absences().after_listing(_catalog("z/1"), kept, 0.0).removal_hold(1.0, _HOLD) is not None
 
 
-def test_an_empty_bucket_is_no_doubt_while_nothing_is_kept() -> None:
-    assert Absences().after_listing(Catalog(), [], 0.0).doubt(0.0, _HOLD) is None
+def test_an_empty_bucket_is_no_hold_while_nothing_is_kept() -> None:
+    assert Absences().after_listing(Catalog(), [], 0.0).removal_hold(0.0, _HOLD) is None
 
 
 @given(
@@ -78,7 +84,18 @@ def test_an_outage_between_two_empty_listings_does_not_count_as_time_in_which_th
     seen = Absences().after_listing(Catalog(), [("m", "1")], 0.0)
     seen = seen.after_failure(500.0, hold=600.0)
     seen = seen.after_listing(Catalog(), [("m", "1")], 700.0)
-    assert seen.doubt(700.0, 600.0) is not None
-    assert seen.gone(700.0, grace=60.0, hold=600.0) == frozenset()
-    assert seen.gone(1100.0, grace=60.0, hold=600.0) == {("m", "1")}
+    assert seen.removal_hold(700.0, 600.0) is not None
+    assert seen.gone(700.0, grace=60.0, hold=600.0) == {}
+    assert seen.gone(1100.0, grace=60.0, hold=600.0) == {"m": {"1"}}
     assert seen.after_failure(1200.0, hold=600.0) == seen, "what is believed already stays so"
+
+
+def test_an_upload_is_quiet_since_the_listing_that_first_showed_it_so() -> None:
+    def listing(etag: str) -> Catalog:
+        return build_catalog([ListedObject("m/1/model.onnx", 1, etag, 0.0)])
+
+    first = quiet_since(listing("a"), 10.0, None, {})
+    same = quiet_since(listing("a"), 15.0, listing("a"), first)
+    assert same == {"m": {"1": 10.0}}
+    assert quiet_since(listing("b"), 20.0, listing("a"), same) == {"m": {"1": 20.0}}
+    assert quiet_since(Catalog(), 30.0, listing("a"), same) == {}

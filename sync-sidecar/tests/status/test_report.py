@@ -1,4 +1,4 @@
-"""What the board tells after each step of a loop that is real, over a bucket and a server moved by hand."""
+"""What is told after each step of a loop that is real, over a bucket and a server moved by hand."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pytest
 from edge_common.errors import RetryableError
 from hand_sidecar import HandSidecar
-from model_sync.status.board import Board
+from model_sync.status.report import Posted
 
 
 class Logged(Protocol):
@@ -22,8 +22,8 @@ def sidecar(tmp_path: Path) -> HandSidecar:
     return HandSidecar(tmp_path)
 
 
-def _version(board: Board, model: str, bucket_version: str) -> dict[str, Any]:
-    versions: list[dict[str, Any]] = board.document["models"][model]["versions"]
+def _version(posted: Posted, model: str, bucket_version: str) -> dict[str, Any]:
+    versions: list[dict[str, Any]] = posted.document["models"][model]["versions"]
     return next(entry for entry in versions if entry["source"] == bucket_version)
 
 
@@ -32,33 +32,32 @@ def _loads(sidecar: HandSidecar, result: str) -> float | None:
 
 
 def test_nothing_is_told_before_the_first_step(sidecar: HandSidecar) -> None:
-    assert (sidecar.board.document, sidecar.board.started, sidecar.board.ready) == ({}, False, False)
+    assert sidecar.posted == Posted()
 
 
 def test_it_has_started_once_the_bucket_was_asked_whatever_it_answered(sidecar: HandSidecar) -> None:
     sidecar.store.fail_with(RetryableError("the store is away; start it"))
     sidecar.step(look=True)
-    assert sidecar.board.started
-    assert sidecar.board.document["store"]["reachable"] is False
-    assert sidecar.board.document["cycle"]["result"] == "error"
-    assert sidecar.board.document["cycle"]["error"] == "the store is away; start it"
+    assert sidecar.posted.readiness.started
+    assert sidecar.posted.document["store"]["reachable"] is False
+    assert sidecar.posted.document["cycle"]["result"] == "error"
+    assert sidecar.posted.document["cycle"]["error"] == "the store is away; start it"
 
 
 def test_a_follower_has_started_without_a_listing_of_its_own(sidecar: HandSidecar) -> None:
-    sidecar.board.writes = False
-    sidecar.board.post(sidecar.reconciler)
-    assert sidecar.board.started
-    assert sidecar.board.document["role"] == "follower"
+    sidecar.report(writes=False)
+    assert sidecar.posted.readiness.started
+    assert sidecar.posted.document["role"] == "follower"
 
 
 def test_it_is_ready_while_its_own_server_has_what_was_confirmed(sidecar: HandSidecar) -> None:
     sidecar.store.put("cars/1/model.onnx", b"good 1")
     sidecar.pass_time(20)
-    ready = [sidecar.board.ready]
+    ready = [sidecar.posted.readiness.ready]
     for change in (sidecar.ovms.stop, sidecar.ovms.start, sidecar.ovms.poll, sidecar.ovms.poll):
         change()
         sidecar.step()
-        ready.append(sidecar.board.ready)
+        ready.append(sidecar.posted.readiness.ready)
     assert ready == [True, False, False, False, True], "a server that is back has to load everything anew"
 
 
@@ -66,26 +65,26 @@ def test_with_an_empty_volume_it_is_ready_once_it_serves_what_the_bucket_has(sid
     sidecar.store.put("cars/1/model.onnx", b"good 1")
     sidecar.store.put("vans/1/model.onnx", b"good 2")
     sidecar.step(look=True)
-    ready = [sidecar.board.ready]
+    ready = [sidecar.posted.readiness.ready]
     sidecar.pass_time(20)
-    ready.append(sidecar.board.ready)
+    ready.append(sidecar.posted.readiness.ready)
     sidecar.store.put("cars/2/model.onnx", b"good 3")
     sidecar.step(look=True)
-    ready.append(sidecar.board.ready)
+    ready.append(sidecar.posted.readiness.ready)
     assert ready == [False, True, True], "before, requests are refused; later, the old version answers"
 
 
 def test_with_an_empty_volume_and_an_empty_bucket_it_is_ready_at_once(sidecar: HandSidecar) -> None:
     sidecar.step(look=True)
-    assert sidecar.board.ready
+    assert sidecar.posted.readiness.ready
 
 
 def test_with_an_empty_volume_it_does_not_wait_forever_for_the_store(sidecar: HandSidecar) -> None:
     sidecar.store.fail_with(RetryableError("the store is away; start it"))
     sidecar.step(look=True)
-    assert not sidecar.board.ready
+    assert not sidecar.posted.readiness.ready
     sidecar.pass_time(602)
-    assert sidecar.board.ready
+    assert sidecar.posted.readiness.ready
 
 
 def test_each_change_is_one_line_and_no_change_is_none(sidecar: HandSidecar, logged: Logged) -> None:
@@ -103,20 +102,21 @@ def test_each_change_is_one_line_and_no_change_is_none(sidecar: HandSidecar, log
 def test_a_state_keeps_the_time_of_its_beginning(sidecar: HandSidecar) -> None:
     sidecar.store.put("cars/1/model.onnx", b"good 1")
     sidecar.pass_time(20)
-    since = _version(sidecar.board, "cars", "1")["since"]
+    since = _version(sidecar.posted, "cars", "1")["since"]
     sidecar.pass_time(10)
-    assert _version(sidecar.board, "cars", "1")["since"] == since
+    assert _version(sidecar.posted, "cars", "1")["since"] == since
 
 
-def test_a_volume_that_refuses_and_a_doubted_listing_are_notices(sidecar: HandSidecar) -> None:
+def test_a_volume_that_refuses_and_a_removal_hold_are_notices(sidecar: HandSidecar) -> None:
     sidecar.store.put("cars/1/model.onnx", b"good 1")
     sidecar.pass_time(20)
-    sidecar.board.volume_trouble = "cannot write to the volume: No space left on device"
     sidecar.store.lists_nothing = True
-    sidecar.step(look=True)
-    lacking, trouble = sidecar.board.document["notices"]
+    sidecar.reconciler.step(look=True)
+    sidecar.reconciler.note_volume_error("cannot write to the volume: No space left on device")
+    sidecar.report()
+    lacking, error = sidecar.posted.document["notices"]
     assert "lacks 1 of 1 models" in lacking
-    assert trouble == "cannot write to the volume: No space left on device"
+    assert error == "cannot write to the volume: No space left on device"
 
 
 def test_a_load_that_succeeds_is_counted_and_timed(sidecar: HandSidecar) -> None:
@@ -133,7 +133,7 @@ def test_a_load_that_fails_is_counted(sidecar: HandSidecar) -> None:
     sidecar.store.put("cars/2/model.onnx", b"broken 2")
     sidecar.pass_time(20)
     assert (_loads(sidecar, "success"), _loads(sidecar, "error")) == (1, 1)
-    assert _version(sidecar.board, "cars", "2")["state"] == "rejected"
+    assert _version(sidecar.posted, "cars", "2")["state"] == "rejected"
 
 
 def test_new_content_under_the_same_number_is_counted_for_each_number_it_loads_under(

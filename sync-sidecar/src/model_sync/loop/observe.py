@@ -1,0 +1,223 @@
+"""Looks at bucket, model server and volume, and makes the snapshot that everything else is a function of."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from edge_common.errors import EdgeError
+from edge_common.logs import get_logger
+
+from model_sync.bucket.catalog import Catalog, Upload, build_catalog, combined
+from model_sync.cards.cards import ModelCards
+from model_sync.cards.serving_cards import ServingCards
+from model_sync.clock import Clock
+from model_sync.download.staging import staged_bytes
+from model_sync.loop.under_way import UnderWay
+from model_sync.metrics import Metrics
+from model_sync.model_server.client import ServerWatch
+from model_sync.model_server.config import serving_settings
+from model_sync.planning.activation import has_ended
+from model_sync.planning.disk_budget import DiskRoom, Evictable, least_free
+from model_sync.planning.listings import Absences, quiet_since
+from model_sync.planning.model_snapshot import Rules
+from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, by_model
+from model_sync.planning.state import ModelState, State
+from model_sync.store.object_store import ObjectStore
+from model_sync.volume.recorded_state import RecordedState
+from model_sync.volume.volume import Volume
+
+_log = get_logger()
+
+_FIRST_RETRY = 1.0
+"""Seconds after the first failed listing; doubled each time, up to the poll interval."""
+
+
+@dataclass
+class BucketWatch:
+    """Lists the bucket and remembers what its listings told. Used by one thread."""
+
+    store: ObjectStore
+    prefixes: Sequence[str]
+    cards: ModelCards
+    clock: Clock
+    metrics: Metrics
+    poll_interval: float
+    delete_grace: float
+    hold: float
+    _last: BucketSnapshot = field(default_factory=BucketSnapshot)
+    _absences: Absences = field(default_factory=Absences)
+
+    @property
+    def list_again_at(self) -> float:
+        """Monotonic time of the next poll, or of the next try after a listing that failed."""
+        return self._last.list_again_at
+
+    def snapshot(self) -> BucketSnapshot:
+        """What the listings so far tell at this moment."""
+        now = self.clock.monotonic()
+        return replace(
+            self._last,
+            gone=self._absences.gone(now, grace=self.delete_grace, hold=self.hold),
+            removal_hold=self._absences.removal_hold(now, self.hold),
+        )
+
+    def list_bucket(self, kept: Iterable[tuple[str, str]]) -> None:
+        """List everything; `kept`: model and bucket version of what is on the volume.
+
+        A listing that fails anywhere tells nothing but its error: the last complete one stays.
+        """
+        attempt, started = self.clock.now(), self.clock.monotonic()
+        try:
+            with self.metrics.listing_seconds.time():
+                catalog = combined(
+                    {
+                        prefix: build_catalog(self.store.list_objects(prefix), prefix, self._last.catalog)
+                        for prefix in self.prefixes
+                    }
+                )
+        except EdgeError as error:
+            self._note_failure(error, attempt, started)
+        else:
+            self._note_listing(catalog, kept, attempt, started)
+
+    def _note_failure(self, error: EdgeError, attempt: float, started: float) -> None:
+        now, failures = self.clock.monotonic(), self._last.failures + 1
+        retry_at = now + min(_FIRST_RETRY * 2 ** min(failures - 1, 16), self.poll_interval)
+        self._last = replace(
+            self._last,
+            last_attempt=attempt,
+            error=error,
+            failures=failures,
+            list_again_at=min(started + self.poll_interval, retry_at),
+        )
+        self._absences = self._absences.after_failure(now, self.hold)
+        self.metrics.listings.labels(result="error").inc()
+        told = failures & (failures - 1) == 0  # the 1st, 2nd, 4th, 8th ... time
+        (_log.warning if told else _log.debug)("listing_failed", reason=str(error), count=failures)
+
+    def _note_listing(
+        self, catalog: Catalog, kept: Iterable[tuple[str, str]], attempt: float, started: float
+    ) -> None:
+        last, now = self._last, self.clock.monotonic()
+        if last.failures:
+            _log.info("store_back", failures=last.failures)
+        self.metrics.listings.labels(result="noop" if catalog == last.catalog else "success").inc()
+        self._last = BucketSnapshot(
+            catalog=catalog,
+            quiet_since=quiet_since(catalog, now, last.catalog, last.quiet_since),
+            last_attempt=attempt,
+            last_success=attempt,
+            list_again_at=started + self.poll_interval,
+        )
+        self._absences = self._absences.after_listing(catalog, kept, now)
+        self.cards.after_listing(catalog)
+
+
+@dataclass
+class Observer:
+    """Makes snapshots; changes nothing but what this pod tells the others of its server."""
+
+    bucket: BucketWatch
+    server: ServerWatch
+    volume: Volume
+    records: RecordedState
+    under_way: UnderWay
+    cards: ServingCards
+    clock: Clock
+    rules: Rules
+    max_bytes: int = 0
+    """0: no limit of our own."""
+    min_free: int | None = 0
+    """None: what suits the size of the volume."""
+
+    def look(self, before: Snapshot | None = None, *, list_bucket: bool = False) -> Snapshot:
+        """Ask the server, and list the bucket if so; room and cards are still those of `before`.
+
+        Raises OSError when the volume refuses what this pod has to tell the others.
+        """
+        if list_bucket:
+            self.bucket.list_bucket(self._kept())
+        server = self.server.ask(self.records.current, self.clock.monotonic())
+        now, time = self.clock.now(), self.clock.monotonic()
+        looked = Snapshot(now, time, self.bucket.snapshot(), server, rules=self.rules)
+        if before is not None:
+            looked = replace(looked, room=before.room, cards=before.cards, work=before.work)
+        return self._with_own_side(looked)
+
+    def complete(self, snapshot: Snapshot) -> Snapshot:
+        """The same moment with what takes longer to find out: room, and each model's card.
+
+        Raises OSError when the volume does not tell.
+        """
+        seen = self._with_own_side(snapshot)
+        return replace(seen, cards=self._cards(seen.names), room=self._room(seen))
+
+    def again(self, snapshot: Snapshot, changed: Iterable[str]) -> Snapshot:
+        """The same moment after something was applied, most of it to the models `changed`. Raises OSError."""
+        seen = self._with_own_side(snapshot)
+        cards = self._cards(changed)
+        return replace(seen, cards={**seen.cards, **cards}, room=self._room(seen)) if cards else seen
+
+    def with_volume_error(self, snapshot: Snapshot, reason: str) -> Snapshot:
+        """The same moment on a volume that could not be written; with what is free on it, if it tells."""
+        try:
+            free = self.volume.free_bytes()
+        except OSError:
+            free = 0
+        return replace(snapshot, volume_error=reason, room=replace(snapshot.room, free=free))
+
+    def _with_own_side(self, snapshot: Snapshot) -> Snapshot:
+        work = self.under_way.snapshot(self.records, snapshot.time, snapshot.work)
+        return replace(snapshot, state=self.records.current, work=work)
+
+    def _kept(self) -> Iterator[tuple[str, str]]:
+        for name, model in self.records.current.models.items():
+            for version in model.stored.values():
+                yield name, version.bucket_version
+
+    def _cards(self, names: Iterable[str]) -> dict[str, ServingCard]:
+        staged = by_model(self.under_way.staged)
+        cards = {}
+        for name in names:
+            own = [version.card for version in staged.get(name, {}).values() if version.card is not None]
+            serving = self.cards.serving(name, self.records.current.model(name), own)
+            shared = self.cards.shared.of(name)
+            rejection = shared.rejection if shared is not None else None
+            cards[name] = ServingCard(serving.versions, serving_settings(serving), rejection)
+        return cards
+
+    def _room(self, snapshot: Snapshot) -> DiskRoom:
+        state = snapshot.state
+        stored = sum(version.size for model in state.models.values() for version in model.stored.values())
+        room = DiskRoom(
+            free=self.volume.free_bytes(),
+            used=stored + staged_bytes(self.volume.staging_root) if self.max_bytes else stored,
+            promised=self.under_way.jobs.outstanding_bytes,
+            max_bytes=self.max_bytes,
+            min_free=least_free(self.volume.total_bytes(), self.min_free),
+            evictable=tuple(_evictable(state, snapshot.server)),
+        )
+        return replace(room, staged=self._staged_bytes(room, snapshot))
+
+    def _staged_bytes(self, room: DiskRoom, snapshot: Snapshot) -> Mapping[tuple[str, str], int]:
+        """What has arrived of uploads that else might not fit; a folder is looked at only if that matters."""
+        catalog, found = snapshot.bucket.catalog, {}
+        for name, model in catalog.models.items() if catalog is not None else ():
+            for bucket_version, upload in model.versions.items():
+                if room.lacking(upload.size) and not _is_here(upload, snapshot.state.model(name)):
+                    folder = self.volume.staging_folder(name, bucket_version)
+                    found[name, bucket_version] = staged_bytes(folder)
+        return found
+
+
+def _is_here(upload: Upload, model: ModelState) -> bool:
+    return any(version.fingerprint == upload.fingerprint for version in model.stored.values())
+
+
+def _evictable(state: State, server: ServerSnapshot) -> Iterator[Evictable]:
+    """Versions that nobody serves, and that the server surely let go of."""
+    for name, model in state.models.items():
+        served = server.served.get(name, {}) if server.served is not None else None
+        for local_version, version in model.stored.items():
+            listed = local_version in model.configured or local_version in model.confirmed
+            if not listed and has_ended(local_version, served):
+                yield Evictable(name, local_version, version.size, version.published_at)

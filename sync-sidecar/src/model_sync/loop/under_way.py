@@ -1,0 +1,77 @@
+"""What this process has begun or holds ready, and how it ends. All of it is lost with the process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from model_sync.gate.gate import StagedVersion
+from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
+from model_sync.planning.model_snapshot import Rules
+from model_sync.planning.rollout import rollouts_since
+from model_sync.planning.snapshot import Work, by_model
+from model_sync.planning.state import RejectedAt, RejectedSettings
+from model_sync.planning.uploads import next_rejection
+from model_sync.preflight.settings_checks import SettingsChecks
+from model_sync.volume.recorded_state import RecordedState
+
+
+@dataclass
+class UnderWay:
+    """Fetches, settings checks, and what waits for the next plan. Used by one thread."""
+
+    jobs: FetchJobs
+    checks: SettingsChecks
+    staged: dict[Key, StagedVersion] = field(default_factory=dict)
+    checked_settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Model -> serving settings that passed preflight."""
+    write_errors: dict[str, str] = field(default_factory=dict)
+    """Model -> why the volume did not take its last change."""
+
+    def snapshot(self, records: RecordedState, time: float, before: Work) -> Work:
+        """All of it as a value; `time` is monotonic, `before` the same of the last look."""
+        staged = {key: version.upload.upload_id for key, version in self.staged.items()}
+        return Work(
+            fetches=by_model(self.jobs.fetches()),
+            fetch_errors=by_model(self.jobs.fetch_errors),
+            staged=by_model(staged),
+            settings_checks=self.checks.running,
+            checked_settings=dict(self.checked_settings),
+            rollouts_since=rollouts_since(records.current, time, before.rollouts_since),
+            write_errors=dict(self.write_errors),
+        )
+
+    def take_in_ended(self, records: RecordedState, rules: Rules, *, now: float, time: float) -> None:
+        """Record how fetches and checks have ended; `now` in Unix seconds, `time` monotonic."""
+        for key, outcome in self.jobs.collect(time):
+            self._take_outcome(key, outcome, records, rules, now)
+        for name, checked in self.checks.collect().items():
+            if checked.rejection is None:
+                self.checked_settings[name] = checked.settings
+            else:
+                rejected = RejectedSettings(checked.settings, checked.rejection)
+                model = records.current.model(name)
+                records.change(name, replace(model, rejected_settings=rejected))
+
+    def _take_outcome(
+        self, key: Key, outcome: Outcome, records: RecordedState, rules: Rules, now: float
+    ) -> None:
+        name, bucket_version = key
+        model = records.current.model(name)
+        if isinstance(outcome, StagedVersion):
+            same = model.stored_with(bucket_version, outcome.files)
+            if same is None:
+                self.staged[key] = outcome
+            else:  # uploaded again, byte for byte
+                renewed = replace(same, fingerprint=outcome.upload.fingerprint)
+                records.change(name, model.with_stored(renewed))
+                records.delete_staging(name, bucket_version)
+            return
+        rejection = next_rejection(
+            model.rejections.get(bucket_version),
+            upload_id=outcome.upload.upload_id,
+            reason=outcome.reason,
+            stage=RejectedAt.UPLOAD if isinstance(outcome, Incomplete) else RejectedAt.CHECK,
+            now=now,
+            rules=rules,
+        )
+        records.change(name, model.with_rejection(bucket_version, rejection))

@@ -1,0 +1,133 @@
+"""One model as seen at one moment: all that its plan may depend on. Data only."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_common.model_card import LatestVersions, VersionPolicy
+from edge_common.served_state import VersionState
+
+from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.planning.disk_budget import DiskRoom
+from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that plans depend on; durations in seconds."""
+
+    quiet_time: float = 10.0
+    keep_previous: int = 1
+    activation_timeout: float = 300.0
+    first_retry: float = 60.0
+    longest_retry: float = 3600.0
+    policy: VersionPolicy = field(default_factory=LatestVersions)
+    """For models whose card names none."""
+
+
+@dataclass(frozen=True)
+class FetchProgress:
+    """A fetch that runs."""
+
+    upload_id: str
+    phase: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class LoadCrash:
+    """A version is taken to be what ends the server. `losses`: how often it went away while loading it."""
+
+    losses: int
+    along_with: int
+    """How many other versions that never answered either were loading then; any of them may be the cause."""
+
+
+@dataclass(frozen=True)
+class ModelSnapshot:
+    """The part of a snapshot that concerns one model; no plan of a model sees another."""
+
+    name: str
+    state: ModelState
+    now: float
+    """Unix seconds."""
+    bucket_listed: bool = True
+    """Whether the bucket was listed at all since the start."""
+    listed: ListedModel | None = None
+    """None: the last listing did not have it."""
+    served: Mapping[int, VersionState] | None = None
+    """None: the server is away."""
+    policy: VersionPolicy = field(default_factory=LatestVersions)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Serving settings that the card asks for."""
+    card_rejection: str | None = None
+    quiet_for: Mapping[str, float] = field(default_factory=dict)
+    """Bucket version -> seconds since its listing last changed."""
+    gone: Collection[str] = ()
+    """Bucket versions whose removal holds."""
+    removal_hold: str | None = None
+    fetches: Mapping[str, FetchProgress] = field(default_factory=dict)
+    staged: Mapping[str, str] = field(default_factory=dict)
+    room: DiskRoom = field(default_factory=DiskRoom)
+    fetch_errors: Mapping[str, str] = field(default_factory=dict)
+    """Bucket version -> why its last fetch failed; it is tried again by itself."""
+    checked_settings: Mapping[str, Any] | None = None
+    checking_settings: bool = False
+    rollout_for: float = 0.0
+    """Seconds since the settings in config.json are being rolled out."""
+    loading_for: Mapping[int, float] = field(default_factory=dict)
+    load_crashes: Mapping[int, LoadCrash] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+
+    def upload(self, bucket_version: str) -> Upload | None:
+        """The upload as listed last; None when it is not in the bucket."""
+        return None if self.listed is None else self.listed.versions.get(bucket_version)
+
+    def stored_for(self, bucket_version: str, excluded: Collection[int] = ()) -> StoredVersion | None:
+        """The content on the volume that stands for `bucket_version`; None without any but the `excluded`.
+
+        The listed content before an earlier one, and under its own number before a borrowed one.
+        """
+        upload = self.upload(bucket_version)
+        found = [
+            version
+            for local_version, version in self.state.stored.items()
+            if version.bucket_version == bucket_version and local_version not in excluded
+        ]
+        return max(
+            found,
+            key=lambda version: (
+                upload is not None and version.fingerprint == upload.fingerprint,
+                str(version.local_version) == bucket_version,
+                version.local_version,
+            ),
+            default=None,
+        )
+
+    def is_stored(self, upload: Upload) -> bool:
+        """Whether the content of `upload` is on the volume."""
+        stored = self.stored_for(upload.bucket_version)
+        return stored is not None and stored.fingerprint == upload.fingerprint
+
+    def state_of(self, local_version: int) -> VersionState | None:
+        """What the server says of a version; None when it does not know it, or is away."""
+        return None if self.served is None else self.served.get(local_version)
+
+    def active_rejection(self, bucket_version: str) -> Rejection | None:
+        """The rejection that keeps a version from being tried now; None when there is none."""
+        rejection = self.state.rejections.get(bucket_version)
+        if rejection is None or (rejection.retry_at is not None and self.now >= rejection.retry_at):
+            return None
+        upload = self.upload(bucket_version)
+        return rejection if upload is None or upload.upload_id == rejection.upload_id else None
+
+    def rejected_by_server(self, version: StoredVersion, *, ever: bool = False) -> bool:
+        """Whether the server could not load this content and is not to be asked again yet (`ever`: or is)."""
+        rejections = self.state.rejections
+        known = version.bucket_version
+        rejection = rejections.get(known) if ever else self.active_rejection(known)
+        return (
+            rejection is not None
+            and rejection.stage == RejectedAt.SERVER
+            and rejection.upload_id.partition("+")[0] == version.fingerprint
+        )

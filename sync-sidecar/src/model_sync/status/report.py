@@ -1,0 +1,78 @@
+"""Tells everybody what a step has found: HTTP, the log, the metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_common.logs import get_logger
+
+from model_sync.metrics import Metrics
+from model_sync.planning.plan import ModelPlan
+from model_sync.planning.snapshot import Snapshot
+from model_sync.planning.state import State
+from model_sync.planning.uploads import Phase
+from model_sync.status.changes import Change, Key, changes, since_when
+from model_sync.status.readiness import Readiness, readiness
+from model_sync.status.status import Site, VersionReport, report, status_document
+
+_log = get_logger()
+
+
+@dataclass
+class Posted:
+    """What the loop posted last; other threads read it, and each value is replaced, never changed."""
+
+    document: Mapping[str, Any] = field(default_factory=dict)
+    state: State = field(default_factory=State)
+    readiness: Readiness = field(default_factory=Readiness)
+    heartbeat: float = 0.0
+    """Monotonic time of the loop's last sign of life."""
+
+
+@dataclass
+class Reporter:
+    """Compares each step with the one before, and posts. Used by the loop's thread."""
+
+    site: Site
+    metrics: Metrics
+    posted: Posted = field(default_factory=Posted)
+    _rows: Mapping[Key, VersionReport] = field(default_factory=dict)
+    _since: Mapping[Key, float] = field(default_factory=dict)
+
+    def report(self, snapshot: Snapshot, plans: Mapping[str, ModelPlan], *, writes: bool) -> None:
+        """Post what `snapshot` and `plans` say; `writes`: whether this pod writes to the volume."""
+        rows = {(row.model, row.bucket_version): row for row in report(snapshot, plans)}
+        changed = changes(self._rows, rows)
+        for change in changed:
+            self._tell(change, snapshot.now)
+        self._rows, self._since = rows, since_when(self._since, changed, snapshot.now)
+        self.posted.document = status_document(snapshot, rows.values(), self._since, self.site, writes=writes)
+        self.posted.state = snapshot.state
+        self.posted.readiness = readiness(self.posted.readiness, snapshot, plans, writes=writes)
+        self._measure(snapshot, writes=writes)
+
+    def _tell(self, change: Change, now: float) -> None:
+        event, facts = change.log_line
+        (_log.info if change.is_told_at_info else _log.debug)(event, **facts)
+        if change.ended_load is Phase.REJECTED:
+            self.metrics.loads.labels(result="error").inc()
+        elif change.ended_load is Phase.SERVING:
+            self.metrics.loads.labels(result="success").inc()
+            if change.after is not None and change.after.uploaded_at is not None:
+                self.metrics.activation_seconds.observe(max(0.0, now - change.after.uploaded_at))
+
+    def _measure(self, snapshot: Snapshot, *, writes: bool) -> None:
+        metrics, bucket = self.metrics, snapshot.bucket
+        metrics.last_attempt.set(bucket.last_attempt or 0)
+        metrics.last_success.set(bucket.last_success or 0)
+        metrics.failures.set(bucket.failures)
+        for phase in Phase:
+            count = sum(row.phase is phase for row in self._rows.values())
+            metrics.models.labels(state=phase.value).set(count)
+        models = self.posted.document["models"]
+        metrics.tell_served({name: model["serving"] for name, model in models.items()})
+        metrics.leader.set(writes)
+        metrics.server_up.set(snapshot.server.served is not None)
+        metrics.disk_free.set(snapshot.room.free)
+        stored = (v for model in snapshot.state.models.values() for v in model.stored.values())
+        metrics.disk_used.set(sum(version.size for version in stored))

@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import nbformat
 import typer
@@ -28,8 +28,8 @@ Notebook = Annotated[Path, typer.Argument(help="The notebook.")]
 _NOTEBOOK = Path("jupyter-notebook/model-tracking.ipynb")
 
 
-def main() -> None:
-    """Run the command; expected errors end with one sentence and their exit code."""
+def main() -> NoReturn:
+    """Run the command; an expected error ends with one sentence and its exit code."""
     raise_on_signals()
     run_app(app, "model-notebook")
 
@@ -47,7 +47,7 @@ def run(
     """Run every cell against a local stack of its own; fails when a cell fails or a claim does not hold."""
     done = run_headless(notebook, store=store, show=typer.echo)
     executed = with_seal(done.notebook)
-    _refuse(notebook, executed)
+    _check(notebook, executed)
     if out is not None:
         replace_file(out, nbformat.writes(executed).encode() + b"\n")
     found = list(tagged_pictures(executed))
@@ -64,11 +64,11 @@ def run(
 @app.command(epilog="Example: model-notebook check jupyter-notebook/model-tracking.ipynb")
 def check(notebook: Notebook = _NOTEBOOK) -> None:
     """Check that the file has either no outputs or small ones of one run of exactly its cells."""
-    _refuse(notebook, read_notebook(notebook))
+    _check(notebook, read_notebook(notebook))
     typer.echo(f"{notebook}: in order")
 
 
-def _refuse(path: Path, notebook: NotebookNode) -> None:
+def _check(path: Path, notebook: NotebookNode) -> None:
     places = [str(Path.home()), str(Path.cwd()), tempfile.gettempdir(), "/home/", "/Users/"]
     if found := list(problems(notebook, places)):
         raise RejectedError(f"{path}: {'; '.join(found)}")

@@ -1,4 +1,4 @@
-"""Asking the platform without a pause while its model is exchanged: which version answered, what failed."""
+"""Asking the platform without a pause while its model is exchanged: which versions answered, what failed."""
 
 import threading
 import time
@@ -29,24 +29,17 @@ class LiveAnswer:
     error: str = ""
 
 
-@dataclass(frozen=True)
-class Moment:
-    """Something that was done meanwhile."""
-
-    at: float
-    what: str
-
-
 class LiveAnswers:
     """Classifies one picture again and again from entering the context until leaving it."""
 
     def __init__(self, platform: Platform, model: str, picture: Path) -> None:
-        """Ask nothing yet."""
+        """Open the picture and a session; raises RejectedError when it is no picture."""
         self._session = Session(platform.client)
         self._model = model
         self._picture = read_picture(picture, self._session.limits)
-        self._answers: list[LiveAnswer] = []
-        self._moments: list[Moment] = []
+        self.answers: list[LiveAnswer] = []
+        self.marks: list[tuple[float, str]] = []
+        """What was done meanwhile, each with its seconds since the beginning."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._ask, name="live-answers")
         self._begin = time.perf_counter()
@@ -65,43 +58,33 @@ class LiveAnswers:
         self._thread.join()
 
     @property
-    def answers(self) -> Sequence[LiveAnswer]:
-        """All so far, in order."""
-        return tuple(self._answers)
-
-    @property
-    def moments(self) -> Sequence[Moment]:
-        """What was marked so far."""
-        return tuple(self._moments)
-
-    @property
     def failed(self) -> Sequence[LiveAnswer]:
         """The requests without an answer."""
-        return tuple(answer for answer in self._answers if answer.version is None)
+        return tuple(answer for answer in self.answers if answer.version is None)
 
     @property
     def versions(self) -> Sequence[int]:
         """Which versions answered, each once, in the order in which they first did."""
-        return tuple(dict.fromkeys(answer.version for answer in self._answers if answer.version is not None))
+        return tuple(dict.fromkeys(answer.version for answer in self.answers if answer.version is not None))
 
     def wait_for(self, answers: int, *, within: float = 60.0) -> None:
         """Wait for so many further requests to end; raises RetryableError after `within` seconds."""
-        goal, deadline = len(self._answers) + answers, time.monotonic() + within
-        while len(self._answers) < goal:
+        goal, deadline = len(self.answers) + answers, time.monotonic() + within
+        while len(self.answers) < goal:
             if time.monotonic() > deadline:
                 raise RetryableError(f"{answers} requests took more than {within:.0f} s; is the server away?")
             self._stopping.wait(_PAUSE_SECONDS)
 
     def mark(self, what: str) -> None:
         """Remember that `what` happened now."""
-        self._moments.append(Moment(self._now(), what))
+        self.marks.append((self._now(), what))
 
     def _now(self) -> float:
         return time.perf_counter() - self._begin
 
     def _ask(self) -> None:
         while not self._stopping.is_set():
-            self._answers.append(self._answer())
+            self.answers.append(self._answer())
             self._stopping.wait(_PAUSE_SECONDS)
 
     def _answer(self) -> LiveAnswer:

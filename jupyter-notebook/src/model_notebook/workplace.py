@@ -11,8 +11,8 @@ from car_models.samples.build import build_files
 from car_models.samples.pictures.collection import write_collection
 from car_models.samples.pictures.stamps import default_cache, find_stamps
 from car_models.samples.recipes import Variant, recipe_named
+from car_models.tracking.mlflow_runtime import shown_uri
 from car_models.tracking.registry import Registry
-from car_models.tracking.registry_errors import shown_uri
 
 from model_notebook.platform import Platform
 

@@ -29,7 +29,7 @@ def run(*arguments: str, environment: dict[str, str]) -> "subprocess.CompletedPr
 
 def test_it_promotes_and_reports(registry: Registry, tmp_path: Path, stack: Stack) -> None:
     registered(registry, write_model(tmp_path / "m", 1.0), "by-command")
-    registry.point("by-command", "champion", 1)
+    registry.set_alias("by-command", "champion", 1)
     environment = stack.sidecar_environment() | {"MLFLOW_TRACKING_URI": registry.uri}
     waiting = ("--wait", "--status-url", stack.ports.sidecar_url)
     done = run("models:/by-command@champion", *waiting, "--json", environment=environment)

@@ -34,7 +34,7 @@ def test_an_alias_is_promoted_served_and_recorded(
     two_versions: TwoVersions, stack: Stack, store: Settings
 ) -> None:
     registry = two_versions.registry
-    registry.point(NAME, "champion", two_versions.first)
+    registry.set_alias(NAME, "champion", two_versions.first)
     told: list[str] = []
     done = promote(
         f"models:/{NAME}@champion",
@@ -74,7 +74,7 @@ def test_promoting_the_previous_one_again_is_the_rollback(
     waiting = Waiting(stack.ports.sidecar_url, WITHIN)
 
     def champion(version: int) -> Promotion:
-        registry.point(NAME, "champion", version)
+        registry.set_alias(NAME, "champion", version)
         return promote(
             f"models:/{NAME}@champion", registry=registry, store=store, model="rolled", waiting=waiting
         )

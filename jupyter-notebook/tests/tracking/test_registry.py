@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from car_models.tracking.experiment import MODEL_PATH, log_run, read_run
+from car_models.tracking.mlflow_runtime import shown_uri
 from car_models.tracking.reference import AliasReference, RunReference, VersionReference
 from car_models.tracking.registry import Registry
-from car_models.tracking.registry_errors import shown_uri
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from tiny_models import write_model
 
@@ -51,12 +51,12 @@ def test_a_run_without_a_model_is_refused(registry: Registry, tmp_path: Path) ->
 def test_an_alias_leads_where_it_was_pointed_last(two_versions: TwoVersions) -> None:
     registry = two_versions.registry
     for version in (two_versions.second, two_versions.first):
-        registry.point(NAME, "champion", version)
+        registry.set_alias(NAME, "champion", version)
         assert registry.find(AliasReference(NAME, "champion")).version == version
 
 
 def test_an_unknown_alias_is_told_with_those_there_are(two_versions: TwoVersions) -> None:
-    two_versions.registry.point(NAME, "champion", 1)
+    two_versions.registry.set_alias(NAME, "champion", 1)
     with pytest.raises(RejectedError, match=r"'tiny' has no alias 'chmpion'; it has champion \(version 1\)"):
         two_versions.registry.find(AliasReference(NAME, "chmpion"))
 

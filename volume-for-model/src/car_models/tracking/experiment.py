@@ -11,7 +11,6 @@ from edge_common.errors import RejectedError
 
 from car_models.tracking.mlflow_runtime import Metric, MlflowClient, Param
 from car_models.tracking.registry import Registry
-from car_models.tracking.registry_errors import registry_errors
 
 MODEL_PATH: Final = "model"
 """Artifact folder of a run that holds the files of a version, as the bucket gets them."""
@@ -19,7 +18,7 @@ PICTURES_PATH: Final = "pictures"
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedRun:
     """A run as MLflow keeps it."""
 
     run: str
@@ -37,16 +36,16 @@ def log_run(
     params: Mapping[str, object],
     metrics: Mapping[str, float],
     pictures: Path | None = None,
-) -> Logged:
+) -> LoggedRun:
     """Log one run with the version folder `model` and the folder `pictures`; the experiment is made if new.
 
     The model is logged as the plain files that a server gets, not as a flavor of MLflow: nothing has to be
     run, or unpickled, to take it out again. A run that broke off says FAILED. Raises RejectedError when
-    `model` holds no files, and what `registry_errors` raises.
+    `model` holds no files, and what `Registry.errors` raises.
     """
     if not model.is_dir() or not any(model.iterdir()):  # MLflow logs nothing, and says nothing
         raise RejectedError(f"{model} holds no files; name the folder of one version, such as models/cars/1")
-    with registry_errors(registry.uri):
+    with registry.errors():
         client = registry.client
         run = client.create_run(_experiment_id(client, registry.uri, experiment), run_name=name)
         status = "FAILED"
@@ -66,11 +65,11 @@ def log_run(
     return read_run(registry, run.info.run_id)
 
 
-def read_run(registry: Registry, run: str) -> Logged:
+def read_run(registry: Registry, run: str) -> LoggedRun:
     """The run as the registry has it; raises RejectedError when it has none of this id."""
-    with registry_errors(registry.uri):
+    with registry.errors():
         found = registry.client.get_run(run)
-    return Logged(run, found.info.run_name or run, dict(found.data.params), dict(found.data.metrics))
+    return LoggedRun(run, found.info.run_name or run, dict(found.data.params), dict(found.data.metrics))
 
 
 def _experiment_id(client: MlflowClient, uri: str, name: str) -> str:

@@ -20,7 +20,7 @@ from model_sync.upload import (
 )
 
 from car_models.tracking.reference import RunReference, parse_reference
-from car_models.tracking.registry import Found, Registry
+from car_models.tracking.registry import ModelArtifacts, Registry
 
 _UNNUMBERED = "1"
 """Stands for the version's number until it is chosen."""
@@ -104,7 +104,7 @@ def promote(
     return replace(result, state="serving")
 
 
-def _bucket_name(found: Found, model: str | None, *, unregistered: bool) -> str:
+def _bucket_name(found: ModelArtifacts, model: str | None, *, unregistered: bool) -> str:
     if model is None and unregistered:
         raise RejectedError(f"{found.artifacts} is not registered; give the name in the bucket with --model")
     name = model or found.name
@@ -125,7 +125,7 @@ def _check(folder: Path, registered: str) -> None:
 class _Record:
     """Tags at the MLflow version that say what was pushed where, and what became of it."""
 
-    def __init__(self, registry: Registry, found: Found, result: Promotion) -> None:
+    def __init__(self, registry: Registry, found: ModelArtifacts, result: Promotion) -> None:
         self._registry, self._found, self._result = registry, found, result
 
     def uploaded(self) -> None:

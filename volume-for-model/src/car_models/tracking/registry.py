@@ -17,9 +17,10 @@ from car_models.tracking.mlflow_runtime import (
     ModelVersion,
     download_artifacts,
     list_artifacts,
+    registry_errors,
+    shown_uri,
 )
 from car_models.tracking.reference import AliasReference, Reference, RunReference
-from car_models.tracking.registry_errors import registry_errors, shown_uri
 
 _MODEL_FILE = "MLmodel"
 _OF_MLFLOW = frozenset(
@@ -38,7 +39,7 @@ _NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
-class Found:
+class ModelArtifacts:
     """What a reference led to. `version` is None for a run's artifact that nobody registered."""
 
     name: str
@@ -66,30 +67,36 @@ class Registry:
                 f"there is no MLflow store at {uri}; set MLFLOW_TRACKING_URI to yours, such as "
                 "http://mlflow:5000 or sqlite:////home/me/mlflow.db"
             )
-        with self._errors():
+        with self.errors():
             self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
-    def find(self, reference: Reference) -> Found:
+    def errors(self) -> AbstractContextManager[None]:
+        """Turns what MLflow raises inside into ours; see `registry_errors`."""
+        return registry_errors(self.uri)
+
+    def find(self, reference: Reference) -> ModelArtifacts:
         """Raises RejectedError that names what there is instead, RetryableError, FatalError."""
-        with self._errors():
+        with self.errors():
             if isinstance(reference, RunReference):
                 run = self.client.get_run(reference.run)
                 address = f"runs:/{reference.run}/{reference.path}"
-                return Found(Path(reference.path).name, None, reference.run, address, dict(run.data.tags))
+                return ModelArtifacts(
+                    Path(reference.path).name, None, reference.run, address, dict(run.data.tags)
+                )
             number = (
                 self._number_of(reference) if isinstance(reference, AliasReference) else reference.version
             )
             version: ModelVersion = self.client.get_model_version(reference.name, str(number))
             address = self.client.get_model_version_download_uri(reference.name, str(number))
-        return Found(reference.name, number, version.run_id, address, dict(version.tags))
+        return ModelArtifacts(reference.name, number, version.run_id, address, dict(version.tags))
 
-    def fetch(self, found: Found, temporary: Path) -> Path:
+    def fetch(self, found: ModelArtifacts, temporary: Path) -> Path:
         """Download the files to somewhere below `temporary`; returns the folder that holds them.
 
         What MLflow puts beside a model for itself is left out. Raises RejectedError when there are no files,
         FatalError when there is no room for them.
         """
-        with self._errors():
+        with self.errors():
             size = self._size(found.artifacts)
             free = shutil.disk_usage(temporary).free
             if size > free:
@@ -108,7 +115,7 @@ class Registry:
 
     def register(self, name: str, run: str, path: str, *, description: str = "") -> int:
         """Make the artifact folder `path` of `run` the next version of `name`; returns its number."""
-        with self._errors():
+        with self.errors():
             try:
                 self.client.get_registered_model(name)
             except MlflowException as error:
@@ -120,14 +127,14 @@ class Registry:
             )
         return int(version.version)
 
-    def point(self, name: str, alias: str, version: int) -> None:
+    def set_alias(self, name: str, alias: str, version: int) -> None:
         """Let `alias` mean `version` from now on."""
-        with self._errors():
+        with self.errors():
             self.client.set_registered_model_alias(name, alias, str(version))
 
-    def tag(self, found: Found, tags: Mapping[str, str]) -> None:
+    def tag(self, found: ModelArtifacts, tags: Mapping[str, str]) -> None:
         """Record `tags` where a person looks: at the registered version, else at the run."""
-        with self._errors():
+        with self.errors():
             for key, value in tags.items():
                 if found.tags.get(key) == value:
                     continue
@@ -166,6 +173,3 @@ class Registry:
                 f"{address} holds no files at {shown_uri(self.uri)}; log the model's folder there first"
             )
         return size
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return registry_errors(self.uri)

@@ -53,7 +53,7 @@ def test_a_model_that_triton_unloads_is_gone_not_broken(triton: FakeKServe) -> N
     triton.faults.append((400, "Request for unknown model: 'cars' has no available versions"))
     picture = decode_picture("p.jpg", jpeg("green"), session.limits)
     with pytest.raises(UnknownModelError, match="no model 'cars'"):
-        list(session.classifier.classify(known, [picture]))
+        session.classifier.classify(known, [picture])
 
 
 def test_tritons_refusal_of_a_request_is_told_in_its_words(triton: FakeKServe) -> None:

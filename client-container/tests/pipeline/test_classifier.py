@@ -46,7 +46,7 @@ class Client:
         self.table = discovery.refresh()
 
     def classify(self, pictures: Sequence[Picture], model: str = "m") -> list[Classification]:
-        return list(self.classifier.classify(self.table.usable[model], pictures))
+        return self.classifier.classify(self.table.usable[model], pictures)
 
 
 @pytest.fixture
@@ -79,28 +79,6 @@ def test_colours_reach_the_model_in_its_own_order(
 def test_requests_name_no_version(server: FakeKServe, client: Client) -> None:
     client.classify([picture("red")])
     assert [request.path for request in server.sent("/infer")] == ["/v2/models/m/infer"]
-
-
-def test_pictures_share_requests_when_the_batch_is_dynamic(
-    server: FakeKServe, connection: Connection, discovery: Discovery
-) -> None:
-    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3))
-    server.cards["m"] = card("BGR")
-    colours = ["red", "green", "blue", "green", "red"]
-    results = Client(connection, discovery, Transport.TENSOR).classify([picture(c) for c in colours])
-    assert [result.verdict.top1 for result in results] == colours
-    assert [request.document["inputs"][0]["shape"][0] for request in server.sent("/infer")] == [3, 2]
-
-
-def test_a_fixed_batch_is_filled_up_and_the_filling_ignored(
-    server: FakeKServe, connection: Connection, discovery: Discovery
-) -> None:
-    server.models["m"] = FakeModel(shape=(4, 8, 8, 3))
-    server.cards["m"] = card("BGR")
-    colours = ["red", "green", "blue", "green", "red"]
-    results = Client(connection, discovery, Transport.TENSOR).classify([picture(c) for c in colours])
-    assert [result.verdict.top1 for result in results] == colours
-    assert len(server.sent("/infer")) == 2
 
 
 def test_a_jpeg_goes_as_it_is_when_the_server_makes_the_same_of_it(

@@ -25,7 +25,7 @@ def begin(server: FakeKServe) -> Iterator[Begin]:
     pipelines: list[Pipeline] = []
 
     def make() -> Begun:
-        session = Session(load_settings(server_url=server.url, sidecar_url="none", batch_size="2"))
+        session = Session(load_settings(server_url=server.url, sidecar_url="none", batch_size="3"))
         pipelines.append(Pipeline(session.classifier))
         return pipelines[0], list(session.discovery.refresh().usable.values())
 
@@ -43,7 +43,7 @@ def told(result: Classification | EdgeError) -> str:
 
 
 def test_replies_keep_the_order_of_models_and_pictures(server: FakeKServe, begin: Begin) -> None:
-    server.models = {"slow": FakeModel(), "fast": FakeModel(shape=(-1, 8, 8, 3))}
+    server.models = {"a": FakeModel(), "b": FakeModel(shape=(-1, 8, 8, 3))}
     pipeline, models = begin()
     first_may_end = threading.Event()
 
@@ -60,11 +60,27 @@ def test_replies_keep_the_order_of_models_and_pictures(server: FakeKServe, begin
     first_may_end.set()
     replies = [(reply.model, told(reply.result)) for job in (first, second) for reply in job.replies()]
     assert replies == [
-        ("slow", "0"),
-        ("fast", "0"),
-        *(("slow", name) for name in "123"),
-        *(("fast", name) for name in "123"),
+        ("a", "0"),
+        ("b", "0"),
+        *(("a", name) for name in "123"),
+        *(("b", name) for name in "123"),
     ]
+
+
+@pytest.mark.parametrize(("batch", "sizes"), [(-1, [3, 2]), (4, [4, 4]), (1, [1] * 5)])
+def test_pictures_share_requests_as_far_as_the_batch_goes(
+    server: FakeKServe, begin: Begin, batch: int, sizes: list[int]
+) -> None:
+    server.models["m"] = FakeModel(shape=(batch, 8, 8, 3), model_info={"labels": "blue green red"})
+    pipeline, models = begin()
+    colours = ["red", "green", "blue", "green", "red"]
+    job = pipeline.begin([load(colour, jpeg(colour)) for colour in colours])
+    job.ask(models)
+    results = [reply.result for reply in job.replies() if isinstance(reply.result, Classification)]
+    assert [(result.picture, result.verdict.top1) for result in results] == list(
+        zip(colours, colours, strict=True)
+    )
+    assert [request.document["inputs"][0]["shape"][0] for request in server.sent("/infer")] == sizes
 
 
 def test_what_is_no_picture_harms_no_other_and_is_not_asked_about(server: FakeKServe, begin: Begin) -> None:

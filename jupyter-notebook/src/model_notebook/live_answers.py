@@ -91,7 +91,7 @@ class LiveAnswers:
         at = self._now()
         try:
             model = self._session.discovery.describe(self._model)
-            result = next(iter(self._session.classifier.classify(model, [self._picture])))
+            [result] = self._session.classifier.classify(model, [self._picture])
         except EdgeError as error:
             return LiveAnswer(at, None, "", 0.0, str(error))
         best = result.verdict.predictions[0]

@@ -81,21 +81,14 @@ class Classifier:
 
     def classify(
         self, model: ServedModel, pictures: Sequence[Picture], *, top_k: int | None = None
-    ) -> Iterator[Classification]:
-        """One classification for each picture, in order, as the answers come.
+    ) -> list[Classification]:
+        """One classification for each of at most `batch_size` pictures, in order, by one request.
 
-        Requests name no version, so a new version answers as soon as it can; if it needs other tensors
-        than `model` tells, the pictures are prepared and sent anew. Raises RequestRefusedError,
+        It names no version, so a new version answers as soon as it can; if that needs other tensors than
+        `model` tells, the pictures are prepared and sent anew. Raises RequestRefusedError,
         ServerUnreachableError, ServerFailedError, ModelChangingError, UnusableModelError, and
         UnknownModelError when the model is gone.
         """
-        size = self.batch_size(model)
-        for start in range(0, len(pictures), size):
-            yield from self._classify_batch(model, pictures[start : start + size], top_k)
-
-    def _classify_batch(
-        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
-    ) -> list[Classification]:
         for _ in range(_MOST_VERSIONS):
             asked = self._ask_unless_changed(model, pictures)
             if asked is not None and asked.answers_for(model):

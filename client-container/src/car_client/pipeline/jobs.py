@@ -103,7 +103,7 @@ class Job:
         self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
     ) -> Sequence[Classification | EdgeError]:
         try:
-            return list(self._pipeline.classifier.classify(model, pictures, top_k=top_k))
+            return self._pipeline.classifier.classify(model, pictures, top_k=top_k)
         except EdgeError as error:
             return [error] * len(pictures)
 

@@ -71,7 +71,7 @@ def measure_model(
     def whole() -> None:
         name, content = next(names)
         picture = decode_picture(name, content, limits)
-        list(classifier.classify(model, [picture]))
+        classifier.classify(model, [picture])
 
     pictures = [decode_picture(name, content, limits) for name, content in contents]
     tensors = itertools.cycle([prepared_tensor(model, [picture]) for picture in pictures])

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 @pytest.fixture
 def app() -> typer.Typer:
     made = typer.Typer(help="What it is for.", no_args_is_help=True)
-    add_version_option(made, "edge-common")
+    add_version_option(made, "edgeai-cars-common")
 
     @made.command()
     def fit() -> None:
@@ -27,7 +27,7 @@ def test_prints_the_installed_version_and_ends(app: typer.Typer) -> None:
     result = CliRunner().invoke(app, ["--version"], prog_name="edge-thing")
 
     assert result.exit_code == 0
-    assert result.output == f"edge-thing {version('edge-common')}\n"
+    assert result.output == f"edge-thing {version('edgeai-cars-common')}\n"
 
 
 def test_the_help_keeps_its_words_and_offers_version_and_completion(app: typer.Typer) -> None:

@@ -62,7 +62,7 @@ def test_help_shows_an_example_for_every_command(home: Path) -> None:
 
 
 def test_it_says_its_version(home: Path) -> None:
-    assert edge_stack(home, "--version").stdout == f"edge-stack {version('edge-stack')}\n"
+    assert edge_stack(home, "--version").stdout == f"edge-stack {version('edgeai-cars-stack')}\n"
 
 
 def test_a_damaged_record_is_not_guessed_at(home: Path) -> None:

@@ -63,7 +63,7 @@ def _output(*arguments: str) -> tuple[str, str]:
 
 def test_the_version_is_that_of_the_distribution() -> None:
     told, _ = _output("-c", "from model_sync.cli import main; main()", "--version")
-    assert told == f"model-sync {version('model-sync')}\n"
+    assert told == f"model-sync {version('edgeai-cars-model-sync')}\n"
 
 
 def test_help_imports_nothing_that_only_commands_need() -> None:

@@ -108,7 +108,7 @@ def test_every_kind_of_request_has_its_name(s3_settings: Settings) -> None:
 
 def test_what_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REVISION_VARIABLE, "abc123")
-    assert _value(Metrics(), "build_info", version=version("model-sync"), revision="abc123") == 1
+    assert _value(Metrics(), "build_info", version=version("edgeai-cars-model-sync"), revision="abc123") == 1
 
 
 def test_all_names_of_the_contract_are_there_from_the_first_scrape() -> None:

@@ -54,7 +54,7 @@ class ClientMetrics:
             registry=self.registry,
         )
         Info("inference_client_build", "Version of the client.", registry=self.registry).info(
-            {"version": version("car-client")}
+            {"version": version("edgeai-cars-client")}
         )
 
     def count_request(self, model: str, protocol: str, result: str, seconds: float) -> None:

@@ -262,5 +262,5 @@ def test_help_shows_an_example(run: Run, command: str) -> None:
 
 
 def test_version_and_completion_are_offered(run: Run) -> None:
-    assert run("--version").out == f"car-client {version('car-client')}\n"
+    assert run("--version").out == f"car-client {version('edgeai-cars-client')}\n"
     assert "--install-completion" in run("--help").out

@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run the notebook without a browser, and check the file.",
 )
-add_version_option(app, "model-notebook")
+add_version_option(app, "edgeai-cars-notebook")
 
 Notebook = Annotated[Path, typer.Argument(help="The notebook.")]
 _NOTEBOOK = Path("jupyter-notebook/model-tracking.ipynb")

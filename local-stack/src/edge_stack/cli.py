@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run the whole platform as processes of this machine: store, sidecar, model server, client.",
 )
-add_version_option(app, "edge-stack")
+add_version_option(app, "edgeai-cars-stack")
 
 Folder = Annotated[Path, typer.Option("--dir", help="State folder: data, volume, pictures, logs, addresses.")]
 WhichStore = Annotated[

@@ -35,7 +35,7 @@ _WITHOUT_EFFECT = "Taken for compatibility, without effect"
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"ovms-lite {version('ovms-lite')}, OpenVINO {ov.__version__}")
+        typer.echo(f"ovms-lite {version('edgeai-cars-ovms-lite')}, OpenVINO {ov.__version__}")
         raise typer.Exit
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 4.5
 """How long requests under way may take after SIGTERM; the whole end stays within 5 s."""
 _DECODER_THREADS = 2
-_VERSION = version("ovms-lite")
+_VERSION = version("edgeai-cars-ovms-lite")
 
 log = get_logger()
 

@@ -29,7 +29,7 @@ app = typer.Typer(
     help="Mirrors a bucket of models onto a volume and tells OpenVINO Model Server what to serve. "
     "Settings are MODEL_SYNC_* variables; the README lists them.",
 )
-add_version_option(app, "model-sync")
+add_version_option(app, "edgeai-cars-model-sync")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 StatusUrl = Annotated[str, typer.Option(help="Address of the sidecar.", envvar="MODEL_SYNC_STATUS_URL")]

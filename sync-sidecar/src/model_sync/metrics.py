@@ -157,7 +157,10 @@ class Metrics:
         return counter
 
     def _gauge_of_build(self) -> None:
-        labels = {"version": version("model-sync"), "revision": os.environ.get(REVISION_VARIABLE, "unknown")}
+        labels = {
+            "version": version("edgeai-cars-model-sync"),
+            "revision": os.environ.get(REVISION_VARIABLE, "unknown"),
+        }
         build = Gauge("model_sync_build_info", "1; what runs.", list(labels), registry=self.registry)
         build.labels(**labels).set(1)
 

@@ -14,4 +14,4 @@ def test_without_mlflow_it_says_how_to_install_it() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 78
     assert done.stderr.startswith("car-models: MLflow is not installed here")
-    assert done.stderr.endswith("install it: pip install 'car-models[mlflow]'\n")
+    assert done.stderr.endswith("run: pip install './volume-for-model[mlflow]'\n")

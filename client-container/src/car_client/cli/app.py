@@ -17,7 +17,7 @@ app = typer.Typer(
     "variables; flags override them. Exit codes: 0 done, 65 a picture or model is at fault, 75 the server "
     "cannot be reached, 78 a setting is wrong.",
 )
-add_version_option(app, "car-client")
+add_version_option(app, "edgeai-cars-client")
 app.command(epilog="Example: car-client models --server-url http://edge-1:8000")(models)
 app.command(
     epilog="Examples: car-client classify car.jpg / car-client classify *.jpg --model effnet --top-k 3 --json"

@@ -52,7 +52,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "car-client",
-            "version": version("car-client"),
+            "version": version("edgeai-cars-client"),
             "description": "Classifies pictures with every model that the model server has at the moment.",
         },
         "paths": paths,

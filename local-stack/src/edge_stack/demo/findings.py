@@ -24,7 +24,17 @@ from edge_stack.report.facts import (
 )
 from edge_stack.stack import Stack
 
-_SOFTWARE = ("openvino", "minio", "moto", "edge-stack", "model-sync", "ovms-lite", "car-client", "car-models")
+_SOFTWARE = {
+    "openvino": "openvino",
+    "minio": "minio",
+    "moto": "moto",
+    "edge-stack": "edgeai-cars-stack",
+    "model-sync": "edgeai-cars-model-sync",
+    "ovms-lite": "edgeai-cars-ovms-lite",
+    "car-client": "edgeai-cars-client",
+    "car-models": "edgeai-cars-models",
+}
+"""What the report names, and the distribution that has it."""
 
 
 def _machine() -> str:
@@ -77,7 +87,7 @@ class Findings:
             seconds=round(time.time() - self.begun, 3),
             store=self.store,
             machine=self.machine,
-            software={name: installed_version(name) for name in _SOFTWARE},
+            software={name: installed_version(distribution) for name, distribution in _SOFTWARE.items()},
             steps=tuple(steps),
             uploads=tuple(self.uploads),
             pictures=tuple(self.pictures),

@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Build, import, check, evaluate and upload car classification models.",
 )
-add_version_option(app, "car-models")
+add_version_option(app, "edgeai-cars-models")
 for commands in (samples.app, import_model.app, evaluate.app, upload.app):
     app.add_typer(commands)
 

@@ -56,7 +56,8 @@ def _nncf() -> ModuleType:
         import nncf  # noqa: PLC0415 - an extra, and slow to import
     except ImportError as error:
         raise FatalError(
-            f"INT8 needs nncf, which cannot be imported ({error}); install it: pip install 'car-models[int8]'"
+            f"INT8 needs nncf, which cannot be imported ({error}); "
+            "in the platform's checkout run `make int8`, or: pip install './volume-for-model[int8]'"
         ) from error
     nncf.set_log_level(logging.ERROR)
     if "openvino_telemetry" in sys.modules and sys.modules["openvino_telemetry"] is not None:

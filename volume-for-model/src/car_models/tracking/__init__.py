@@ -1,4 +1,4 @@
 """MLflow as the source of truth: runs with what was measured, registered versions, and their promotion.
 
-Needs the extra `car-models[mlflow]`; nothing else of `car_models` imports MLflow.
+Needs the extra `mlflow`; nothing else of `car_models` imports MLflow.
 """

@@ -29,7 +29,8 @@ try:
     from mlflow.exceptions import MlflowException
 except ModuleNotFoundError as error:
     raise FatalError(
-        f"MLflow is not installed here ({error}); install it: pip install 'car-models[mlflow]'"
+        f"MLflow is not installed here ({error}); "
+        "in the platform's checkout run: pip install './volume-for-model[mlflow]'"
     ) from error
 
 __all__ = [

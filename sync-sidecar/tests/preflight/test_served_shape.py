@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from edge_common.errors import RejectedError
-from model_sync.preflight.child_process import Preflight
+from model_sync.preflight.check import Preflight
 from sync_models import write_colour_classifier, write_onnx
 
 

@@ -6,6 +6,7 @@ from model_sync.bucket.keys import quoted
 from model_sync.model_server.client import ModelServer
 from model_sync.model_server.config import configured_versions
 from model_sync.preflight.confinement import landlock_version
+from model_sync.preflight.system_calls import filters_system_calls
 from model_sync.settings import Settings
 from model_sync.volume.volume import Volume
 
@@ -35,10 +36,11 @@ def confinement(settings: Settings) -> tuple[str, str]:
     """Whether the kernel keeps preflight from files and connections that are not the model's."""
     if settings.preflight == "off":
         return "is off: a model that crashes the server is found out by the server", ""
-    version = landlock_version()
-    if version:
-        return f"a model in preflight reads its own folder only (Landlock {version})", ""
+    version, filtered = landlock_version(), filters_system_calls()
+    if version and filtered:
+        return f"a model in preflight reads its own folder only (Landlock {version}, seccomp)", ""
+    missing = "Landlock" if filtered else "seccomp" if version else "Landlock and seccomp"
     return (
-        "a model in preflight is limited in memory and time, but may read and write what the sidecar may",
-        "use Linux 5.13 or later, and a seccomp profile that allows Landlock, if strangers upload models",
+        f"a model in preflight is limited in memory and time, but not confined by {missing}",
+        "if strangers upload models, use Linux 5.13 or later and a container that allows both",
     )

@@ -27,7 +27,7 @@ from model_sync.download.transfer import Progress, Transfer
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.state import StoredFile
-from model_sync.preflight.child_process import Preflight
+from model_sync.preflight.check import Preflight
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.store.object_store import ObjectStore
 

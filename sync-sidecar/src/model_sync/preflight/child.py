@@ -10,6 +10,7 @@ import ctypes
 import json
 import math
 import os
+import re
 import resource
 import signal
 import sys
@@ -29,6 +30,8 @@ _PR_SET_PDEATHSIG = 1
 _MAX_REASON = 300
 _PROBE_DIMENSION = 1
 _MAX_PROBE_BYTES = 256 * 1024 * 1024
+_SHORT_OF_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate|[Oo]ut of memory")
+_NICE = 10
 _MOST_OF_MEMORY = 4
 """Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
 
@@ -38,13 +41,14 @@ def main() -> None:
     answer_to = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries that print must not spoil the answer
     _die_with_parent()
+    _stand_back()
     from edge_common.openvino_runtime import ov  # noqa: PLC0415 - after the protections above
 
     from model_sync.preflight.served_shape import as_served  # noqa: PLC0415 - as above
 
     request = json.loads(sys.stdin.readline())
     os.write(answer_to, b"\n")
-    resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
+    _limit_memory(request["memory"], request["allowance"])
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
     folder = Path(request["folder"])
     confine_to([folder, *([Path(request["sample"]["picture"])] if request["sample"] else [])])
@@ -53,11 +57,13 @@ def main() -> None:
     except RejectedError as error:
         answer = {"rejection": str(error)}
     except MemoryError:
-        answer = {"rejection": "loading it needs more memory than preflight allows; make the model smaller"}
+        answer = {"short_of_memory": True}
     except RuntimeError as error:
         reason = _essence(str(error).replace(f"{folder}/", ""))
         advice = "check that the file is complete and was exported without errors, then upload it again"
         answer = {"rejection": f"OpenVINO cannot load it: {reason}; {advice}"}
+        if _SHORT_OF_MEMORY.search(str(error)):
+            answer = {"short_of_memory": True}
     os.write(answer_to, json.dumps(answer).encode() + b"\n")
     os._exit(0)  # no destructor of a half-broken model may change the answer
 
@@ -200,6 +206,21 @@ def _essence(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if ".cpp:" not in line and not line.endswith(":")]
     return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:_MAX_REASON]
+
+
+def _limit_memory(address_space: int, allowance: int) -> None:
+    """Refuse to this process what goes beyond `allowance` bytes from here on."""
+    status = Path("/proc/self/status").read_text()
+    data = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmData"))
+    for limit, most in ((resource.RLIMIT_AS, address_space), (resource.RLIMIT_DATA, data + allowance)):
+        resource.setrlimit(limit, (most, most))
+
+
+def _stand_back() -> None:
+    """Take the processor and disk when nobody else wants them, and only half of the cores."""
+    os.nice(_NICE)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[: max(1, len(cores) // 2)])
 
 
 def _die_with_parent() -> None:

@@ -1,10 +1,5 @@
-"""Preflight: a version is loaded and run once in a child process before the server ever sees it.
+"""The child process of preflight: started early, asked once, watched all the while, ended for sure."""
 
-A model file is data until proven otherwise. What it does to OpenVINO (an exception, a crash, a hang, all the
-memory) it does to the child, and becomes a sentence for the uploader.
-"""
-
-import json
 import os
 import selectors
 import signal
@@ -12,18 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.quantities import format_duration, format_size
 
-from model_sync.bucket.completeness import IncompleteError
-from model_sync.cards.sample_picture import SamplePicture
 from model_sync.download.object_download import CancelledError
 from model_sync.preflight.confinement import harmless_environment
 
@@ -32,32 +25,39 @@ _CHUNK = 64 * 1024
 _MAX_ANSWER = 1024 * 1024
 _LINES = 2
 """An empty one when the child has read the request, then its answer."""
+_HEAVY_BYTES, _HEAVY_SECONDS = 64 * 1024**2, 2.0
+"""From here on a check may be what ends this container: memory beyond an idle child's, processor time."""
 CHILD = (sys.executable, "-P", "-m", "model_sync.preflight.child")
 
 
+class GivesWayError(RetryableError):
+    """The check takes long and others wait; it is made again behind them, with more time."""
+
+
+def _never(_seconds: float) -> bool:
+    return False
+
+
+def _ignore() -> None:
+    return
+
+
 @dataclass(frozen=True)
-class ModelFacts:
-    """What the child found: shapes of inputs and outputs by name, -1 for a dynamic dimension."""
+class Supervision:
+    """What whoever waits for a check wants to say or hear meanwhile."""
 
-    inputs: Mapping[str, tuple[int, ...]]
-    outputs: Mapping[str, tuple[int, ...]]
-
-    @property
-    def classes(self) -> int | None:
-        """Length of the last dimension of a single output; None when there is no such fixed number."""
-        if len(self.outputs) != 1:
-            return None
-        (shape,) = self.outputs.values()
-        return shape[-1] if shape and shape[-1] > 0 else None
+    cancelled: threading.Event
+    gives_way: Callable[[float], bool] = _never
+    """Asked with the seconds since the check began: whether it has to make room for others."""
+    heavy: Callable[[], None] = _ignore
+    """Called once when the check takes noticeable memory or processor time."""
 
 
-class Preflight:
-    """One child, started early so that it imports OpenVINO while the files are still on their way."""
+class ChildProcess:
+    """One child in a session of its own; a context that ends it when left."""
 
-    def __init__(self, *, timeout: float, memory: int, command: Sequence[str] = CHILD) -> None:
-        """`timeout` in seconds for the check itself, `memory` in bytes of address space of the child."""
-        self._timeout = timeout
-        self._memory = memory
+    def __init__(self, command: Sequence[str] = CHILD) -> None:
+        """Start it; it imports what it needs before it is asked. Raises OSError when it cannot be started."""
         self._child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -90,67 +90,26 @@ class Preflight:
         """Whether the child still lives."""
         return self._child.poll() is None
 
-    def check(
-        self,
-        tree: Path,
-        settings: Mapping[str, Any],
-        *,
-        cancelled: threading.Event,
-        sample: SamplePicture | None = None,
-    ) -> ModelFacts:
-        """Load the version in `tree` with the serving `settings`, and run it on the `sample` or on zeros.
+    def exit_code(self) -> int:
+        """How it ended, as `subprocess` tells it; waits for the end."""
+        return self._child.wait()
+
+    def exchange(self, request: bytes, *, timeout: float, memory: int, watched: Supervision) -> bytes:
+        """Send one line; return the child's two lines, or what it had said when it ended.
 
         Raises:
-            IncompleteError: a file that the model names is not there.
-            RejectedError: it cannot be loaded or run; the sentence says why.
-            RetryableError: the child could not be used.
-            CancelledError: `cancelled` was set.
+            RejectedError: it took longer than `timeout` seconds, or `memory` bytes more than an idle one.
+            RetryableError: it did not even begin within `timeout`.
+            GivesWayError: `watched` wants it to make room.
+            CancelledError: `watched` was cancelled.
         """
-        request = {
-            "folder": str(tree),
-            "settings": dict(settings),
-            "memory": self._memory,
-            "cpu_seconds": int(self._timeout * 4) + 1,
-            "sample": sample.as_request() if sample is not None else None,
-        }
-        answer = self._ask(json.dumps(request).encode() + b"\n", cancelled)
-        if answer is None:
-            raise RejectedError(self._cause_of_death())
-        if "missing" in answer:
-            raise IncompleteError(str(answer["missing"]))
-        if "rejection" in answer:
-            raise RejectedError(str(answer["rejection"]))
-        return ModelFacts(
-            inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
-            outputs={name: tuple(shape) for name, shape in answer["outputs"].items()},
-        )
-
-    def _ask(self, request: bytes, cancelled: threading.Event) -> dict[str, Any] | None:
-        """The child's answer; None when it ended without one."""
-        _, found, line = self._exchange(request, cancelled).partition(b"\n")
-        if not found:
-            self._child.wait()
-            raise RetryableError(
-                f"the preflight child ended ({_ending(self._child.returncode)}) before it read the request, "
-                "so the model is not at fault; it is tried again. Does this container have memory for it?"
-            )
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            self._child.wait()
-            return None
-        if not isinstance(answer, dict):
-            raise RetryableError("the preflight child did not answer as expected; it is tried again")
-        return answer
-
-    def _exchange(self, request: bytes, cancelled: threading.Event) -> bytes:
-        # Only a line is read, never to the end of the pipe: a process that the child leaves behind would keep
-        # the pipe open.
         with suppress(BrokenPipeError):  # it has died already; the missing answer tells
             self._to_child.write(request)
             self._to_child.flush()
-        deadline = time.monotonic() + self._timeout
+        began, idle, heavy = time.monotonic(), None, False
         received = b""
+        # Only lines are read, never to the end of the pipe: a process that the child leaves behind would keep
+        # the pipe open.
         with selectors.DefaultSelector() as ready:
             ready.register(self._from_child, selectors.EVENT_READ)
             while received.count(b"\n") < _LINES and len(received) < _MAX_ANSWER:
@@ -162,39 +121,57 @@ class Preflight:
                     received += data
                 elif ended:
                     break
-                if cancelled.is_set():
+                if watched.cancelled.is_set():
                     raise CancelledError("the preflight was stopped")
-                if time.monotonic() > deadline and b"\n" not in received:
-                    raise RetryableError(
-                        f"the preflight child did not start within {format_duration(self._timeout)}; "
-                        "it is tried again"
-                    )
-                if time.monotonic() > deadline:
-                    raise RejectedError(
-                        f"loading took longer than {format_duration(self._timeout)} in preflight; "
-                        "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_TIMEOUT"
-                    )
+                took = time.monotonic() - began
+                _check_time(took, timeout, begun=b"\n" in received)
+                if watched.gives_way(took):
+                    raise GivesWayError("others wait for preflight; it is checked again behind them")
+                if b"\n" not in received:
+                    continue
+                now = self._usage()
+                idle = idle or now
+                if now.resident - idle.resident > memory:
+                    raise RejectedError(too_little_memory(memory))
+                if now.beyond(idle) and not heavy:
+                    heavy = True
+                    watched.heavy()
         return received
 
-    def _cause_of_death(self) -> str:
-        code = self._child.returncode
-        if code == -signal.SIGKILL:
-            return (
-                "loading it needed more memory than this machine could give (the child was killed); "
-                "make the model smaller or the memory limit larger"
-            )
-        if code == -signal.SIGXCPU:
-            return "loading it used more processor time than preflight allows; it would block the server"
-        if code is not None and code < 0:
-            return (
-                f"it crashes OpenVINO while loading ({signal.Signals(-code).name}); "
-                "it would have taken the server down. Export the model again"
-            )
-        return (
-            f"it could not be loaded within {format_size(self._memory)} of memory (exit code {code}); "
-            "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_MEMORY"
+    def _usage(self) -> "_Usage":
+        with suppress(OSError, ValueError, IndexError):  # it has just ended
+            process = Path(f"/proc/{self._child.pid}")
+            resident = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            times = (process / "stat").read_text().rpartition(")")[2].split()  # its name may have blanks
+            return _Usage(resident, (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK"))
+        return _Usage(0, 0.0)
+
+
+@dataclass(frozen=True)
+class _Usage:
+    resident: int
+    seconds: float
+
+    def beyond(self, idle: "_Usage") -> bool:
+        return self.resident - idle.resident > _HEAVY_BYTES or self.seconds - idle.seconds > _HEAVY_SECONDS
+
+
+def _check_time(took: float, timeout: float, *, begun: bool) -> None:
+    if took <= timeout:
+        return
+    if not begun:
+        raise RetryableError(
+            f"the preflight child did not start within {format_duration(timeout)}; it is tried again"
         )
+    raise RejectedError(
+        f"loading took longer than {format_duration(timeout)} in preflight; "
+        "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_TIMEOUT"
+    )
 
 
-def _ending(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+def too_little_memory(allowed: int) -> str:
+    """The sentence for a model that needs more than `allowed` bytes."""
+    return (
+        f"loading it needs more than the {format_size(allowed)} of memory that preflight may take here; make "
+        "the model smaller, or the container's memory limit or MODEL_SYNC_PREFLIGHT_MEMORY larger"
+    )

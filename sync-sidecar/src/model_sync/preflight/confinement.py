@@ -2,8 +2,9 @@
 
 Landlock (Linux 5.13) takes rights away from the process that asks for it, without being root, and never
 gives them back. The numbers are those of the kernel's `include/uapi/linux/landlock.h`; the system calls have
-the same numbers on every processor. Where the kernel or the container's seccomp profile has no Landlock, the
-child runs with the sidecar's rights on files, and `model-sync doctor` says so.
+the same numbers on every processor. What Landlock does not know is refused by `system_calls`. Where the
+kernel or the container's seccomp profile lets neither through, the child runs with the sidecar's rights, and
+`model-sync doctor` says so.
 """
 
 import ctypes
@@ -13,6 +14,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from model_sync.preflight.system_calls import refuse_harmful_calls
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
@@ -27,9 +30,20 @@ _TCP_SINCE, _BIND_AND_CONNECT = 4, 0b11
 _SCOPES_SINCE, _SIGNALS_AND_SOCKETS = 6, 0b11
 
 _LIBRARIES = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache")
-_MACHINE = ("/sys", "/dev", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys")
-_WRITABLE = ("/dev/null", "/dev/dri")
-"""A GPU is used by writing to its device."""
+_MACHINE = (
+    *(
+        "/proc/self",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/sys",
+        "/dev/random",
+        "/dev/urandom",
+    ),
+    *("/sys/devices", "/sys/class/drm", "/sys/bus/pci", "/sys/fs/cgroup", "/sys/kernel/mm"),
+)
+_WRITABLE = ("/dev/null", "/dev/dri", "/dev/accel")
+"""A GPU or NPU is used by writing to its device."""
 
 _KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 _KEPT_PREFIXES = ("PYTHON", "LC_", "OPENBLAS_", "OMP_", "TBB_", "OPENVINO_")
@@ -54,12 +68,16 @@ def landlock_version() -> int:
 def confine_to(readable: Iterable[Path]) -> bool:
     """From here on, files are read from `readable` and the libraries' folders only, and none is written.
 
-    No TCP connection is made (Landlock 4) and no process outside is signalled (6). Holds for this thread and
-    all that it starts. Returns False, with nothing changed, where the kernel offers none. Raises OSError.
+    No socket is opened, no process started or signalled, no file's mode changed. Holds for this thread and
+    all that it starts. Returns whether the kernel offers all of it; what it offers holds. Raises OSError.
     """
     version = landlock_version()
-    if not version:
-        return False
+    if version:
+        _restrict_files(version, readable)
+    return refuse_harmful_calls() and bool(version)
+
+
+def _restrict_files(version: int, readable: Iterable[Path]) -> None:
     forbidden = _ALL_OF_FIRST | sum(right for since, right in _SINCE.items() if version >= since)
     attributes = struct.pack(
         "=QQQ",
@@ -77,7 +95,6 @@ def confine_to(readable: Iterable[Path]) -> bool:
         _call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
-    return True
 
 
 def _python_folders() -> Iterator[str]:

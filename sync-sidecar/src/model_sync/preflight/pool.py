@@ -6,7 +6,7 @@ The import takes longer than most checks do. Nothing is kept in reserve while no
 import threading
 import time
 
-from model_sync.preflight.child_process import Preflight
+from model_sync.preflight.check import Preflight
 
 _LONGEST_RESERVE = 60.0
 

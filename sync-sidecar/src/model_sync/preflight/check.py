@@ -1,0 +1,140 @@
+"""Preflight: a version is loaded and run once in a child process before the server ever sees it.
+
+A model file is data until proven otherwise. What it does to OpenVINO (an exception, a crash, a hang, all the
+memory) it does to the child, and becomes a sentence for the uploader.
+"""
+
+import json
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_common.errors import RejectedError, RetryableError
+from edge_common.quantities import format_size
+
+from model_sync.bucket.completeness import IncompleteError
+from model_sync.cards.sample_picture import SamplePicture
+from model_sync.preflight.child_process import CHILD, ChildProcess, Supervision, too_little_memory
+from model_sync.preflight.memory import free_memory
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the child found: shapes of inputs and outputs by name, -1 for a dynamic dimension."""
+
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+
+    @property
+    def classes(self) -> int | None:
+        """Length of the last dimension of a single output; None when there is no such fixed number."""
+        if len(self.outputs) != 1:
+            return None
+        (shape,) = self.outputs.values()
+        return shape[-1] if shape and shape[-1] > 0 else None
+
+
+class Preflight(ChildProcess):
+    """One child, started early so that it imports OpenVINO while the files are still on their way."""
+
+    def __init__(
+        self, *, timeout: float, memory: int, shares: int = 1, command: Sequence[str] = CHILD
+    ) -> None:
+        """`timeout` in seconds for the check itself, `memory` in bytes for what the child may take.
+
+        `shares` children at most divide what is free of the container's memory.
+        """
+        super().__init__(command)
+        self._timeout = timeout
+        self._memory = memory
+        self._shares = shares
+
+    @property
+    def allowance(self) -> int:
+        """Bytes that the child may take now, beyond what it has while it waits."""
+        free = free_memory()
+        return self._memory if free is None else min(self._memory, free // self._shares)
+
+    def check(
+        self,
+        tree: Path,
+        settings: Mapping[str, Any],
+        *,
+        cancelled: threading.Event | None = None,
+        watched: Supervision | None = None,
+        sample: SamplePicture | None = None,
+    ) -> ModelFacts:
+        """Load the version in `tree` with the serving `settings`, and run it on the `sample` or on zeros.
+
+        Raises:
+            IncompleteError: a file that the model names is not there.
+            RejectedError: it cannot be loaded or run; the sentence says why.
+            RetryableError: the child could not be used, or gives way to others.
+            CancelledError: `cancelled` was set.
+        """
+        watched = watched or Supervision(cancelled or threading.Event())
+        allowance = self.allowance
+        request = {
+            "folder": str(tree),
+            "settings": dict(settings),
+            "memory": self._memory,
+            "allowance": allowance,
+            "cpu_seconds": int(self._timeout * 4) + 1,
+            "sample": sample.as_request() if sample is not None else None,
+        }
+        line = json.dumps(request).encode() + b"\n"
+        answer = self._answer(self.exchange(line, timeout=self._timeout, memory=allowance, watched=watched))
+        if answer is None:
+            raise RejectedError(_cause_of_death(self.exit_code(), allowance))
+        if "missing" in answer:
+            raise IncompleteError(str(answer["missing"]))
+        if "rejection" in answer:
+            raise RejectedError(str(answer["rejection"]))
+        if "short_of_memory" in answer:
+            raise RejectedError(too_little_memory(allowance))
+        return ModelFacts(
+            inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
+            outputs={name: tuple(shape) for name, shape in answer["outputs"].items()},
+        )
+
+    def _answer(self, received: bytes) -> dict[str, Any] | None:
+        """The child's answer; None when it ended without one."""
+        _, found, line = received.partition(b"\n")
+        if not found:
+            raise RetryableError(
+                f"the preflight child ended ({_ending(self.exit_code())}) before it read the request, "
+                "so the model is not at fault; it is tried again. Does this container have memory for it?"
+            )
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            return None
+        if not isinstance(answer, dict):
+            raise RetryableError("the preflight child did not answer as expected; it is tried again")
+        return answer
+
+
+def _cause_of_death(code: int, allowance: int) -> str:
+    if code == -signal.SIGKILL:
+        return (
+            "loading it needed more memory than this machine could give (the child was killed); "
+            "make the model smaller or the memory limit larger"
+        )
+    if code == -signal.SIGXCPU:
+        return "loading it used more processor time than preflight allows; it would block the server"
+    if code < 0:
+        return (
+            f"it crashes OpenVINO while loading ({signal.Signals(-code).name}); "
+            "it would have taken the server down. Export the model again"
+        )
+    return (
+        f"it could not be loaded within {format_size(allowance)} of memory (exit code {code}); "
+        "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_MEMORY"
+    )
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -1,0 +1,84 @@
+"""How much memory is free for a preflight, by the cgroups of this process and by the machine.
+
+The kubelet ends the whole container when its memory is used up (cgroup v2, `memory.oom.group`), so a child
+must never be allowed as much as the container has.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_RESERVE = 64 * 1024**2
+"""Left for the sidecar itself, whose use also changes."""
+_V1, _V2 = "memory", ""
+
+
+@dataclass(frozen=True)
+class _Names:
+    limit: str
+    used: str
+    reclaimable: str
+    """Line of memory.stat: files in the page cache, which the kernel drops before it ends a process."""
+
+
+_NAMES = {
+    _V1: _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    _V2: _Names("memory.max", "memory.current", "inactive_file"),
+}
+
+
+def free_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that a child may take without the container or the machine running out; None: nobody tells.
+
+    Limits of cgroup v1 and v2 and of every cgroup above count, and what the machine has available. `root` is
+    where /proc and /sys are looked for.
+    """
+    free = [*_free_in_cgroups(root), *_available(root)]
+    return max(0, min(free) - _RESERVE) if free else None
+
+
+def _free_in_cgroups(root: Path) -> Iterator[int]:
+    for folder, names in _cgroups(root):
+        with suppress(OSError, ValueError):  # no limit ("max"), or no such file at the top
+            limit, used = _number(folder / names.limit), _number(folder / names.used)
+            yield max(0, limit - used + _reclaimable(folder, names))
+
+
+def _cgroups(root: Path) -> Iterator[tuple[Path, _Names]]:
+    """The cgroups that count memory for this process, the nearest first."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        version = _V1 if _V1 in controllers.split(",") else controllers
+        if version not in _NAMES:
+            continue
+        mount = root / "sys/fs/cgroup" / version
+        own = mount / path.lstrip("/")
+        for folder in (own, *own.parents):
+            yield folder, _NAMES[version]
+            if folder == mount:
+                break
+
+
+def _available(root: Path) -> Iterator[int]:
+    with suppress(OSError, ValueError, StopIteration):
+        lines = (root / "proc/meminfo").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable:"))
+        yield int(line.split()[1]) * 1024
+
+
+def _reclaimable(folder: Path, names: _Names) -> int:
+    with suppress(OSError, ValueError):
+        for line in (folder / "memory.stat").read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name == names.reclaimable:
+                return int(value)
+    return 0
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text())

@@ -19,8 +19,8 @@ import cv2
 from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.evaluation import Evaluation, evaluate
 from car_models.evaluating.pictures import read_labelled_pictures
-from car_models.importing.importer import ImportRequest, Precision, import_version
-from car_models.importing.model_spec import ModelSpec
+from car_models.importing.importer import ImportRequest, import_version
+from car_models.importing.model_spec import ModelSpec, Precision
 from car_models.packaging.version_files import with_sums, write_version
 from car_models.samples.build import build_files
 from car_models.samples.pictures.canvas import as_jpeg

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,11 @@ def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 def written(path: Path, *sources: str) -> Path:
     nbformat.write(v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources]), path)
     return path
+
+
+def test_it_says_its_version_and_offers_completion() -> None:
+    assert run("--version").stdout == f"model-notebook {version('model-notebook')}\n"
+    assert "--install-completion" in run("--help").stdout
 
 
 def test_the_kernel_is_clean_and_knows_the_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

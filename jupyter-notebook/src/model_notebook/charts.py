@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from car_models.evaluating.comparison import Comparison
-from car_models.evaluating.evaluation import Answer, Evaluation
+from car_models.evaluating.evaluation import Answer, Comparison, Evaluation
 from car_models.evaluating.pictures import LabelledPicture, read_rgb
 from car_models.evaluating.plots import write_figure
 from IPython.display import Image

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,18 @@ def test_the_installed_command_runs() -> None:
         name in done.stdout
         for name in ("build", "import", "check", "pictures", "evaluate", "compare", "card", "push")
     )
+
+
+def test_it_says_its_version_and_offers_completion(car_models: CarModels) -> None:
+    assert car_models("--version").stdout == f"car-models {version('car-models')}\n"
+    assert "--install-completion" in car_models("--help").stdout
+
+
+def test_help_and_completion_do_not_wait_for_the_libraries_of_models() -> None:
+    slow = ("openvino", "onnx", "cv2", "numpy", "matplotlib", "mlflow", "minio")
+    code = f"import sys, car_models.cli; print([name for name in {slow} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "[]\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from car_models.evaluating.classifier import Classifier, Prediction
-from car_models.evaluating.comparison import Comparison, compare
-from car_models.evaluating.evaluation import Answer, Evaluation, evaluate
+from car_models.evaluating.evaluation import Answer, Comparison, Evaluation, compare, evaluate
 from car_models.evaluating.pictures import read_labelled_pictures
 from car_models.evaluating.plots import comparison_figure, confusion_figure, write_figure
 from car_models.evaluating.speed import Speed

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.pictures import read_rgb
-from car_models.importing.importer import ImportRequest, Precision, import_version
-from car_models.importing.model_spec import ModelSpec, resize_from
+from car_models.importing.importer import ImportRequest, import_version
+from car_models.importing.model_spec import ModelSpec, Precision, resize_from
 from car_models.importing.presets import preset_named
 from car_models.samples.recipes import RECIPES
 from edge_common.errors import RejectedError

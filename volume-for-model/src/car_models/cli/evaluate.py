@@ -1,5 +1,7 @@
 """`car-models evaluate` and `car-models compare`: versions on pictures, one or two of them."""
 
+# ruff: noqa: PLC0415 - a command imports what only it needs, so that help and completion answer at once
+
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -8,13 +10,7 @@ from typing import Annotated
 import typer
 from edge_common.errors import RejectedError
 
-from car_models.cli import output
 from car_models.cli.options import AsJson
-from car_models.evaluating.classifier import Classifier
-from car_models.evaluating.comparison import compare
-from car_models.evaluating.evaluation import evaluate
-from car_models.evaluating.pictures import read_labelled_pictures
-from car_models.packaging.version_files import highest_version
 from car_models.samples.recipes import CROP, STRETCH
 
 app = typer.Typer()
@@ -68,6 +64,12 @@ def evaluate_command(
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures on this machine: top-1, top-5, latency, images/s; Markdown unless on a terminal."""
+    from car_models.cli import output
+    from car_models.evaluating.classifier import Classifier
+    from car_models.evaluating.evaluation import evaluate
+    from car_models.evaluating.pictures import read_labelled_pictures
+    from car_models.packaging.version_files import highest_version
+
     if confusion is not None and len(models) > 1:
         raise RejectedError("--confusion draws one model; evaluate them one after the other")
     shown = read_labelled_pictures(pictures)
@@ -81,7 +83,7 @@ def evaluate_command(
         for path in models
     ]
     if confusion is not None:
-        from car_models.evaluating import plots  # noqa: PLC0415 - slow, and seldom needed
+        from car_models.evaluating import plots
 
         plots.write_figure(plots.confusion_figure(evaluations[0]), confusion)
     if as_json:
@@ -113,10 +115,16 @@ def compare_command(
     as_json: AsJson = False,
 ) -> None:
     """Run two versions on the same pictures: figures side by side, and where their answers differ."""
+    from car_models.cli import output
+    from car_models.evaluating.classifier import Classifier
+    from car_models.evaluating.evaluation import compare
+    from car_models.evaluating.pictures import read_labelled_pictures
+    from car_models.packaging.version_files import highest_version
+
     one, other = (Classifier(highest_version(path)) for path in (first, second))
     comparison = compare(one, other, read_labelled_pictures(pictures), speed_seconds=seconds)
     if plot is not None:
-        from car_models.evaluating import plots  # noqa: PLC0415 - slow, and seldom needed
+        from car_models.evaluating import plots
 
         plots.write_figure(plots.comparison_figure(comparison), plot)
     if as_json:

@@ -1,10 +1,12 @@
 """`car-models import` and `car-models card`: a version from a file, and the card of one that is there."""
 
+# ruff: noqa: PLC0415 - a command imports what only it needs, so that help and completion answer at once
+
 import json
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from edge_common.model_card import card_as_mapping
@@ -12,14 +14,12 @@ from edge_common.quantities import format_size
 
 from car_models.cli.evaluate import Seconds
 from car_models.cli.options import AsJson, ModelFlags, with_model_flags
-from car_models.cli.output import comparison_document, print_comparison
-from car_models.evaluating.classifier import Classifier, card_of_version
-from car_models.evaluating.comparison import Comparison, compare
-from car_models.evaluating.pictures import read_labelled_pictures
-from car_models.importing.checkpoints.names import Family
-from car_models.importing.describe import write_card
-from car_models.importing.importer import ImportRequest, Precision, import_version
-from car_models.packaging.version_files import card_yaml, highest_version
+from car_models.importing.checkpoints.architectures import Family
+from car_models.importing.model_spec import Precision
+
+if TYPE_CHECKING:
+    from car_models.evaluating.evaluation import Comparison
+    from car_models.importing.importer import ImportRequest
 
 app = typer.Typer()
 
@@ -74,6 +74,9 @@ def import_command(
 
     Weights are read without running anything that is in the file.
     """
+    from car_models.cli.output import comparison_document, print_comparison
+    from car_models.importing.importer import ImportRequest, import_version
+
     request = ImportRequest(
         source=file,
         spec=flags.spec(),
@@ -108,8 +111,13 @@ def import_command(
         print_comparison(comparison)
 
 
-def _before_and_after(request: ImportRequest, folder: Path, pictures: Path, seconds: float) -> Comparison:
+def _before_and_after(request: "ImportRequest", folder: Path, pictures: Path, seconds: float) -> "Comparison":
     """The version in `folder` beside the same one as it was before it was quantised."""
+    from car_models.evaluating.classifier import Classifier
+    from car_models.evaluating.evaluation import compare
+    from car_models.evaluating.pictures import read_labelled_pictures
+    from car_models.importing.importer import import_version
+
     with TemporaryDirectory(prefix="car-models-") as before:
         plain = import_version(replace(request, precision=Precision.FP32), Path(before), "before", 1)
         return compare(
@@ -139,6 +147,10 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show the card that holds for a version, checked against its model; or write one."""
+    from car_models.evaluating.classifier import Classifier, card_of_version
+    from car_models.importing.describe import write_card
+    from car_models.packaging.version_files import card_yaml, highest_version
+
     version = highest_version(folder)
     if write:
         write_card(version, flags.spec())

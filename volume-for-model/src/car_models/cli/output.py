@@ -10,8 +10,7 @@ from rich.box import MARKDOWN, ROUNDED
 from rich.console import Console
 from rich.table import Table
 
-from car_models.evaluating.comparison import Comparison
-from car_models.evaluating.evaluation import Answer, Evaluation
+from car_models.evaluating.evaluation import Answer, Comparison, Evaluation
 from car_models.evaluating.pictures import Entry
 
 _WIDTH_OF_A_PIPE = 250

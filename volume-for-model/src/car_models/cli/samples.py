@@ -1,5 +1,7 @@
 """`car-models build` and `car-models pictures`: the sample models, and pictures to show them with."""
 
+# ruff: noqa: PLC0415 - a command imports what only it needs, so that help and completion answer at once
+
 import json
 from dataclasses import asdict
 from enum import StrEnum
@@ -12,12 +14,6 @@ from edge_common.errors import EdgeError
 from edge_common.quantities import format_size
 
 from car_models.cli.options import AsJson
-from car_models.cli.output import print_table, table_of_pictures
-from car_models.evaluating.classifier import Classifier
-from car_models.packaging.version_files import truncated, with_sums, write_version
-from car_models.samples.build import build_files
-from car_models.samples.pictures.collection import write_collection
-from car_models.samples.pictures.stamps import default_cache, fetch_stamps, find_stamps
 from car_models.samples.recipes import RECIPES, Variant, recipe_named
 
 app = typer.Typer()
@@ -47,6 +43,9 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build the sample models from the installed weights; the same bytes each time."""
+    from car_models.packaging.version_files import truncated, with_sums, write_version
+    from car_models.samples.build import build_files
+
     chosen = variant or (Variant.PLAIN if version == 1 else Variant.SHARP)
     built = []
     for recipe in [recipe_named(only)] if only else RECIPES:
@@ -89,6 +88,13 @@ def pictures(
 
     Photos come from Debian's package tuxpaint-stamps-default: installed, or fetched once with apt (161 MB).
     """
+    from car_models.cli.output import print_table, table_of_pictures
+    from car_models.evaluating.classifier import Classifier
+    from car_models.packaging.version_files import write_version
+    from car_models.samples.build import build_files
+    from car_models.samples.pictures.collection import write_collection
+    from car_models.samples.pictures.stamps import default_cache
+
     root = None if photos is Photos.NONE else _root_of_photos(cache or default_cache(), photos)
     with TemporaryDirectory(prefix="car-models-") as folder:
         models = [
@@ -103,6 +109,8 @@ def pictures(
 
 
 def _root_of_photos(cache: Path, photos: Photos) -> Path | None:
+    from car_models.samples.pictures.stamps import fetch_stamps, find_stamps
+
     found = find_stamps(cache)
     if found is not None:
         return found

@@ -1,5 +1,7 @@
 """`car-models check`, `push` and `promote`: from a folder, or MLflow's registry, into the bucket."""
 
+# ruff: noqa: PLC0415 - a command imports what only it needs, so that help and completion answer at once
+
 import json
 import os
 import time
@@ -10,14 +12,6 @@ from typing import Annotated
 import typer
 from edge_common.errors import RejectedError
 from edge_common.quantities import format_duration, format_size
-from model_sync.upload import (
-    Destination,
-    check_model,
-    is_version_name,
-    read_settings,
-    read_version_folder,
-    wait_until_served,
-)
 
 from car_models.cli.options import AsJson
 
@@ -48,6 +42,8 @@ def check(
 
     Exit code 0 when every version would be served, 65 when one would not.
     """
+    from model_sync.upload import check_model
+
     versions = check_model(folder)
     if as_json:
         typer.echo(json.dumps({"versions": [asdict(version) for version in versions]}))
@@ -85,6 +81,15 @@ def push(
     The bucket and its keys come from the variables that model-sync reads: MODEL_SYNC_S3_ENDPOINT,
     MODEL_SYNC_S3_ACCESS_KEY, MODEL_SYNC_S3_SECRET_KEY, MODEL_SYNC_BUCKET.
     """
+    from model_sync.upload import (
+        Destination,
+        check_model,
+        is_version_name,
+        read_settings,
+        read_version_folder,
+        wait_until_served,
+    )
+
     folder = folder.resolve()
     upload = read_version_folder(folder, model or folder.parent.name, version or folder.name)
     if is_version_name(folder.name):
@@ -149,8 +154,10 @@ def promote(
     The store is that of the MODEL_SYNC_* variables. Promoting what the highest version in the bucket already
     is changes nothing; promoting an earlier model again is the rollback.
     """
-    from car_models.tracking import promote as promotion  # noqa: PLC0415 - MLflow takes seconds to import
-    from car_models.tracking.registry import Registry  # noqa: PLC0415 - as above
+    from model_sync.upload import read_settings
+
+    from car_models.tracking import promote as promotion
+    from car_models.tracking.registry import Registry
 
     done = promotion.promote(
         reference,

@@ -1,7 +1,6 @@
 """Running one version of a model folder on this machine, without a server."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from edge_common.pictures.steps import Preprocessing
 from model_sync.upload import CHECKSUMS_NAME, EffectiveCard, label_rejection, model_file, read_card
 from numpy.typing import NDArray
 
+from car_models.packaging.openvino_ir import openvino_errors
+
 _NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 """Labels and sample pictures beside a network."""
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -26,6 +27,10 @@ class Prediction:
 
     label: str
     probability: float
+
+
+def _load_errors(what: Path) -> AbstractContextManager[None]:
+    return openvino_errors(f"{what} cannot be loaded", "build it again")
 
 
 class Classifier:
@@ -45,7 +50,8 @@ class Classifier:
         self.card, self.labels = effective.card, effective.labels
         self.network, self.bytes = _read_network(version_folder)
         self._size = _fixed_size(self.network, self.card, version_folder)
-        self._compiled = _compile(self.network, version_folder, {} if as_served else _EXACT)
+        with _load_errors(version_folder):
+            self._compiled = ov.Core().compile_model(self.network, "CPU", {} if as_served else _EXACT)
         self._scores = self._compiled.output(self.card.output.name or 0)
         rejection = label_rejection(effective, int(self._scores.shape[-1]))
         if rejection is not None:
@@ -110,17 +116,3 @@ def _fixed_size(network: ov.Model, card: ModelCard, folder: Path) -> tuple[int, 
         with _load_errors(folder):
             network.reshape([1, height, width, 3] if last else [1, 3, height, width])
     return height, width
-
-
-def _compile(network: ov.Model, folder: Path, properties: Mapping[str, str]) -> ov.CompiledModel:
-    with _load_errors(folder):
-        return ov.Core().compile_model(network, "CPU", dict(properties))
-
-
-@contextmanager
-def _load_errors(what: Path) -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1][:200]
-        raise RejectedError(f"{what} cannot be loaded: {reason}; build it again") from error

@@ -1,4 +1,4 @@
-"""Trying a model version on pictures: what comes out right, which classes it mixes up, how fast it is."""
+"""Versions on pictures: what comes out right, what is mixed up, how fast, and where two of them differ."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,6 +132,38 @@ class Evaluation:
         return {name: value for name, value in figures.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A picture of which the two versions say different things first."""
+
+    first: Answer
+    second: Answer
+
+    @property
+    def file(self) -> str:
+        """The picture's name."""
+        return self.first.file
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Evaluations of two versions on the same pictures."""
+
+    first: Evaluation
+    second: Evaluation
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Where their most likely classes differ."""
+        pairs = zip(self.first.answers, self.second.answers, strict=True)
+        return tuple(Difference(a, b) for a, b in pairs if a.best.label != b.best.label)
+
+    @property
+    def agreement(self) -> float:
+        """Share of the pictures of which both say the same first."""
+        return 1 - len(self.differences) / len(self.first.answers)
+
+
 def evaluate(
     model: Classifier,
     pictures: Sequence[LabelledPicture],
@@ -159,3 +191,13 @@ def evaluate(
     )
     speed = measure_speed(model.network, speed_seconds) if speed_seconds > 0 else None
     return Evaluation(model.model, model.version, model.bytes, answers, speed)
+
+
+def compare(
+    first: Classifier, second: Classifier, pictures: Sequence[LabelledPicture], *, speed_seconds: float = 0.0
+) -> Comparison:
+    """Run both on `pictures`, one after the other; raises RejectedError as `evaluate` does."""
+    return Comparison(
+        evaluate(first, pictures, speed_seconds=speed_seconds),
+        evaluate(second, pictures, speed_seconds=speed_seconds),
+    )

@@ -9,8 +9,7 @@ from edge_common.atomic_files import replace_file
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from car_models.evaluating.comparison import Comparison
-from car_models.evaluating.evaluation import Evaluation
+from car_models.evaluating.evaluation import Comparison, Evaluation
 
 _MOST_CLASSES: Final = 40
 """More could not be read; then those with the most mistakes are shown."""

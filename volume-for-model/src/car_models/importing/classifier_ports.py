@@ -7,6 +7,8 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import Layout
 from edge_common.openvino_runtime import ov
 
+from car_models.packaging.openvino_ir import openvino_errors
+
 _IMAGE_RANK, _CHANNELS = 4, 3
 _ROUNDING = 0.02
 """How far a sum of FP16 or INT8 probabilities may be from 1."""
@@ -49,13 +51,9 @@ def as_classifier(
     shape = [1, _CHANNELS, height, width] if layout is Layout.NCHW else [1, height, width, _CHANNELS]
     name = _name(image)
     network = _with_one_output(network, image, output)
-    try:
+    unfit = f"the model cannot take one picture of {height}x{width} pixels"
+    with openvino_errors(unfit, "pass its own --size, or export it for that size"):
         network.reshape({network.inputs[0]: shape})
-    except RuntimeError as error:
-        raise RejectedError(
-            f"the model cannot take one picture of {height}x{width} pixels: "
-            f"{str(error).strip().splitlines()[-1][:200]}; pass its own --size, or export it for that size"
-        ) from error
     scores = network.outputs[0]
     ports = ClassifierPorts(
         image=name,

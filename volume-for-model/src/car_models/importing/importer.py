@@ -1,7 +1,6 @@
 """A model file -> the files of a version, checked as the sidecar would, in the bucket's layout."""
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,22 +9,13 @@ from edge_common.model_card import ModelCard
 from edge_common.openvino_runtime import ov
 from model_sync.upload import check_model
 
-from car_models.importing.checkpoints.names import Family
+from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.describe import describe, files_beside
-from car_models.importing.model_spec import ModelSpec
+from car_models.importing.model_spec import ModelSpec, Precision
 from car_models.importing.quantise import calibrated
 from car_models.importing.sources import read_source
 from car_models.packaging.openvino_ir import accepting_bgr_pixels, input_of_pixels, ir_files
 from car_models.packaging.version_files import Files, next_version, with_sums, write_version
-
-
-class Precision(StrEnum):
-    """How the weights are stored, and for INT8 also what is computed with."""
-
-    FP32 = "fp32"
-    """As the file has them."""
-    FP16 = "fp16"
-    INT8 = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)

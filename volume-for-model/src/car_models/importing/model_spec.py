@@ -1,6 +1,7 @@
 """What a person specifies about a model, and how the words of flags are read."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from edge_common.errors import RejectedError
@@ -20,6 +21,15 @@ from car_models.importing.presets import Preset
 
 _MAX_LABELS_BYTES = 4 * 1024 * 1024
 _CHANNELS = 3
+
+
+class Precision(StrEnum):
+    """How the weights are stored, and for INT8 also what is computed with."""
+
+    FP32 = "fp32"
+    """As the file has them."""
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True, kw_only=True)

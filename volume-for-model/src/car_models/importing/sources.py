@@ -1,6 +1,5 @@
 """A model file of any kind that can be read without running anything in it -> a network in memory."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,11 @@ from google.protobuf.message import DecodeError
 from model_sync.upload import path_problem
 
 from car_models.importing.checkpoints import efficientnet
-from car_models.importing.checkpoints.names import Family, named_weights
+from car_models.importing.checkpoints.architectures import Family
+from car_models.importing.checkpoints.names import named_weights
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
 from car_models.importing.checkpoints.reader import read_checkpoint
+from car_models.packaging.openvino_ir import openvino_errors
 
 IMAGE = "image"
 SCORES = "logits"
@@ -113,17 +114,8 @@ def _check_location(path: Path, location: str) -> None:
 
 
 def _read(path: Path) -> ov.Model:
-    try:
+    with openvino_errors(f"OpenVINO cannot read {path}", "export it again"):
         return ov.Core().read_model(path)
-    except RuntimeError as error:
-        raise RejectedError(f"OpenVINO cannot read {path}: {essence(error)}; export it again") from error
-
-
-def essence(error: RuntimeError) -> str:
-    """The telling line of OpenVINO's message, without its own source positions."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not re.search(r"\.(cpp|hpp):\d+", line) and not line.endswith(":")]
-    return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:200]
 
 
 def _checkpoint(path: Path, size: tuple[int, int] | None, family: Family | None) -> Source:

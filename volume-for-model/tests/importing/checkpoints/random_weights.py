@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 
 import numpy as np
-from car_models.importing.checkpoints.names import Family
+from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.checkpoints.state_dict import Tensors
 
 DEPTH_AND_WIDTH = {"B0": (1.0, 1.0), "B1": (1.1, 1.0), "B2": (1.2, 1.1), "B3": (1.4, 1.2)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from car_models.importing.checkpoints.names import Family
+from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.sources import read_source
 from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov

@@ -7,7 +7,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 from car_models.importing.checkpoints import efficientnet
-from car_models.importing.checkpoints.names import Family, named_weights
+from car_models.importing.checkpoints.architectures import Family
+from car_models.importing.checkpoints.names import named_weights
 from car_models.importing.sources import read_source
 from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov

@@ -8,6 +8,7 @@ state_dict    one pickle of tensors, screened
 legacy        five pickles and raw storages, as torch wrote before 1.6
 zipped        a zip archive of one pickle and raw storages, as torch writes since
 names         the names of three programs -> one set of names
+architectures the members of the family, and whose weights they are
 efficientnet  tensors by name -> the network as an ONNX graph
 onnx_graph    building ONNX files with the same bytes each time
 """

@@ -8,30 +8,14 @@ torchvision            features.3.0.block.0.0.weight
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
 from edge_common.errors import RejectedError
 from numpy.typing import NDArray
 
-from car_models.importing.checkpoints.efficientnet import TENSORFLOW, TORCH, Conventions
+from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.checkpoints.state_dict import Tensors
-
-
-class Family(StrEnum):
-    """Which program's network the weights were trained with."""
-
-    EFFICIENTNET_PYTORCH = "efficientnet_pytorch"
-    TIMM = "timm"
-    TIMM_TF = "timm-tf"
-    """timm's tf_efficientnet_*: timm's names with TensorFlow's padding and epsilon."""
-    TORCHVISION = "torchvision"
-
-    @property
-    def conventions(self) -> Conventions:
-        """Padding and epsilon of that program."""
-        return TORCH if self in (Family.TIMM, Family.TORCHVISION) else TENSORFLOW
 
 
 @dataclass(frozen=True)

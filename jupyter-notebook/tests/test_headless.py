@@ -23,7 +23,7 @@ def written(path: Path, *sources: str) -> Path:
 
 
 def test_it_says_its_version_and_offers_completion() -> None:
-    assert run("--version").stdout == f"model-notebook {version('model-notebook')}\n"
+    assert run("--version").stdout == f"model-notebook {version('edgeai-cars-notebook')}\n"
     assert "--install-completion" in run("--help").stdout
 
 

@@ -25,7 +25,7 @@ def test_the_installed_command_runs() -> None:
 
 
 def test_it_says_its_version_and_offers_completion(car_models: CarModels) -> None:
-    assert car_models("--version").stdout == f"car-models {version('car-models')}\n"
+    assert car_models("--version").stdout == f"car-models {version('edgeai-cars-models')}\n"
     assert "--install-completion" in car_models("--help").stdout
 
 

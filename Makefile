@@ -85,7 +85,7 @@ documents: setup ## Write what the READMEs say of settings and cards, from the c
 	$(BIN)/python scripts/generated_documents.py
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .local models demo-report.html demo-report.json build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .local models demo-report.html demo-report.json build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 ##@ More tests
 

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/commands.sh
 uv=${UV:-.local/uv/bin/uv}
 need "$uv" "resolve the packages; make lock installs it"
-own=(edge-common model-sync ovms-lite car-client car-models edge-stack model-notebook)
+mapfile -t own < <(sed -n 's/^name = "\(.*\)"/\1/p' ./*/pyproject.toml)
 
 lock() { # NAME [FLAG...] -- REQUIREMENT...
   local name=$1 flags=()

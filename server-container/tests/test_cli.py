@@ -40,8 +40,6 @@ def test_asking_what_it_is_succeeds(flags: list[str]) -> None:
         (["--config_path", "c.json", "--rest_port", "1", "--rest_workers", "1"], "2 to 10000"),
         (["--config_path", "c.json", "--rest_port", "1", "--log_level", "info"], "INFO"),
         (["--rest_port", "1"], "--config_path"),
-        (["--config_path", "c.json", "--rest_port", "1", "--batching_window_us", "-1"], "0 (no batching)"),
-        (["--config_path", "c.json", "--rest_port", "1", "--batching_window_us", "1ms"], "--batching_window"),
     ],
 )
 def test_a_wrong_flag_is_64_with_one_sentence(flags: list[str], names: str) -> None:
@@ -88,7 +86,6 @@ def test_a_single_model_that_cannot_be_loaded_fails_the_start(models: Models) ->
         {"poll_seconds": -1},
         {"metrics_families": ("ovms_streams",)},
         {"cpu_extension": Path("/nowhere/lib.so")},
-        {"batching_window_us": 1_000_001},
     ],
 )
 def test_combinations_that_make_no_sense_are_refused(options: dict[str, object]) -> None:

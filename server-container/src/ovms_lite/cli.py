@@ -116,17 +116,6 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     grpc_channel_arguments: Annotated[
         str, typer.Option("--grpc_channel_arguments", help="name=value,… for the gRPC library.")
     ] = "",
-    load_check: Annotated[
-        str,
-        typer.Option("--load_check", help="on: load each version in a child process first. Not in OVMS."),
-    ] = "off",
-    batching_window_us: Annotated[
-        int,
-        typer.Option(
-            "--batching_window_us",
-            help="Microseconds to gather requests for one batch; 0: no batching. Not in OVMS.",
-        ),
-    ] = 0,
     log_path: Annotated[Path | None, typer.Option("--log_path", help="File that gets the log, too.")] = None,
     rest_workers: Annotated[int | None, typer.Option("--rest_workers", help=_WITHOUT_EFFECT)] = None,
     grpc_workers: Annotated[int | None, typer.Option("--grpc_workers", help=_WITHOUT_EFFECT)] = None,
@@ -143,8 +132,6 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    if load_check not in ("on", "off"):
-        raise UsageError(f"--load_check is {load_check!r}; give on or off")
     if log_level not in _LEVELS:
         raise UsageError(f"--log_level {log_level!r} is unknown; use one of {', '.join(_LEVELS)}")
     of_one_model = {
@@ -174,8 +161,6 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         cors=Cors(allowed_origins, allowed_methods, allowed_headers, allow_credentials),
         cache_dir=cache_dir,
         cpu_extension=cpu_extension,
-        load_check=load_check == "on",
-        batching_window_us=batching_window_us,
     )
     configure_logging(LogFormat.AUTO, _LEVELS[log_level])
     if log_path is not None:

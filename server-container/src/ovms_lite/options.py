@@ -14,8 +14,6 @@ from ovms_lite.errors import ConfigError, StartError, UsageError
 MAX_PORT = 65535
 MIN_WORKERS, MAX_WORKERS = 2, 10_000
 """What OVMS accepts; here one event loop answers, whatever their number."""
-MAX_BATCHING_WINDOW_US = 1_000_000
-"""Far below what requests under way may take after SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,6 @@ class ServerOptions:
     cors: Cors = Cors()
     cache_dir: Path | None = None
     cpu_extension: Path | None = None
-    load_check: bool = False
-    batching_window_us: int = 0
 
     @property
     def grpc_port(self) -> int:
@@ -124,11 +120,6 @@ class ServerOptions:
         yield (
             extension is not None and not extension.exists(),
             f"--cpu_extension {extension} does not exist",
-        )
-        window = self.batching_window_us
-        yield (
-            not 0 <= window <= MAX_BATCHING_WINDOW_US,
-            f"--batching_window_us is {window}; give 0 (no batching) to {MAX_BATCHING_WINDOW_US}",
         )
 
 

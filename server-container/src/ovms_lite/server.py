@@ -19,11 +19,9 @@ from ovms_lite.config.entries import MonitoringConfig
 from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
 from ovms_lite.http.server import RestServer, listen
-from ovms_lite.models.batching import Batching
 from ovms_lite.models.catalogue import Catalogue
 from ovms_lite.models.compile_cache import usable_cache
 from ovms_lite.models.inference import Inference
-from ovms_lite.models.load_check import CheckedLoader, Loader
 from ovms_lite.models.loading import ModelLoader
 from ovms_lite.models.metrics import Metrics
 from ovms_lite.options import ServerOptions
@@ -72,12 +70,6 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
     return source, flags if in_file is None else in_file
 
 
-def _loader(options: ServerOptions) -> Loader:
-    cache = usable_cache(options.cache_dir)
-    loader = ModelLoader(cache, options.cpu_extension, batching=options.batching_window_us > 0)
-    return CheckedLoader(loader, (cache, options.cpu_extension)) if options.load_check else loader
-
-
 @dataclass(slots=True)
 class _Server:
     options: ServerOptions
@@ -92,11 +84,10 @@ class _Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         catalogue = Catalogue()
-        reloader = Reloader(catalogue, self.source, _loader(self.options), self.loading_thread)
+        loader = ModelLoader(usable_cache(self.options.cache_dir), self.options.cpu_extension)
+        reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
         decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
-        window = self.options.batching_window_us
-        batching = Batching(window / 1e6) if window else None
-        inference = Inference(catalogue, self.metrics, decoders, batching)
+        inference = Inference(catalogue, self.metrics, decoders)
         rest = RestServer(
             Application(catalogue, inference, reloader, self.metrics, _VERSION),
             self.options.cors.header_lines(),

@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 from typing import NamedTuple, TypeVar, cast
 
 from ovms_lite.errors import Fault
-from ovms_lite.models.batching import Batching
 from ovms_lite.models.catalogue import Catalogue, ModelRecord, is_loading, servable_now
 from ovms_lite.models.infer_pool import InferTimes
 from ovms_lite.models.metrics import Interface, Metrics
@@ -34,22 +33,12 @@ class Call(NamedTuple):
 
 
 class Inference:
-    """Answers inference requests. Pictures are decoded in `decoders`.
+    """Answers inference requests. Pictures are decoded in `decoders`; `metrics` None: nothing is counted."""
 
-    `metrics` None: nothing is counted; `batching` None: every request is run on its own.
-    """
-
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        metrics: Metrics | None,
-        decoders: Executor,
-        batching: Batching | None = None,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, metrics: Metrics | None, decoders: Executor) -> None:
         self._catalogue = catalogue
         self._metrics = metrics
         self._decoders = decoders
-        self._batching = batching
 
     async def run(self, call: Call, prepare: Callable[[Servable], Prepared[_Answer]]) -> _Answer:
         """Infer once; `prepare` understands the request for the version that answers. Raises RequestError."""
@@ -123,8 +112,6 @@ class Inference:
         arrays = [
             await self._decode(value) if isinstance(value, EncodedImages) else value for value in inputs
         ]
-        if self._batching is not None:
-            return await self._batching.infer(servable, arrays, answer, times)
         return await servable.infer(arrays, answer, times)
 
     async def _decode(self, images: EncodedImages) -> Array:

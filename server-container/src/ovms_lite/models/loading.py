@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import ConfigError, LoadError
-from ovms_lite.models.batchable_models import ALONE, batch_limit
 from ovms_lite.models.brief_models import compiled_if_brief
 from ovms_lite.models.layouts import (
     DEFAULT_LAYOUT,
@@ -40,8 +39,6 @@ class LoadedModel:
     request_count: int
     is_brief: bool
     """Whether a run takes less time than handing it to another thread."""
-    batch_limit: int
-    """How many requests of one row may be run as one."""
 
 
 class _Mapping(BaseModel):
@@ -51,16 +48,10 @@ class _Mapping(BaseModel):
 
 
 class ModelLoader:
-    """Loads versions with one OpenVINO core.
+    """Loads versions with one OpenVINO core; `cache_dir` None compiles every time."""
 
-    `cache_dir` None compiles every time; without `batching` nobody asks how many requests may run as one.
-    """
-
-    def __init__(
-        self, cache_dir: Path | None = None, cpu_extension: Path | None = None, *, batching: bool = False
-    ) -> None:
+    def __init__(self, cache_dir: Path | None = None, cpu_extension: Path | None = None) -> None:
         self._core = ov.Core()
-        self._batching = batching
         if cpu_extension is not None:
             self._core.add_extension(str(cpu_extension))
         if cache_dir is not None:
@@ -111,7 +102,6 @@ class ModelLoader:
             _model_info(model),
             config.nireq or int((brief or compiled).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             brief is not None,
-            batch_limit(model, inputs, outputs) if self._batching else ALONE,
         )
 
 

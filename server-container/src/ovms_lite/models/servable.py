@@ -31,7 +31,6 @@ class Servable:
         self.outputs = loaded.outputs
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
-        self.batch_limit = loaded.batch_limit
         self.stream_count = _stream_count(loaded.compiled)
         self.known_requests = KnownRequests(self.name, self.version_text, self.inputs, self.outputs)
         self._brief = BriefRunner(loaded) if loaded.is_brief else None

@@ -19,7 +19,7 @@ from ovms_lite.config.entries import ModelConfig
 from ovms_lite.config.source import ConfigSource
 from ovms_lite.errors import Fault, LoadError, RequestError
 from ovms_lite.models.catalogue import Catalogue, ModelRecord, VersionRecord
-from ovms_lite.models.load_check import Loader
+from ovms_lite.models.loading import ModelLoader
 from ovms_lite.models.repository import VersionListing, list_versions
 from ovms_lite.models.servable import Servable
 from ovms_lite.reload.plan import Listing, versions_to_load, versions_to_retire
@@ -46,7 +46,9 @@ class CycleOutcome:
 class Reloader:
     """Runs cycles. `source` gives config.json; `thread` runs what blocks."""
 
-    def __init__(self, catalogue: Catalogue, source: ConfigSource, loader: Loader, thread: Executor) -> None:
+    def __init__(
+        self, catalogue: Catalogue, source: ConfigSource, loader: ModelLoader, thread: Executor
+    ) -> None:
         self._catalogue = catalogue
         self._source = source
         self._loader = loader

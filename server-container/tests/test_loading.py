@@ -7,7 +7,6 @@ import pytest
 from edge_common.openvino_runtime import ops, ov
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import LoadError
-from ovms_lite.models import brief_models
 from ovms_lite.models.loading import LoadedModel, ModelLoader
 
 if TYPE_CHECKING:
@@ -133,23 +132,3 @@ def test_the_device_and_its_properties_are_those_of_the_settings(loader: ModelLo
     assert compiled.get_property("EXECUTION_DEVICES") == ["CPU"]
     assert compiled.get_property("PERFORMANCE_HINT") == "LATENCY"
     assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
-
-
-def test_only_models_whose_runs_cannot_be_long_are_brief(loader: ModelLoader, models: Models) -> None:
-    models.slow("m", 1)
-    assert not _load(loader, models).is_brief
-    models.add("m", 2, 1.0, ("n", 2))
-    assert not loader.load(ModelConfig("m", models.root / "m"), 2).is_brief
-    models.add("m", 3, 1.0)
-    assert not loader.load(ModelConfig("m", models.root / "m", nireq=2), 3).is_brief
-    assert loader.load(ModelConfig("m", models.root / "m"), 3).is_brief
-
-
-def test_a_release_that_refuses_to_run_in_the_calling_thread_serves_all_the_same(
-    loader: ModelLoader, models: Models, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(brief_models, "_IN_THE_CALLING_THREAD", {"A_PROPERTY_OF_ANOTHER_RELEASE": 1})
-    models.add("m", 1, 1.0)
-    loaded = _load(loader, models)
-    assert not loaded.is_brief
-    assert loaded.compiled.create_infer_request() is not None

@@ -171,7 +171,7 @@ def test_a_run_that_ends_after_its_event_loop_harms_nobody(models: Models, run: 
         servable = _servable(models)
         running = asyncio.create_task(servable.infer([_turns(300)], _first, InferTimes()))
         await asyncio.sleep(0)  # the run has begun
-        left.extend(run.request for run in servable._pool._running.values())  # type: ignore[union-attr]  # not brief
+        left.extend(run.request for run in servable._pool._running.values())  # type: ignore[union-attr]  # not let go
         running.cancel()
 
     run(scenario())

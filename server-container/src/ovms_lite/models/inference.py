@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 from ovms_lite.errors import Fault
 from ovms_lite.models.catalogue import Catalogue, ModelRecord, is_loading, servable_now
@@ -18,8 +18,6 @@ _Answer = TypeVar("_Answer")
 
 Prepared = tuple[Sequence[Array | EncodedImages], Callable[[Sequence[Array]], _Answer]]
 """Inputs in the model's order, and what makes the answer of its outputs."""
-PreparedAtOnce = tuple[Sequence[Array | EncodedImages | memoryview], Callable[[Sequence[Array]], _Answer]]
-"""The same, for a version that answers at once; an input may be the raw bytes of its array."""
 
 
 class Call(NamedTuple):
@@ -56,30 +54,6 @@ class Inference:
         finally:
             if counts is not None:
                 counts.current -= 1
-            self._count(call, servable, began, times if success else None)
-
-    def run_at_once(
-        self, call: Call, prepare: Callable[[Servable], PreparedAtOnce[_Answer]]
-    ) -> _Answer | None:
-        """As `run`, for a version whose runs are too short to be worth a task; None for the others."""
-        model, version = self._catalogue.model(call.model, call.missing), call.version or None
-        if is_loading(model, version) is not None:
-            return None
-        servable = servable_now(model, version)
-        runner = servable.at_once
-        if runner is None:
-            return None
-        began, times = time.perf_counter(), InferTimes()
-        success = False
-        try:
-            inputs, answer = prepare(servable)
-            times.queued = times.started = time.perf_counter()
-            outputs = runner.run(cast("Sequence[Array | memoryview]", inputs))
-            times.finished = time.perf_counter()
-            response = answer(outputs)
-            success = True
-            return response
-        finally:
             self._count(call, servable, began, times if success else None)
 
     async def _servable(self, model: ModelRecord, version: int | None) -> Servable:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import ConfigError, LoadError
-from ovms_lite.models.brief_models import compiled_if_brief
 from ovms_lite.models.layouts import (
     DEFAULT_LAYOUT,
     batch_position,
@@ -24,6 +23,7 @@ from ovms_lite.wire.tensors import BY_OPENVINO_NAME, Dimension, TensorInfo
 
 MAX_NIREQ = 100_000
 _DEFAULT_DEVICE = "CPU"
+_DEFAULT_HINT = "THROUGHPUT"
 _OPENVINO_ERRORS = (RuntimeError, ValueError, TypeError)
 """The last two come from its Python binding, for instance for a property of a type it does not take."""
 
@@ -37,8 +37,6 @@ class LoadedModel:
     outputs: tuple[TensorInfo, ...]
     model_info: Mapping[str, object]
     request_count: int
-    is_brief: bool
-    """Whether a run takes less time than handing it to another thread."""
 
 
 class _Mapping(BaseModel):
@@ -77,31 +75,21 @@ class ModelLoader:
             layouts = _apply_layouts(model, config)
             model = layouts.model
             _reshape(model, config, layouts.inputs)
-            device = config.target_device or _DEFAULT_DEVICE
-            is_ours_to_tune = not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys()
-            if is_ours_to_tune:
-                plugin["PERFORMANCE_HINT"] = "THROUGHPUT"  # what OVMS does when neither is given
-            compiled = self._core.compile_model(model, device, plugin)
-            brief = None
-            if is_ours_to_tune and device == _DEFAULT_DEVICE and not config.nireq:
-                brief = compiled_if_brief(
-                    model, compiled, lambda more: self._core.compile_model(model, device, {**plugin, **more})
-                )
+            if not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys():
+                plugin["PERFORMANCE_HINT"] = _DEFAULT_HINT
+            compiled = self._core.compile_model(model, config.target_device or _DEFAULT_DEVICE, plugin)
         except (*_OPENVINO_ERRORS, ConfigError) as error:
             raise LoadError(
                 f"{config.name} version {version} cannot be compiled: {_first_line(error)}; "
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
-        inputs = _describe(compiled.inputs, mapping.inputs, layouts.inputs)
-        outputs = _describe(compiled.outputs, mapping.outputs, {})
         return LoadedModel(
-            brief or compiled,
-            inputs,
-            outputs,
+            compiled,
+            _describe(compiled.inputs, mapping.inputs, layouts.inputs),
+            _describe(compiled.outputs, mapping.outputs, {}),
             _model_info(model),
-            config.nireq or int((brief or compiled).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
-            brief is not None,
+            config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
         )
 
 

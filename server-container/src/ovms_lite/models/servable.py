@@ -9,11 +9,8 @@ from typing import TypeVar
 from edge_common.openvino_runtime import ov
 
 from ovms_lite.config.entries import ModelConfig
-from ovms_lite.models.brief_runner import BriefRunner
 from ovms_lite.models.infer_pool import InferPool, InferTimes
 from ovms_lite.models.loading import LoadedModel
-from ovms_lite.wire.images import takes_images
-from ovms_lite.wire.known_requests import KnownRequests
 from ovms_lite.wire.tensors import Array
 
 _Answer = TypeVar("_Answer")
@@ -32,11 +29,7 @@ class Servable:
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
         self.stream_count = _stream_count(loaded.compiled)
-        self.known_requests = KnownRequests(self.name, self.version_text, self.inputs, self.outputs)
-        self._brief = BriefRunner(loaded) if loaded.is_brief else None
-        self.at_once = None if any(takes_images(info) for info in loaded.inputs) else self._brief
-        """What to infer with when nothing has to be waited for, nor decoded."""
-        self._pool = None if loaded.is_brief else InferPool(loaded)
+        self._pool: InferPool | None = InferPool(loaded)
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -68,7 +61,7 @@ class Servable:
         await self._unused.wait()
         if self._pool is not None:
             await self._pool.wait_until_idle()
-        self._pool = self._brief = self.at_once = None
+        self._pool = None
 
     async def infer(
         self, arrays: Sequence[Array], answer: Callable[[Sequence[Array]], _Answer], times: InferTimes
@@ -78,14 +71,9 @@ class Servable:
         `answer` must not keep the arrays: they are the infer request's own memory, and the next run
         overwrites them. Raises RequestError when OpenVINO fails.
         """
-        if self._pool is not None:
-            return await self._pool.infer(arrays, answer, times)
-        if self._brief is None:
+        if self._pool is None:
             raise RuntimeError(f"{self.name} version {self.version} was used after it was let go")
-        times.queued = times.started = time.perf_counter()
-        outputs = self._brief.run(arrays)
-        times.finished = time.perf_counter()
-        return answer(outputs)
+        return await self._pool.infer(arrays, answer, times)
 
 
 def _stream_count(compiled: ov.CompiledModel) -> int:

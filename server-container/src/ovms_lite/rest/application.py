@@ -54,9 +54,9 @@ class Application:
             route = find_route(request.method, request.target)
             match route.operation:
                 case Operation.INFER:
-                    return _settled(rest_inference.infer(self._inference, route, request))
+                    return _answered(rest_inference.infer(self._inference, route, request))
                 case Operation.TFS_PREDICT:
-                    return _settled(rest_inference.predict(self._inference, route, request))
+                    return _answered(rest_inference.predict(self._inference, route, request))
                 case Operation.CONFIG_RELOAD:
                     return _answered(self._reload())
                 case operation:
@@ -133,10 +133,6 @@ class Application:
     def _count(self, servable: Servable, method: str) -> None:
         if self._metrics is not None:
             self._metrics.count(servable.name, servable.version_text, method, "REST", success=True)
-
-
-def _settled(answer: Response | Awaitable[Response]) -> Response | Awaitable[Response]:
-    return answer if isinstance(answer, Response) else _answered(answer)
 
 
 async def _answered(answer: Awaitable[Response]) -> Response:

@@ -1,10 +1,10 @@
 """The two ways to infer by REST: KServe's `infer` and TensorFlow Serving's `:predict`."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from ovms_lite.errors import Fault
-from ovms_lite.models.inference import Call, Inference, Prepared, PreparedAtOnce
+from ovms_lite.models.inference import Call, Inference, Prepared
 from ovms_lite.models.servable import Servable
 from ovms_lite.rest.routes import Route
 from ovms_lite.wire.http_message import Request, Response
@@ -18,26 +18,16 @@ from ovms_lite.wire.tfs_response import predict_response
 JSON_LENGTH_HEADER = b"inference-header-content-length"
 
 
-def infer(inference: Inference, route: Route, request: Request) -> Response | Awaitable[Response]:
-    """`POST /v2/models/<m>[/versions/<v>]/infer`; raises RequestError, now or when awaited."""
+async def infer(inference: Inference, route: Route, request: Request) -> Response:
+    """`POST /v2/models/<m>[/versions/<v>]/infer`; raises RequestError."""
     call = Call(route.model, route.version, "ModelInfer", "REST", Fault.SERVABLE_MISSING)
-    at_once = inference.run_at_once(call, partial(_prepare_at_once, request))
-    return at_once or inference.run(call, partial(_prepare_infer, request))
+    return await inference.run(call, partial(_prepare_infer, request))
 
 
-def predict(inference: Inference, route: Route, request: Request) -> Response | Awaitable[Response]:
-    """`POST /v1/models/<m>[/versions/<v>]:predict`; raises RequestError, now or when awaited."""
+async def predict(inference: Inference, route: Route, request: Request) -> Response:
+    """`POST /v1/models/<m>[/versions/<v>]:predict`; raises RequestError."""
     call = Call(route.model, route.version, "Predict", "REST", Fault.NAME_MISSING)
-    prepare = partial(_prepare_predict, request)
-    return inference.run_at_once(call, prepare) or inference.run(call, prepare)
-
-
-def _prepare_at_once(request: Request, servable: Servable) -> PreparedAtOnce[Response]:
-    length = request.headers.get(JSON_LENGTH_HEADER)
-    known = None if length is None else servable.known_requests.find(request.body, length)
-    if known is not None:
-        return known.inputs(request.body), known.answer
-    return _prepare_infer(request, servable)
+    return await inference.run(call, partial(_prepare_predict, request))
 
 
 def _prepare_infer(request: Request, servable: Servable) -> Prepared[Response]:

@@ -1,7 +1,6 @@
 """The body of a KServe v2 inference request: JSON, optionally followed by a tail of raw tensors. Pure."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,6 @@ from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array
 
 _MAX_INT32 = 2**31 - 1
 _BINARY_SIZE = "binary_data_size"
-LONGEST_KNOWN_HEAD = 2048
 
 
 class InputTensor(NamedTuple):
@@ -41,9 +39,6 @@ def parse_infer_request(body: Body, json_length: str | None) -> InferRequest:
     """
     size = len(body) if json_length is None else _json_size(json_length, len(body))
     whole = memoryview(body)
-    known = _binary_head(bytes(whole[:size])) if size <= LONGEST_KNOWN_HEAD else None
-    if known is not None and size + known.tail_size <= len(body):
-        return known.with_tail(whole[size:])
     document = parse_numbers(whole[:size]) or parse_json(whole[:size])
     if not isinstance(document, dict):
         raise RequestError(Fault.BODY_NOT_OBJECT)
@@ -55,51 +50,6 @@ def parse_infer_request(body: Body, json_length: str | None) -> InferRequest:
         request_id,
         _inputs(document, whole[size:]),
         _binary_outputs(document, default=parameters.get("binary_data_output") is True),
-    )
-
-
-class _BinaryHead(NamedTuple):
-    """The JSON of a request that names the length of each of its tensors in the tail."""
-
-    id: str
-    tensors: tuple[tuple[str, tuple[int, ...], str, int], ...]
-    binary_outputs: frozenset[str] | None
-    tail_size: int
-
-    def with_tail(self, tail: memoryview) -> InferRequest:
-        inputs = []
-        at = 0
-        for name, shape, datatype, size in self.tensors:
-            inputs.append(InputTensor(name, shape, datatype, None, tail[at : at + size]))
-            at += size
-        return InferRequest(self.id, tuple(inputs), self.binary_outputs)
-
-
-@lru_cache(maxsize=256)
-def _binary_head(text: bytes) -> _BinaryHead | None:
-    """The head of a request, remembered: a client sends the same one with every picture.
-
-    None for everything else; the caller reads that with care, and says what is wrong with it.
-    """
-    try:
-        document = parse_json(memoryview(text))
-        if not isinstance(document, dict) or not isinstance(request_id := document.get("id", ""), str):
-            return None
-        default = _parameters(document).get("binary_data_output") is True
-        tensors = []
-        for entry in document.get("inputs") or ():
-            name, shape, datatype = _head(entry)
-            size = _parameters(entry).get(_BINARY_SIZE)
-            if "data" in entry or type(size) is not int or size < 0:
-                return None
-            tensors.append((name, shape, datatype, size))
-        binary_outputs = _binary_outputs(document, default=default)
-    except (RequestError, TypeError):
-        return None
-    return (
-        _BinaryHead(request_id, tuple(tensors), binary_outputs, sum(size for *_, size in tensors))
-        if tensors
-        else None
     )
 
 

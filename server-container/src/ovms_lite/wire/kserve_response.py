@@ -1,7 +1,6 @@
 """The answer to a KServe v2 inference request by REST. Pure."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -23,8 +22,6 @@ def infer_response(
     the same number; infinity and NaN, which JSON does not have, as null.
     """
     binary = request.binary_outputs
-    if binary is None and not request.id:
-        return _all_binary(name, version, infos, arrays)
     outputs = []
     tail: list[bytes] = []
     for info, array in sorted(zip(infos, arrays, strict=True), key=_output_name):
@@ -50,29 +47,6 @@ def infer_response(
         return Response(200, (document,))
     length = str(len(document)).encode()
     return Response(200, (document, *tail), headers=((b"inference-header-content-length", length),))
-
-
-def _all_binary(name: str, version: str, infos: Sequence[TensorInfo], arrays: Sequence[Array]) -> Response:
-    """The answer whose JSON depends on shapes and sizes only."""
-    described, tail = [], []
-    for info, array in sorted(zip(infos, arrays, strict=True), key=_output_name):
-        raw = join_elements(array.reshape(-1)) if info.element.is_string else array.tobytes()
-        described.append((info.name, array.shape, info.element.kserve, len(raw)))
-        tail.append(raw)
-    document = _binary_document(name, version, tuple(described))
-    length = b"%d" % len(document)
-    return Response(200, (document, *tail), headers=((b"inference-header-content-length", length),))
-
-
-@lru_cache(maxsize=256)
-def _binary_document(
-    name: str, version: str, outputs: tuple[tuple[str, tuple[int, ...], str, int], ...]
-) -> bytes:
-    described = [
-        {"name": output, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": size}}
-        for output, shape, datatype, size in outputs
-    ]
-    return orjson.dumps({"model_name": name, "model_version": version, "outputs": described})
 
 
 def json_values(info: TensorInfo, array: Array) -> Any:

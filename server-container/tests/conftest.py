@@ -1,5 +1,6 @@
 """Real, tiny models and a real server process for the tests."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,7 +17,6 @@ from typing import Any, TypeVar
 import numpy as np
 import onnx
 import pytest
-import uvloop
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
@@ -129,11 +129,8 @@ def models(tmp_path: Path) -> Models:
 
 @pytest.fixture
 def run() -> Callable[[Coroutine[Any, Any, _Result]], _Result]:
-    """Run a coroutine to its end on a loop of its own, of the kind that ovms-lite runs on.
-
-    asyncio's loop of Python 3.12 to 3.13.1 does not tell a protocol when its buffer is full (CVE-2024-12254).
-    """
-    return uvloop.run
+    """Run a coroutine to its end on a loop of its own."""
+    return asyncio.run
 
 
 def infer_body(values: list[float]) -> bytes:

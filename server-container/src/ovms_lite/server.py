@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvloop
 from edge_common.logs import get_logger
 
 from ovms_lite.config.entries import MonitoringConfig
@@ -52,7 +51,7 @@ def run_server(options: ServerOptions) -> None:
     ]
     loading_thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
     server = _Server(options, source, metrics, loading_thread)
-    uvloop.run(server.serve(sockets))
+    asyncio.run(server.serve(sockets))
     if server.left_work_behind:
         os._exit(0)  # threads inside OpenVINO would otherwise be waited for
 

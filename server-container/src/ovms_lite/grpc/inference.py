@@ -10,7 +10,6 @@ from ovms_lite.errors import Fault, RequestError
 from ovms_lite.grpc.messages import message_class
 from ovms_lite.models.inference import Call, Inference, Prepared
 from ovms_lite.models.servable import Servable
-from ovms_lite.wire.aligned_body import AlignedBody
 from ovms_lite.wire.byte_strings import join_elements
 from ovms_lite.wire.kserve_request import InputTensor
 from ovms_lite.wire.model_inputs import model_inputs
@@ -64,12 +63,7 @@ def input_tensors(request: Any) -> list[InputTensor]:
 
 
 def _from_raw(tensor: Any, raw: bytes) -> InputTensor:
-    if tensor.datatype == "BYTES":
-        content = memoryview(raw)
-    else:
-        writable = AlignedBody(len(raw), 0)  # OpenVINO takes no memory that is read-only
-        writable.append(raw)
-        content = writable.content()
+    content = memoryview(raw if tensor.datatype == "BYTES" else bytearray(raw))  # OpenVINO wants it writable
     return InputTensor(tensor.name, tuple(tensor.shape), tensor.datatype, None, content)
 
 

@@ -11,18 +11,11 @@ from typing import cast
 
 from edge_common.logs import get_logger
 
-from ovms_lite.http.request_reader import (
-    SCRATCH_BYTES,
-    ReceivedRequest,
-    RequestReader,
-    UnreadableRequestError,
-)
+from ovms_lite.http.request_reader import ReceivedRequest, RequestReader, UnreadableRequestError
 from ovms_lite.http.time_limits import TimeLimits
 from ovms_lite.wire.http_message import REASONS, Request, Response, json_response
 
 _MAX_PIPELINED = 16
-_JOINED_BYTES = 16 * 1024
-"""Smaller answers are joined: one short copy is cheaper than a vector of writes."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 log = get_logger()
@@ -39,15 +32,14 @@ class HttpSettings:
     limits: TimeLimits = field(default_factory=TimeLimits)
     connections: "set[HttpConnection]" = field(default_factory=set)
     all_closed: asyncio.Event = field(default_factory=asyncio.Event)
-    scratch: bytearray = field(default_factory=lambda: bytearray(SCRATCH_BYTES))
 
 
-class HttpConnection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.Protocol):
     """One client's connection."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._reader = RequestReader(settings.scratch)
+        self._reader = RequestReader()
         self._transport: asyncio.Transport | None = None
         self._queue: deque[ReceivedRequest] = deque()
         self._answering: asyncio.Task[None] | None = None
@@ -109,15 +101,11 @@ class HttpConnection(asyncio.BufferedProtocol):
         if not self._settings.connections:
             self._settings.all_closed.set()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the reader knows what it needs
-        """Where the next bytes go."""
-        return self._reader.buffer()
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
         self._idle_since = self._loop.time()
         try:
-            complete = self._reader.received(nbytes)
+            complete = self._reader.received(data)
         except UnreadableRequestError as error:
             self._closing = True
             self._send(Response(error.status), keep_alive=False)
@@ -199,11 +187,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         ]
         head += (b"%s: %s\r\n" % header for header in response.headers)
         head.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-        parts = head if head_only else [*head, *response.body]
-        if sum(map(len, parts)) <= _JOINED_BYTES:
-            self._transport.write(b"".join(parts))
-        else:
-            self._transport.writelines(parts)
+        self._transport.write(b"".join(head if head_only else [*head, *response.body]))
         if not keep_alive:
             self._queue.clear()
             self._transport.close()

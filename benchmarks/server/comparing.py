@@ -17,7 +17,6 @@ from raw_limit import raw_rate
 from servers import Running, echo
 
 ECHO = "echo application"
-ECHO_AND_RUN = "echo, and OpenVINO's run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +82,8 @@ def compare_tiny(
     cases = _cases(subject, who, running)
     ours = next(case for case in cases if case.wire == "binary")
     loads: dict[tuple[_Case, int], list[tuple[Load, float]]] = {}
-    with echo() as echoing, echo(subject.folder) as running_too:
-        cases = [
-            _Case(ours.wire, ECHO, echoing.address, ours.body),
-            _Case(ours.wire, ECHO_AND_RUN, running_too.address, ours.body),
-            *cases,
-        ]
+    with echo() as echoing:
+        cases = [_Case(ours.wire, ECHO, echoing.address, ours.body), *cases]
         for _ in range(rounds):
             for connections in CONNECTIONS:
                 limit = 0.0

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 _START_SECONDS = 120
 _LOOK_SECONDS = 0.01
 _MIB = 1024 * 1024
+OVMS_LITE = str(Path(sys.executable).with_name("ovms-lite"))
 PICTURES_SUFFIX = "_pictures"
 """ovms-lite serves a model with its channels first once more under this name, told to take pictures."""
 
@@ -62,18 +63,22 @@ def write_ovms_config(
 
 
 @contextmanager
-def ovms_lite(config: Path, *arguments: str) -> Iterator[Running]:
-    """ovms-lite with an existing config.json."""
+def ovms_lite(config: Path, *arguments: str, command: Sequence[str] = (OVMS_LITE,)) -> Iterator[Running]:
+    """ovms-lite with an existing config.json; `command` starts it another way."""
     port = free_port()
-    command = [str(Path(sys.executable).with_name("ovms-lite")), "--config_path", str(config)]
-    command += ["--rest_bind_address", "127.0.0.1", "--log_level", "ERROR", "--rest_port", str(port)]
-    with _running([*command, *arguments], port, config.parent) as running:
+    flags = ["--config_path", str(config)]
+    flags += ["--rest_bind_address", "127.0.0.1", "--log_level", "ERROR", "--rest_port", str(port)]
+    with _running([*command, *flags, *arguments], port, config.parent) as running:
         yield running
 
 
 @contextmanager
 def ovms_lite_serving(
-    models: VersionFolders, folder: Path, *, pictures: Sequence[str] = ()
+    models: VersionFolders,
+    folder: Path,
+    *,
+    pictures: Sequence[str] = (),
+    command: Sequence[str] = (OVMS_LITE,),
 ) -> Iterator[Running]:
     """ovms-lite with these models; those named in `pictures` also as such with the channels last."""
     entries: list[dict[str, object]] = []
@@ -84,7 +89,7 @@ def ovms_lite_serving(
         if name in pictures:
             entries.append(entries[-1] | {"name": name + PICTURES_SUFFIX, "layout": "NHWC:NCHW"})
     _write_by_rename(folder / "config.json", {"model_config_list": [{"config": entry} for entry in entries]})
-    with ovms_lite(folder / "config.json") as running:
+    with ovms_lite(folder / "config.json", command=command) as running:
         yield running
 
 
@@ -119,11 +124,10 @@ def kserve(python: Path, models: VersionFolders, folder: Path) -> Iterator[Runni
 
 
 @contextmanager
-def echo(version: Path | None = None) -> Iterator[Running]:
-    """The echo application on ovms-lite's own HTTP server; with a version folder it also runs that model."""
+def echo() -> Iterator[Running]:
+    """The echo application on ovms-lite's own HTTP server."""
     port = free_port()
-    command = [sys.executable, str(HERE / "echo_app.py"), str(port)]
-    with _running(command + ([] if version is None else [str(version)]), port, HERE) as running:
+    with _running([sys.executable, str(HERE / "echo_app.py"), str(port)], port, HERE) as running:
         yield running
 
 

@@ -237,7 +237,7 @@ def start_server(models: Models) -> Iterator[Callable[..., ServerProcess]]:
     for server in started:
         if server.process.poll() is None:
             server.stop()
-        assert "please report" not in server.log.read_text()
+        assert "_crashed" not in server.log.read_text()
 
 
 def write_config(folder: Path, entries: list[dict[str, Any]]) -> None:

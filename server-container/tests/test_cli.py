@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ovms_lite.config.version_policy import AllVersions
+from ovms_lite.config.entries import AllVersions
 from ovms_lite.errors import StartError, UsageError
 from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
 
@@ -139,6 +139,6 @@ def test_the_log_goes_to_a_file_as_well(tmp_path: Path) -> None:
         port = str(probe.getsockname()[1])
     flags = ["--config_path", str(config), "--rest_bind_address", "127.0.0.1", "--rest_port", port]
     with subprocess.Popen([COMMAND, *flags, "--log_path", str(log)], stderr=subprocess.DEVNULL) as server:
-        while not (log.exists() and '"ready"' in log.read_text()):
+        while not (log.exists() and '"server_ready"' in log.read_text()):
             assert server.poll() is None
         server.terminate()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from ovms_lite.config.version_policy import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
-from ovms_lite.models.repository import list_versions
+from ovms_lite.config.entries import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
+from ovms_lite.repository.find import list_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,6 @@
 """The running server: bind, answer at once, load, poll, and end cleanly on a signal."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -18,14 +17,13 @@ from ovms_lite.config.entries import MonitoringConfig
 from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
 from ovms_lite.http.server import RestServer, listen
-from ovms_lite.models.catalogue import Catalogue
-from ovms_lite.models.compile_cache import usable_cache
-from ovms_lite.models.inference import Inference
-from ovms_lite.models.loading import ModelLoader
-from ovms_lite.models.metrics import Metrics
 from ovms_lite.options import ServerOptions
 from ovms_lite.reload.cycle import Reloader
+from ovms_lite.repository.load import ModelLoader, usable_cache
 from ovms_lite.rest.application import Application
+from ovms_lite.serving.catalogue import Catalogue
+from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.metrics import Metrics
 
 if TYPE_CHECKING:
     from ovms_lite.grpc.server import GrpcServer
@@ -35,7 +33,7 @@ DRAIN_SECONDS = 4.5
 _DECODER_THREADS = 2
 _VERSION = version("edgeai-cars-ovms-lite")
 
-log = get_logger()
+_log = get_logger()
 
 
 def run_server(options: ServerOptions) -> None:
@@ -93,11 +91,11 @@ class _Server:
         )
         await rest.start(sockets)
         grpc = await self._start_grpc(catalogue, inference, reloader)
-        log.info("listening", rest_port=self.options.rest_port, grpc_port=self.options.grpc_port)
+        _log.info("server_listening", rest_port=self.options.rest_port, grpc_port=self.options.grpc_port)
         work = loop.create_task(self._load_and_poll(reloader, stop))
         stopped = loop.create_task(stop.wait())
         await asyncio.wait((stopped, work), return_when=asyncio.FIRST_COMPLETED)
-        log.info("ending", requests=rest.requests)
+        _log.info("server_stopping", requests=rest.requests)
         stopping = [rest.stop(DRAIN_SECONDS)] + ([] if grpc is None else [grpc.stop(DRAIN_SECONDS)])
         all_answered = all(await asyncio.gather(*stopping))
         self.left_work_behind = reloader.is_running or not all_answered
@@ -125,12 +123,11 @@ class _Server:
 
     async def _load_and_poll(self, reloader: Reloader, stop: asyncio.Event) -> None:
         """The first cycle, then one every poll interval; in single-model mode the first must succeed."""
-        outcome = await reloader.run_cycle()
-        if outcome.failure is not None and self.options.single_model is not None:
+        failure = await reloader.run_cycle()
+        if failure is not None and self.options.single_model is not None:
             raise StartError(
                 f"the model {self.options.single_model.name} cannot be loaded; the reason is logged above"
             )
-        gc.freeze()  # what is loaded by now lives on; collections need not walk through it again
-        log.info("ready")
+        _log.info("server_ready")
         await reloader.poll(self.options.poll_seconds, stop)
         await stop.wait()

@@ -10,8 +10,15 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
-from ovms_lite.config.entries import ModelConfig, MonitoringConfig, ServerConfig
-from ovms_lite.config.version_policy import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
+from ovms_lite.config.entries import (
+    AllVersions,
+    LatestVersions,
+    ModelConfig,
+    MonitoringConfig,
+    ServerConfig,
+    SpecificVersions,
+    VersionPolicy,
+)
 from ovms_lite.errors import ConfigError
 
 MAX_BYTES = 16 * 1024 * 1024

@@ -8,8 +8,8 @@ import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.grpc.messages import message_class
-from ovms_lite.models.inference import Call, Inference, Prepared
-from ovms_lite.models.servable import Servable
+from ovms_lite.serving.infer import Call, Inference, Prepared
+from ovms_lite.serving.servable import Servable
 from ovms_lite.wire.byte_strings import join_elements
 from ovms_lite.wire.kserve_request import InputTensor
 from ovms_lite.wire.model_inputs import model_inputs

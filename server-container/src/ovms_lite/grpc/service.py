@@ -7,13 +7,12 @@ from typing import Any
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.grpc import inference as grpc_inference
 from ovms_lite.grpc.messages import message_class
-from ovms_lite.models.catalogue import Catalogue, servable_now
-from ovms_lite.models.inference import Inference
-from ovms_lite.models.metrics import Metrics
-from ovms_lite.models.repository import MAX_VERSION
-from ovms_lite.models.servable import Servable
-from ovms_lite.models.status import SERVER_NAME
-from ovms_lite.wire.kserve_metadata import model_metadata
+from ovms_lite.repository.find import MAX_VERSION
+from ovms_lite.serving.catalogue import Catalogue, servable_now
+from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.metrics import Metrics
+from ovms_lite.serving.servable import Servable
+from ovms_lite.wire.kserve_response import SERVER_NAME, model_metadata
 
 _VERSION = re.compile(r"0|[1-9][0-9]{0,18}")
 

@@ -12,15 +12,37 @@ from typing import cast
 from edge_common.logs import get_logger
 
 from ovms_lite.http.request_reader import ReceivedRequest, RequestReader, UnreadableRequestError
-from ovms_lite.http.time_limits import TimeLimits
 from ovms_lite.wire.http_message import REASONS, Request, Response, json_response
 
 _MAX_PIPELINED = 16
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-log = get_logger()
+_log = get_logger()
 
 App = Callable[[Request], Response | Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How long clients may take, in seconds and bytes per second.
+
+    OVMS has no such limits, so a few slow clients can hold all its connections.
+
+    `request`: from a request's first byte to its last, plus what its body takes at `body_rate`; `answer`: for
+    reading some of an answer that waits; `idle`: between two requests; `look`: between two checks;
+    `farewell`: how long a connection without a request stays when the server ends, see RestServer.stop.
+    """
+
+    request: float = 30.0
+    body_rate: float = 10_000.0
+    answer: float = 60.0
+    idle: float = 600.0
+    look: float = 1.0
+    farewell: float = 1.0
+
+    def allows_request(self, seconds: float, body_bytes: int) -> bool:
+        """Whether a request that began `seconds` ago and has `body_bytes` by now may go on arriving."""
+        return seconds <= self.request + body_bytes / self.body_rate
 
 
 @dataclass(slots=True)
@@ -195,5 +217,5 @@ class HttpConnection(asyncio.Protocol):
 
 def _unexpected(received: ReceivedRequest, error: Exception) -> Response:
     """The answer to a defect of ours: the client is not left waiting, and the log asks for a report."""
-    log.error("unexpected error, please report", target=received.request.target, exc_info=error)
+    _log.error("request_crashed", target=received.request.target, exc_info=error)
     return json_response({"error": "Internal server error"}, 500)

@@ -6,8 +6,7 @@ import socket
 from collections.abc import Sequence
 
 from ovms_lite.errors import StartError
-from ovms_lite.http.protocol import App, HttpConnection, HttpSettings
-from ovms_lite.http.time_limits import TimeLimits
+from ovms_lite.http.protocol import App, HttpConnection, HttpSettings, TimeLimits
 
 
 def listen(address: str, port: int) -> socket.socket:

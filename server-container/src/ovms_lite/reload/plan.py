@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from ovms_lite.config.version_policy import VersionPolicy
+from ovms_lite.config.entries import VersionPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,19 @@
 """The REST application: each operation of `routes` answered from the catalogue. Knows no sockets."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.models.catalogue import Catalogue, ModelRecord, servable_now
-from ovms_lite.models.inference import Inference
-from ovms_lite.models.metrics import Metrics
-from ovms_lite.models.servable import Servable
-from ovms_lite.models.status import SERVER_NAME, config_status, version_status
 from ovms_lite.reload.cycle import Reloader
 from ovms_lite.rest import inference as rest_inference
 from ovms_lite.rest.routes import Operation, Route, find_route
+from ovms_lite.serving.catalogue import Catalogue, ModelRecord, VersionRecord, servable_now
+from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.metrics import Metrics
+from ovms_lite.serving.servable import Servable
 from ovms_lite.wire.http_message import EMPTY, TEXT, Request, Response, error_response, json_response
-from ovms_lite.wire.kserve_metadata import model_metadata
-from ovms_lite.wire.tfs_response import signature_metadata
+from ovms_lite.wire.kserve_response import SERVER_NAME, model_metadata
+from ovms_lite.wire.tfs_response import signature_metadata, version_status
 
 
 class Application:
@@ -65,13 +65,18 @@ class Application:
             return error_response(error)
 
     async def _reload(self) -> Response:
-        outcome = await self._reloader.run_cycle(forced=True)
-        if outcome.failure is not None:
-            raise outcome.failure
-        return json_response(config_status(self._catalogue))
+        failure = await self._reloader.run_cycle(forced=True)
+        if failure is not None:
+            raise failure
+        return json_response(self._states())
+
+    def _states(self) -> dict[str, Any]:
+        """Every known model by name, in ascending order of names and versions."""
+        models = self._catalogue.models
+        return {name: _shown(models[name].ordered()) for name in sorted(models)}
 
     def _config_status(self, _route: Route) -> Response:
-        return json_response(config_status(self._catalogue))
+        return json_response(self._states())
 
     def _server_metadata(self, _route: Route) -> Response:
         return json_response({"name": SERVER_NAME, "version": self._version})
@@ -121,7 +126,7 @@ class Application:
         servable = _any_servable(model)
         if servable is not None:
             self._count(servable, "GetModelStatus")
-        return json_response(version_status(records))
+        return json_response(_shown(records))
 
     def _tfs_metadata(self, route: Route) -> Response:
         servable = servable_now(self._catalogue.model(route.model), route.version)
@@ -140,6 +145,10 @@ async def _answered(answer: Awaitable[Response]) -> Response:
         return await answer
     except RequestError as error:
         return error_response(error)
+
+
+def _shown(records: Iterable[VersionRecord]) -> dict[str, Any]:
+    return version_status((record.version, record.state) for record in records)
 
 
 def _any_servable(model: ModelRecord) -> Servable | None:

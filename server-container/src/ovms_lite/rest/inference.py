@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from ovms_lite.errors import Fault
-from ovms_lite.models.inference import Call, Inference, Prepared
-from ovms_lite.models.servable import Servable
 from ovms_lite.rest.routes import Route
+from ovms_lite.serving.infer import Call, Inference, Prepared
+from ovms_lite.serving.servable import Servable
 from ovms_lite.wire.http_message import Request, Response
 from ovms_lite.wire.kserve_request import parse_infer_request
 from ovms_lite.wire.kserve_response import infer_response

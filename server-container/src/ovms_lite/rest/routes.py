@@ -7,7 +7,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.models.repository import MAX_VERSION
+from ovms_lite.repository.find import MAX_VERSION
 
 
 class Operation(Enum):

@@ -1,6 +1,6 @@
-"""The answer to a KServe v2 inference request by REST. Pure."""
+"""Answers of KServe v2: inference by REST, and metadata. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -10,6 +10,8 @@ from ovms_lite.wire.http_message import Response
 from ovms_lite.wire.kserve_request import InferRequest
 from ovms_lite.wire.tensors import Array, TensorInfo
 
+SERVER_NAME = "OpenVINO Model Server"
+"""What OVMS calls itself in its metadata; clients tell servers apart by it, so it is kept."""
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 
 
@@ -58,3 +60,31 @@ def json_values(info: TensorInfo, array: Array) -> Any:
 
 def _output_name(pair: tuple[TensorInfo, Array]) -> str:
     return pair[0].name
+
+
+def model_metadata(
+    name: str,
+    versions: Sequence[str],
+    inputs: Sequence[TensorInfo],
+    outputs: Sequence[TensorInfo],
+    model_info: Mapping[str, object],
+) -> dict[str, object]:
+    """`GET /v2/models/<m>`; `versions` are the AVAILABLE ones."""
+    metadata: dict[str, object] = {
+        "name": name,
+        "versions": list(versions),
+        "platform": "OpenVINO",
+        "inputs": [_tensor_metadata(info) for info in sorted(inputs, key=lambda info: info.name)],
+        "outputs": [_tensor_metadata(info) for info in sorted(outputs, key=lambda info: info.name)],
+    }
+    if model_info:
+        metadata["rt_info"] = {"model_info": model_info}
+    return metadata
+
+
+def _tensor_metadata(info: TensorInfo) -> dict[str, object]:
+    return {
+        "name": info.name,
+        "datatype": info.element.kserve,
+        "shape": [dimension.as_metadata() for dimension in info.shape],
+    }

@@ -1,9 +1,10 @@
 """Answers of the TensorFlow Serving interface: predictions, version states, metadata. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
+from edge_common.served_state import VersionState
 
 from ovms_lite.wire.http_message import Response
 from ovms_lite.wire.kserve_response import json_values
@@ -36,6 +37,21 @@ def _plain(info: TensorInfo, array: Array) -> Any:
 def _scalar(value: Any) -> Any:
     """What orjson does not write by itself: rows that are not contiguous, and scalars of rare types."""
     return value.tolist()
+
+
+def version_status(versions: Iterable[tuple[int, VersionState]]) -> dict[str, Any]:
+    """`{"model_version_status": […]}`; a failed version is LOADING with the code UNKNOWN, as on OVMS."""
+    return {"model_version_status": [_one_status(*version) for version in versions]}
+
+
+def _one_status(version: int, state: VersionState) -> dict[str, Any]:
+    failed = state is VersionState.FAILED
+    code = "UNKNOWN" if failed else "OK"
+    return {
+        "version": str(version),
+        "state": str(VersionState.LOADING if failed else state),
+        "status": {"error_code": code, "error_message": code},
+    }
 
 
 def signature_metadata(

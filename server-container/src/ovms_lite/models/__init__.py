@@ -1,1 +1,0 @@
-"""Models and versions: found in folders, loaded, run, listed and counted."""

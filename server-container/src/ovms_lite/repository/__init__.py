@@ -1,0 +1,1 @@
+"""Models on the disk: found in folders, understood, loaded and compiled."""

@@ -1,0 +1,1 @@
+"""What is served: versions and their states, requests run through them, counts."""

@@ -6,8 +6,8 @@
 A lane is a second way to do what another part of the server does as well. It stays while it makes a sample
 model, or another real classifier, 1.2 times faster over 1, 4 or 16 connections. What went, and with which
 figures: docs/decisions/0016-lanes-of-ovms-lite.md. A folder in the place of a lane's name is the source of
-another checkout, to compare with. Where the machine has other work, the processor time for a request says more
-than the rate.
+another checkout, to compare with. Where the machine has other work, the processor time for a request says
+more than the rate.
 """
 
 import sys

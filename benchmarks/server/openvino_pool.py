@@ -13,7 +13,7 @@ import numpy as np
 import openvino as ov  # noqa: TID251 - this runs where edge_common is not installed
 
 _BRIEF_SECONDS = 150e-6
-"""Below it a run on the event loop costs less than handing it over. ovms-lite hands over all the same; the peers
+"""Below it a run on the event loop costs less than handing it over, as ovms-lite does all the same: the peers
 get the fastest form there is."""
 _TRIALS = 20
 

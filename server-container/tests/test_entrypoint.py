@@ -169,7 +169,7 @@ def test_it_waits_for_a_whole_config_then_serves_and_sigterm_reaches_the_server(
     assert str(ENTRYPOINT) not in Path(f"/proc/{process.pid}/cmdline").read_text()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
-    assert '"ending"' in process.stderr.read()
+    assert '"server_stopping"' in process.stderr.read()
 
 
 def test_the_end_of_the_wait_says_what_to_look_at(start: Start, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ Examples:
 
 Exit codes: 0 after SIGTERM or SIGINT, 1 when the start failed, 64 when a flag is wrong."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 _Text = Annotated[str | None, typer.Option()]
 _LEVELS = {"TRACE": LogLevel.DEBUG} | {level.value: level for level in LogLevel}

@@ -48,8 +48,8 @@ def _measure(running: Running, url: str, body: Body, connections: int, seconds: 
     before = running.process.cpu_times()
     load = put_load(url, body, connections=connections, seconds=seconds)
     after = running.process.cpu_times()
-    if load.failed:
-        raise SystemExit(f"{load.failed} requests to {url} failed")
+    if load.failed or not load.rate:
+        raise SystemExit(f"{load.failed} requests to {url} failed, {load.rate:.0f} a second were answered")
     used = after.user + after.system - before.user - before.system
     return _Measured(load.rate, used / (load.rate * seconds) * 1e3)
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from car_client.metrics import ClientMetrics
 from model_sync.metrics import Metrics
-from ovms_lite.models.metrics import _KINDS as OVMS_FAMILIES
+from ovms_lite.serving.metrics import _KINDS as OVMS_FAMILIES
 from prometheus_client import CollectorRegistry
 
 from .charts import CHART, ROOT, render

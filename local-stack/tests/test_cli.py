@@ -10,6 +10,7 @@ import pytest
 import requests
 from edge_stack.background.record import read_record
 from edge_stack.components import program
+from edge_stack.store.minio_server import find_minio
 from eventually import wait_until
 from image_models import put_version, whole_number_model
 
@@ -85,6 +86,36 @@ def test_up_serves_the_models_it_is_given_on_its_page(home: Path) -> None:
         return [(model["name"], model["usable"]) for model in models]
 
     wait_until(lambda: listed() == [("near", True)])
+
+
+def served_after_up(home: Path, store: str) -> list[tuple[str, str]]:
+    """Number and state of the model near, once `up` has ended."""
+    ran = edge_stack(home, "up", "--store", store, "--models", "models", "--json")
+    assert ran.returncode == 0, ran.stderr
+    status = requests.get(f"{json.loads(ran.stdout)['addresses']['sidecar']}/v1/status", timeout=10).json()
+    return [(version["source"], version["state"]) for version in status["models"]["near"]["versions"]]
+
+
+@pytest.mark.timeout(300)  # two starts
+def test_up_after_down_serves_what_the_embedded_store_kept(home: Path) -> None:
+    put_version(home / "models", "near", 1, whole_number_model())
+    assert served_after_up(home, "embedded") == [("1", "serving")]
+    assert edge_stack(home, "down").returncode == 0
+    assert served_after_up(home, "embedded") == [("1", "serving")]
+
+
+@pytest.mark.minio
+@pytest.mark.timeout(400)  # three starts
+def test_up_works_with_the_other_store_and_with_the_first_one_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = find_minio(checkout=Path(__file__).resolve().parents[2])
+    assert binary is not None, "needs a real MinIO: run `make minio` or set MINIO_BIN"
+    monkeypatch.setenv("PATH", str(binary.parent), prepend=os.pathsep)
+    put_version(home / "models", "near", 1, whole_number_model())
+    for store in ("embedded", "minio", "embedded"):
+        assert served_after_up(home, store) == [("1", "serving")]
+        assert edge_stack(home, "down").returncode == 0
 
 
 def test_up_with_a_folder_without_models_says_so_and_leaves_nothing(home: Path) -> None:

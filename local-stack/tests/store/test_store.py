@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from edge_common.errors import FatalError
+from edge_common.errors import FatalError, RetryableError
 from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.processes.running import Processes
 from edge_stack.processes.waiting import wait_until
@@ -26,6 +26,11 @@ def any_ports() -> Iterator[Callable[[int], ReservedPort]]:
 
 def start(processes: Processes, kind: StoreKind, folder: Path, ports: Callable[[int], ReservedPort]) -> Store:
     return start_store(processes, kind, data=folder / "data", logs=folder / "logs", ports=ports)
+
+
+def facts(store: Store) -> list[tuple[object, ...]]:
+    listed = store.client().list_objects(BUCKET, recursive=True)
+    return [(entry.object_name, entry.etag, entry.size, entry.last_modified) for entry in listed]
 
 
 def upload_then_remove(store: Store) -> None:
@@ -46,6 +51,57 @@ def test_the_embedded_store_answers_s3_and_starts_empty(
     assert not store.sends_events
     assert "moto" in store.description
     upload_then_remove(store)
+
+
+def test_the_embedded_store_has_after_a_kill_what_it_had_before(
+    processes: Processes, tmp_path: Path, any_ports: Callable[[int], ReservedPort]
+) -> None:
+    store = start(processes, StoreKind.EMBEDDED, tmp_path, any_ports)
+    client = store.client()
+    client.make_bucket(BUCKET)
+    large = b"weights" * 1_500_000
+    for name in ("car/1/model.onnx", "car/1/old", "car/1/a file/ü"):
+        client.put_object(BUCKET, name, io.BytesIO(b"first"), 5, "text/plain")
+    client.put_object(BUCKET, "car/1/model.onnx", io.BytesIO(large), len(large), part_size=5 * 1024**2)
+    client.remove_object(BUCKET, "car/1/old")
+    before = facts(store)
+    assert {name for name, *_ in before} == {"car/1/model.onnx", "car/1/a file/ü"}
+    store.process.kill()
+
+    again = start(processes, StoreKind.EMBEDDED, tmp_path, any_ports)
+    assert facts(again) == before
+    with again.client().get_object(BUCKET, "car/1/model.onnx") as answer:
+        assert answer.read() == large
+    with again.client().get_object(BUCKET, "car/1/a file/ü") as answer:
+        assert (answer.read(), answer.headers["content-type"]) == (b"first", "text/plain")
+
+
+def test_a_damaged_file_of_objects_is_named_with_what_to_do(
+    processes: Processes, tmp_path: Path, any_ports: Callable[[int], ReservedPort]
+) -> None:
+    objects = tmp_path / "data-embedded" / "objects.sqlite"
+    objects.parent.mkdir()
+    objects.write_bytes(b"no database" * 100)
+    with pytest.raises(FatalError, match=r"objects\.sqlite.* cannot be used .*remove it, start again"):
+        start(processes, StoreKind.EMBEDDED, tmp_path, any_ports)
+
+
+def test_a_folder_is_in_the_bucket_when_each_of_its_files_is(
+    processes: Processes, tmp_path: Path, any_ports: Callable[[int], ReservedPort]
+) -> None:
+    store = start(processes, StoreKind.EMBEDDED, tmp_path, any_ports)
+    client = store.client()
+    client.make_bucket(BUCKET)
+    folder = tmp_path / "car"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("model.onnx", "sub/labels.txt"):
+        (folder / name).write_bytes(b"x")
+        assert not store.has_all(folder, "car/1/")
+        client.put_object(BUCKET, f"car/1/{name}", io.BytesIO(b"x"), 1)
+    assert store.has_all(folder, "car/1/")
+    store.process.kill()
+    with pytest.raises(RetryableError, match="does not list"):
+        store.has_all(folder, "car/1/")
 
 
 @pytest.mark.minio

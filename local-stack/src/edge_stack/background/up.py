@@ -56,11 +56,10 @@ def upload_models(stack: Stack, folder: Path) -> Sequence[str]:
     found = list(_versions(folder))
     if not found:
         raise FatalError(f"there is no model in {folder}, as NAME/VERSION/; build some: make models")
-    known = stack.status()["models"]
     for model, version in found:
-        listed = known.get(model, {"versions": []})["versions"]
-        if all(entry["source"] != str(version) for entry in listed):
-            stack.push(folder / model / str(version), model=model, version=version)
+        source = folder / model / str(version)
+        if not stack.store.has_all(source, f"{model}/{version}/"):
+            stack.push(source, model=model, version=version)
     for model, version in found:
         stack.wait_version(model, version, "serving", within=_SERVED_WITHIN_SECONDS)
     return [f"{model}/{version}" for model, version in found]

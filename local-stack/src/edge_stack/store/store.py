@@ -53,6 +53,19 @@ class Store:
         host = self.endpoint.removeprefix("http://")
         return Minio(host, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False, http_client=once)
 
+    def has_all(self, folder: Path, prefix: str, bucket: str = BUCKET) -> bool:
+        """Whether every file of `folder` is below `prefix` in the bucket, whatever it holds.
+
+        Raises RetryableError when the store does not answer.
+        """
+        try:
+            listed = self.client().list_objects(bucket, prefix=prefix, recursive=True)
+            there = {(entry.object_name or "").removeprefix(prefix) for entry in listed}
+        except (MinioException, urllib3.exceptions.HTTPError) as error:
+            raise RetryableError(f"the store does not list {bucket}/{prefix}: {error}; try again") from error
+        files = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+        return there.issuperset(files)
+
     def remove_model(self, model: str, bucket: str = BUCKET) -> int:
         """Remove every object of a model, as a person with the web console would; returns how many.
 
@@ -88,8 +101,9 @@ def start_store(
     ports: Callable[[int], ReservedPort],
     webhook: str | None = None,
 ) -> Store:
-    """Start a store that keeps its objects in `data` and wait until it answers S3 requests.
+    """Start a store and wait until it answers S3 requests.
 
+    MinIO keeps its objects in `data`, the embedded store in a file of the folder `data`-embedded.
     `ports` reserves a port, given the preferred number. `webhook` is the address that MinIO knows for events.
     Raises FatalError when `minio` is asked for and there is none, or the store ends at once; RetryableError
     when it does not answer within 30 s.
@@ -103,10 +117,12 @@ def start_store(
     log, api = logs / "store.log", ports(_API_PORT)
     if binary is None:
         console = None
-        description = "embedded S3 (moto; in memory, no events, any key is accepted)"
+        objects = data.with_name(f"{data.name}-embedded") / "objects.sqlite"
+        description = f"embedded S3 (moto; keeps objects in {objects}, no events, any key is accepted)"
+        program = ("-m", "edge_stack.store.embedded_server")
         command = Command(
             name="store",
-            argv=[sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(api.number)],
+            argv=[sys.executable, *program, "--port", str(api.number), "--objects", objects],
             log=log,
             ports=(api,),
         )

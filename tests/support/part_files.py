@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from model_sync.download.covered_ranges import CoveredRanges, Range
-from model_sync.download.part_journal import SUFFIX
+from model_sync.download.part_journal import SUFFIX, CoveredRanges, Range
 
 
 def covered_ranges(volume: Path, model: str, source: str) -> list[Range] | None:

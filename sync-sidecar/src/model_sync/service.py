@@ -17,7 +17,7 @@ from model_sync.loop.apply import Applier
 from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import UnderWay
-from model_sync.loop.wakeup import EventListener, Wakeup
+from model_sync.loop.wakeup import Wakeup
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ModelServer, ServerWatch
 from model_sync.model_server.replicas import Replicas
@@ -30,6 +30,7 @@ from model_sync.settings import Settings
 from model_sync.status.bucket_status import FOLDER, BucketStatus
 from model_sync.status.report import Reporter
 from model_sync.status.status import Site
+from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.lock import VolumeLock
 from model_sync.volume.recorded_state import RecordedState

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from model_sync.download import part_journal
-from model_sync.download.part_journal import PartJournal, journal_path
+from model_sync.download.part_journal import CoveredRanges, PartJournal, journal_path
 
-_SIZE = 100
+_SIZE, _LENGTH = 100, 60
 
 
 @pytest.fixture
@@ -55,3 +57,32 @@ def test_a_journal_vouches_for_no_other_part(part: Path) -> None:
     assert _reopened(part, _SIZE + 1) == []
     part.unlink()
     assert _reopened(part) == []
+
+
+_ranges = st.lists(st.tuples(st.integers(0, _LENGTH), st.integers(0, _LENGTH)))
+
+
+def _covered(ranges: list[tuple[int, int]]) -> tuple[CoveredRanges, set[int]]:
+    covered, there = CoveredRanges(), set[int]()
+    for start, end in ranges:
+        covered.add(start, end)
+        there |= set(range(start, end))
+    return covered, there
+
+
+@given(_ranges)
+def test_it_counts_what_a_set_of_bytes_would(ranges: list[tuple[int, int]]) -> None:
+    covered, there = _covered(ranges)
+    assert covered.total == len(there)
+    assert covered.frontier == next(at for at in range(_LENGTH + 1) if at not in there)
+
+
+@given(_ranges, st.integers(1, _LENGTH))
+def test_what_is_missing_completes_it_without_fetching_a_byte_twice(
+    ranges: list[tuple[int, int]], longest: int
+) -> None:
+    covered, there = _covered(ranges)
+    pieces = list(covered.missing(_LENGTH, longest))
+    fetched = [at for start, end in pieces for at in range(start, end)]
+    assert sorted([*fetched, *there]) == list(range(_LENGTH))
+    assert all(0 < end - start <= longest for start, end in pieces)

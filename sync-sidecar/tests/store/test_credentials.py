@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from edge_common.errors import FatalError
 from minio.credentials.credentials import Credentials
-from model_sync.store import credentials
+from minio.credentials.providers import IamAwsProvider
 from model_sync.store.credentials import DefaultChain
 
 _LATER = "2100-01-01T00:00:00Z"
@@ -25,7 +25,7 @@ def _no_credentials_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     def nobody(_role: object) -> Credentials:
         raise ValueError("no instance role in this test")
 
-    monkeypatch.setattr(credentials._InstanceRole, "retrieve", nobody)
+    monkeypatch.setattr(IamAwsProvider, "retrieve", nobody)
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _answering(body: str) -> Iterator[tuple[str, list[str]]]:
 def test_the_environment_is_used_when_no_keys_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-key")
-    assert DefaultChain().retrieve().access_key == "from-the-environment"
+    assert DefaultChain().current().access_key == "from-the-environment"
 
 
 def test_a_credentials_file_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_credentials_file_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     (tmp_path / "credentials").write_text(
         "[default]\naws_access_key_id = from-a-file\naws_secret_access_key = secret-key\n"
     )
-    assert DefaultChain().retrieve().access_key == "from-a-file"
+    assert DefaultChain().current().access_key == "from-a-file"
 
 
 def test_the_role_of_the_container_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_the_role_of_the_container_is_used(monkeypatch: pytest.MonkeyPatch) -> N
     role = {"AccessKeyId": "from-a-role", "SecretAccessKey": "s", "Token": "t", "Expiration": _LATER}
     with _answering(json.dumps(role)) as (address, _):
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/role")
-        found = DefaultChain().retrieve()
+        found = DefaultChain().current()
     assert (found.access_key, found.session_token) == ("from-a-role", "t")
 
 
@@ -93,11 +93,11 @@ def test_a_web_identity_is_exchanged_for_credentials(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/reader")
     with _answering(answer) as (address, asked):
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", address)
-        found = DefaultChain().retrieve()
+        found = DefaultChain().current()
     assert found.access_key == "from-an-identity"
     assert "who-i-am" in asked[0]
 
 
 def test_without_any_source_the_sentence_names_the_settings() -> None:
     with pytest.raises(FatalError, match="set MODEL_SYNC_S3_ACCESS_KEY and MODEL_SYNC_S3_SECRET_KEY"):
-        DefaultChain().retrieve()
+        DefaultChain().current()

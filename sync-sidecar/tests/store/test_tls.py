@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from edge_common.errors import RetryableError
+from edge_common.errors import FatalError, RetryableError
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
@@ -39,7 +39,7 @@ def _write_certificate(folder: Path) -> tuple[Path, Path]:
         )
         .sign(key, hashes.SHA256())
     )
-    public, private = folder / "ca.pem", folder / "key.pem"
+    public, private = folder / "b\u00fcro ca.pem", folder / "key.pem"
     public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
         key.private_bytes(
@@ -114,17 +114,20 @@ def test_everything_goes_over_tls_with_the_authority_that_is_named(behind_tls: S
     (listed,) = bucket.list_objects()
     with bucket.open_object(listed.key, etag=listed.etag) as stream:
         assert stream.read() == b"content"
-    (small,) = bucket.read_small_ones({listed.key: listed.etag}, lambda: False)
-    assert (small.content, small.failure) == (b"content", None)
 
 
 def test_without_that_authority_nothing_is_read_and_the_certificate_is_named(behind_tls: Settings) -> None:
-    (listed,) = S3Bucket(behind_tls).list_objects()
     bucket = S3Bucket(behind_tls.model_copy(update={"s3_ca_file": None}))
     with pytest.raises(RetryableError, match=r"(?i)certificate"):
         list(bucket.list_objects())
     with pytest.raises(RetryableError, match=r"(?i)certificate"), bucket.open_object("m/1/a", etag="e"):
         pass
-    (small,) = bucket.read_small_ones({listed.key: listed.etag}, lambda: False)
-    assert "certificate" in str(small.failure).lower()
-    assert small.content == b""
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_file_without_a_certificate_is_told_by_its_setting(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FatalError, match=r"MODEL_SYNC_S3_CA_FILE .*ca\.pem"):
+        S3Bucket(Settings(s3_endpoint="https://127.0.0.1:9", s3_ca_file=path))

@@ -1,4 +1,8 @@
-"""Which files make a model: some formats need a second file beside the first. Pure."""
+"""Which files make a model, and which of them is the one that it is read from. Pure.
+
+The server's own precedence (OVMS 2026.2.1): IR, ONNX, Paddle, TensorFlow, TensorFlow Lite, looking only at
+the top level of the folder.
+"""
 
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -7,8 +11,15 @@ from model_sync.bucket.keys import quoted
 
 _PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 _ALONE = frozenset({".onnx", ".tflite", ".pb"})
-_SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL = "saved_model.pb"
 _SAVED_MODEL_INDEX = "variables/variables.index"
+_PRECEDENCE = (
+    (".xml", ".bin"),
+    (".onnx", None),
+    (".pdmodel", ".pdiparams"),
+    (".pb", None),
+    (".tflite", None),
+)
 
 
 def partner_missing(paths: Iterable[str]) -> str | None:
@@ -19,8 +30,8 @@ def partner_missing(paths: Iterable[str]) -> str | None:
         partner = _PARTNERS.get(file.suffix)
         if partner is not None and file.with_suffix(partner).name not in names:
             return f"waiting for {file.with_suffix(partner).name}, named by {file.name}"
-    if _SAVED_MODEL in names and _SAVED_MODEL_INDEX not in names:
-        return f"waiting for {_SAVED_MODEL_INDEX}, which {_SAVED_MODEL} needs"
+    if SAVED_MODEL in names and _SAVED_MODEL_INDEX not in names:
+        return f"waiting for {_SAVED_MODEL_INDEX}, which {SAVED_MODEL} needs"
     if any(file.suffix in _ALONE or file.suffix in _PARTNERS for file in top):
         return None
     lonely = [file.name for file in top if file.suffix in _PARTNERS.values()]
@@ -37,3 +48,21 @@ def partner_missing(paths: Iterable[str]) -> str | None:
     return (
         "waiting for a model file (.xml and .bin, .onnx, .pdmodel and .pdiparams, saved_model.pb or .tflite)"
     )
+
+
+def model_file(paths: Iterable[str]) -> str | None:
+    """The path that the model is read from, relative to the version's folder; "." for a SavedModel folder.
+
+    None when these files are no model.
+    """
+    top = sorted(path for path in paths if "/" not in path)
+    suffixes = {PurePosixPath(name).suffix for name in top}
+    for suffix, partner in _PRECEDENCE:
+        if partner is not None and partner not in suffixes:
+            continue
+        found = [name for name in top if name.endswith(suffix)]
+        if suffix == ".pb" and SAVED_MODEL in found:
+            return "."
+        if found:
+            return found[0]
+    return None

@@ -16,10 +16,12 @@ from model_sync.bucket.keys import quoted
 from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer
 from model_sync.store.object_store import KnowsDigest, ObjectStore
 
-__all__ = ["RANGED_FROM", "CancelledError", "CorruptTransferError", "digest_file", "download"]
+__all__ = ["CancelledError", "CorruptTransferError", "digest_file", "download", "read_whole"]
 
 RANGED_FROM = 2 * PIECE
 """Bytes from which on an object is fetched over several connections."""
+IN_MEMORY = 256 * 1024
+"""Bytes up to which an object is written only when it is whole and checked; a kill may cost so much."""
 _PLAIN_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -30,6 +32,36 @@ class CorruptTransferError(RetryableError):
         """Keep the digest, so that a second transfer can be compared."""
         super().__init__(message)
         self.sha256 = sha256
+
+
+def read_whole(
+    store: ObjectStore, file: UploadObject, part: Path, *, cancelled: threading.Event
+) -> tuple[bytes, str]:
+    """The checked content of a small `file` and its SHA-256. Raises as `download`.
+
+    What arrived before the connection broke is left in `part`, which `download` goes on with.
+    """
+    if cancelled.is_set():
+        raise _stopped(file)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        with store.open_object(file.key, etag=file.etag) as stream:
+            promised = stream.sha256 if isinstance(stream, KnowsDigest) else None
+            while size <= file.size and (chunk := stream.read(CHUNK)):
+                chunks.append(chunk)
+                size += len(chunk)
+        if size != file.size:
+            raise _ended(file, size)
+    except RetryableError:
+        if 0 < size < file.size:
+            part.write_bytes(b"".join(chunks))
+        raise
+    content = b"".join(chunks)
+    sha256 = hashlib.sha256(content).hexdigest()
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() if has_md5(file) else None
+    check_promises(file, sha256=sha256, md5=md5, promised=promised)
+    return content, sha256
 
 
 def download(
@@ -102,7 +134,7 @@ def _download_whole(
                 promised = stream.sha256 if isinstance(stream, KnowsDigest) else None
                 while chunk := stream.read(CHUNK):
                     if cancelled.is_set():
-                        raise CancelledError(f"the download of {quoted(file.key)} was stopped")
+                        raise _stopped(file)
                     _append(out, chunk)
                     have += len(chunk)
                     progress(len(chunk))
@@ -112,9 +144,17 @@ def _download_whole(
     if have != file.size:
         if have > file.size:
             part.unlink()
-        raise RetryableError(f"{quoted(file.key)} ended after {have} of {file.size} bytes; it is tried again")
+        raise _ended(file, have)
     sha256, *md5 = (digest.hexdigest() for digest in digests)
     return sha256, md5[0] if md5 else None, promised
+
+
+def _stopped(file: UploadObject) -> CancelledError:
+    return CancelledError(f"the download of {quoted(file.key)} was stopped")
+
+
+def _ended(file: UploadObject, after: int) -> RetryableError:
+    return RetryableError(f"{quoted(file.key)} ended after {after} of {file.size} bytes; it is tried again")
 
 
 def _digest_existing(out: FileIO, size: int, digests: Sequence["hashlib._Hash"]) -> int:

@@ -1,4 +1,4 @@
-"""What of a part file was written, kept beside it, so that a kill costs no byte a second time.
+"""Which bytes of a part file are there, kept beside it, so that a kill costs no byte a second time.
 
 A line is `<start> <end> <boot>`. Bytes that were only written survive the death of the process, not that of
 the machine: their line names the machine's boot and counts only during the same one. `-` stands for bytes
@@ -14,13 +14,55 @@ from typing import Self
 
 from edge_common.atomic_files import replace_file
 
-from model_sync.download.covered_ranges import CoveredRanges
-
 SUFFIX = ".ranges"
 
 _DURABLE = "-"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LINE = re.compile(r"(\d{1,19}) (\d{1,19}) (\S+)")
+
+
+Range = tuple[int, int]
+"""First byte and the one after the last."""
+
+
+class CoveredRanges:
+    """Ranges of one file, merged and in order."""
+
+    def __init__(self) -> None:
+        """Nothing is there."""
+        self.ranges: list[Range] = []
+
+    def add(self, start: int, end: int) -> None:
+        """The bytes from `start` up to `end` are there; what was there before may be among them."""
+        if start >= end:
+            return
+        merged: list[Range] = []
+        for known_start, known_end in self.ranges:
+            if known_end < start or known_start > end:
+                merged.append((known_start, known_end))
+            else:
+                start, end = min(start, known_start), max(end, known_end)
+        merged.append((start, end))
+        self.ranges = sorted(merged)
+
+    @property
+    def frontier(self) -> int:
+        """How many bytes are there from the beginning on, without a gap."""
+        return self.ranges[0][1] if self.ranges and self.ranges[0][0] == 0 else 0
+
+    @property
+    def total(self) -> int:
+        """How many bytes are there."""
+        return sum(end - start for start, end in self.ranges)
+
+    def missing(self, size: int, longest: int) -> Iterator[Range]:
+        """What a file of `size` bytes lacks, in order, in pieces of at most `longest` bytes."""
+        at = 0
+        for start, end in [*self.ranges, (size, size)]:
+            while at < start:
+                yield at, min(start, at + longest)
+                at = min(start, at + longest)
+            at = max(at, end)
 
 
 def journal_path(part: Path) -> Path:

@@ -16,8 +16,7 @@ from edge_common.errors import RetryableError
 
 from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
-from model_sync.download.covered_ranges import CoveredRanges
-from model_sync.download.part_journal import PartJournal
+from model_sync.download.part_journal import CoveredRanges, PartJournal
 from model_sync.store.object_store import ObjectStore
 
 PIECE = 16 * 1024 * 1024

@@ -72,11 +72,6 @@ class Staging:
         """Where the bytes of `file` are collected; another object or ETag has another place."""
         return self._parts / _part_name(file)
 
-    def without_parts(self, files: Sequence[UploadObject]) -> list[UploadObject]:
-        """Those of `files` of which no earlier attempt left anything."""
-        begun = {part.name for part in self._parts.iterdir()}
-        return [file for file in files if _part_name(file) not in begun] if begun else list(files)
-
     def place(self, file: UploadObject, content: bytes) -> None:
         """Put the whole, verified `content` of `file` into the tree, flushed before it has its name there."""
         part = f"{self._parts}/{_part_name(file)}"

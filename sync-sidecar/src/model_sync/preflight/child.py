@@ -23,7 +23,7 @@ from edge_common.errors import RejectedError
 from edge_common.quantities import format_size
 
 from model_sync.bucket.keys import path_problem
-from model_sync.bucket.model_files import model_file
+from model_sync.bucket.model_formats import model_file
 from model_sync.preflight.confinement import confine_to
 
 _PR_SET_PDEATHSIG = 1

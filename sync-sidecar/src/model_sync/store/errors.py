@@ -1,20 +1,47 @@
 """What a store's refusals and outages mean for us: retryable, fatal, or another object than listed. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from edge_common.errors import EdgeError, FatalError, RetryableError
 
-_CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "InvalidRange"})
-_PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
-_CREDENTIALS = frozenset(
+CREDENTIALS_REFUSED = frozenset(
     {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId"}
 )
+_CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "InvalidRange"})
+_PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
+_REGION = frozenset(
+    {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+)
+_ARCHIVED = "InvalidObjectState"
 _SKEW = "RequestTimeTooSkewed"
+_BY_STATUS: Mapping[int, str] = {
+    HTTPStatus.FORBIDDEN: "AccessDenied",
+    HTTPStatus.PRECONDITION_FAILED: "PreconditionFailed",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "InvalidRange",
+}
+"""What an answer without a body means, such as that of HEAD."""
 _LONGEST_CAUSE = 200
 
 
 class ObjectChangedError(RetryableError):
     """The object is no longer the one that was listed."""
+
+
+class S3RefusalError(Exception):
+    """The store answered, and not with what was asked for."""
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """`body` is the XML that S3 describes errors with, if it sent any."""
+        root = _described(body)
+        self.status = status
+        self.code = _text(root, "Code") or _BY_STATUS.get(status, "")
+        self.message = _text(root, "Message")
+        self.region = headers.get("x-amz-bucket-region") or _text(root, "Region")
+        self.location = headers.get("location", "")
+        super().__init__(f"status {status}: {self.code or 'no code'}, {self.message or 'no message'}")
 
 
 @dataclass(frozen=True)
@@ -29,30 +56,53 @@ class BucketPlace:
         return f"'{self.name}' at {self.endpoint}"
 
 
-def refusal(code: str, message: str, doing: str, where: BucketPlace) -> EdgeError:
-    """Our error for an answer with S3's error `code`, met while `doing`."""
-    if code == "NoSuchBucket":
+def refused(error: S3RefusalError, doing: str, where: BucketPlace) -> EdgeError:
+    """Our error for a store that refused what we were `doing`."""
+    if error.code == "NoSuchBucket":
         return missing_bucket(where)
-    if code in _CHANGED:
+    if error.code in _CHANGED:
         return ObjectChangedError(f"cannot {doing}: it was replaced or removed since it was listed")
-    if code in _CREDENTIALS:
-        return FatalError(
-            f"the store at {where.endpoint} does not accept the credentials ({code}); "
+    fatal = _set_up_problem(error, doing, where)
+    if fatal is not None:
+        return FatalError(fatal)
+    if error.code == _ARCHIVED:
+        return RetryableError(f"cannot {doing} in {where}: it is archived; restore it, or upload it again")
+    said = f"{error.code or f'status {error.status}'}, {_short(error.message) or 'no message'}"
+    return RetryableError(f"cannot {doing} in {where}: {said}")
+
+
+def _set_up_problem(error: S3RefusalError, doing: str, where: BucketPlace) -> str | None:
+    """What a person has to change before the store grants this; None when it may do so later."""
+    if error.code in CREDENTIALS_REFUSED:
+        return (
+            f"the store at {where.endpoint} does not accept the credentials ({error.code}); "
             "check MODEL_SYNC_S3_ACCESS_KEY and MODEL_SYNC_S3_SECRET_KEY"
         )
-    if code in _PERMISSION:
-        return FatalError(
+    if error.code in _REGION:
+        wanted = f"to {error.region}" if error.region else "to the region that it names"
+        return (
+            f"the store at {where.endpoint} wants requests for another region "
+            f"({_short(error.message or error.code)}); set MODEL_SYNC_S3_REGION {wanted}"
+        )
+    if error.code in _PERMISSION:
+        return (
             f"not allowed to {doing} in {where}; grant this access key s3:ListBucket and s3:GetObject there"
         )
-    if code == _SKEW:
-        return FatalError(f"the clocks of this machine and of {where.endpoint} differ too much; correct them")
-    return RetryableError(f"cannot {doing} in {where}: {code or 'no code'}, {message or 'no message'}")
+    if error.code == _SKEW:
+        return f"the clocks of this machine and of {where.endpoint} differ too much; correct them"
+    if error.location:
+        return (
+            f"{where.endpoint} sends requests on to {_short(error.location)}; "
+            "set MODEL_SYNC_S3_ENDPOINT to the address that answers itself"
+        )
+    return None
 
 
 def outage(error: Exception, doing: str, where: BucketPlace) -> RetryableError:
     """Our error for a store that did not answer properly while `doing`."""
     return RetryableError(
-        f"cannot {doing} {where}: {_short(error)}; check that the store runs and the address is right"
+        f"cannot {doing} {where}: {_short(str(getattr(error, 'reason', None) or error))}; "
+        "check that the store runs and the address is right"
     )
 
 
@@ -64,7 +114,18 @@ def missing_bucket(where: BucketPlace) -> FatalError:
     )
 
 
-def _short(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    text = " ".join(str(reason).split())
-    return text if len(text) <= _LONGEST_CAUSE else text[: _LONGEST_CAUSE - 3] + "..."
+def _described(body: bytes) -> Element | None:
+    """S3's XML; None when it is something else."""
+    try:
+        return fromstring(body)  # noqa: S314 - at most 64 KiB; expat bounds the expansion of entities
+    except ParseError:
+        return None
+
+
+def _text(root: Element | None, name: str) -> str:
+    return (root.findtext(name) or "").strip() if root is not None else ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 3] + "..."

@@ -1,23 +1,13 @@
 """What the sidecar needs of a bucket: listing, reading one state of an object, writing small ones."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
-
-from edge_common.errors import EdgeError
 
 from model_sync.bucket.catalog import ListedObject
 from model_sync.store.errors import ObjectChangedError
 
-__all__ = [
-    "ByteStream",
-    "KnowsDigest",
-    "ObjectChangedError",
-    "ObjectStore",
-    "ReadsSmall",
-    "SmallObject",
-]
+__all__ = ["ByteStream", "KnowsDigest", "ObjectChangedError", "ObjectStore"]
 
 
 class ByteStream(Protocol):
@@ -35,36 +25,6 @@ class KnowsDigest(Protocol):
     @property
     def sha256(self) -> str | None:
         """SHA-256 of the whole object in hex; None: the store keeps none."""
-        ...
-
-
-@dataclass(frozen=True)
-class SmallObject:
-    """An object that was read whole."""
-
-    key: str
-    content: bytes
-    """What arrived; not all of it when there was a `failure`."""
-    sha256: str | None
-    """See KnowsDigest."""
-    took: float
-    """Seconds."""
-    failure: EdgeError | None
-
-
-@runtime_checkable
-class ReadsSmall(Protocol):
-    """A store that reads small objects several at a time."""
-
-    @property
-    def small(self) -> int:
-        """Bytes up to which an object is small; 0: none is at the moment."""
-        ...
-
-    def read_small_ones(
-        self, wanted: Mapping[str, str], stopped: Callable[[], bool]
-    ) -> Iterator[SmallObject]:
-        """Small objects in any order; `wanted` is key -> ETag. Ends early once `stopped`."""
         ...
 
 

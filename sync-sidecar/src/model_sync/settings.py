@@ -19,7 +19,7 @@ _OF_OTHER_COMMANDS = "STATUS_URL"
 
 
 class Addressing(StrEnum):
-    """How the bucket appears in the address: `auto` lets the SDK decide by the endpoint."""
+    """How the bucket appears in the address: `auto` decides by the endpoint."""
 
     AUTO = "auto"
     PATH = "path"
@@ -65,7 +65,7 @@ class Settings(BaseModel):
     s3_endpoint: str = "http://localhost:9000"
     """Address of the store, with http:// or https://."""
     s3_region: str = ""
-    """Region; empty: asked of the store where needed."""
+    """Region; empty: us-east-1, or what the endpoint's name or the store's answer says."""
     s3_access_key: SecretStr = SecretStr("")
     """Access key; empty: the default chain (environment, web identity, instance, credentials file)."""
     s3_secret_key: SecretStr = SecretStr("")
@@ -117,7 +117,7 @@ class Settings(BaseModel):
     min_free_bytes: Annotated[int | None, BeforeValidator(_size_or_unset)] = None
     """Bytes that stay free on the volume; unset: 256 MiB, or 5 % of the volume where that is less."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
-    """Requests to the store at the same time; small files may take as many again."""
+    """Downloads at the same time."""
     bandwidth: Size = 0
     """Bytes per second that all downloads together may take; 0: as many as there are."""
     delete_grace: Duration = 60.0

@@ -1,10 +1,6 @@
 import pytest
-<<<<<<< HEAD
 from edge_common.errors import RejectedError
-from model_sync.bucket.model_files import model_file
-=======
 from model_sync.bucket.model_formats import model_file
->>>>>>> 753b462 (Read, list and write over one HTTP client, and leave libcurl and the groups of small objects out)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,7 @@ from model_sync.bucket.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
 from model_sync.bucket.checksums import parse_checksums
 from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.keys import CHECKSUMS_NAME
-from model_sync.bucket.model_files import model_file
-from model_sync.bucket.model_formats import partner_missing
+from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, label_rejection, read_card
 from model_sync.cards.sample_picture import SamplePicture, place_sample
 from model_sync.download.staging import Staging

@@ -7,7 +7,7 @@
 
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
-from model_sync.bucket.model_files import model_file
+from model_sync.bucket.model_formats import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings
 from model_sync.upload.check import CheckedVersion, check_model

@@ -11,13 +11,7 @@ from edge_common.model_card import Activation, Layout, ModelCard, Resize
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
-<<<<<<< HEAD
 from model_sync.upload import CHECKSUMS_NAME, EffectiveCard, label_rejection, model_file, read_card
-=======
-from model_sync.bucket.keys import CHECKSUMS_NAME
-from model_sync.bucket.model_formats import model_file
-from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
->>>>>>> 753b462 (Read, list and write over one HTTP client, and leave libcurl and the groups of small objects out)
 from numpy.typing import NDArray
 
 from car_models.packaging.openvino_ir import openvino_errors

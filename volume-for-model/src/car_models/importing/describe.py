@@ -6,12 +6,7 @@ from pathlib import Path
 from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov
-<<<<<<< HEAD
 from model_sync.upload import CHECKSUMS_NAME, model_file
-=======
-from model_sync.bucket.keys import CHECKSUMS_NAME
-from model_sync.bucket.model_formats import model_file
->>>>>>> 753b462 (Read, list and write over one HTTP client, and leave libcurl and the groups of small objects out)
 
 from car_models.importing.card_resolution import ResolvedCard, resolve_card
 from car_models.importing.classifier_ports import ClassifierPorts, as_classifier

@@ -168,7 +168,7 @@ def push(
     """
     from model_sync import console
     from model_sync.upload.push import Destination
-    from model_sync.upload.read_status import wait_until_served
+    from model_sync.upload.read_status import ask_for_sync, wait_until_served
     from model_sync.upload.version_folder import read_version_folder
 
     settings = _settings()
@@ -176,6 +176,7 @@ def push(
     destination = Destination(settings)
     with console.upload_progress(upload.size) as sent:
         uploaded_at = destination.send(upload, sent)
+    ask_for_sync(status_url, destination.store, settings.sync_token.get_secret_value())
     result = {
         "model": model,
         "version": version,
@@ -187,7 +188,9 @@ def push(
     if wait:
         with console.waiting_for(f"{model} version {version}") as show:
             upload_id = destination.upload_id(upload)
-            for entry in wait_until_served(upload, upload_id, status_url, timeout):
+            for entry in wait_until_served(
+                upload, upload_id, status_url, timeout, pushed_to=destination.store
+            ):
                 show(entry)
         result["served_after_s"] = round(console.now() - uploaded_at, 3)
-    sys.stdout.write(json.dumps(result) + "\n" if as_json else console.pushed(result))
+    sys.stdout.write(json.dumps(result) + "\n" if as_json else console.pushed(result, status_url))

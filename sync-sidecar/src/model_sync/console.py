@@ -73,6 +73,8 @@ def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
         asked = side == "server" or document.get("role") == "writer"  # a follower leaves the store alone
         if asked and document.get(side) and not document[side]["reachable"]:
             yield f"the {side} does not answer"
+    if document.get("store"):
+        yield f"{document['instance']} reads {document['store']['endpoint']}/{document['store']['bucket']}"
     if document.get("cycle", {}).get("error"):
         yield document["cycle"]["error"]
     yield from (f"note: {notice}" for notice in document.get("notices", []))
@@ -146,11 +148,12 @@ def waiting_for(what: str) -> Iterator[Callable[[Mapping[str, Any] | None], None
         yield show
 
 
-def pushed(result: Mapping[str, Any]) -> str:
-    """The closing line of a push."""
+def pushed(result: Mapping[str, Any], status_url: str) -> str:
+    """The closing lines of a push: what was done, and how to see what becomes of it."""
     served = result.get("served_after_s")
     after = f", served {format_duration(served)} after the last byte" if served is not None else ""
+    step = f"next: {sys.argv[0]} status --status-url {status_url}\n" if served is None else ""
     return (
         f"{result['model']} version {result['version']}: "
-        f"{result['files']} files, {format_size(result['bytes'])} uploaded{after}\n"
+        f"{result['files']} files, {format_size(result['bytes'])} uploaded{after}\n{step}"
     )

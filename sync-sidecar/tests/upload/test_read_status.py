@@ -5,12 +5,22 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from edge_common.errors import FatalError
-from model_sync.upload.read_status import read_status, versions_of
+from model_sync.upload.read_status import ask_for_sync, read_status, versions_of
+from model_sync.upload.same_store import StoreAddress
 
 
 @contextmanager
-def _somebody_who_says(code: int, body: bytes) -> Iterator[str]:
+def _somebody_who_says(code: int, body: bytes, heard: list[str] | None = None) -> Iterator[str]:
+    """Answers every GET so, and every POST with 202; what is posted is `heard`."""
+
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            if heard is not None:
+                heard.append(f"{self.path} {self.headers['Authorization']}")
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def do_GET(self) -> None:
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
@@ -36,6 +46,26 @@ def test_versions_are_read_of_the_model_asked_for() -> None:
         status = read_status(f"{address}/")
     assert [entry["source"] for entry in versions_of(status, "cars")] == ["1"]
     assert versions_of(status, "bikes") == []
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/v1/status"])
+def test_the_address_may_be_that_of_the_status_itself(tail: str) -> None:
+    with _somebody_who_says(200, b'{"instance": "mine"}') as address:
+        assert read_status(address + tail) == {"instance": "mine"}
+
+
+@pytest.mark.parametrize(("bucket", "asked"), [("ours", True), ("others", False)])
+def test_a_listing_is_asked_only_of_the_sidecar_that_reads_the_bucket(bucket: str, asked: bool) -> None:
+    said = b'{"store": {"endpoint": "http://127.0.0.1:9000", "bucket": "ours"}}'
+    heard: list[str] = []
+    with _somebody_who_says(200, said, heard) as address:
+        store = StoreAddress("http://localhost:9000", bucket)
+        assert ask_for_sync(f"{address}/v1/status", store, "secret") is asked
+    assert heard == (["/v1/sync Bearer secret"] if asked else [])
+
+
+def test_without_a_sidecar_no_listing_is_asked() -> None:
+    assert not ask_for_sync("http://127.0.0.1:9", StoreAddress("http://localhost:9000", "ours"))
 
 
 def test_a_sidecar_that_waits_for_the_volume_knows_no_version_yet() -> None:

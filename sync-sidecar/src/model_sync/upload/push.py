@@ -11,6 +11,7 @@ from model_sync.bucket.checksums import MAX_BYTES, format_checksums, parse_check
 from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.planning.state import StoredFile
 from model_sync.settings import Settings
+from model_sync.upload.same_store import StoreAddress
 from model_sync.upload.target import Target, choose_target
 from model_sync.upload.version_folder import VersionFolder
 
@@ -27,6 +28,11 @@ class Destination:
         self._settings = settings
         self._bucket = S3Bucket(settings)
         self._bucket.ensure_exists(create=settings.create_bucket)
+
+    @property
+    def store(self) -> StoreAddress:
+        """The store and bucket, as these settings call them."""
+        return StoreAddress(self._settings.s3_endpoint, self._settings.bucket)
 
     def address(self, version: VersionFolder) -> str:
         """Where `version` lies once it is sent, for people."""

@@ -11,8 +11,10 @@ from edge_common.quantities import format_duration
 from urllib3.exceptions import HTTPError
 
 from model_sync.planning.uploads import Phase
+from model_sync.upload.same_store import StoreAddress, check_same_store, store_of
 from model_sync.upload.version_folder import VersionFolder
 
+_STATUS = "/v1/status"
 _TIMEOUT = 5.0
 _POLL = 0.05
 
@@ -23,7 +25,7 @@ def read_status(address: str) -> Mapping[str, Any]:
     Raises FatalError when it does not answer, or something else does.
     """
     try:
-        url = f"{address.rstrip('/')}/v1/status"
+        url = f"{_base(address)}{_STATUS}"
         answer = urllib3.PoolManager(retries=False, timeout=_TIMEOUT).request("GET", url)
     except HTTPError as error:
         raise FatalError(
@@ -39,26 +41,49 @@ def read_status(address: str) -> Mapping[str, Any]:
     return document
 
 
+def ask_for_sync(address: str, pushed_to: StoreAddress, token: str = "") -> bool:
+    """Have the sidecar at `address` list its bucket now, if it surely is `pushed_to`; False when it does not.
+
+    Nothing is lost without it: the sidecar finds the upload by itself, at the latest after its poll interval.
+    """
+    try:
+        read = store_of(read_status(address))
+        if read is None or not read.is_surely(pushed_to):
+            return False
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+        answer = pool.request("POST", f"{_base(address)}/v1/sync", headers=headers)
+    except (FatalError, HTTPError):
+        return False
+    return answer.status == HTTPStatus.ACCEPTED
+
+
+def _base(address: str) -> str:
+    return address.rstrip("/").removesuffix(_STATUS)
+
+
 def versions_of(status: Mapping[str, Any], model: str) -> list[Mapping[str, Any]]:
     """The entries of every version of `model`; empty when the sidecar knows none."""
     return list(status.get("models", {}).get(model, {}).get("versions", []))
 
 
 def wait_until_served(
-    version: VersionFolder, upload_id: str, address: str, timeout: float
+    version: VersionFolder, upload_id: str, address: str, timeout: float, *, pushed_to: StoreAddress
 ) -> Iterator[Mapping[str, Any] | None]:
     """Yield the status entry of `version` whenever it was asked for, until it is served.
 
     Raises:
         RejectedError: the sidecar rejected the upload named `upload_id`; the sentence is the sidecar's.
         RetryableError: it was not served in `timeout` seconds.
-        FatalError: the sidecar does not answer at `address`.
+        FatalError: the sidecar does not answer at `address`, or reads another bucket than `pushed_to`.
     """
     name = f"{version.model} version {version.version}"
     deadline = time.monotonic() + timeout
     entry: Mapping[str, Any] | None = None
     while time.monotonic() < deadline:
-        versions = versions_of(read_status(address), version.model)
+        status = read_status(address)
+        check_same_store(status, address, pushed_to)
+        versions = versions_of(status, version.model)
         entry = next((entry for entry in versions if entry["source"] == version.version), None)
         yield entry
         if entry is not None:

@@ -83,6 +83,7 @@ def push(
     """
     from model_sync.upload import (
         Destination,
+        ask_for_sync,
         check_model,
         is_version_name,
         read_settings,
@@ -96,12 +97,15 @@ def push(
         for checked in check_model(folder):
             if checked.problem is not None:
                 raise RejectedError(f"{folder} would not be served: {checked.problem}")
-    destination = Destination(read_settings(os.environ))
+    settings = read_settings(os.environ)
+    destination = Destination(settings)
     uploaded_at = destination.send(upload)
+    ask_for_sync(status_url, destination.store, settings.sync_token.get_secret_value())
     served_after = None
     if wait:
         state = ""
-        for entry in wait_until_served(upload, destination.upload_id(upload), status_url, timeout):
+        upload_id, store = destination.upload_id(upload), destination.store
+        for entry in wait_until_served(upload, upload_id, status_url, timeout, pushed_to=store):
             if entry is not None and entry["state"] != state:
                 state = str(entry["state"])
                 if not as_json:

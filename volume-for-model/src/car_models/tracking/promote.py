@@ -100,7 +100,7 @@ def promote(
     if waiting is None:
         record.uploaded()
         return result
-    _wait(upload, destination.upload_id(upload), waiting, record, show)
+    _wait(upload, destination, waiting, record, show)
     return replace(result, state="serving")
 
 
@@ -154,11 +154,16 @@ class _Record:
 
 
 def _wait(
-    upload: VersionFolder, upload_id: str, waiting: Waiting, record: _Record, show: Callable[[str], None]
+    upload: VersionFolder,
+    destination: Destination,
+    waiting: Waiting,
+    record: _Record,
+    show: Callable[[str], None],
 ) -> None:
     last = ""
     try:
-        for entry in wait_until_served(upload, upload_id, waiting.status_url, waiting.timeout):
+        url, upload_id, store = waiting.status_url, destination.upload_id(upload), destination.store
+        for entry in wait_until_served(upload, upload_id, url, waiting.timeout, pushed_to=store):
             said = _said(entry)
             if said != last:
                 show(f"{upload.model} version {upload.version}: {said}")

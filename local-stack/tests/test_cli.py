@@ -138,6 +138,12 @@ def test_up_status_logs_down_can_each_be_repeated_and_leave_nothing(home: Path) 
     status = edge_stack(home, "status")
     assert status.returncode == 0
     assert started["addresses"]["server"] in status.stdout
+    told = dict(
+        line.split(maxsplit=1) for line in status.stdout.splitlines() if line.startswith(("upload", "class"))
+    )
+    for line, name in (("upload", "model-sync"), ("classify", "car-client")):
+        assert Path(next(word for word in told[line].split() if word.endswith(f"/{name}"))).is_file()
+    assert told["upload"].endswith(f"--status-url {started['addresses']['sidecar']}")
     assert edge_stack(home, "logs", "sidecar").stdout.strip()
 
     record = read_record(home / ".local" / "stack" / "stack.json")

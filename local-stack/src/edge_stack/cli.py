@@ -15,7 +15,7 @@ from rich.table import Table
 
 from edge_stack.background.record import StackRecord, read_record
 from edge_stack.background.up import COMPONENTS, bring_up, take_down
-from edge_stack.components import StackFolder
+from edge_stack.components import StackFolder, program
 from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.scenario import DemoOptions, run_demo
 from edge_stack.processes.command import log_tail
@@ -151,11 +151,13 @@ def _directions(record: StackRecord, root: Path) -> Iterator[str]:
         yield f"console   {where['console']}  bucket {BUCKET}, sign in with {ACCESS_KEY} / {SECRET_KEY}"
     yield f"server    {where['server']}/v1/config"
     yield f"sidecar   {where['sidecar']}/v1/status"
-    yield f"pictures  {StackFolder(root).pictures}  what arrives there is classified: edge-stack logs client"
+    logs = f"{program('edge-stack')} logs client"
+    yield f"pictures  {StackFolder(root).pictures}  what arrives there is classified: {logs}"
     settings = " ".join(f"{name}={record.environment[name]}" for name in _NEEDED_TO_UPLOAD)
-    yield f"upload    {settings} model-sync push DIR --model NAME --version 1"
+    push = f"{program('model-sync')} push DIR --model NAME --version 1 --wait"
+    yield f"upload    {settings} {push} --status-url {where['sidecar']}"
     urls = f"--server-url {where['server']} --sidecar-url {where['sidecar']}"
-    yield f"classify  car-client classify {urls} PICTURE"
+    yield f"classify  {program('car-client')} classify {urls} PICTURE"
 
 
 def _document(record: StackRecord) -> dict[str, object]:

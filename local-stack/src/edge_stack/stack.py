@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import urllib3
 from edge_common.errors import FatalError, RetryableError
 from edge_common.served_state import ServedModels
+from urllib3.exceptions import HTTPError
 
 from edge_stack.components import (
     StackFolder,
@@ -37,6 +39,7 @@ from edge_stack.store.minio_server import call_no_more, call_on_changes
 from edge_stack.store.store import BUCKET, Store, StoreKind, start_store
 
 _READY_WITHIN_SECONDS = 60.0
+_ASK_WITHIN_SECONDS = 10.0
 _SERVER_PORT, _SIDECAR_PORT, _CLIENT_PORT = 8000, 8081, 8080
 
 
@@ -208,6 +211,14 @@ class Stack:
         except ValueError as error:
             raise RetryableError(f"{url} did not answer with JSON: {error}") from error
         return status
+
+    def ask_for_sync(self) -> None:
+        """Have the sidecar list the bucket now; raises RetryableError when it does not answer."""
+        url = f"{self.ports.sidecar_url}/v1/sync"
+        try:
+            urllib3.request("POST", url, retries=False, timeout=_ASK_WITHIN_SECONDS)
+        except HTTPError as error:
+            raise RetryableError(f"{url} does not answer ({type(error).__name__})") from error
 
     def wait_version(self, model: str, version: int, state: str, *, within: float) -> dict[str, Any]:
         """Wait until the sidecar reports `version` of `model` in `state`; returns that version's entry."""

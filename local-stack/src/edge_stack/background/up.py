@@ -60,6 +60,7 @@ def upload_models(stack: Stack, folder: Path) -> Sequence[str]:
         source = folder / model / str(version)
         if not stack.store.has_all(source, f"{model}/{version}/"):
             stack.push(source, model=model, version=version)
+    stack.ask_for_sync()
     for model, version in found:
         stack.wait_version(model, version, "serving", within=_SERVED_WITHIN_SECONDS)
     return [f"{model}/{version}" for model, version in found]

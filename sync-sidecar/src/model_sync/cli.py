@@ -53,7 +53,7 @@ def _settings(overrides: dict[str, Any] | None = None) -> "Settings":
 def _sidecar(settings: "Settings", *, silent: bool = False) -> "Sidecar":
     from model_sync.service import Sidecar
 
-    return Sidecar.build(settings, silent=silent)
+    return Sidecar(settings, silent=silent)
 
 
 @contextmanager

@@ -2,15 +2,13 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Self
 
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
 from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
-from model_sync.clock import Clock, SystemClock
+from model_sync.clock import SystemClock
 from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
@@ -45,54 +43,42 @@ _GATHERING, _LONGEST_GATHERING = 3.0, 0.25
 """How much longer than a step took to wait for further fetches to end, and the most in seconds."""
 
 
-@dataclass
 class Sidecar:
     """One sidecar on one volume; `close` ends its threads."""
 
-    settings: Settings
-    clock: Clock
-    wakeup: Wakeup
-    store: S3Bucket
-    volume: Volume
-    lock: VolumeLock
-    transfers: ThreadPoolExecutor
-    under_way: UnderWay
-    replicas: Replicas
-    reconciler: Reconciler
-    reporter: Reporter
-    _writes: bool = True
-
-    @classmethod
-    def build(cls, settings: Settings, *, silent: bool = False) -> Self:
+    def __init__(self, settings: Settings, *, silent: bool = False) -> None:
         """All parts, connected; `silent`: it will tell the other pods on the volume nothing.
 
-        Nothing is asked or written before the first call. Raises FatalError for unusable settings.
+        The first call asks and writes. Raises FatalError for unusable settings.
         """
-        clock, wakeup, metrics = SystemClock(), Wakeup(), Metrics()
-        store, volume = S3Bucket(settings, metrics), Volume(settings.models_dir)
+        self.settings, self.clock, self.wakeup = settings, SystemClock(), Wakeup()
+        self.metrics = metrics = Metrics()
+        self.store = store = S3Bucket(settings, metrics)
+        self.volume = volume = Volume(settings.models_dir)
+        self.lock = VolumeLock(volume.lock_path)
+        self.transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
         preflight = None
         if settings.preflight == "on":
             preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
-        transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
-        gate = Gate(store, transfers, preflight, metrics, settings.plugin_properties)
-        under_way = UnderWay(FetchJobs(gate, wakeup.work_done), SettingsChecks(preflight, wakeup.work_done))
-        replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
+        gate = Gate(store, self.transfers, preflight, metrics, settings.plugin_properties)
+        self.under_way = under_way = UnderWay(
+            FetchJobs(gate, self.wakeup.work_done), SettingsChecks(preflight, self.wakeup.work_done)
+        )
         model_cards = ModelCards(store, settings.plugin_properties)
         cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
         rules = Rules(
             settings.settle, settings.keep_previous, settings.activation_timeout, policy=settings.versions
         )
         timing = (settings.poll_interval, settings.delete_grace, settings.hold)
-        bucket = BucketWatch(store, settings.prefix, model_cards, clock, metrics, *timing)
-        server = ServerWatch(ModelServer(settings.ovms_url), None if silent else replicas)
-        observer = Observer(bucket, server, volume, records, under_way, cards, clock, rules)
+        bucket = BucketWatch(store, settings.prefix, model_cards, self.clock, metrics, *timing)
+        self.replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
+        server = ServerWatch(ModelServer(settings.ovms_url), None if silent else self.replicas)
+        observer = Observer(bucket, server, volume, records, under_way, cards, self.clock, rules)
         observer.max_bytes, observer.min_free = settings.max_bytes, settings.min_free_bytes
-        reconciler = Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules))
-        reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
-        lock = VolumeLock(volume.lock_path)
-        return cls(
-            settings, clock, wakeup, store, volume, lock, transfers, under_way, replicas, reconciler, reporter
-        )
+        applier = Applier(volume, records, under_way, cards, metrics, self.clock, rules)
+        self.reconciler = Reconciler(observer, applier)
+        self.reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
+        self._writes = True
 
     def open_volume(self) -> None:
         """Take over what is on the volume, and make config.json say so, before anybody else is asked.
@@ -150,7 +136,7 @@ class Sidecar:
         from model_sync.status.http_api import HttpApi  # noqa: PLC0415
 
         token, posted = self.settings.sync_token.get_secret_value(), self.reporter.posted
-        registry = self.reporter.metrics.registry
+        registry = self.metrics.registry
         app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()

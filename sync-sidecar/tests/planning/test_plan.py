@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, snap, state, stored, upload, upload_object
+from model_sync.bucket.catalog import Catalog, ListedModel, Upload, UploadObject
 from model_sync.planning.actions import (
     CancelFetch,
     Configure,
@@ -15,9 +16,11 @@ from model_sync.planning.actions import (
     Withdraw,
     describe,
 )
+from model_sync.planning.disk_budget import DiskRoom, Evictable
 from model_sync.planning.model_snapshot import FetchProgress, Rules
-from model_sync.planning.plan import plan_model
-from model_sync.planning.state import RejectedAt, Rejection
+from model_sync.planning.plan import plan, plan_model
+from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, Snapshot
+from model_sync.planning.state import RejectedAt, Rejection, State
 
 
 def _rejection(bucket_version: str, etag: str = "a", *, retry_at: float = NOW + 60) -> Rejection:
@@ -59,9 +62,9 @@ def test_a_broken_overwrite_is_not_listed_again_before_its_retry() -> None:
         confirmed=(2,),
         rejections={"2": _rejection("2", "new")},
     )
-    plan = plan_model(snap(after, upload("2", "new"), served={**available(2), 3: VersionState.FAILED}))
-    assert plan.target.local_versions == {2}
-    assert plan.actions == (Withdraw(3),)
+    made = plan_model(snap(after, upload("2", "new"), served={**available(2), 3: VersionState.FAILED}))
+    assert made.target.local_versions == {2}
+    assert made.actions == (Withdraw(3),)
 
 
 def test_a_second_overwrite_during_the_first_still_finds_its_way() -> None:
@@ -125,9 +128,9 @@ def test_superfluous_versions_go_only_when_the_server_has_let_go_of_them() -> No
 
 
 def test_what_was_fetched_for_an_upload_that_is_gone_is_dropped() -> None:
-    plan = plan_model(snap(state(rejections={"3": _rejection("3")}), upload("1"), fetches={}))
-    assert DropStaging("3") in plan.actions
-    assert Reject("3", None) in plan.actions
+    made = plan_model(snap(state(rejections={"3": _rejection("3")}), upload("1"), fetches={}))
+    assert DropStaging("3") in made.actions
+    assert Reject("3", None) in made.actions
 
 
 def test_actions_are_described_for_people() -> None:
@@ -171,3 +174,49 @@ def test_two_uploads_never_borrow_the_same_number_in_one_plan() -> None:
         action.local_version for action in plan_model(now).actions if isinstance(action, Publish)
     ]
     assert len(local_versions) == len(set(local_versions)), local_versions
+
+
+def _bucket(**sizes: int) -> BucketSnapshot:
+    """A bucket with version 1 of each model, quiet for long, of so many bytes."""
+    models = {}
+    for name, size in sizes.items():
+        file = UploadObject("model.onnx", f"{name}/1/model.onnx", size, name, NOW)
+        models[name] = ListedModel(name, {"1": Upload(name, "1", (file,))}, {})
+    return BucketSnapshot(Catalog(models), quiet_since={name: {"1": -1000.0} for name in sizes})
+
+
+def test_every_model_of_bucket_and_volume_gets_a_plan_of_its_own() -> None:
+    here = State({"old": state(stored(1), configured=(1,), confirmed=(1,))})
+    server = ServerSnapshot(own={}, served={"old": available(1)})
+    plans = plan(Snapshot(NOW, 0.0, _bucket(cars=10), server, here))
+    assert {name: made.actions for name, made in plans.items()} == {"cars": (Fetch("1"),), "old": ()}
+    assert list(plan(Snapshot(NOW, 0.0, _bucket(cars=10, vans=10)), ["vans"])) == ["vans"]
+
+
+def test_of_the_room_each_model_gets_what_those_before_it_leave() -> None:
+    snapshot = Snapshot(NOW, 0.0, _bucket(a=60, b=60, c=30), room=DiskRoom(free=100))
+    plans = plan(snapshot)
+    assert [made.actions for made in plans.values()] == [(Fetch("1"),), (), (Fetch("1"),)]
+    assert "20 B more than the volume's free space leaves" in plans["b"].uploads["1"].reason
+
+
+def test_two_fetches_never_evict_the_same_version() -> None:
+    evictable = (Evictable("x", 1, 50, 1.0), Evictable("y", 1, 50, 2.0))
+    snapshot = Snapshot(NOW, 0.0, _bucket(a=50, b=50), room=DiskRoom(free=0, evictable=evictable))
+    fetches = [made.actions for made in plan(snapshot).values()]
+    assert fetches == [(Fetch("1", evictable[:1]),), (Fetch("1", evictable[1:]),)]
+
+
+def test_what_another_plan_lists_by_now_is_not_evicted() -> None:
+    bucket = _bucket(cars=10, new=50)
+    assert bucket.catalog is not None
+    version = replace(stored(1), fingerprint=bucket.catalog.models["cars"].versions["1"].fingerprint)
+    back = State({"cars": state(version)})
+    room = DiskRoom(free=0, evictable=(Evictable("cars", 1, 50, 1.0),))
+    plans = plan(Snapshot(NOW, 0.0, bucket, ServerSnapshot(own={}, served={}), back, room=room))
+    assert plans["cars"].actions == (Configure((1,), {}),)
+    assert plans["new"].actions == (), "it is asked for again when the next snapshot knows"
+
+
+def test_evictions_are_told_with_the_fetch_they_make_room_for() -> None:
+    assert describe(Fetch("1", (Evictable("cars", 2, 5, 0.0),))) == "fetch 1, after evicting cars 2"

@@ -114,14 +114,13 @@ def test_an_upload_that_lacks_something_for_long_is_no_longer_expected() -> None
     [
         (replace(_STILL, now=NOW + 5, time=105.0), True),
         (replace(_STILL, time=116.0), False),
-        (replace(_STILL, bucket=replace(_STILL.bucket, last_attempt=NOW + 1)), False),
         (replace(_STILL, state=State()), False),
         (_with_server(None, 1), False),
         (replace(_STILL, work=Work(fetch_errors={"m": {"1": FetchError("away", 1, 0.0)}})), False),
         (replace(_STILL, work=Work(staged={"m": {"1": "id"}})), False),
         (replace(_STILL, work=Work(checked_settings={"m": {"nireq": 4}})), False),
     ],
-    ids=["time", "long time", "listing", "state", "server", "fetch error", "staged", "settings"],
+    ids=["time", "long time", "state", "server", "fetch error", "staged", "settings"],
 )
 def test_what_a_plan_could_see_differently(change: Snapshot, *, same: bool) -> None:
     assert unchanged(_STILL, change) is same

@@ -47,7 +47,7 @@ class Reconciler:
             self._list_early_at = math.inf
         self.applier.take_in_ended_work()
         seen = self.observer.look(self.snapshot, list_bucket=look)
-        if self._at_rest is not None and unchanged(self._at_rest, seen):
+        if not look and self._at_rest is not None and unchanged(self._at_rest, seen):
             self.snapshot = seen
             return False
         self._at_rest = None

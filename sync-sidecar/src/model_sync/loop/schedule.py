@@ -28,12 +28,11 @@ _LONGEST_REST = 15.0
 def unchanged(before: Snapshot, after: Snapshot) -> bool:
     """Whether a plan made from `after` would be that of `before`, which had nothing to do.
 
-    Planning hundreds of models takes time; this takes none. What only the passing of time changes is not
-    seen, so a plan is made after a while in any case.
+    Planning hundreds of models takes time; this takes none. It holds for snapshots of the same listing. What
+    only the passing of time changes is not seen, so a plan is made after a while in any case.
     """
     return (
         after.time - before.time < _LONGEST_REST
-        and before.bucket.last_attempt == after.bucket.last_attempt
         and (before.state is after.state or before.state == after.state)
         and (before.server.served, before.server.own) == (after.server.served, after.server.own)
         and before.work.fetches == after.work.fetches

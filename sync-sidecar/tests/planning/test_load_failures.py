@@ -18,7 +18,7 @@ def test_a_version_that_the_server_could_not_load_gets_a_rejection_with_a_retry(
     assert failures[2].upload_id == upload("2").upload_id
 
 
-def test_a_version_that_answered_before_is_not_blamed() -> None:
+def test_a_version_that_answered_before_is_not_rejected() -> None:
     now = snap(_NEW, served={1: VersionState.FAILED, 2: VersionState.LOADING})
     assert load_failures(now) == {}
 
@@ -67,7 +67,7 @@ def _die_while_loading(watch: LoadWatch, state: State, **loading: tuple[int, ...
     watch.observe(state, None, 2.0)
 
 
-def test_a_version_is_blamed_when_the_server_dies_three_times_while_loading_it() -> None:
+def test_a_version_is_set_aside_when_the_server_dies_three_times_while_loading_it() -> None:
     watch = LoadWatch()
     for _ in range(2):
         _die_while_loading(watch, _STATE, m=(1, 2))
@@ -80,7 +80,7 @@ def test_a_version_is_blamed_when_the_server_dies_three_times_while_loading_it()
     assert by_model(watch.crashes).get("m", {}) == {}
 
 
-def test_of_several_that_load_when_the_server_dies_only_the_newest_is_blamed() -> None:
+def test_of_several_that_load_when_the_server_dies_only_the_newest_is_set_aside() -> None:
     watch = LoadWatch()
     older = ModelState({1: stored(1, at=NOW)}, configured=(1,))
     newer = ModelState({1: stored(1, at=NOW + 5)}, configured=(1,))

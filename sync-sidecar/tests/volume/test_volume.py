@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,8 +102,19 @@ def test_a_volume_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         Volume(tmp_path).prepare()
 
 
-def test_the_lock_is_free_again_after_its_holder(volume: Volume) -> None:
-    with VolumeLock(volume.lock_path) as lock:
-        assert lock.try_acquire()
-    with VolumeLock(volume.lock_path):
-        pass
+_TRY = (
+    "import sys, pathlib; from model_sync.volume.lock import VolumeLock; "
+    "sys.exit(0 if VolumeLock(pathlib.Path(sys.argv[1])).try_acquire() else 3)"
+)
+
+
+def test_the_lock_is_one_processs_until_it_lets_go(volume: Volume) -> None:
+    def another_gets_it() -> bool:
+        tried = subprocess.run([sys.executable, "-c", _TRY, str(volume.lock_path)], check=False)
+        return {0: True, 3: False}[tried.returncode]
+
+    lock = VolumeLock(volume.lock_path)
+    assert [lock.try_acquire(), lock.try_acquire()] == [True, True]
+    assert not another_gets_it()
+    lock.release()
+    assert another_gets_it()

@@ -7,16 +7,12 @@ ReadWriteMany volumes are made of.
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-from edge_common.errors import RetryableError
 
 _MODE = 0o644
 
 
 class VolumeLock:
-    """Held from entering the context to leaving it."""
+    """Held from `try_acquire` until `release`, or until the process ends."""
 
     def __init__(self, path: Path) -> None:
         """`path` is a file on the volume, created when missing."""
@@ -41,17 +37,3 @@ class VolumeLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-    def __enter__(self) -> Self:
-        """Acquire; raises RetryableError when another sidecar is the writer."""
-        if not self.try_acquire():
-            raise RetryableError(
-                f"another model-sync already writes to {self._path.parent.parent}; only one may, end it first"
-            )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Release."""
-        self.release()

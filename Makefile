@@ -67,7 +67,7 @@ lint: setup ## Check style, types, layers and dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(COMPONENTS:%=%/src) jupyter-notebook/src scripts
 	@set -e; for tests in $(COMPONENTS:%=%/tests) jupyter-notebook/tests tests benchmarks; do echo "mypy $$tests"; $(BIN)/mypy $$tests; done
-	$(BIN)/lint-imports
+	PYTHONPATH=jupyter-notebook/src $(BIN)/lint-imports
 	@set -e; for component in $(COMPONENTS) jupyter-notebook; do echo "deptry $$component"; (cd $$component && "$(CURDIR)/$(BIN)/deptry" src); done
 
 format: setup ## Format the code

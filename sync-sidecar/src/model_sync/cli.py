@@ -132,7 +132,7 @@ def plan(as_json: Json = False) -> None:
 def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
     """Show every model and version, its state, and the reason for it."""
     from model_sync import console
-    from model_sync.upload.read_status import read_status
+    from model_sync.upload.sidecar_status import read_status
 
     console.show_status(read_status(status_url), as_json=as_json)
 
@@ -168,7 +168,7 @@ def push(
     """
     from model_sync import console
     from model_sync.upload.push import Destination
-    from model_sync.upload.read_status import ask_for_sync, wait_until_served
+    from model_sync.upload.sidecar_status import ask_for_sync, wait_until_served
     from model_sync.upload.version_folder import read_version_folder
 
     settings = _settings()

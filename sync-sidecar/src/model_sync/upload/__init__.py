@@ -12,8 +12,8 @@ from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings
 from model_sync.upload.check import CheckedVersion, check_model
 from model_sync.upload.push import Destination
-from model_sync.upload.read_status import ask_for_sync, read_status, versions_of, wait_until_served
 from model_sync.upload.same_store import StoreAddress
+from model_sync.upload.sidecar_status import ask_for_sync, read_status, versions_of, wait_until_served
 from model_sync.upload.target import Target
 from model_sync.upload.version_folder import VersionFolder, read_version_folder
 

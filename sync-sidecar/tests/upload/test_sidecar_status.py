@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from edge_common.errors import FatalError
-from model_sync.upload.read_status import ask_for_sync, read_status, versions_of
 from model_sync.upload.same_store import StoreAddress
+from model_sync.upload.sidecar_status import ask_for_sync, read_status, versions_of
 
 
 @contextmanager

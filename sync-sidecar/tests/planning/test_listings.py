@@ -46,6 +46,9 @@ def test_an_empty_listing_is_held_for_the_whole_hold() -> None:
         absences = absences.after_listing(Catalog(), _KEPT, now)
         assert _gone(absences, now) == frozenset()
         assert "lacks 3 of 3 models" in str(absences.removal_hold(now, _HOLD))
+    assert absences.removal_hold(1.0, _HOLD) == absences.removal_hold(2.0, _HOLD), "a change is one log line"
+    assert "MODEL_SYNC_HOLD=0" in str(absences.removal_hold(1.0, _HOLD))
+    assert absences.removal_hold(1.0, 0.0) is None
     assert absences.removal_hold(600.0, _HOLD) is None
     assert _gone(absences, 600.0) == set(_KEPT)
 

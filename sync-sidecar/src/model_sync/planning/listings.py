@@ -8,6 +8,8 @@ models. After a restart all of it begins anew, which costs a little time and nev
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from edge_common.quantities import format_duration
+
 from model_sync.bucket.catalog import Catalog
 
 _LISTINGS_THAT_MUST_AGREE = 2
@@ -77,10 +79,10 @@ class Absences:
         """Why no removal is believed at the moment; None when the listings are believable."""
         if self.suspicious_since is None or now - self.suspicious_since >= hold:
             return None
-        left = hold - (now - self.suspicious_since)
         return (
-            f"the listing suddenly lacks {self.lost} of {self.known} models; nothing is removed for another "
-            f"{left:.0f} s, in case the store is at fault"
+            f"the listing suddenly lacks {self.lost} of {self.known} models; nothing is removed until that "
+            f"has lasted {format_duration(hold)}, in case the store is at fault; if the removal is meant, "
+            "wait, or start the sidecar again with MODEL_SYNC_HOLD=0 for once"
         )
 
     def gone(self, now: float, *, grace: float, hold: float) -> Mapping[str, frozenset[str]]:

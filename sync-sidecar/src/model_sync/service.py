@@ -8,14 +8,13 @@ from edge_common.logs import get_logger
 
 from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
-from model_sync.clock import SystemClock
 from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
 from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import UnderWay
-from model_sync.loop.wakeup import Wakeup
+from model_sync.loop.wakeup import SystemClock, Wakeup
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ModelServer, ServerWatch
 from model_sync.model_server.replicas import Replicas

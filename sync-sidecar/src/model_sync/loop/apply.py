@@ -12,9 +12,9 @@ from typing import Any
 from edge_common.logs import get_logger
 
 from model_sync.cards.serving_cards import ServingCards
-from model_sync.clock import Clock
 from model_sync.download.staging import Staging
 from model_sync.loop.under_way import UnderWay
+from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.planning.actions import (
     Action,
@@ -101,11 +101,9 @@ class Applier:
         for name, bucket_version in list(self.volume.staged_uploads()):
             listed = catalog.models.get(name)
             stored = self.state.model(name).stored.values()
-            if not (
-                (listed is not None and bucket_version in listed.versions)
-                or any(version.bucket_version == bucket_version for version in stored)
-                or self.under_way.jobs.is_running((name, bucket_version))
-            ):
+            kept = listed is not None and bucket_version in listed.versions
+            kept = kept or any(version.bucket_version == bucket_version for version in stored)
+            if not kept and not self.under_way.jobs.is_running((name, bucket_version)):
                 self._drop_staging(name, bucket_version)
 
     def _perform(  # noqa: C901, PLR0912 - one line for each kind of action
@@ -147,12 +145,8 @@ class Applier:
             return
         for version in evicted:
             if version.local_version in self.state.model(version.model).stored:
-                _log.info(
-                    "version_evicted",
-                    model=version.model,
-                    version=version.local_version,
-                    to_make_room_for=model.name,
-                )
+                facts = {"model": version.model, "version": version.local_version}
+                _log.info("version_evicted", **facts, to_make_room_for=model.name)
                 self._delete(version.model, version.local_version)
         staging = Staging(self.volume.staging_folder(model.name, bucket_version))
         self.under_way.staged.pop((model.name, bucket_version), None)

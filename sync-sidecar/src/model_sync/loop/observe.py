@@ -9,9 +9,9 @@ from edge_common.logs import get_logger
 from model_sync.bucket.catalog import Catalog, Upload, build_catalog, combined
 from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
-from model_sync.clock import Clock
 from model_sync.download.staging import staged_bytes
 from model_sync.loop.under_way import UnderWay
+from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ServerWatch
 from model_sync.model_server.config import serving_settings

@@ -1,13 +1,39 @@
-"""What wakes the reconcile loop before its time is up: events of the store, requests, finished work."""
+"""The loop's time, passed in so that a test can let a day go by in a second, and what cuts a wait short."""
 
 import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """`monotonic` for intervals, which a corrected clock must not stretch; `now` for what people read."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return time.monotonic()
+
+    def now(self) -> float:
+        """See Clock."""
+        return time.time()
 
 
 class Wakeup:
     """A flag that the loop waits on and anybody may raise. Thread-safe."""
 
     def __init__(self) -> None:
-        """Nothing is raised, nothing is stopped."""
+        """Until somebody raises it, every wait lasts its whole time."""
         self._event = threading.Event()
         self._look = threading.Event()
         self._stop = threading.Event()

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from model_sync.bucket.keys import LATEST, is_version_name
-from model_sync.clock import Clock
+from model_sync.loop.wakeup import Clock
 from model_sync.status.report import Posted
 from model_sync.volume.volume import Volume
 

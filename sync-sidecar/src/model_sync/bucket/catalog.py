@@ -28,12 +28,15 @@ _MAX_NOTICES = 20
 
 
 class ListedObject(NamedTuple):
-    """One entry of a listing. `modified` is the store's time in Unix seconds."""
+    """One entry of a listing; `problem` says why it cannot be mirrored as it is listed."""
 
     key: str
     size: int
     etag: str
+    """Empty when the store gives none that tells one state of the object from another."""
     modified: float
+    """The store's time in Unix seconds; 0.0: it gives none."""
+    problem: str | None = None
 
 
 class UploadObject(NamedTuple):
@@ -44,6 +47,11 @@ class UploadObject(NamedTuple):
     size: int
     etag: str
     modified: float
+
+    @property
+    def state(self) -> str:
+        """What changes with the content, as far as the store tells: the ETag, else the date."""
+        return self.etag or f"@{self.modified}"
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Upload:
         """
         digest = hashlib.sha256()
         for file in self.files:
-            digest.update(f"{file.path}\0{file.size}\0{file.etag}\n".encode("utf-8", "surrogatepass"))
+            digest.update(f"{file.path}\0{file.size}\0{file.state}\n".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
     @cached_property
@@ -89,7 +97,7 @@ class Upload:
     @property
     def upload_id(self) -> str:
         """Identity of the upload: content and SHA256SUMS; a verdict on an upload holds for its mark."""
-        return self.fingerprint if self.checksums is None else f"{self.fingerprint}+{self.checksums.etag}"
+        return self.fingerprint if self.checksums is None else f"{self.fingerprint}+{self.checksums.state}"
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,7 @@ def build_catalog(
     draft = _Draft(before or Catalog())
     notices: dict[str, None] = {}
     count = 0
+    without_etag: list[ListedObject] = []
     for listed in listing:
         count += 1
         meaning = interpret_key(listed.key, prefix)
@@ -136,7 +145,21 @@ def build_catalog(
             draft.loose.setdefault(meaning.model, {})[meaning.name] = _remote(meaning.name, listed)
         elif isinstance(meaning, VersionFile):
             draft.add(meaning, listed)
+            if not listed.etag:
+                without_etag.append(listed)
+    if without_etag:
+        notices[_unnoticed(without_etag)] = None
     return Catalog(draft.models(), tuple(notices), count)
+
+
+def _unnoticed(listed: list[ListedObject]) -> str:
+    """What cannot be known of objects without a usable ETag."""
+    first = next((one for one in listed if not one.modified), listed[0])
+    others = f" and {len(listed) - 1} more" if len(listed) > 1 else ""
+    which = f"the store gives no usable ETag for {quoted(first.key)}{others}"
+    if first.modified:
+        return f"{which}; an overwrite of the same size is noticed by its date"
+    return f"{which}, and no date; an overwrite of the same size goes unnoticed, so give it a new version"
 
 
 def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
@@ -175,6 +198,8 @@ class _Draft:
             self._folder = (meaning.model, meaning.version)
         self._files.append(_remote(meaning.path, listed))
         self._problem = self._problem or meaning.problem
+        if listed.problem is not None:
+            self._problem = self._problem or f"key {quoted(listed.key)} cannot be mirrored: {listed.problem}"
 
     def models(self) -> dict[str, ListedModel]:
         self._close()

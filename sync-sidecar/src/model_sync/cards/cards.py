@@ -138,7 +138,7 @@ class ModelCards:
             if model.card is None:
                 continue
             before = self._cards.get(name)
-            mark = "|".join(sorted(f"{file.path}:{file.etag}" for file in model.loose.values()))
+            mark = "|".join(sorted(f"{file.path}:{file.state}" for file in model.loose.values()))
             if before is not None and before.mark == mark:
                 cards[name] = before
                 continue

@@ -51,7 +51,7 @@ class Staging:
         for folder in (self.folder, self.tree, self._parts):
             folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
         _, known = self._load_index()
-        wanted = {file.path: [file.size, file.etag] for file in files}
+        wanted = {file.path: [file.size, file.state] for file in files}
         kept = set()
         for path in [path for path in self.tree.rglob("*") if not path.is_dir()]:
             name = str(path.relative_to(self.tree))
@@ -131,7 +131,7 @@ class Staging:
 
 
 def _part_name(file: UploadObject) -> str:
-    return hashlib.sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{file.key}\0{file.state}".encode()).hexdigest()[:32]
 
 
 def staged_bytes(folder: Path) -> int:

@@ -30,6 +30,10 @@ class ObjectChangedError(RetryableError):
     """The object is no longer the one that was listed."""
 
 
+class StoreFaultError(Exception):
+    """The store, or something before it, answered what S3 does not allow; the message says what."""
+
+
 class S3RefusalError(Exception):
     """The store answered, and not with what was asked for."""
 
@@ -104,6 +108,13 @@ def outage(error: Exception, doing: str, where: BucketPlace) -> RetryableError:
         f"cannot {doing} {where}: {_short(str(getattr(error, 'reason', None) or error))}; "
         "check that the store runs and the address is right"
     )
+
+
+def faulty(error: StoreFaultError, doing: str, where: BucketPlace) -> RetryableError:
+    """Our error for a store that cannot be believed while `doing`."""
+    sentence, _, advice = str(error).partition("; ")
+    advice = advice or "tell whoever runs the store, or what stands before it"
+    return RetryableError(f"cannot {doing} {where}: {sentence}; {advice}")
 
 
 def missing_bucket(where: BucketPlace) -> FatalError:

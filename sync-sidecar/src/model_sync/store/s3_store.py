@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import ParseError
 
 from edge_common.errors import EdgeError, RejectedError
 from urllib3.exceptions import HTTPError
@@ -25,8 +24,16 @@ from model_sync.bucket.keys import quoted
 from model_sync.metrics import Metrics
 from model_sync.settings import Settings
 from model_sync.store.bandwidth import ThrottledStream, TokenBucket
-from model_sync.store.errors import BucketPlace, S3RefusalError, missing_bucket, outage, refused
-from model_sync.store.listing import PAGE_OBJECTS, Page
+from model_sync.store.errors import (
+    BucketPlace,
+    S3RefusalError,
+    StoreFaultError,
+    faulty,
+    missing_bucket,
+    outage,
+    refused,
+)
+from model_sync.store.listing import PAGE_OBJECTS, Page, Pages, without_constants
 from model_sync.store.object_store import ByteStream
 from model_sync.store.s3_address import FIRST_REGION
 from model_sync.store.s3_client import Answer, Request, S3Client, read_at_most
@@ -34,8 +41,10 @@ from model_sync.store.s3_client import Answer, Request, S3Client, read_at_most
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
-_OUTAGES = (HTTPError, OSError, ValueError, ParseError)
+_OUTAGES = (HTTPError, OSError, ValueError)
 _MAX_PAGE_BYTES, _PAGE_SECONDS = 16 * 1024 * 1024, 60.0
+_LISTING_SECONDS = 900.0
+"""All pages together."""
 _LOCATION = (
     '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
@@ -78,17 +87,22 @@ class S3Bucket:
         self.name = settings.bucket
         self._client = S3Client(settings)
         self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
+        self._constant_etags: set[str] = set()
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
-        """See ObjectStore."""
+        """See ObjectStore. A listing that may be incomplete, or never ends, is a RetryableError."""
+        until = time.monotonic() + _LISTING_SECONDS
+        pages = Pages()
         with self._translated("list the bucket"), ThreadPoolExecutor(1, "listing") as ahead:
             page: Page | None = self._page(prefix, None)
             while page is not None:
-                token = page.next_token
+                token = pages.following(page)
                 # the store prepares the next page while this one is read
                 following = None if token is None else ahead.submit(self._page, prefix, token)
-                yield from page.objects()
+                yield from without_constants(pages.objects(page), self._constant_etags)
                 page = None if following is None else following.result()
+                if time.monotonic() > until:
+                    raise StoreFaultError(f"the listing did not end within {_LISTING_SECONDS:g} s")
 
     def _page(self, prefix: str, token: str | None) -> Page:
         query = {"list-type": "2", "max-keys": PAGE_OBJECTS, "encoding-type": "url"}
@@ -186,5 +200,7 @@ class S3Bucket:
             raise
         except S3RefusalError as error:
             raise refused(error, doing, where) from error
+        except StoreFaultError as error:
+            raise faulty(error, doing, where) from error
         except _OUTAGES as error:
             raise outage(error, doing, where) from error

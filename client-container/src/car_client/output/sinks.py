@@ -5,7 +5,7 @@ import io
 import json
 from collections import deque
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
@@ -59,29 +59,34 @@ class NoSink:
         """Do nothing."""
 
 
-class JsonLinesSink:
-    """Appends one JSON object a result, whole lines only."""
+class _FileSink:
+    """Appends to `path`, whole lines only; raises FatalError when it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path` for appending; raises FatalError."""
-        self._file = _open(path)
-
-    def write(self, result: Classification) -> None:
-        """Append one line."""
-        self._file.write(json.dumps(classification_document(result)) + "\n")
-        self._file.flush()
+        try:
+            self._file = path.open("a", encoding="utf-8", newline="")
+        except OSError as error:
+            raise FatalError(f"results cannot go to {path}: {error.strerror}; name another file") from error
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-class CsvSink:
+class JsonLinesSink(_FileSink):
+    """Appends one JSON object a result."""
+
+    def write(self, result: Classification) -> None:
+        """Append one line."""
+        self._file.write(json.dumps(classification_document(result)) + "\n")
+        self._file.flush()
+
+
+class CsvSink(_FileSink):
     """Appends one row a result; a new file begins with the names of the columns."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path` for appending; raises FatalError."""
-        self._file = _open(path)
+        super().__init__(path)
         self._rows = csv.DictWriter(self._file, _COLUMNS, extrasaction="ignore")
         if self._file.tell() == 0:
             self._rows.writeheader()
@@ -91,10 +96,6 @@ class CsvSink:
         document = classification_document(result)
         self._rows.writerow({**document, "probability": document["predictions"][0]["probability"]})
         self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 class BucketSink:
@@ -131,10 +132,3 @@ class BucketSink:
         self._store.put_object(
             self._address.bucket, key, io.BytesIO(content), len(content), content_type="application/json"
         )
-
-
-def _open(path: Path) -> TextIO:
-    try:
-        return path.open("a", encoding="utf-8", newline="")
-    except OSError as error:
-        raise FatalError(f"results cannot go to {path}: {error.strerror}; name another file") from error

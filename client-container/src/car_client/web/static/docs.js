@@ -11,7 +11,7 @@ function section(path, method, operation) {
   const title = make("h2", {}, make("span", { className: "method" }, method), make("code", {}, path));
   const parts = [title, make("p", {}, operation.summary)];
   if (operation.description) parts.push(make("p", { className: "hint" }, operation.description));
-  if (operation.parameters) parts.push(definitions(operation.parameters.map((p) => [p.name, p.description ?? `in the ${p.in}`])));
+  if (operation.parameters.length) parts.push(definitions(operation.parameters.map((p) => [p.name, p.description ?? `in the ${p.in}`])));
   parts.push(definitions(Object.entries(operation.responses).map(([status, answer]) => [status, answer.description])));
   return make("section", { className: "panel" }, ...parts);
 }

@@ -22,6 +22,9 @@ from image_models import FLOAT_CARD, float_model, put_version, whole_number_mode
 from made_pictures import COLOURS, encoded, jpeg, plain
 from real_model_server import PROGRAMS, ModelServer, free_port
 
+START_SECONDS = 60
+"""What a process may take until its first sign, on a machine that has other work."""
+
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
@@ -200,7 +203,7 @@ def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanl
         inbox, tmp_path / "watch.log", "--server-url", real.url, "--sidecar-url", "none", "--model", "pixels"
     )
     (inbox / "one.jpg").write_bytes(jpeg("red"))
-    wait_until(lambda: watching.events("inference"))
+    wait_until(lambda: watching.events("inference"), within=START_SECONDS)
     real.serve(pixels=[1, 2], floats=[1])
     wait_until(lambda: watching.events("model_version_changed"))
     real.stop()
@@ -227,7 +230,7 @@ def test_the_pod_serves_its_page_and_watches_and_ends_cleanly_whatever_hangs(
     log = tmp_path / "serve.log"
     with log.open("wb") as errors:
         serving = subprocess.Popen([PROGRAMS / "car-client", "serve", inbox, *listen, *ask], stderr=errors)
-    wait_until(lambda: '"inference"' in log.read_text())
+    wait_until(lambda: '"inference"' in log.read_text(), within=START_SECONDS)
     health: list[str | Path] = [PROGRAMS / "car-client", "healthcheck", "--port", str(port)]
     assert subprocess.run(health, check=False).returncode == 0
     with requests.get(f"http://127.0.0.1:{port}/api/events", stream=True, timeout=10):
@@ -248,7 +251,7 @@ def test_sigterm_ends_a_watch_that_waits_for_an_answer(
     server.faults.append("slow")
     (inbox / "one.jpg").write_bytes(jpeg("red"))
     watching = WatchProcess(inbox, tmp_path / "watch.log", "--server-url", server.url)
-    wait_until(lambda: server.sent("/infer"))
+    wait_until(lambda: server.sent("/infer"), within=START_SECONDS)
     watching.process.send_signal(signal.SIGTERM)
     assert watching.process.wait(timeout=30) == 0
     assert watching.events("inference") == []

@@ -30,7 +30,7 @@ class RunningClient:
                 ],
                 stderr=log,
             )
-        wait_until(lambda: any(line["event"] == "http_started" for line in self._lines(before)), within=60)
+        wait_until(lambda: any(line["event"] == "http_listening" for line in self._lines(before)), within=60)
 
     def stop(self) -> int:
         """End it with SIGTERM; returns the exit code."""

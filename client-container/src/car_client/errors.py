@@ -30,7 +30,7 @@ class ServerFailedError(RetryableError):
 
 
 class ModelChangingError(RetryableError):
-    """The version that answered was never the one the request was made for, however often it was remade."""
+    """Versions changed faster than a request could be prepared for the one that answers."""
 
 
 class RequestRefusedError(RejectedError):

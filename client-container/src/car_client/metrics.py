@@ -76,7 +76,7 @@ class ClientMetrics:
         self._pictures.labels(result).inc()
 
     def set_models(self, *, usable: int, unusable: int, server_up: bool) -> None:
-        """The last look at the server."""
+        """How many models the server had at the last look, and whether it answered."""
         self._served.labels("usable").set(usable)
         self._served.labels("unusable").set(unusable)
         self._server_up.set(server_up)

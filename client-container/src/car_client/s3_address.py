@@ -29,7 +29,7 @@ class S3Address:
         return cls(bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
 
     def __str__(self) -> str:
-        """As it is written."""
+        """`s3://bucket/prefix/`."""
         return f"{SCHEME}{self.bucket}/{self.prefix}"
 
 

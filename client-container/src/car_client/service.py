@@ -29,7 +29,7 @@ _LOOKS_MISSED = 10
 
 
 def alive_within(settings: Settings) -> float:
-    """Seconds between two looks at the models that are still healthy: ten looks that take all they may."""
+    """Seconds without a look at the models after which the process counts as hanging: ten slow looks."""
     return _LOOKS_MISSED * (settings.interval + settings.timeout)
 
 
@@ -63,7 +63,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         running.callback(pipeline.close)
         running.enter_context(http)
         running.callback(broadcast.close)  # before the server stops, which waits for open streams
-        _log.info("http_started", host=settings.http_host, port=http.port)
+        _log.info("http_listening", host=settings.http_host, port=http.port)
         running.enter_context(_following(follower, settings.interval, stop))
         if source is None:
             stop.wait()

@@ -76,7 +76,7 @@ class Settings(BaseModel):
     """Address `serve` listens on: all, as a pod needs it. On a machine of your own say `127.0.0.1`: the page
     has no sign-in."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of `serve`; 0 takes a free one, which the log line `http_started` tells."""
+    """Port of `serve`; 0 takes a free one, which the log line `http_listening` tells."""
     log_format: LogFormat = LogFormat.AUTO
     """`json`, `console`, or `auto`: console on a terminal, else JSON."""
     log_level: LogLevel | None = None

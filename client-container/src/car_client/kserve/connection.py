@@ -54,7 +54,7 @@ class Answer:
         return str(text or self.body[:_TEXT_LIMIT].decode("utf-8", "replace")).strip()[:_TEXT_LIMIT]
 
     def checked(self, what: str) -> "Answer":
-        """Itself when the status is 2xx; raises RequestRefusedError on 4xx, ServerFailedError otherwise."""
+        """This answer if its status is 2xx; raises RequestRefusedError on 4xx, else ServerFailedError."""
         if 200 <= self.status < 300:  # noqa: PLR2004 - the range of success in HTTP
             return self
         if 400 <= self.status < 500:  # noqa: PLR2004 - the range of client errors in HTTP

@@ -61,7 +61,7 @@ def facts_of_card(card: ModelCard) -> Facts:
 
 
 def facts_assumed(*, whole_numbers: bool) -> Facts:
-    """The guess for a model that comes with shapes only; `whole_numbers`: its input has an integer type."""
+    """What is assumed of a model that comes with shapes only; `whole_numbers`: its input is of integers."""
     mean, scale = (NO_MEAN, NO_SCALE) if whole_numbers else (IMAGENET_MEAN, IMAGENET_SCALE)
     values = "0...255" if whole_numbers else f"less mean {mean} over scale {scale}"
     assumed = f"neither a card nor rt_info: assumed RGB, stretched to size, values {values}, no labels"

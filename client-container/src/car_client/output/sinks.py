@@ -53,7 +53,7 @@ class NoSink:
     """Results are logged only."""
 
     def write(self, result: Classification) -> None:
-        """Drop it."""
+        """Ignore it."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -102,7 +102,6 @@ class BucketSink:
     """Writes `<prefix><image>.<model>.json`; the newest result of a picture and model replaces the last."""
 
     def __init__(self, store: Minio, address: S3Address) -> None:
-        """Connect at the first result."""
         self._store = store
         self._address = address
         self._held: deque[tuple[str, bytes]] = deque(maxlen=_MOST_HELD)
@@ -126,7 +125,7 @@ class BucketSink:
             self._away = False
 
     def close(self) -> None:
-        """Give up what is held back."""
+        """Results that are held back are lost."""
 
     def _put(self, key: str, content: bytes) -> None:
         self._store.put_object(

@@ -1,4 +1,4 @@
-"""Pictures and a model in, verdicts out: prepare, ask, read."""
+"""One request: prepare pictures for a model, ask the server, read its scores."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from car_client.settings import Transport
 
 _NOT_FOUND = 404
 _MOST_VERSIONS = 3
-"""One request is prepared for at most: the version known, its successor, and one that came meanwhile."""
+"""Versions a request is prepared for: the known one, its successor, and one that came meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Classifier:
         )
 
     def _ask_unless_changed(self, model: ServedModel, pictures: Sequence[Picture]) -> "_Asked | None":
-        """None when the request was refused because the version it was prepared for is not the one served."""
+        """None when the server refused the request, and serves another version than `model`."""
         refused = self._refused_files.get(model.name) == model.version
         transport = choose_transport(Transport.TENSOR if refused else self._transport, model, pictures)
         try:

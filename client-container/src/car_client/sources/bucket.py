@@ -39,7 +39,7 @@ class BucketSource:
 
     @property
     def pause(self) -> float:
-        """As it was made with."""
+        """Seconds between two listings."""
         return self._pause
 
     def poll(self, at_most: int) -> Sequence[Frame]:
@@ -67,7 +67,7 @@ class BucketSource:
         self._in_hand.remove((frame.name, frame.revision))
 
     def close(self) -> None:
-        """Nothing is held between two polls."""
+        """Do nothing; no connection is in use between polls."""
 
     def _is_new(self, key: str, tag: str) -> bool:
         return self._done.get(key) != tag and (key, tag) not in self._in_hand

@@ -57,7 +57,7 @@ class FolderSource:
 
     @property
     def pause(self) -> float:
-        """As long as a file takes to count as complete."""
+        """The quiet time after which a file counts as complete."""
         return self._quiet_time
 
     def poll(self, at_most: int) -> Sequence[Frame]:
@@ -86,7 +86,7 @@ class FolderSource:
         del self._in_hand[frame]
 
     def close(self) -> None:
-        """Nothing is held between two polls."""
+        """Do nothing; no file is open between polls."""
 
     def _is_quiet(self, name: str, signature: _Signature) -> bool:
         """Whether the file was so for long enough; notes since when it is."""

@@ -19,7 +19,7 @@ class Frame:
 
 
 class Source(Protocol):
-    """Something pictures arrive in.
+    """Where pictures arrive: a folder, a bucket, a camera, addresses.
 
     A frame that was offered is in hand until it is acknowledged or given back; it is not offered meanwhile.
     """
@@ -38,14 +38,13 @@ class Source(Protocol):
         """Offer this frame again, or what has taken its place since then."""
 
     def close(self) -> None:
-        """Let go of connections and devices; nothing is polled afterwards."""
+        """Release connections and devices, after the last poll."""
 
 
 class Sampling:
     """Says at most once in `every` seconds that it is time."""
 
     def __init__(self, every: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """The first time is now."""
         self._every = every
         self._monotonic = monotonic
         self._next = float("-inf")

@@ -66,11 +66,11 @@ class StreamSource:
         return [taken]
 
     def acknowledge(self, frame: Frame) -> None:
-        """Go on to the next frame."""
+        """Make room for the next frame."""
         self._in_hand.remove(frame)
 
     def give_back(self, frame: Frame) -> None:
-        """The newest frame then is worth more than this one."""
+        """Make room; a newer frame is offered instead of this one."""
         self._in_hand.remove(frame)
 
     def close(self) -> None:

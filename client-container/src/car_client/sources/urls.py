@@ -70,7 +70,7 @@ class UrlSource:
         return frames
 
     def acknowledge(self, frame: Frame) -> None:
-        """Remember what the address had."""
+        """Offer the address again only when its content changes."""
         self._in_hand.remove(frame)
         self._seen[frame.name] = frame.revision
 

@@ -1,4 +1,4 @@
-"""The endless part: classify every picture that arrives in one source with all the server's models."""
+"""Classify every picture that arrives in one source with all the server's models, until told to stop."""
 
 import threading
 import time
@@ -64,7 +64,7 @@ class Watch:
         self._monotonic = monotonic
         self._begun: deque[_Begun] = deque()
         self._alone: deque[Frame] = deque()
-        """Frames in hand that found no answer before: each goes on its way alone, and so takes none along."""
+        """Frames that lack answers since an outage; each is sent alone: it may have ended the server."""
         self._progress = Progress()
         self._poll_at = float("-inf")
         self._source_error: str | None = None
@@ -170,7 +170,7 @@ class Watch:
         return lost
 
     def _end(self) -> None:
-        """Tell what is on its way already, and begin nothing more of it."""
+        """Report what was begun; what waits goes back to the source."""
         self._pipeline.close()
         while self._begun:
             self._finish(self._begun.popleft())

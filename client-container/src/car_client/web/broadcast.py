@@ -34,7 +34,7 @@ class Broadcast:
                 listener.offer(message)
 
     async def listen(self) -> AsyncIterator[str]:
-        """The messages from now on as server-sent events, and comments that keep the way open.
+        """The messages from now on as server-sent events, with a comment now and then for proxies.
 
         The first one is `resync`: whoever reads everything then misses nothing, because what changes from
         then on comes as a message, unlike what changes while the answer is only begun.

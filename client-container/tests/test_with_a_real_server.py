@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -172,20 +172,38 @@ def test_a_swap_to_a_model_with_another_input_fails_no_request(
     assert set(versions) == {1, 2, 3}
 
 
-class WatchProcess:
-    """`car-client watch` as the pod runs it, and the lines it logged so far."""
+StartClient = Callable[..., "ClientProcess"]
 
-    def __init__(self, folder: Path, log: Path, *arguments: str) -> None:
+
+class ClientProcess:
+    """`car-client` as the pod runs it, and the lines it logged so far."""
+
+    def __init__(self, log: Path, *arguments: str | Path) -> None:
         self._log = log
         with log.open("wb") as errors:
             self.process = subprocess.Popen(
-                [PROGRAMS / "car-client", "watch", folder, "--interval", "50ms", *arguments], stderr=errors
+                [PROGRAMS / "car-client", *arguments, "--interval", "50ms"], stderr=errors
             )
 
     def events(self, name: str) -> list[dict[str, Any]]:
         lines = self._log.read_text().splitlines(keepends=True)
         whole = [json.loads(line) for line in lines if line.endswith("\n")]
         return [line for line in whole if line["event"] == name]
+
+
+@pytest.fixture
+def start_client(tmp_path: Path) -> Iterator[StartClient]:
+    """Starts the client with arguments; none outlives its test."""
+    started: list[ClientProcess] = []
+
+    def start(*arguments: str | Path) -> ClientProcess:
+        started.append(ClientProcess(tmp_path / f"client-{len(started)}.log", *arguments))
+        return started[-1]
+
+    yield start
+    for client in started:
+        client.process.kill()
+        client.process.wait(timeout=10)
 
 
 @pytest.fixture
@@ -196,11 +214,11 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanly(
-    real: ModelServer, inbox: Path, tmp_path: Path
+    real: ModelServer, inbox: Path, start_client: StartClient
 ) -> None:
     put_version(real.repository, "pixels", 2, whole_number_model(size=20))
-    watching = WatchProcess(
-        inbox, tmp_path / "watch.log", "--server-url", real.url, "--sidecar-url", "none", "--model", "pixels"
+    watching = start_client(
+        "watch", inbox, "--server-url", real.url, "--sidecar-url", "none", "--model", "pixels"
     )
     (inbox / "one.jpg").write_bytes(jpeg("red"))
     wait_until(lambda: watching.events("inference"), within=START_SECONDS)
@@ -220,17 +238,15 @@ def test_the_pod_follows_models_survives_a_restart_of_the_server_and_ends_cleanl
 
 
 def test_the_pod_serves_its_page_and_watches_and_ends_cleanly_whatever_hangs(
-    server: FakeKServe, inbox: Path, tmp_path: Path
+    server: FakeKServe, inbox: Path, start_client: StartClient
 ) -> None:
     server.models["m"] = FakeModel()
     port = free_port()
     (inbox / "one.jpg").write_bytes(jpeg("red"))
     listen = ("--host", "127.0.0.1", "--port", str(port))
-    ask = ("--sidecar-url", "none", "--server-url", server.url, "--interval", "50ms")
-    log = tmp_path / "serve.log"
-    with log.open("wb") as errors:
-        serving = subprocess.Popen([PROGRAMS / "car-client", "serve", inbox, *listen, *ask], stderr=errors)
-    wait_until(lambda: '"inference"' in log.read_text(), within=START_SECONDS)
+    ask = ("--sidecar-url", "none", "--server-url", server.url)
+    serving = start_client("serve", inbox, *listen, *ask)
+    wait_until(lambda: serving.events("inference"), within=START_SECONDS)
     health: list[str | Path] = [PROGRAMS / "car-client", "healthcheck", "--port", str(port)]
     assert subprocess.run(health, check=False).returncode == 0
     with requests.get(f"http://127.0.0.1:{port}/api/events", stream=True, timeout=10):
@@ -238,19 +254,19 @@ def test_the_pod_serves_its_page_and_watches_and_ends_cleanly_whatever_hangs(
         asked = len(server.sent("/infer"))
         (inbox / "two.jpg").write_bytes(jpeg("blue"))
         wait_until(lambda: len(server.sent("/infer")) > asked)
-        serving.send_signal(signal.SIGTERM)
-        assert serving.wait(timeout=30) == 0
+        serving.process.send_signal(signal.SIGTERM)
+        assert serving.process.wait(timeout=30) == 0
     refused = subprocess.run(health, check=False, capture_output=True, text=True)
     assert (refused.returncode, "nothing answers" in refused.stderr) == (75, True)
 
 
 def test_sigterm_ends_a_watch_that_waits_for_an_answer(
-    server: FakeKServe, inbox: Path, tmp_path: Path
+    server: FakeKServe, inbox: Path, start_client: StartClient
 ) -> None:
     server.models["m"] = FakeModel()
     server.faults.append("slow")
     (inbox / "one.jpg").write_bytes(jpeg("red"))
-    watching = WatchProcess(inbox, tmp_path / "watch.log", "--server-url", server.url)
+    watching = start_client("watch", inbox, "--server-url", server.url)
     wait_until(lambda: server.sent("/infer"), within=START_SECONDS)
     watching.process.send_signal(signal.SIGTERM)
     assert watching.process.wait(timeout=30) == 0

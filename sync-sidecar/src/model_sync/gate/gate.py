@@ -7,8 +7,7 @@ refuse, and none touches what is published.
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
@@ -20,13 +19,14 @@ from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, label_rejection, read_card
-from model_sync.cards.sample_picture import SamplePicture, place_sample
+from model_sync.cards.sample_picture import place_sample
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
+from model_sync.gate.preflight_record import PreflightRecord
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.state import StoredFile
-from model_sync.preflight.check import Preflight
+from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.store.object_store import ObjectStore
 
@@ -39,6 +39,17 @@ class StagedVersion:
     files: tuple[StoredFile, ...]
     card: EffectiveCard | None
     """The card the version itself brings; None when the model's card holds."""
+
+
+@dataclass(frozen=True)
+class FetchedUpload:
+    """An upload whose files lie in the tree of `staging` with the digests that were promised."""
+
+    remote: ListedModel
+    staging: Staging
+    version: StagedVersion
+    card: EffectiveCard | None
+    """The card that holds for it: its own, else the model's."""
 
 
 @dataclass(frozen=True)
@@ -63,31 +74,67 @@ class Gate:
         progress: Progress,
         cancelled: threading.Event,
     ) -> StagedVersion:
-        """Bring `upload` into `staging` and check it; what was fetched stays there for the next try.
+        """Bring `upload` into `staging` and check it: `fetch` and `check` in one; raises what they raise."""
+        fetched = self.fetch(remote, upload, staging, model_card, progress=progress, cancelled=cancelled)
+        return self.check(fetched, Supervision(cancelled))
+
+    def fetch(
+        self,
+        remote: ListedModel,
+        upload: Upload,
+        staging: Staging,
+        model_card: EffectiveCard | None,
+        *,
+        progress: Progress,
+        cancelled: threading.Event,
+    ) -> FetchedUpload:
+        """Bring `upload` into `staging`; what was fetched stays there for the next try.
 
         Raises:
             IncompleteError: something is still missing; the sentence names it.
             RejectedError: it is not fit to serve; the sentence says why.
             RetryableError: the store or this machine was in the way.
         """
-        with nullcontext() if self.preflight is None else self.preflight.take() as child:
-            digests = self._digests(upload)
-            files = [file for file in upload.files if digests is None or file.path in digests]
-            model_file(file.path for file in files)  # there is one, and no second that the server might take
-            progress.total = sum(file.size for file in files)
-            to_fetch = staging.prepare(files, upload.fingerprint)
-            transfer = Transfer(self.store, self.transfers, self.metrics, staging, progress, cancelled)
-            stored = transfer.run(files, to_fetch)
-            progress.phase = "verifying"
-            self._verify(stored, digests, staging, files)
-            card = self._own_card(remote, upload, staging)
-            staging.seal()
-            if child is not None:
-                progress.phase = "preflight"
-                effective = card or model_card
-                sample = place_sample(self.store, remote, upload, staging, effective)
-                _preflight(child, staging, effective, sample, cancelled)
-            return StagedVersion(upload, tuple(stored), card)
+        if self.preflight is not None:
+            self.preflight.expect_upload()
+        digests = self._digests(upload)
+        files = [file for file in upload.files if digests is None or file.path in digests]
+        model_file(file.path for file in files)  # there is one, and no second that the server might take
+        progress.total = sum(file.size for file in files)
+        to_fetch = staging.prepare(files, upload.fingerprint)
+        transfer = Transfer(self.store, self.transfers, self.metrics, staging, progress, cancelled)
+        stored = transfer.run(files, to_fetch)
+        progress.phase = "verifying"
+        self._verify(stored, digests, staging, files)
+        card = self._own_card(remote, upload, staging)
+        staging.seal()
+        if self.preflight is not None:
+            progress.phase = "preflight"
+        return FetchedUpload(remote, staging, StagedVersion(upload, tuple(stored), card), card or model_card)
+
+    def check(self, fetched: FetchedUpload, watched: Supervision) -> StagedVersion:
+        """Load what was fetched in preflight.
+
+        Raises what `fetch` raises, and GivesWayError when `watched` wants room for others.
+        """
+        if self.preflight is None:
+            return fetched.version
+        card, staging = fetched.card, fetched.staging
+        settings = serving_settings(card.card.serving) if card else {}
+        sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
+        with self.preflight.take() as child:
+            record = PreflightRecord(staging.folder, fetched.version.upload.upload_id, child.allowance)
+            record.raise_for_earlier_end()
+            try:
+                facts = child.check(
+                    staging.tree, settings, sample=sample, watched=replace(watched, heavy=record.begin)
+                )
+            finally:
+                record.clear()
+        rejection = label_rejection(card, facts.classes) if card else None
+        if rejection is not None:
+            raise RejectedError(rejection)
+        return fetched.version
 
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:
@@ -135,17 +182,3 @@ class Gate:
 
         where = f"{upload.bucket_version}/{CARD_NAME}"
         return read_card(path.read_bytes(), where, read_beside, self.properties)
-
-
-def _preflight(
-    child: Preflight,
-    staging: Staging,
-    card: EffectiveCard | None,
-    sample: SamplePicture | None,
-    cancelled: threading.Event,
-) -> None:
-    settings = serving_settings(card.card.serving) if card else {}
-    facts = child.check(staging.tree, settings, sample=sample, cancelled=cancelled)
-    rejection = label_rejection(card, facts.classes) if card else None
-    if rejection is not None:
-        raise RejectedError(rejection)

@@ -2,9 +2,10 @@
 
 import random
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import InitVar, dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError
 
@@ -14,11 +15,15 @@ from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
-from model_sync.gate.gate import Gate, StagedVersion
+from model_sync.gate.fair_queue import FairQueue
+from model_sync.gate.gate import FetchedUpload, Gate, StagedVersion
 from model_sync.planning.model_snapshot import FetchProgress
 from model_sync.planning.snapshot import FetchError
+from model_sync.preflight.child_process import GivesWayError, Supervision
 
-_FETCHES_AT_A_TIME = 8
+_FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL = 8, 4
+_FIRST_TURN = 10.0
+"""Seconds that a preflight may take while others wait; it is made again behind them, with twice the time."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Key = tuple[str, str]
@@ -49,7 +54,7 @@ class _Job:
     upload: Upload
     progress: Progress
     cancelled: threading.Event
-    future: Future[StagedVersion]
+    staged: Future[StagedVersion]
 
 
 @dataclass
@@ -58,23 +63,57 @@ class FetchJobs:
 
     gate: Gate
     work_done: Callable[[], None]
-    _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(_FETCHES_AT_A_TIME, thread_name_prefix="fetch")
-    )
+    pool: InitVar[Executor | None] = None
+    """Where fetches and preflights run; None: on threads of their own."""
     fetch_errors: dict[Key, FetchError] = field(default_factory=dict)
     """Why fetches ended early that have not succeeded since."""
     _jobs: dict[Key, _Job] = field(default_factory=dict)
+    _fetches: FairQueue = field(init=False)
+    _preflights: FairQueue = field(init=False)
+
+    def __post_init__(self, pool: Executor | None) -> None:
+        """Nothing runs yet."""
+        at_once = self.gate.preflight.shares if self.gate.preflight is not None else 1
+        fetches = pool or ThreadPoolExecutor(_FETCHES_AT_A_TIME, thread_name_prefix="fetch")
+        preflights = pool or ThreadPoolExecutor(at_once, thread_name_prefix="preflight")
+        self._fetches = FairQueue(fetches, _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL)
+        self._preflights = FairQueue(preflights, at_once, 1)
 
     def start(
         self, remote: ListedModel, upload: Upload, staging: Staging, card: EffectiveCard | None
     ) -> None:
         """Fetch `upload` in the background; the one running for the same source must have ended."""
-        progress, cancelled = Progress(), threading.Event()
-        future = self._pool.submit(
-            self.gate.admit, remote, upload, staging, card, progress=progress, cancelled=cancelled
-        )
-        self._jobs[upload.model, upload.bucket_version] = _Job(upload, progress, cancelled, future)
-        future.add_done_callback(lambda _: self.work_done())
+        job = _Job(upload, Progress(), threading.Event(), Future())
+        self._jobs[upload.model, upload.bucket_version] = job
+        job.staged.add_done_callback(lambda _: self.work_done())
+
+        def fetch() -> None:
+            with _told_to(job.staged):
+                fetched = self.gate.fetch(
+                    remote, upload, staging, card, progress=job.progress, cancelled=job.cancelled
+                )
+                self._preflight(job, fetched, _FIRST_TURN)
+
+        self._fetches.submit(upload.model, fetch)
+
+    def _preflight(self, job: _Job, fetched: FetchedUpload, turn: float) -> None:
+        model = job.upload.model
+
+        def gives_way(took: float) -> bool:
+            return took > turn and self._preflights.others_wait(model)
+
+        def check() -> None:
+            with _told_to(job.staged):
+                self._preflights.preferred.discard(model)
+                try:
+                    staged = self.gate.check(fetched, Supervision(job.cancelled, gives_way))
+                except GivesWayError:
+                    self._preflight(job, fetched, 2 * turn)
+                    return
+                self._preflights.preferred.add(model)  # what has done no harm need not wait for what may
+                job.staged.set_result(staged)
+
+        self._preflights.submit(model, check)
 
     def expect_upload(self, *, expected: bool) -> None:
         """Tell whether an upload is arriving at the moment, so that what takes time is prepared."""
@@ -106,10 +145,10 @@ class FetchJobs:
         Raises whatever a fetch raised that is not one of our errors: that is a defect.
         """
         outcomes: list[tuple[Key, Outcome]] = []
-        for key in [key for key, job in self._jobs.items() if job.future.done()]:
+        for key in [key for key, job in self._jobs.items() if job.staged.done()]:
             job = self._jobs.pop(key)
             try:
-                outcomes.append((key, job.future.result()))
+                outcomes.append((key, job.staged.result()))
             except IncompleteError as error:
                 outcomes.append((key, Incomplete(job.upload, str(error))))
             except RejectedError as error:
@@ -131,7 +170,8 @@ class FetchJobs:
         """Cancel everything and wait for it."""
         for job in self._jobs.values():
             job.cancelled.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._fetches.close()
+        self._preflights.close()
         if self.gate.preflight is not None:
             self.gate.preflight.release(at_once=True)
 
@@ -141,6 +181,14 @@ class FetchJobs:
         pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
         jittered = pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, keeps no secret
         self.fetch_errors[key] = FetchError(reason, attempts, now + jittered)
+
+
+@contextmanager
+def _told_to(outcome: Future[StagedVersion]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a future carries whatever its work raised
+        outcome.set_exception(error)
 
 
 def _sentence(error: Exception) -> str:

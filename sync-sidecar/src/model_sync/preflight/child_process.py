@@ -57,15 +57,19 @@ class ChildProcess:
     """One child in a session of its own; a context that ends it when left."""
 
     def __init__(self, command: Sequence[str] = CHILD) -> None:
-        """Start it; it imports what it needs before it is asked. Raises OSError when it cannot be started."""
-        self._child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=harmless_environment(os.environ),
-            start_new_session=True,  # a group of its own: ours to end, and out of reach of our own signals
-        )
+        """Start it; it imports what it needs before it is asked. Raises RetryableError when it cannot."""
+        try:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=harmless_environment(os.environ),
+                start_new_session=True,  # a group of its own: ours to end, and out of reach of our signals
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            raise RetryableError(f"no preflight child can be started: {reason}; it is tried again") from error
         if self._child.stdin is None or self._child.stdout is None:
             raise RetryableError("the preflight child has no pipes; it is tried again")
         self._to_child, self._from_child = self._child.stdin, self._child.stdout

@@ -5,10 +5,16 @@ The import takes longer than most checks do. Nothing is kept in reserve while no
 
 import threading
 import time
+from contextlib import suppress
+
+from edge_common.errors import RetryableError
 
 from model_sync.preflight.check import Preflight
+from model_sync.preflight.memory import free_memory
 
 _LONGEST_RESERVE = 60.0
+_AT_ONCE, _GOOD_SHARE = 2, 1024**3
+"""Children that check at the same time, and the memory that each must find free for that."""
 
 
 class WarmPreflight:
@@ -16,6 +22,9 @@ class WarmPreflight:
 
     def __init__(self, *, timeout: float, memory: int) -> None:
         """See Preflight."""
+        free = free_memory()
+        self.shares = _AT_ONCE if free is None or free >= _AT_ONCE * _GOOD_SHARE else 1
+        """How many children may check at the same time."""
         self._timeout = timeout
         self._memory = memory
         self._lock = threading.Lock()
@@ -26,7 +35,8 @@ class WarmPreflight:
         """Something is being uploaded: have a child ready."""
         with self._lock:
             if self._reserve is None:
-                self._reserve = self._start()
+                with suppress(RetryableError):  # whoever needs one is told then
+                    self._reserve = self._start()
             self._since = time.monotonic()
 
     def take(self) -> Preflight:
@@ -50,4 +60,4 @@ class WarmPreflight:
             pass  # leaving its context ends it
 
     def _start(self) -> Preflight:
-        return Preflight(timeout=self._timeout, memory=self._memory)
+        return Preflight(timeout=self._timeout, memory=self._memory, shares=self.shares)

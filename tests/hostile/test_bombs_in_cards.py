@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from attacked_site import attacked_site, model_bytes
+from attacked_site import WITHIN, attacked_site, model_bytes
+from eventually import wait_until
 
 _MERGE_BOMB = "schema: 1\na0: &a0 {k: v}\n" + "\n".join(
     f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}" for level in range(1, 10)
@@ -26,3 +27,22 @@ def test_a_card_that_is_too_much_concerns_its_own_model(tmp_path: Path) -> None:
         for name, (_, sentence) in _CARDS.items():
             assert sentence in site.rejection(name)
             assert sentence in site.rejection(f"own-{name}")
+
+
+def test_an_edit_that_does_not_fit_what_serves_is_refused_and_a_removed_card_goes(tmp_path: Path) -> None:
+    with attacked_site(tmp_path) as site:
+        site.put("mine/model.yaml", b"schema: 1\noutput: {labels: [a, b, c, d]}\n")
+        site.upload("mine", 1, {"model.onnx": model_bytes(5.0)})
+        site.serving("mine")
+        assert site.card("mine")["output"]["labels"] == ["a", "b", "c", "d"]
+        site.put("mine/model.yaml", b"schema: 1\noutput: {labels: [a, b]}\n")
+        site.until("mine", "the card has 2 labels, but the model gives 4 values")
+        assert site.card("mine")["output"]["labels"] == ["a", "b", "c", "d"]
+        site.put("mine/model.yaml", b"schema: 1\nserving: {shape: '(1,5)'}\n")
+        site.until("mine", "the earlier card holds")
+        assert site.answer("mine") == 5.0
+        site.put("mine/model.yaml", b"schema: 1\noutput: {labels: [e, f, g, h]}\n")
+        site.until("mine", "")
+        assert site.card("mine")["output"]["labels"] == ["e", "f", "g", "h"]
+        site.remove("mine/model.yaml")
+        wait_until(lambda: site.card("mine") == {}, within=WITHIN)

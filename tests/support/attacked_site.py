@@ -3,13 +3,17 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from answers import answer_of, put_object, wait_answer
+from answers import answer_of, entry_of, put_object, wait_answer
 from edge_stack.measuring.load import Load, summarize
+from edge_stack.processes.waiting import http_get
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
+from eventually import wait_until
 from quick_settings import QUICK
 from tiny_models import write_model
 
@@ -46,6 +50,22 @@ class AttackedSite:
     def serving(self, model: str, version: int = 1) -> None:
         """Wait until a version serves; fails when it does not within a minute."""
         self.stack.wait_version(model, version, "serving", within=WITHIN)
+
+    def until(self, model: str, said: str, version: int = 1) -> None:
+        """Wait until a version serves with a reason that has `said` in it, or with none for an empty one."""
+
+        def holds() -> bool:
+            entry = entry_of(self.stack, model, version)
+            reason = str(entry["reason"])
+            return entry["state"] == "serving" and (said in reason if said else not reason)
+
+        wait_until(holds, within=WITHIN)
+
+    def card(self, model: str) -> dict[str, Any]:
+        """The card that the sidecar serves for the model; empty for none."""
+        reply = http_get(f"{self.stack.ports.sidecar_url}/v1/models/{model}/card")
+        found: dict[str, Any] = reply.json() if reply.status == HTTPStatus.OK else {}
+        return found
 
     def answer(self, model: str) -> float:
         """What the model answers now."""

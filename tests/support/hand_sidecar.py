@@ -11,6 +11,7 @@ from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
 from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
+from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
@@ -44,11 +45,12 @@ def start_by_hand(
 ) -> Reconciler:
     """Recover what is on `volume` and connect the loop; fetches wait in `jobs` until they are told to run."""
     model_cards, rules = ModelCards(store), replace(RULES, policy=policy)
+    cards, records = ServingCards(volume, model_cards), RecordedState(volume, recover_state(volume))
     under_way = UnderWay(
         FetchJobs(Gate(store, AtOnce(), None), lambda: None, jobs),
         SettingsChecks(None, lambda: None, AtOnce()),
+        CardEdits(cards, None, lambda: None, AtOnce()),
     )
-    cards, records = ServingCards(volume, model_cards), RecordedState(volume, recover_state(volume))
     bucket = BucketWatch(store, ("",), model_cards, clock, metrics, 10.0, GRACE, HOLD)
     observer = Observer(bucket, ServerWatch(ovms), volume, records, under_way, cards, clock, rules)
     return Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules))

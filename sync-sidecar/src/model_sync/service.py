@@ -9,7 +9,6 @@ from edge_common.logs import get_logger
 from model_sync.cards.cards import ModelCards
 from model_sync.cards.serving_cards import ServingCards
 from model_sync.gate.gate import Gate
-from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
 from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
@@ -22,7 +21,6 @@ from model_sync.planning.actions import describe
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.preflight.pool import WarmPreflight
-from model_sync.preflight.settings_checks import SettingsChecks
 from model_sync.settings import Settings
 from model_sync.status.bucket_status import FOLDER, BucketStatus
 from model_sync.status.report import Reporter
@@ -56,15 +54,12 @@ class Sidecar:
         self.volume = volume = Volume(settings.models_dir)
         self.lock = VolumeLock(volume.lock_path)
         self.transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
-        preflight = None
-        if settings.preflight == "on":
-            preflight = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
+        warm = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
+        preflight = warm if settings.preflight == "on" else None
         gate = Gate(store, self.transfers, preflight, metrics, settings.plugin_properties)
-        self.under_way = under_way = UnderWay(
-            FetchJobs(gate, self.wakeup.work_done), SettingsChecks(preflight, self.wakeup.work_done)
-        )
         model_cards = ModelCards(store, settings.plugin_properties)
         cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
+        self.under_way = under_way = UnderWay.begin(gate, cards, self.wakeup.work_done)
         rules = Rules(
             settings.settle, settings.keep_previous, settings.activation_timeout, policy=settings.versions
         )
@@ -185,8 +180,7 @@ class Sidecar:
 
     def close(self) -> None:
         """End every thread and let others write to the volume."""
-        self.under_way.checks.close()
-        self.under_way.jobs.close()
+        self.under_way.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
         self.replicas.withdraw()
         self.lock.release()

@@ -36,15 +36,15 @@ def _fetch(root: Path, beside: dict[str, bytes], *, gain: float = 1.0) -> Staged
     for key, content in beside.items():
         store.put(f"cars/{key}", content)
     model = build_catalog(store.list_objects()).models["cars"]
-    gate = Gate(store, AtOnce(), WarmPreflight(timeout=60, memory=8 * 1024**3))
-    return gate.admit(
-        model,
-        model.versions["1"],
-        Staging(root / "staging"),
-        None,
-        progress=Progress(),
-        cancelled=threading.Event(),
-    )
+    with WarmPreflight(timeout=60, memory=8 * 1024**3) as preflight:
+        return Gate(store, AtOnce(), preflight).admit(
+            model,
+            model.versions["1"],
+            Staging(root / "staging"),
+            None,
+            progress=Progress(),
+            cancelled=threading.Event(),
+        )
 
 
 def test_a_model_that_knows_its_sample_is_staged(tmp_path: Path) -> None:

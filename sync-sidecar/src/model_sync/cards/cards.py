@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from edge_common.errors import EdgeError, RejectedError
 from edge_common.model_card import (
     FILE_NAME,
     MAX_BYTES,
+    Layout,
     ModelCard,
     Serving,
     card_as_mapping,
@@ -20,8 +21,10 @@ from edge_common.model_card import (
 from model_sync.bucket.catalog import Catalog, ListedModel
 from model_sync.bucket.keys import path_problem, quoted
 from model_sync.cards.serving_limits import serving_rejection
+from model_sync.download.whole_object import read_listed
 from model_sync.store.object_store import ObjectStore
 
+_RANK = 4
 MAX_LABELS_BYTES = 4 * 1024 * 1024
 
 
@@ -103,6 +106,24 @@ def serving_in(card: bytes | None) -> Serving:
         return Serving()
 
 
+def card_rejection(
+    card: EffectiveCard, inputs: Mapping[str, tuple[int, ...]], classes: int | None
+) -> str | None:
+    """Why the card does not fit a model with these inputs and classes, as shapes tell; None: it does."""
+    wanted = card.card.input
+    named = (shape for name, shape in inputs.items() if wanted.name in (None, name))
+    pictures = [shape for shape in named if len(shape) == _RANK]
+    if wanted.size is not None and len(pictures) == 1:
+        (shape,) = pictures
+        sides = shape[2:] if wanted.layout is Layout.NCHW else shape[1:3]
+        if any(side not in (-1, size) for side, size in zip(sides, wanted.size, strict=True)):
+            return (
+                f"the card's input.size {list(wanted.size)} and input.layout {wanted.layout} do not fit the "
+                f"model's input {list(shape)}; correct them"
+            )
+    return label_rejection(card, classes)
+
+
 def label_rejection(card: EffectiveCard, classes: int | None) -> str | None:
     """The sentence when the card has another number of labels than the model has classes."""
     if card.labels is None or classes is None or len(card.labels) == classes:
@@ -125,17 +146,22 @@ class ModelLevelCard:
 class ModelCards:
     """The model-level cards as of the last listing."""
 
+    _enough_listings = 2
+    """Without its card, before a model is believed to have none."""
+
     def __init__(self, store: ObjectStore, properties: Collection[str] = ()) -> None:
         """Cards of models in `store`; `properties` as in `read_card`."""
         self._store = store
         self._properties = properties
         self._cards: dict[str, ModelLevelCard] = {}
+        self._listings_without: dict[str, int] = {}
 
     def after_listing(self, catalog: Catalog) -> None:
         """Read the cards that changed; one that cannot be read now is read after the next listing."""
-        cards = {}
+        cards, without = {}, {}
         for name, model in catalog.models.items():
             if model.card is None:
+                without[name] = self._listings_without.get(name, 0) + 1
                 continue
             before = self._cards.get(name)
             mark = "|".join(sorted(f"{file.path}:{file.state}" for file in model.loose.values()))
@@ -149,20 +175,23 @@ class ModelCards:
                 cards[name] = ModelLevelCard(mark, last_good, str(error))
             except EdgeError as error:
                 cards[name] = ModelLevelCard("unread", last_good, str(error))
-        self._cards = cards
+        self._cards, self._listings_without = cards, without
+
+    def has_none(self, model: str) -> bool:
+        """Whether the bucket lists the model without a card, and not only for a moment."""
+        return self._listings_without.get(model, 0) >= self._enough_listings
 
     def of(self, model: str) -> ModelLevelCard | None:
         """The model's card; None when it has none."""
         return self._cards.get(model)
 
     def _read(self, model: ListedModel) -> EffectiveCard:
-        file = model.loose[FILE_NAME]
-        content = self._store.read_small(file.key, etag=file.etag, limit=MAX_BYTES)
+        content = read_listed(self._store, model.loose[FILE_NAME], MAX_BYTES)
 
         def read_beside(name: str) -> bytes | None:
             beside = model.loose.get(name)
             if beside is None:
                 return None
-            return self._store.read_small(beside.key, etag=beside.etag, limit=MAX_LABELS_BYTES)
+            return read_listed(self._store, beside, MAX_LABELS_BYTES)
 
         return read_card(content, FILE_NAME, read_beside, self._properties)

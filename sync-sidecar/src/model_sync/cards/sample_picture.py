@@ -11,6 +11,7 @@ from model_sync.bucket.catalog import ListedModel, Upload
 from model_sync.bucket.keys import quoted
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.staging import Staging
+from model_sync.download.whole_object import read_listed
 from model_sync.store.object_store import ObjectStore
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -57,5 +58,5 @@ def place_sample(
             f"the card names the sample picture {quoted(name)}, which is not there; upload it beside the card"
         )
     beside = staging.folder / "sample"  # outside the tree: it is no part of what is served
-    beside.write_bytes(store.read_small(listed.key, etag=listed.etag, limit=MAX_BYTES))
+    beside.write_bytes(read_listed(store, listed, MAX_BYTES))
     return SamplePicture(beside, card)

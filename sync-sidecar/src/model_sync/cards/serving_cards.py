@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge_common.model_card import FILE_NAME, Serving
+from edge_common.model_card import Serving
 
 from model_sync.cards.cards import EffectiveCard, ModelCards, serving_in
-from model_sync.planning.state import ModelState, State
+from model_sync.planning.state import ModelState
 from model_sync.volume.volume import Volume
 
 
@@ -38,16 +38,6 @@ class ServingCards:
     def forget_all(self) -> None:
         """Read every card anew; another pod may have written them."""
         self._known.clear()
-
-    def refresh(self, state: State) -> None:
-        """Give a changed model-level card to every version that brings none of its own. Raises OSError."""
-        for name, model in state.models.items():
-            card = self.effective(name, None)
-            if card is None:
-                continue
-            for local_version, version in model.stored.items():
-                if not any(file.path == FILE_NAME for file in version.files):
-                    self.keep(name, local_version, card.to_json())
 
     def serving(self, model: str, state: ModelState, staged: Iterable[EffectiveCard]) -> Serving:
         """What the next version, else the newest served one, else the model's own card asks for."""

@@ -18,10 +18,11 @@ from model_sync.bucket.checksums import parse_checksums
 from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_formats import model_file, partner_missing
-from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, label_rejection, read_card
+from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
 from model_sync.cards.sample_picture import place_sample
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
+from model_sync.download.whole_object import read_listed
 from model_sync.gate.preflight_record import PreflightRecord
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
@@ -39,6 +40,8 @@ class StagedVersion:
     files: tuple[StoredFile, ...]
     card: EffectiveCard | None
     """The card the version itself brings; None when the model's card holds."""
+    effective: EffectiveCard | None = None
+    """The card with which it was checked: its own, else the model's as it was then."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,6 @@ class FetchedUpload:
     remote: ListedModel
     staging: Staging
     version: StagedVersion
-    card: EffectiveCard | None
-    """The card that holds for it: its own, else the model's."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class Gate:
         staging.seal()
         if self.preflight is not None:
             progress.phase = "preflight"
-        return FetchedUpload(remote, staging, StagedVersion(upload, tuple(stored), card), card or model_card)
+        version = StagedVersion(upload, tuple(stored), card, card or model_card)
+        return FetchedUpload(remote, staging, version)
 
     def check(self, fetched: FetchedUpload, watched: Supervision) -> StagedVersion:
         """Load what was fetched in preflight.
@@ -119,7 +121,7 @@ class Gate:
         """
         if self.preflight is None:
             return fetched.version
-        card, staging = fetched.card, fetched.staging
+        card, staging = fetched.version.effective, fetched.staging
         settings = serving_settings(card.card.serving) if card else {}
         sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
         with self.preflight.take() as child:
@@ -131,7 +133,7 @@ class Gate:
                 )
             finally:
                 record.clear()
-        rejection = label_rejection(card, facts.classes) if card else None
+        rejection = card_rejection(card, facts.inputs, facts.classes) if card else None
         if rejection is not None:
             raise RejectedError(rejection)
         return fetched.version
@@ -139,10 +141,7 @@ class Gate:
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:
             return None
-        content = self.store.read_small(
-            upload.checksums.key, etag=upload.checksums.etag, limit=MAX_CHECKSUMS_BYTES
-        )
-        digests = parse_checksums(content)
+        digests = parse_checksums(read_listed(self.store, upload.checksums, MAX_CHECKSUMS_BYTES))
         missing = named_files_missing(upload, digests) or partner_missing(digests)
         if missing is not None:
             raise IncompleteError(missing)
@@ -178,7 +177,7 @@ class Gate:
             loose = remote.loose.get(name)
             if loose is None:
                 return None
-            return self.store.read_small(loose.key, etag=loose.etag, limit=MAX_LABELS_BYTES)
+            return read_listed(self.store, loose, MAX_LABELS_BYTES)
 
         where = f"{upload.bucket_version}/{CARD_NAME}"
         return read_card(path.read_bytes(), where, read_beside, self.properties)

@@ -88,14 +88,16 @@ class Applier:
             self.metrics.config_writes.inc()
 
     def take_in_ended_work(self) -> None:
-        """Record how fetches and checks of serving settings ended."""
+        """Record how fetches and checks of settings and cards ended. Raises OSError."""
         now, time = self.clock.now(), self.clock.monotonic()
         self.under_way.take_in_ended(self.records, self.rules, now=now, time=time)
+        self.under_way.edits.collect(self.state)
 
     def follow_listing(self, snapshot: Snapshot) -> None:
         """Give changed cards to versions, drop what is staged for uploads that are gone. Raises OSError."""
-        self.cards.refresh(self.state)
         catalog = snapshot.bucket.catalog
+        if catalog is not None:
+            self.under_way.edits.follow(self.state, catalog)
         if snapshot.bucket.removal_hold is not None or catalog is None:
             return
         for name, bucket_version in list(self.volume.staged_uploads()):
@@ -155,7 +157,7 @@ class Applier:
     def _publish(self, name: str, bucket_version: str, local_version: int) -> None:
         # after a refusal what lies there is checked anew
         staged = self.under_way.staged.pop((name, bucket_version))
-        card = self.cards.effective(name, staged.card)
+        card = staged.effective
         version = StoredVersion(
             local_version=local_version,
             bucket_version=bucket_version,

@@ -182,7 +182,8 @@ class Observer:
             serving = self.cards.serving(name, self.records.current.model(name), own)
             shared = self.cards.shared.of(name)
             rejection = shared.rejection if shared is not None else None
-            cards[name] = ServingCard(serving.versions, serving_settings(serving), rejection)
+            note = self.under_way.edits.rejection(name)
+            cards[name] = ServingCard(serving.versions, serving_settings(serving), rejection, note)
         return cards
 
     def _room(self, snapshot: Snapshot) -> DiskRoom:

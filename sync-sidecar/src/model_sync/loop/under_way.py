@@ -1,10 +1,12 @@
 """What this process has begun or holds ready, and how it ends. All of it is lost with the process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
-from model_sync.gate.gate import StagedVersion
+from model_sync.cards.serving_cards import ServingCards
+from model_sync.gate.card_edits import CardEdits
+from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.rollout import rollouts_since
@@ -21,11 +23,27 @@ class UnderWay:
 
     jobs: FetchJobs
     checks: SettingsChecks
+    edits: CardEdits
     staged: dict[Key, StagedVersion] = field(default_factory=dict)
     checked_settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Model -> serving settings that passed preflight."""
     write_errors: dict[str, str] = field(default_factory=dict)
     """Model -> why the volume did not take its last change."""
+
+    @classmethod
+    def begin(cls, gate: Gate, cards: ServingCards, work_done: Callable[[], None]) -> Self:
+        """Nothing yet; `work_done` is called from other threads whenever something has ended."""
+        return cls(
+            FetchJobs(gate, work_done),
+            SettingsChecks(gate.preflight, work_done),
+            CardEdits(cards, gate.preflight, work_done),
+        )
+
+    def close(self) -> None:
+        """End all of it and wait for that."""
+        self.checks.close()
+        self.edits.close()
+        self.jobs.close()
 
     def snapshot(self, records: RecordedState, time: float, before: Work) -> Work:
         """All of it as a value; `time` is monotonic, `before` the same of the last look."""
@@ -34,7 +52,7 @@ class UnderWay:
             fetches=by_model(self.jobs.fetches()),
             fetch_errors=by_model(self.jobs.fetch_errors),
             staged=by_model(staged),
-            settings_checks=self.checks.running,
+            settings_checks=self.checks.running | self.edits.running,
             checked_settings=dict(self.checked_settings),
             rollouts_since=rollouts_since(records.current, time, before.rollouts_since),
             write_errors=dict(self.write_errors),

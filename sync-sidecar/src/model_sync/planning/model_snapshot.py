@@ -61,6 +61,7 @@ class ModelSnapshot:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Serving settings that the card asks for."""
     card_rejection: str | None = None
+    edit_rejection: str | None = None
     quiet_for: Mapping[str, float] = field(default_factory=dict)
     """Bucket version -> seconds since its listing last changed."""
     gone: Collection[str] = ()

@@ -56,4 +56,4 @@ def settings_note(model: ModelSnapshot) -> str:
     rejected = model.state.rejected_settings
     if rejected is not None and rejected.settings == model.settings:
         return rejected.reason
-    return ""
+    return model.edit_rejection or ""

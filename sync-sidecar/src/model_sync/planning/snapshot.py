@@ -38,6 +38,8 @@ class ServingCard:
     settings: Mapping[str, Any] = field(default_factory=dict)
     rejection: str | None = None
     """Why the model's own card cannot be used; versions with a card of their own are not concerned."""
+    edit_rejection: str | None = None
+    """Why the model's card, as edited, is not in force for what serves."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class Snapshot:
             policy=card.policy or self.rules.policy,
             settings=card.settings,
             card_rejection=card.rejection,
+            edit_rejection=card.edit_rejection,
             quiet_for={key: self.time - since for key, since in bucket.quiet_since.get(name, {}).items()},
             gone=bucket.gone.get(name, ()),
             removal_hold=bucket.removal_hold,

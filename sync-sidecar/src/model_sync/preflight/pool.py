@@ -6,6 +6,8 @@ The import takes longer than most checks do. Nothing is kept in reserve while no
 import threading
 import time
 from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 from edge_common.errors import RetryableError
 
@@ -30,6 +32,16 @@ class WarmPreflight:
         self._lock = threading.Lock()
         self._reserve: Preflight | None = None
         self._since = 0.0
+
+    def __enter__(self) -> Self:
+        """The reserve ends with this context."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See `release`."""
+        self.release(at_once=True)
 
     def expect_upload(self) -> None:
         """Something is being uploaded: have a child ready."""

@@ -59,8 +59,8 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[CheckedVersion]
             catalog.notices[0] if catalog.notices else "put the files into <model>/<version>/, such as car/1/"
         )
         raise RejectedError(f"{folder} holds no version of a model: {advice}")
-    with ThreadPoolExecutor(2) as transfers:
-        gate = Gate(store, transfers, WarmPreflight(timeout=timeout, memory=_MEMORY))
+    with ThreadPoolExecutor(2) as transfers, WarmPreflight(timeout=timeout, memory=_MEMORY) as preflight:
+        gate = Gate(store, transfers, preflight)
         return [
             CheckedVersion(
                 model.name,

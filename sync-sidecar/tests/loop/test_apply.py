@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hand_sidecar import HandSidecar
 from model_sync.loop.apply import Applier
+from model_sync.model_server.config import configured_versions
 from model_sync.planning.actions import (
     Action,
     Configure,
@@ -62,7 +63,8 @@ def test_publishing_puts_a_recorded_folder_in_place_and_asks_for_a_new_plan(side
     recorded = sidecar.volume.load_state()
     assert recorded is not None
     assert set(recorded.model("cars").stored) == {1, 2, 3}
-    assert b"3" not in (sidecar.volume.load_config() or b""), "listing it is another action"
+    listed = configured_versions(sidecar.volume.load_config() or b"")
+    assert listed == {"cars": (2,)}, "listing it is another action"
 
 
 def test_configuring_writes_what_the_server_is_to_serve(sidecar: HandSidecar, applier: Applier) -> None:

@@ -25,8 +25,6 @@ _KIB_PER_SWAP = 1
 _ALLOCATOR_KIB = 8 * 1024
 _CLOSING_FILES = 2
 """Connections that the server has not seen closed yet."""
-_STREAMS = {"NUM_STREAMS": "1"}
-"""Keeps the model off the event loop, so that its callbacks are swapped, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def measure(swaps: int, folder: Path) -> list[Usage]:
     model = folder / "models" / "tiny"
     write_tiny(folder / "template")
     shutil.copytree(folder / "template", model / "1")
-    entry = {"name": "tiny", "base_path": str(model), "plugin_config": _STREAMS}
+    entry = {"name": "tiny", "base_path": str(model)}
     config = folder / "config.json"
     config.write_text(json.dumps({"model_config_list": [{"config": entry}]}))
     port = free_port()

@@ -32,10 +32,7 @@ def _swap(server: ServerProcess, models: Models, versions: range) -> None:
 
 def test_swaps_leave_neither_threads_nor_files_nor_models_behind(start_server: Start, models: Models) -> None:
     models.add("m", 1, 1.0)
-    # With streams set, runs end in OpenVINO's threads, and their callbacks must not keep the model.
-    server = start_server(
-        [{"name": "m", "plugin_config": {"NUM_STREAMS": "1"}}], "--file_system_poll_wait_seconds", "0"
-    )
+    server = start_server([{"name": "m"}], "--file_system_poll_wait_seconds", "0")
     _swap(server, models, range(2, 20))
     before = _status(server)
     _swap(server, models, range(20, 20 + SWAPS))

@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_is_left_out(tmp_path: Path) -> None:
 def test_the_second_server_takes_the_compiled_model_from_the_cache(models: Models, tmp_path: Path) -> None:
     models.add("m", 1, 1.0)
     cache = usable_cache(tmp_path / "cache")
-    config = ModelConfig("m", models.root / "m", plugin_config=(("NUM_STREAMS", "1"),))  # compiled once
+    config = ModelConfig("m", models.root / "m")
     from_cache = [
         ModelLoader(cache).load(config, 1).compiled.get_property("LOADED_FROM_CACHE") for _ in range(2)
     ]

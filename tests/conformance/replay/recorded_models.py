@@ -115,8 +115,12 @@ def _shift(number: int) -> ModelProto:
 
 
 def _loop(number: int) -> ModelProto:
-    """Each turn multiplies 256 by 256 matrices; what the loop made is scaled to nothing before the sum."""
-    mixing = np.random.default_rng(1).standard_normal((256, 256), np.float32) / 20
+    """Each turn multiplies 256 by 256 matrices; what the loop made is scaled to nothing before the sum.
+
+    The factors are large enough for the matrix not to fade: with numbers near zero (denormals) turns take
+    ten times as long, and a request would last longer than was measured beforehand.
+    """
+    mixing = np.random.default_rng(1).standard_normal((256, 256), np.float32) / 10
     turn = helper.make_graph(
         [
             helper.make_node("MatMul", ["matrix", "mixing"], ["product"]),

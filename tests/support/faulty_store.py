@@ -63,6 +63,8 @@ class FaultyStore:
 
     def __init__(self, endpoint: str) -> None:
         self.fault: tuple[Matches, Change] | None = None
+        self.unheard: frozenset[str] = frozenset()
+        """Headers of requests, in lower case, that never reach the store, as if it did not know them."""
         self.struck = 0
         """How often a request met the fault."""
         self._stopping = threading.Event()
@@ -133,7 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(self.server.target, timeout=_TIMEOUT)
         try:
             # as it came, with its Host: the signature covers it
-            connection.request(self.command, self.path, body, dict(self.headers.items()))
+            unheard = self.server.store.unheard
+            heard = {name: value for name, value in self.headers.items() if name.lower() not in unheard}
+            connection.request(self.command, self.path, body, heard)
             right = connection.getresponse()
             content = right.read()
         finally:

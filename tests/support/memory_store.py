@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError
 from model_sync.bucket.catalog import ListedObject
+from model_sync.store.answers import Listed
 from model_sync.store.object_store import ByteStream, ObjectChangedError
 
 
@@ -50,20 +51,21 @@ class MemoryStore:
 
     @contextmanager
     def open_object(
-        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+        self, listed: Listed, *, offset: int = 0, length: int | None = None
     ) -> Iterator[ByteStream]:
+        key = listed.key
         self.reads.append((key, offset))
         stored = self.objects.get(key)
-        if stored is None or stored.etag != etag:
+        if stored is None or stored.etag != listed.etag:
             raise ObjectChangedError(f"cannot read '{key}': it was replaced or removed since it was listed")
         end = None if length is None else offset + length
         yield io.BytesIO(self.on_read(key, offset, stored.content[offset:end]))
 
-    def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
-        with self.open_object(key, etag=etag) as stream:
+    def read_small(self, listed: Listed, *, limit: int) -> bytes:
+        with self.open_object(listed) as stream:
             content = stream.read()
         if len(content) > limit:
-            raise RejectedError(f"'{key}' has more than {limit} bytes; make it smaller")
+            raise RejectedError(f"'{listed.key}' has more than {limit} bytes; make it smaller")
         return content
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:

@@ -93,3 +93,28 @@ def list_without(*prefixes: str) -> Change:
         return replace(reply, body=body, promised=len(body))
 
     return change
+
+
+def with_header(name: str, value: str | None) -> Change:
+    """The same answer with another value of a header; None: without it."""
+
+    def change(reply: Reply) -> Reply:
+        others = tuple(pair for pair in reply.headers if pair[0].lower() != name.lower())
+        return replace(reply, headers=others if value is None else (*others, (name, value)))
+
+    return change
+
+
+def instead(body: bytes, status: int = 200) -> Change:
+    """Another page with the head of the right answer, as a gateway or a cache gives it."""
+    return lambda reply: replace(reply, status=status, body=body, promised=len(body))
+
+
+def in_listing(old: bytes, new: bytes) -> Change:
+    """A listing with other text in it."""
+
+    def change(reply: Reply) -> Reply:
+        body = re.sub(old, new, reply.body)
+        return replace(reply, body=body, promised=len(body))
+
+    return change

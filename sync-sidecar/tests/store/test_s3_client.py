@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 from edge_common.errors import FatalError, RetryableError
+from model_sync.bucket.catalog import ListedObject
 from model_sync.settings import Addressing, Settings
 from model_sync.store.errors import S3RefusalError
 from model_sync.store.object_store import ObjectChangedError
@@ -18,6 +19,8 @@ from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutErr
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 Talk = Callable[[socket.socket, bytes], None]
+
+_LISTED = ListedObject("m/1/a", 10, "e", 0.0)
 
 
 @contextmanager
@@ -161,7 +164,7 @@ def test_a_refusal_is_told_with_what_the_store_says(body: bytes, told: str) -> N
         with pytest.raises(S3RefusalError, match=told):
             S3Client(_settings(endpoint)).ask(Request("GET", "m/1/a"))
         bucket = S3Bucket(_settings(endpoint))
-        with pytest.raises(RetryableError, match="cannot read"), bucket.open_object("m/1/a", etag="e"):
+        with pytest.raises(RetryableError, match="cannot read"), bucket.open_object(_LISTED):
             pass
 
 
@@ -183,7 +186,7 @@ def test_a_refused_object_is_an_error_of_the_right_kind(
     body = f"<Error><Code>{code}</Code></Error>".encode()
     with _store_that(lambda connection, _: connection.sendall(_answer(status, body))) as endpoint:
         bucket = S3Bucket(_settings(endpoint))
-        with pytest.raises(kind), bucket.open_object("m/1/a", etag="e"):
+        with pytest.raises(kind), bucket.open_object(_LISTED):
             pass
 
 
@@ -274,9 +277,9 @@ def test_an_abandoned_download_leaves_a_bucket_that_works(s3: S3Server, s3_setti
     bucket.put_small("m/1/large", content, "application/octet-stream")
     (listed,) = bucket.list_objects()
     for _ in range(3):
-        with bucket.open_object("m/1/large", etag=listed.etag) as stream:
+        with bucket.open_object(listed) as stream:
             assert stream.read(10) == content[:10]
-    with bucket.open_object("m/1/large", etag=listed.etag, offset=256) as stream:
+    with bucket.open_object(listed, offset=256) as stream:
         read = b"".join(iter(lambda: stream.read(1000), b""))
     assert read == content[256:]
     assert s3.endpoint == bucket.endpoint
@@ -288,4 +291,4 @@ def test_keys_with_characters_of_any_kind_are_written_and_read(s3_settings: Sett
     for key, content in contents.items():
         bucket.put_small(key, content, "application/octet-stream")
     listed = list(bucket.list_objects())
-    assert {one.key: bucket.read_small(one.key, etag=one.etag, limit=100) for one in listed} == contents
+    assert {one.key: bucket.read_small(one, limit=100) for one in listed} == contents

@@ -54,7 +54,7 @@ def test_a_bucket_that_is_part_of_the_host_name_is_listed_read_and_written(
     bucket = S3Bucket(settings.model_copy(update={"s3_endpoint": f"http://localhost:{port}"}))
     bucket.put_small("m/1/a", b"0123456789", "text/plain")
     (listed,) = bucket.list_objects()
-    with bucket.open_object("m/1/a", etag=listed.etag) as stream:
+    with bucket.open_object(listed) as stream:
         assert stream.read() == b"0123456789"
     bucket.put_file("m/1/b", __file__)
     bucket.remove("m/1/b")
@@ -69,21 +69,21 @@ def test_objects_are_read_from_an_offset_and_only_as_they_were_listed(
     _put(s3, s3_settings.bucket, "m/1/a", b"0123456789")
     bucket = S3Bucket(s3_settings)
     (listed,) = bucket.list_objects()
-    with bucket.open_object("m/1/a", etag=listed.etag, offset=4) as stream:
+    with bucket.open_object(listed, offset=4) as stream:
         assert stream.read() == b"456789"
     _put(s3, s3_settings.bucket, "m/1/a", b"new")
     with (
         pytest.raises(ObjectChangedError, match="replaced or removed"),
-        bucket.open_object("m/1/a", etag=listed.etag),
+        bucket.open_object(listed),
     ):
         pass
     with (
         pytest.raises(ObjectChangedError, match="replaced or removed"),
-        bucket.open_object("m/1/a", etag=listed.etag, offset=1, length=2),
+        bucket.open_object(listed, offset=1, length=2),
     ):
         pass
     bucket.remove("m/1/a")
-    with pytest.raises(ObjectChangedError), bucket.open_object("m/1/a", etag=listed.etag):
+    with pytest.raises(ObjectChangedError), bucket.open_object(listed):
         pass
 
 
@@ -91,9 +91,9 @@ def test_small_objects_have_a_limit(s3: S3Server, s3_settings: Settings) -> None
     _put(s3, s3_settings.bucket, "m/model.yaml", b"0123456789")
     bucket = S3Bucket(s3_settings)
     (listed,) = bucket.list_objects()
-    assert bucket.read_small("m/model.yaml", etag=listed.etag, limit=10) == b"0123456789"
+    assert bucket.read_small(listed, limit=10) == b"0123456789"
     with pytest.raises(RejectedError, match="more than 9 bytes"):
-        bucket.read_small("m/model.yaml", etag=listed.etag, limit=9)
+        bucket.read_small(listed, limit=9)
 
 
 def test_a_missing_bucket_is_told_and_created_only_when_asked(s3: S3Server) -> None:

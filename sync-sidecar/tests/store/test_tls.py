@@ -15,9 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from edge_common.errors import FatalError, RetryableError
+from model_sync.bucket.catalog import ListedObject
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
+
+_LISTED = ListedObject("m/1/a", 10, "e", 0.0)
 
 
 def _write_certificate(folder: Path) -> tuple[Path, Path]:
@@ -112,7 +115,7 @@ def test_everything_goes_over_tls_with_the_authority_that_is_named(behind_tls: S
     bucket = S3Bucket(behind_tls)
     bucket.ensure_exists(create=False)
     (listed,) = bucket.list_objects()
-    with bucket.open_object(listed.key, etag=listed.etag) as stream:
+    with bucket.open_object(listed) as stream:
         assert stream.read() == b"content"
 
 
@@ -120,7 +123,7 @@ def test_without_that_authority_nothing_is_read_and_the_certificate_is_named(beh
     bucket = S3Bucket(behind_tls.model_copy(update={"s3_ca_file": None}))
     with pytest.raises(RetryableError, match=r"(?i)certificate"):
         list(bucket.list_objects())
-    with pytest.raises(RetryableError, match=r"(?i)certificate"), bucket.open_object("m/1/a", etag="e"):
+    with pytest.raises(RetryableError, match=r"(?i)certificate"), bucket.open_object(_LISTED):
         pass
 
 

@@ -13,8 +13,11 @@ from edge_common.errors import RetryableError
 
 from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
-from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer
-from model_sync.store.object_store import KnowsDigest, ObjectStore
+from model_sync.download.part_journal import journal_path
+from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer, facts_of
+from model_sync.store.answers import ObjectFacts
+from model_sync.store.errors import RangeIgnoredError
+from model_sync.store.object_store import LearnsEtags, ObjectStore
 
 __all__ = ["CancelledError", "CorruptTransferError", "digest_file", "download", "read_whole"]
 
@@ -22,16 +25,20 @@ RANGED_FROM = 2 * PIECE
 """Bytes from which on an object is fetched over several connections."""
 IN_MEMORY = 256 * 1024
 """Bytes up to which an object is written only when it is whole and checked; a kill may cost so much."""
-_PLAIN_MD5 = re.compile(r"[0-9a-f]{32}")
+_PLAIN_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class CorruptTransferError(RetryableError):
     """What arrived is not what the store promises. `sha256` is of what arrived."""
 
-    def __init__(self, message: str, sha256: str) -> None:
-        """Keep the digest, so that a second transfer can be compared."""
+    def __init__(self, message: str, sha256: str, *, proven: bool = False) -> None:
+        """Keep the digest, so that a second transfer can be compared.
+
+        `proven`: what the store promises of other objects was true, so it is no promise in looks only.
+        """
         super().__init__(message)
         self.sha256 = sha256
+        self.proven = proven
 
 
 def read_whole(
@@ -45,9 +52,10 @@ def read_whole(
         raise _stopped(file)
     chunks: list[bytes] = []
     size = 0
+    facts = ObjectFacts()
     try:
-        with store.open_object(file.key, etag=file.etag) as stream:
-            promised = stream.sha256 if isinstance(stream, KnowsDigest) else None
+        with store.open_object(file) as stream:
+            facts = facts_of(stream)
             while size <= file.size and (chunk := stream.read(CHUNK)):
                 chunks.append(chunk)
                 size += len(chunk)
@@ -60,7 +68,7 @@ def read_whole(
     content = b"".join(chunks)
     sha256 = hashlib.sha256(content).hexdigest()
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() if has_md5(file) else None
-    check_promises(file, sha256=sha256, md5=md5, promised=promised)
+    check_promises(store, file, facts, sha256=sha256, md5=md5)
     return content, sha256
 
 
@@ -86,32 +94,60 @@ def download(
         RetryableError: the store failed, or sent too little.
     """
     with_md5 = has_md5(file)
-    promised = None
     if file.size >= RANGED_FROM:
         transfer = RangedTransfer(store, file, cancelled=cancelled, progress=progress)
-        sha256, md5 = transfer.run(part, helpers, with_md5=with_md5)
-    else:
-        sha256, md5, promised = _download_whole(store, file, part, cancelled, progress, with_md5=with_md5)
-    check_promises(file, sha256=sha256, md5=md5, promised=promised)
+        try:
+            sha256, md5 = transfer.run(part, helpers, with_md5=with_md5)
+        except RangeIgnoredError:
+            progress(-transfer.covered_bytes)
+            part.unlink(missing_ok=True)
+            journal_path(part).unlink(missing_ok=True)
+        else:
+            check_promises(store, file, transfer.facts, sha256=sha256, md5=md5)
+            return sha256
+    try:
+        sha256, md5, facts = _download_whole(store, file, part, cancelled, progress, with_md5=with_md5)
+    except RangeIgnoredError:
+        progress(-part.stat().st_size)
+        part.unlink()
+        sha256, md5, facts = _download_whole(store, file, part, cancelled, progress, with_md5=with_md5)
+    check_promises(store, file, facts, sha256=sha256, md5=md5)
     return sha256
 
 
 def has_md5(file: UploadObject) -> bool:
-    """Whether the store tells the MD5 of the object."""
+    """Whether the ETag looks like the MD5 of the object."""
     return _PLAIN_MD5.fullmatch(file.etag) is not None
 
 
-def check_promises(file: UploadObject, *, sha256: str, md5: str | None, promised: str | None) -> None:
-    """Compare what arrived with the ETag and with the SHA-256 that the store `promised`; None: it tells none.
+def check_promises(
+    store: ObjectStore, file: UploadObject, facts: ObjectFacts, *, sha256: str, md5: str | None
+) -> None:
+    """Compare what arrived with the store's own SHA-256, else with an ETag that looks like an MD5.
 
-    Raises CorruptTransferError.
+    Of an object that the store encrypted the ETag proves nothing, until that of another one did. Raises
+    CorruptTransferError.
     """
-    if (md5 is not None and md5 != file.etag) or (promised is not None and promised != sha256):
-        what = "ETag" if promised is None else "ETag or checksum"
-        raise CorruptTransferError(
-            f"{quoted(file.key)} arrived with other bytes than its {what} promises; it is fetched again",
-            sha256,
-        )
+    if facts.sha256 is not None:
+        if facts.sha256 != sha256:
+            raise _corrupt(file, "checksum", sha256, proven=True)
+        return
+    if md5 is None:
+        return
+    known = store.md5_etags if isinstance(store, LearnsEtags) else set()
+    if md5 == file.etag.lower():
+        known.add(facts.encrypted)
+    elif not facts.encrypted or facts.encrypted in known:
+        raise _corrupt(file, "ETag", sha256, proven=facts.encrypted in known)
+
+
+def _corrupt(file: UploadObject, what: str, sha256: str, *, proven: bool) -> CorruptTransferError:
+    return CorruptTransferError(
+        f"the store gives {quoted(file.key)} with other bytes than its {what} promises; if that stays so, "
+        "upload the file again, and tell whoever runs the store or a cache before it",
+        sha256,
+        proven=proven,
+    )
 
 
 def _download_whole(
@@ -122,16 +158,16 @@ def _download_whole(
     progress: Callable[[int], None],
     *,
     with_md5: bool,
-) -> tuple[str, str | None, str | None]:
-    """SHA-256, MD5 (`with_md5`) and the SHA-256 that the store promises, where it does; all in hex."""
+) -> tuple[str, str | None, ObjectFacts]:
+    """SHA-256, MD5 (`with_md5`), both in hex, and what the store says of the object."""
     digests = [hashlib.sha256(), *([hashlib.md5(usedforsecurity=False)] if with_md5 else [])]
-    promised = None
+    facts = ObjectFacts()
     with part.open("ab+", buffering=0) as out:
         have = _digest_existing(out, file.size, digests)
         progress(have)
         if have < file.size:
-            with store.open_object(file.key, etag=file.etag, offset=have) as stream:
-                promised = stream.sha256 if isinstance(stream, KnowsDigest) else None
+            with store.open_object(file, offset=have) as stream:
+                facts = facts_of(stream)
                 while chunk := stream.read(CHUNK):
                     if cancelled.is_set():
                         raise _stopped(file)
@@ -146,7 +182,7 @@ def _download_whole(
             part.unlink()
         raise _ended(file, have)
     sha256, *md5 = (digest.hexdigest() for digest in digests)
-    return sha256, md5[0] if md5 else None, promised
+    return sha256, md5[0] if md5 else None, facts
 
 
 def _stopped(file: UploadObject) -> CancelledError:

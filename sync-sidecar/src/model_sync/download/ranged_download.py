@@ -17,7 +17,8 @@ from edge_common.errors import RetryableError
 from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
 from model_sync.download.part_journal import CoveredRanges, PartJournal
-from model_sync.store.object_store import ObjectStore
+from model_sync.store.answers import ObjectFacts
+from model_sync.store.object_store import ByteStream, KnowsFacts, ObjectStore
 
 PIECE = 16 * 1024 * 1024
 """Longest range of one request; after each, the bytes are flushed and vouched for."""
@@ -98,6 +99,13 @@ class RangedTransfer:
         self._lock = threading.Lock()
         self._todo: deque[tuple[int, int]] = deque()
         self._covered = CoveredRanges()
+        self.facts = ObjectFacts()
+        """What the answers say of the object."""
+
+    @property
+    def covered_bytes(self) -> int:
+        """Bytes that were told as progress."""
+        return self._covered.total
 
     def run(self, part: Path, helpers: Executor | None, *, with_md5: bool) -> tuple[str, str | None]:
         """Complete `part`, flush it, and return its SHA-256 and (`with_md5`) its MD5 in hex.
@@ -157,7 +165,8 @@ class RangedTransfer:
         start, end = piece
         at = start
         key, size = self._file.key, self._file.size
-        with self._store.open_object(key, etag=self._file.etag, offset=start, length=end - start) as stream:
+        with self._store.open_object(self._file, offset=start, length=end - start) as stream:
+            self.facts = facts_of(stream)
             while at < end and (chunk := stream.read(min(CHUNK, end - at))):
                 if self._cancelled.is_set():
                     raise CancelledError(f"the download of {quoted(key)} was stopped")
@@ -173,6 +182,11 @@ class RangedTransfer:
             raise RetryableError(f"{quoted(key)} ended after {at} of {size} bytes; it is tried again")
         os.fdatasync(descriptor)
         journal.note_durable(start, end)
+
+
+def facts_of(stream: ByteStream) -> ObjectFacts:
+    """What the store says of the object; SHA-256 is of the whole, so that of a part tells none."""
+    return stream.facts if isinstance(stream, KnowsFacts) else ObjectFacts()
 
 
 def _write_at(descriptor: int, content: bytes, offset: int) -> None:

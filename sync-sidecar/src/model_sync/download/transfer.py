@@ -17,7 +17,7 @@ from model_sync.download.object_download import (
 from model_sync.download.staging import Staging
 from model_sync.metrics import Metrics
 from model_sync.planning.state import StoredFile
-from model_sync.store.object_store import ObjectStore
+from model_sync.store.object_store import ObjectChangedError, ObjectStore
 
 
 @dataclass
@@ -86,22 +86,27 @@ class Transfer:
             sha256 = self._download(file, part)
         except CorruptTransferError as first:
             sha256 = self._download_again(file, part, first)
+        except ObjectChangedError:
+            self.staging.drop(file)  # of a state that is gone, nothing may be mixed with the next one
+            raise
         self.staging.accept(file)
         return sha256
 
     def _download_again(self, file: UploadObject, part: Path, first: CorruptTransferError) -> str:
-        self.metrics.integrity_failures.labels(reason="store").inc()
         self.staging.drop(file)
         try:
-            return self._download(file, part)
+            sha256 = self._download(file, part)
         except CorruptTransferError as second:
-            # A store that encrypts gives ETags that look like MD5 and are not. Two transfers that agree
-            # with each other were not damaged on the way; two that differ were.
-            if second.sha256 == first.sha256:
+            # An ETag may look like an MD5 and be none. Two transfers that agree were not damaged on the way,
+            # so they are taken where this store's ETags never proved to be what they look like.
+            if second.sha256 == first.sha256 and not second.proven:
                 self.progress.add(file.size)
                 return second.sha256
+            self.metrics.integrity_failures.labels(reason="store").inc()
             self.staging.drop(file)
             raise
+        self.metrics.integrity_failures.labels(reason="store").inc()
+        return sha256
 
     def _download(self, file: UploadObject, part: Path) -> str:
         try:

@@ -30,6 +30,10 @@ class ObjectChangedError(RetryableError):
     """The object is no longer the one that was listed."""
 
 
+class RangeIgnoredError(RetryableError):
+    """The store gives whole objects where a part was asked for; read it whole."""
+
+
 class StoreFaultError(Exception):
     """The store, or something before it, answered what S3 does not allow; the message says what."""
 
@@ -72,7 +76,7 @@ def refused(error: S3RefusalError, doing: str, where: BucketPlace) -> EdgeError:
     if error.code == _ARCHIVED:
         return RetryableError(f"cannot {doing} in {where}: it is archived; restore it, or upload it again")
     said = f"{error.code or f'status {error.status}'}, {_short(error.message) or 'no message'}"
-    return RetryableError(f"cannot {doing} in {where}: {said}")
+    return RetryableError(f"cannot {doing} in {where}: {said}; it is tried again")
 
 
 def _set_up_problem(error: S3RefusalError, doing: str, where: BucketPlace) -> str | None:

@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from model_sync.bucket.catalog import ListedObject
+from model_sync.store.answers import Listed, ObjectFacts
 from model_sync.store.errors import ObjectChangedError
 
-__all__ = ["ByteStream", "KnowsDigest", "ObjectChangedError", "ObjectStore"]
+__all__ = ["ByteStream", "KnowsFacts", "LearnsEtags", "ObjectChangedError", "ObjectStore"]
 
 
 class ByteStream(Protocol):
@@ -19,12 +20,22 @@ class ByteStream(Protocol):
 
 
 @runtime_checkable
-class KnowsDigest(Protocol):
-    """A stream that may know what the store says its object's content is."""
+class KnowsFacts(Protocol):
+    """A stream that knows what the store says of its object."""
 
     @property
-    def sha256(self) -> str | None:
-        """SHA-256 of the whole object in hex; None: the store keeps none."""
+    def facts(self) -> ObjectFacts:
+        """Of the answer that is read."""
+        ...
+
+
+@runtime_checkable
+class LearnsEtags(Protocol):
+    """A store of which is remembered whether its ETags are what they look like."""
+
+    @property
+    def md5_etags(self) -> set[bool]:
+        """Holds True once the ETag of an encrypted object was its MD5, False once that of a plain one was."""
         ...
 
 
@@ -36,16 +47,17 @@ class ObjectStore(Protocol):
         ...
 
     def open_object(
-        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+        self, listed: Listed, *, offset: int = 0, length: int | None = None
     ) -> AbstractContextManager[ByteStream]:
         """A readable stream of `length` bytes, else all, from `offset`.
 
-        Raises ObjectChangedError on another ETag.
+        Raises ObjectChangedError when the object is no longer the listed one, and RangeIgnoredError when the
+        store can only give all of it.
         """
         ...
 
-    def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
-        """A whole object of at most `limit` bytes; raises RejectedError when it is larger."""
+    def read_small(self, listed: Listed, *, limit: int) -> bytes:
+        """A whole object of at most `limit` bytes, all that were listed; RejectedError when it is larger."""
         ...
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from edge_common.errors import EdgeError, RejectedError
+from edge_common.errors import EdgeError, RejectedError, RetryableError
 from urllib3.exceptions import HTTPError
 
 from model_sync.bucket.catalog import ListedObject
-from model_sync.bucket.checksums import CHECKSUM_HEADER, whole_sha256
 from model_sync.bucket.keys import quoted
 from model_sync.metrics import Metrics
 from model_sync.settings import Settings
+from model_sync.store.answers import Listed, ObjectFacts, Part
 from model_sync.store.bandwidth import ThrottledStream, TokenBucket
 from model_sync.store.errors import (
     BucketPlace,
@@ -34,6 +34,7 @@ from model_sync.store.errors import (
     refused,
 )
 from model_sync.store.listing import PAGE_OBJECTS, Page, Pages, without_constants
+from model_sync.store.object_reads import ObjectReads
 from model_sync.store.object_store import ByteStream
 from model_sync.store.s3_address import FIRST_REGION
 from model_sync.store.s3_client import Answer, Request, S3Client, read_at_most
@@ -67,7 +68,7 @@ class ObjectStream:
     """The body of an answer and what its headers said."""
 
     body: ByteStream
-    sha256: str | None
+    facts: ObjectFacts
     received: "Counter"
 
     def read(self, amt: int | None = None, /) -> bytes:
@@ -88,6 +89,9 @@ class S3Bucket:
         self._client = S3Client(settings)
         self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
         self._constant_etags: set[str] = set()
+        self._reads = ObjectReads(self._client)
+        self.md5_etags: set[bool] = set()
+        """See LearnsEtags."""
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
         """See ObjectStore. A listing that may be incomplete, or never ends, is a RetryableError."""
@@ -115,34 +119,34 @@ class S3Bucket:
 
     @contextmanager
     def open_object(
-        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+        self, listed: Listed, *, offset: int = 0, length: int | None = None
     ) -> Iterator[ByteStream]:
         """See ObjectStore. The stream raises our errors, too, when the connection breaks midway."""
-        headers = {"if-match": f'"{etag}"'}
-        whole = offset == 0 and length is None
-        if whole:
-            headers["x-amz-checksum-mode"] = "ENABLED"
-        else:
-            headers["range"] = f"bytes={offset}-{'' if length is None else offset + length - 1}"
-        doing = f"read {quoted(key)}"
+        doing = f"read {quoted(listed.key)}"
         with self._translated(doing), ExitStack() as until_read:
             with self._asked("read", doing):
-                answer = until_read.enter_context(self._client.open(Request("GET", key, headers=headers)))
+                opened = self._reads.open(listed, Part(offset, length))
+                answer, facts = until_read.enter_context(opened)
             body = _Body(answer)
             yield ObjectStream(
                 body if self._bandwidth is None else ThrottledStream(body, self._bandwidth),
-                whole_sha256(answer.headers.get(CHECKSUM_HEADER)) if whole else None,
+                facts,
                 self._metrics.received_bytes,
             )
 
-    def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
+    def read_small(self, listed: Listed, *, limit: int) -> bytes:
         """See ObjectStore."""
+        if listed.size > limit:
+            raise RejectedError(f"{quoted(listed.key)} has more than {limit} bytes; make it smaller")
         content = b""
-        with self.open_object(key, etag=etag) as stream:
-            while len(content) <= limit and (chunk := stream.read(limit + 1 - len(content))):
+        with self.open_object(listed) as stream:
+            while len(content) <= listed.size and (chunk := stream.read(listed.size + 1 - len(content))):
                 content += chunk
-        if len(content) > limit:
-            raise RejectedError(f"{quoted(key)} has more than {limit} bytes; make it smaller")
+        if len(content) != listed.size:
+            raise RetryableError(
+                f"{quoted(listed.key)} was listed with {listed.size} bytes and came with {len(content)}; "
+                "it is read again"
+            )
         return content
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:

@@ -8,6 +8,7 @@ from edge_common.errors import FatalError, RejectedError
 
 from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import quoted
+from model_sync.store.answers import Listed
 from model_sync.store.object_store import ByteStream, ObjectChangedError
 
 
@@ -28,32 +29,34 @@ class FolderStore:
 
     @contextmanager
     def open_object(
-        self, key: str, *, etag: str, offset: int = 0, length: int | None = None
+        self, listed: Listed, *, offset: int = 0, length: int | None = None
     ) -> Iterator[ByteStream]:
-        """Open the file of `key` at `offset`; raises ObjectChangedError if it is no longer the listed one.
+        """Open the file of `listed` at `offset`; raises ObjectChangedError if it is no longer the listed one.
 
         `length` is what the reader intends to read; a file costs nothing beyond that.
         """
         del length
-        with self._unchanged(key, etag).open("rb", buffering=0) as file:
+        with self._unchanged(listed).open("rb", buffering=0) as file:
             file.seek(offset)
             yield file
 
-    def read_small(self, key: str, *, etag: str, limit: int) -> bytes:
-        """Read the file of `key`; raises RejectedError when it is larger than `limit` bytes."""
-        path = self._unchanged(key, etag)
+    def read_small(self, listed: Listed, *, limit: int) -> bytes:
+        """Read the file of `listed`; raises RejectedError when it is larger than `limit` bytes."""
+        path = self._unchanged(listed)
         if path.stat().st_size > limit:
-            raise RejectedError(f"{quoted(key)} is larger than the {limit} bytes that such a file may have")
+            raise RejectedError(
+                f"{quoted(listed.key)} is larger than the {limit} bytes that such a file may have"
+            )
         return path.read_bytes()
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """Refuse: a check changes nothing."""
         raise FatalError(f"{quoted(key)} ({content_type}, {len(content)} bytes) is not written by a check")
 
-    def _unchanged(self, key: str, etag: str) -> Path:
-        path = self._folder.parent / key
-        if not path.is_file() or _mark(path) != etag:
-            raise ObjectChangedError(f"{quoted(key)} changed while it was checked; check again")
+    def _unchanged(self, listed: Listed) -> Path:
+        path = self._folder.parent / listed.key
+        if not path.is_file() or _mark(path) != listed.etag:
+            raise ObjectChangedError(f"{quoted(listed.key)} changed while it was checked; check again")
         return path
 
 

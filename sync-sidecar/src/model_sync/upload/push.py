@@ -80,6 +80,6 @@ class Destination:
         if sums is None:
             return None
         try:
-            return parse_checksums(self._bucket.read_small(sums.key, etag=sums.etag, limit=MAX_BYTES))
+            return parse_checksums(self._bucket.read_small(sums, limit=MAX_BYTES))
         except RejectedError:  # not a list of ours: then these are other files
             return None

@@ -1,0 +1,121 @@
+"""Reads of objects, each bound to the state that was listed, on stores that keep that promise and others.
+
+An answer counts only when its range, size and ETag are those that were asked for. A store without If-Match is
+read without it; one whose listing and objects carry different ETags is bound to the object's own.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from http import HTTPStatus
+
+from model_sync.bucket.keys import quoted
+from model_sync.store.answers import (
+    Listed,
+    ObjectFacts,
+    Part,
+    check_part,
+    is_listed_state,
+    same_date,
+)
+from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, S3RefusalError
+from model_sync.store.s3_client import Answer, Request, S3Client
+
+_REMEMBERED = 10_000
+"""Objects whose own ETags are kept; the oldest are found out again."""
+_WITHOUT_CONDITIONS = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.BAD_REQUEST})
+
+
+class ObjectReads:
+    """Opens objects of one bucket. Thread-safe."""
+
+    def __init__(self, client: S3Client) -> None:
+        """Nothing is known of the store yet."""
+        self._client = client
+        self._conditional = True
+        self._own_etags: dict[tuple[str, str, float], str] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def open(self, listed: Listed, part: Part) -> Iterator[tuple[Answer, ObjectFacts]]:
+        """The answer with the bytes of `part`, and what its head says of the object.
+
+        Raises:
+            ObjectChangedError: the object is no longer the listed one.
+            RangeIgnoredError: the store cannot give this part, or does not say of which state it is.
+            StoreFaultError: the store gives other bytes than were asked for.
+            S3RefusalError, HTTPError, OSError: as the client.
+        """
+        with ExitStack() as opened:
+            answer = self._answered(listed, part, opened)
+            facts = ObjectFacts.of(answer.headers)
+            check_part(answer.status, answer.headers, listed, part)
+            known = is_listed_state(facts, listed, self._etag_of(listed))
+            if known is None and not part.whole:
+                raise RangeIgnoredError(
+                    f"the store does not say which state of {quoted(listed.key)} it gives"
+                )
+            if known is False and not self._learnt(listed, facts):
+                raise _changed(listed)
+            yield answer, facts if part.whole else replace(facts, sha256=None)
+
+    def _answered(self, listed: Listed, part: Part, opened: ExitStack) -> Answer:
+        try:
+            return opened.enter_context(self._client.open(self._request(listed, part)))
+        except S3RefusalError as refusal:
+            if not self._can_do_better(listed, refusal):
+                raise
+        return opened.enter_context(self._client.open(self._request(listed, part)))
+
+    def _request(self, listed: Listed, part: Part) -> Request:
+        headers = {}
+        etag = self._etag_of(listed)
+        if etag and self._conditional:
+            headers["if-match"] = f'"{etag}"'
+        if part.whole:
+            headers["x-amz-checksum-mode"] = "ENABLED"
+        else:
+            headers["range"] = f"bytes={part.offset}-{part.end(listed.size) - 1}"
+        return Request("GET", listed.key, headers=headers)
+
+    def _can_do_better(self, listed: Listed, refusal: S3RefusalError) -> bool:
+        """Whether the store refused what it does not know, or an ETag that its listing made up."""
+        if not self._conditional or not listed.etag:
+            return False
+        if refusal.status in _WITHOUT_CONDITIONS and refusal.code in {
+            "NotImplemented",
+            "InvalidArgument",
+            "",
+        }:
+            self._conditional = False
+            return True
+        if refusal.status != HTTPStatus.PRECONDITION_FAILED:
+            return False
+        with self._client.open(Request("HEAD", listed.key)) as head:
+            length = head.headers.get("content-length", "")
+            return length == str(listed.size) and self._learnt(listed, ObjectFacts.of(head.headers))
+
+    def _learnt(self, listed: Listed, facts: ObjectFacts) -> bool:
+        """Keep the object's own ETag when it is the listed object nevertheless, by its date."""
+        place = (listed.key, listed.etag, listed.modified)
+        with self._lock:
+            known = self._own_etags.pop(place, None)
+            if facts.etag and facts.etag.casefold() == listed.etag.casefold():
+                return True  # the listing was right after all
+            if not facts.etag or not same_date(facts, listed) or known not in {None, facts.etag}:
+                return False
+            while len(self._own_etags) >= _REMEMBERED:
+                self._own_etags.pop(next(iter(self._own_etags)))
+            self._own_etags[place] = facts.etag
+            return True
+
+    def _etag_of(self, listed: Listed) -> str:
+        return self._own_etags.get((listed.key, listed.etag, listed.modified), listed.etag)
+
+
+def _changed(listed: Listed) -> ObjectChangedError:
+    return ObjectChangedError(
+        f"{quoted(listed.key)} comes with another ETag than it was listed with; it was replaced since, "
+        "or something before the store answers what it kept"
+    )

@@ -115,6 +115,6 @@ def in_listing(old: bytes, new: bytes) -> Change:
 
     def change(reply: Reply) -> Reply:
         body = re.sub(old, new, reply.body)
-        return replace(reply, body=body, promised=len(body))
+        return reply if body == reply.body else replace(reply, body=body, promised=len(body))
 
     return change

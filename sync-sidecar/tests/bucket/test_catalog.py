@@ -51,15 +51,20 @@ def test_a_wrong_version_name_a_hostile_key_and_a_collision_are_problems_of_that
     assert versions["4"].problem is None
 
 
-def test_the_fingerprint_follows_names_sizes_and_etags_and_nothing_else() -> None:
+def test_the_fingerprint_follows_names_sizes_and_digests_and_dates_only_without_these() -> None:
     def version(*objects: ListedObject) -> str:
         return build_catalog(objects).models["m"].versions["1"].fingerprint
 
-    base = version(ListedObject("m/1/a", 1, "e", 1.0))
-    assert base == version(ListedObject("m/1/a", 1, "e", 99.0), ListedObject("m/1/SHA256SUMS", 5, "s", 1.0))
-    assert base != version(ListedObject("m/1/b", 1, "e", 1.0))
-    assert base != version(ListedObject("m/1/a", 2, "e", 1.0))
-    assert base != version(ListedObject("m/1/a", 1, "f", 1.0))
+    one, other = "e" * 32, f"{'f' * 32}-2"
+    base = version(ListedObject("m/1/a", 1, one, 1.0))
+    assert base == version(ListedObject("m/1/a", 1, one, 99.0), ListedObject("m/1/SHA256SUMS", 5, "s", 1.0))
+    assert base != version(ListedObject("m/1/b", 1, one, 1.0))
+    assert base != version(ListedObject("m/1/a", 2, one, 1.0))
+    assert base != version(ListedObject("m/1/a", 1, other, 1.0))
+    # an ETag that is no digest need not change with the content
+    opaque = version(ListedObject("m/1/a", 1, "0x8D", 1.0))
+    assert opaque == version(ListedObject("m/1/a", 1, "0x8D", 1.0))
+    assert opaque != version(ListedObject("m/1/a", 1, "0x8D", 2.0))
 
 
 def test_adding_checksums_is_a_new_upload_of_the_same_content() -> None:

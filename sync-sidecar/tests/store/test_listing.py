@@ -193,7 +193,7 @@ def test_etags_that_tell_nothing_are_none() -> None:
 )
 def test_what_cannot_be_known_without_etags_is_told_and_dates_stand_in(modified: float, told: str) -> None:
     def catalog(at: float) -> Catalog:
-        return build_catalog([ListedObject("m/1/a", 1, "", at), ListedObject("n/1/a", 1, "e", at)])
+        return build_catalog([ListedObject("m/1/a", 1, "", at), ListedObject("n/1/a", 1, "e" * 32, at)])
 
     assert told in " ".join(catalog(modified).notices)
     before, after = (catalog(at).models for at in (modified, 9.0))

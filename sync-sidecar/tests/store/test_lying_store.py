@@ -158,6 +158,24 @@ def test_where_listing_and_object_carry_different_etags_the_date_decides(
         bucket.read_small(listed._replace(modified=listed.modified - 60), limit=len(_CONTENT))
 
 
+def test_where_no_date_tells_it_either_the_listing_is_asked_again(
+    faulty: FaultyStore, bucket: S3Bucket, tmp_path: Path
+) -> None:
+    etag = _listed(bucket).etag.encode()
+
+    def lie(reply: Reply) -> Reply | None:
+        made_up = lies.in_listing(etag, b"made-up")(reply)
+        return lies.with_header("Last-Modified", None)(made_up) if made_up is not None else None
+
+    faulty.fault = (lies.everything, lie)
+    listed = _listed(bucket)
+    assert listed.etag == "made-up"
+    assert _download(bucket, listed, tmp_path)[0] == _CONTENT
+    bucket.put_small(_KEY, _CONTENT[::-1], "application/octet-stream")
+    with pytest.raises(ObjectChangedError):
+        bucket.read_small(listed._replace(modified=listed.modified - 60), limit=len(_CONTENT))
+
+
 def test_without_any_etag_the_date_binds_each_part(
     faulty: FaultyStore, bucket: S3Bucket, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ that.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,8 @@ from model_sync.bucket.keys import (
 from model_sync.bucket.model_formats import partner_missing
 
 _MAX_NOTICES = 20
+_DIGEST = re.compile(r"[0-9a-fA-F]{32}(?:-\d{1,5})?")
+"""An ETag that is the MD5 of the object, or of the MD5s of its parts."""
 
 
 class ListedObject(NamedTuple):
@@ -50,8 +53,8 @@ class UploadObject(NamedTuple):
 
     @property
     def state(self) -> str:
-        """What changes with the content, as far as the store tells: the ETag, else the date."""
-        return self.etag or f"@{self.modified}"
+        """What changes with the content, as far as the store tells: a digest as ETag, else the date, too."""
+        return self.etag if _DIGEST.fullmatch(self.etag) else f"{self.etag}@{self.modified}"
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,11 @@ _SIZE = re.compile(r"\s*\+?(\d{1,18})\s*")
 class Page:
     """One answer to ListObjectsV2."""
 
-    def __init__(self, body: bytes) -> None:
-        """Raises StoreFaultError when `body` is no listing, or leaves open whether there is more."""
+    def __init__(self, body: bytes, *, partial: bool = False) -> None:
+        """Raises StoreFaultError when `body` is no listing, or leaves open whether there is more.
+
+        `partial`: nobody wants to know whether there is more.
+        """
         try:
             self._root = fromstring(body)  # noqa: S314 - expat expands no external entity, and bounds internal ones
         except ParseError as error:
@@ -42,7 +45,7 @@ class Page:
         self._space = self._root.tag.removesuffix("ListBucketResult")
         if self._space == self._root.tag:
             raise StoreFaultError(f"it answered a listing with <{self._root.tag}>")
-        self.truncated = self._is_truncated()
+        self.truncated = not partial and self._is_truncated()
         self.next_token = self._text(self._root, "NextContinuationToken") or None
         """What to ask the next page with."""
         if self.truncated and self.next_token is None:

@@ -20,6 +20,7 @@ from model_sync.store.answers import (
     same_date,
 )
 from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, S3RefusalError
+from model_sync.store.listing import Page
 from model_sync.store.s3_client import Answer, Request, S3Client
 
 _REMEMBERED = 10_000
@@ -97,18 +98,32 @@ class ObjectReads:
             return length == str(listed.size) and self._learnt(listed, ObjectFacts.of(head.headers))
 
     def _learnt(self, listed: Listed, facts: ObjectFacts) -> bool:
-        """Keep the object's own ETag when it is the listed object nevertheless, by its date."""
+        """Keep the object's own ETag when it is the listed object nevertheless.
+
+        Its date tells that; without one, that the store lists the object as before.
+        """
         place = (listed.key, listed.etag, listed.modified)
+        same = same_date(facts, listed)
+        same = self._is_listed_still(listed) if same is None else same
         with self._lock:
             known = self._own_etags.pop(place, None)
             if facts.etag and facts.etag.casefold() == listed.etag.casefold():
                 return True  # the listing was right after all
-            if not facts.etag or not same_date(facts, listed) or known not in {None, facts.etag}:
+            if not facts.etag or not same or known not in {None, facts.etag}:
                 return False
             while len(self._own_etags) >= _REMEMBERED:
                 self._own_etags.pop(next(iter(self._own_etags)))
             self._own_etags[place] = facts.etag
             return True
+
+    def _is_listed_still(self, listed: Listed) -> bool:
+        query = {"list-type": "2", "max-keys": "1", "encoding-type": "url", "prefix": listed.key}
+        page = Page(self._client.ask(Request("GET", query=query)), partial=True)
+        return any(
+            (one.key, one.size, one.etag, one.modified)
+            == (listed.key, listed.size, listed.etag, listed.modified)
+            for one in page.objects()
+        )
 
     def _etag_of(self, listed: Listed) -> str:
         return self._own_etags.get((listed.key, listed.etag, listed.modified), listed.etag)

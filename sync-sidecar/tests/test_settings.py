@@ -72,3 +72,18 @@ def test_switches_in_yaml_may_be_bare_words(tmp_path: Path) -> None:
     file.write_text("preflight: off\nstatus_to_bucket: on\npoll_interval: 5m\n")
     settings = _read(CONFIG_FILE=str(file))
     assert (settings.preflight, settings.status_to_bucket, settings.poll_interval) == ("off", "on", 300)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " "])
+def test_what_stands_around_a_key_or_an_address_is_no_part_of_it(end: str) -> None:
+    names = ("S3_ENDPOINT", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_REGION", "BUCKET")
+    values = ("http://store:9000", "key", "secret", "eu", "models")
+    given = {f"MODEL_SYNC_{name}": f"{value}{end}" for name, value in zip(names, values, strict=True)}
+    settings = read_settings(given)
+    assert (settings.s3_endpoint, settings.s3_region, settings.bucket) == (
+        "http://store:9000",
+        "eu",
+        "models",
+    )
+    assert settings.s3_access_key.get_secret_value() == "key"
+    assert settings.s3_secret_key.get_secret_value() == "secret"

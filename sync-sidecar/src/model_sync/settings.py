@@ -50,6 +50,12 @@ def _names(value: Any) -> Any:
     return tuple(part.strip() if isinstance(part, str) else part for part in parts if part)
 
 
+def _stripped(value: Any) -> Any:
+    # a Secret or a file written by an editor ends with a line break, which no key and no address has
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return text.strip().removeprefix("\ufeff") if isinstance(text, str) else value
+
+
 def _size_or_unset(value: Any) -> Any:
     return None if value is None or value == "" else parse_size(value)
 
@@ -62,21 +68,21 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    s3_endpoint: str = "http://localhost:9000"
+    s3_endpoint: Annotated[str, BeforeValidator(_stripped)] = "http://localhost:9000"
     """Address of the store, with http:// or https://."""
-    s3_region: str = ""
+    s3_region: Annotated[str, BeforeValidator(_stripped)] = ""
     """Region; empty: us-east-1, or what the endpoint's name or the store's answer says."""
-    s3_access_key: SecretStr = SecretStr("")
+    s3_access_key: Annotated[SecretStr, BeforeValidator(_stripped)] = SecretStr("")
     """Access key; empty: the default chain (environment, web identity, instance, credentials file)."""
-    s3_secret_key: SecretStr = SecretStr("")
+    s3_secret_key: Annotated[SecretStr, BeforeValidator(_stripped)] = SecretStr("")
     """Secret key that belongs to the access key."""
-    s3_session_token: SecretStr = SecretStr("")
+    s3_session_token: Annotated[SecretStr, BeforeValidator(_stripped)] = SecretStr("")
     """Session token of temporary credentials."""
     s3_ca_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
     """PEM file of the authority that signed the store's certificate; empty: the public ones."""
     s3_addressing: Addressing = Addressing.AUTO
     """`path`, `virtual` or `auto`."""
-    bucket: Annotated[str, Field(min_length=3, max_length=63)] = "ml-models"
+    bucket: Annotated[str, BeforeValidator(_stripped), Field(min_length=3, max_length=63)] = "ml-models"
     """Bucket that holds the models."""
     prefix: Annotated[tuple[str, ...], BeforeValidator(_prefixes)] = ("",)
     """Only keys that begin with one of these are looked at, such as `team/` or `site/,shared/`; no part of a

@@ -32,6 +32,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         url = urlsplit(self.path)
+        assert self.headers.get_all("Host") == [url.netloc], "a store refuses a request with two"
         self.server.seen.append((url.netloc, self.headers.get("Proxy-Authorization")))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         connection = HTTPConnection(self.server.target)

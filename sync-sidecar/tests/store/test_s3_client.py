@@ -268,7 +268,7 @@ def test_the_bucket_is_in_the_host_name_where_the_settings_ask_for_that(
     monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: really("127.0.0.1", *rest))
     lines = _request_for(Request("GET", "m/1/a"), s3_addressing=addressing)
     assert lines[0] == f"GET {target} HTTP/1.1"
-    assert any(line.startswith(f"host: {host}:") for line in lines)
+    assert any(line.startswith(f"Host: {host}:") for line in lines)
 
 
 def test_an_abandoned_download_leaves_a_bucket_that_works(s3: S3Server, s3_settings: Settings) -> None:

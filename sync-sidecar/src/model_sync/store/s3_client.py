@@ -106,6 +106,7 @@ class S3Client:
             now=self._now(),
             body_sha256=hashlib.sha256(request.body).hexdigest() if request.body else EMPTY_SHA256,
         )
+        headers["Host"] = headers.pop("host")  # as urllib3 writes it, or a proxy is sent two
         target = f"{path}?{query}" if query else path
         through_proxy = self.pool.proxy is not None
         connections = self.pool if through_proxy else self._connections(address.base)

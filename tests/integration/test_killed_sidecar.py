@@ -5,6 +5,7 @@ import random
 import time
 from pathlib import Path
 
+import pytest
 from edge_stack.measuring.load import Load, summarize
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
@@ -32,6 +33,7 @@ def bytes_on_the_volume(stack: Stack, version: int, size: int) -> int | None:
     return None if there == size else there
 
 
+@pytest.mark.timeout(480)  # eleven starts of the sidecar, and preflight stands back behind other work
 def test_ten_kills_lose_nothing_and_fetch_nothing_twice(store_kind: StoreKind, tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails, to repeat it

@@ -6,6 +6,7 @@ import time
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 import requests
 from answers import put_version
 from edge_common.served_state import VersionState, available_versions
@@ -50,6 +51,7 @@ def test_uploaded_models_are_served_side_by_side(stack: Stack, tmp_path: Path) -
     assert stack.status()["models"]["second"]["serving"] == [7]
 
 
+@pytest.mark.timeout(480)  # under load, and preflight stands back behind the answers
 def test_twenty_swaps_in_a_row_fail_no_request_and_never_go_back(stack: Stack, tmp_path: Path) -> None:
     swaps = 20
     stack.push(write_model(tmp_path / "0", 0.0), model="car", version=1)

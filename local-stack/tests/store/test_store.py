@@ -15,7 +15,7 @@ from edge_stack.processes.waiting import wait_until
 from edge_stack.store.minio_server import call_no_more, call_on_changes, find_minio
 from edge_stack.store.store import BUCKET, Store, StoreKind, start_store
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from car_client.kserve.connection import Connection
 from car_client.s3_address import s3_client
+from car_client.settings import Settings
 from collected_logs import LogLines, collected_logs
 from fake_kserve import FakeKServe
 from hypothesis import settings
@@ -58,7 +59,13 @@ def store() -> Iterator[Minio]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
-    client = s3_client(f"http://{host}:{port}", SecretStr("test"), SecretStr("test"))
+    client = s3_client(
+        Settings(
+            s3_endpoint=f"http://{host}:{port}",
+            s3_access_key=SecretStr("test"),
+            s3_secret_key=SecretStr("test"),
+        )
+    )
     client.make_bucket("pictures")
     yield client
     server.stop()

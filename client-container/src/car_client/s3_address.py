@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import urllib3
 from edge_common.errors import FatalError
 from minio import Minio
-from pydantic import SecretStr
+
+from car_client.settings import Settings
 
 SCHEME = "s3://"
 _TIMEOUT = urllib3.Timeout(connect=3.0, read=10.0)
@@ -33,13 +34,27 @@ class S3Address:
         return f"{SCHEME}{self.bucket}/{self.prefix}"
 
 
-def s3_client(endpoint: str, access_key: SecretStr, secret_key: SecretStr) -> Minio:
-    """A client with bounded waits that tries once: the watch asks again. Without keys it is anonymous."""
-    parts = urlsplit(endpoint)
-    return Minio(
+def s3_client(settings: Settings) -> Minio:
+    """A client with bounded waits that tries once: the watch asks again. Without keys it is anonymous.
+
+    Raises FatalError when the file of the store's authority cannot be read.
+    """
+    parts = urlsplit(settings.s3_endpoint)
+    authority = settings.s3_ca_file
+    if authority is not None and not authority.is_file():
+        raise FatalError(f"CAR_CLIENT_S3_CA_FILE names {authority}, which is no file; correct it or unset it")
+    client = Minio(
         parts.netloc,
-        access_key=access_key.get_secret_value() or None,
-        secret_key=secret_key.get_secret_value() or None,
+        access_key=settings.s3_access_key.get_secret_value() or None,
+        secret_key=settings.s3_secret_key.get_secret_value() or None,
+        region=settings.s3_region or None,
         secure=parts.scheme == "https",
-        http_client=urllib3.PoolManager(timeout=_TIMEOUT, retries=False),
+        http_client=urllib3.PoolManager(
+            timeout=_TIMEOUT, retries=False, ca_certs=str(authority) if authority is not None else None
+        ),
     )
+    if settings.s3_addressing == "path":
+        client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # of the SDK
+    elif settings.s3_addressing == "virtual":
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # of the SDK
+    return client

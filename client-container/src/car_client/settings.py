@@ -3,12 +3,21 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from edge_common import settings_source
 from edge_common.logs import LogFormat, LogLevel
 from edge_common.quantities import Duration, Size
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    field_validator,
+)
 
 PREFIX = "CAR_CLIENT_"
 CONFIG_FILE = Path("/config/client-config.yaml")
@@ -66,6 +75,12 @@ class Settings(BaseModel):
     """Its access key; without one: anonymous."""
     s3_secret_key: SecretStr = SecretStr("")
     """Its secret key."""
+    s3_region: str = ""
+    """Its region; empty: asked of it."""
+    s3_ca_file: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """PEM file of the authority that signed its certificate; empty: the public ones."""
+    s3_addressing: Literal["auto", "path", "virtual"] = "auto"
+    """`path`, `virtual` or `auto`: how the bucket appears in the address."""
     batch_size: Annotated[int, Field(ge=1, le=256)] = 8
     """Most pictures in one request, for models with a dynamic batch."""
     max_picture_bytes: Annotated[Size, Field(ge=1)] = 32 * 1024 * 1024

@@ -40,7 +40,7 @@ def open_sink(settings: Settings) -> ResultSink:
     if address is None:
         return NoSink()
     if address.startswith(SCHEME):
-        store = s3_client(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key)
+        store = s3_client(settings)
         return BucketSink(store, S3Address.parse(address))
     if address.endswith(".csv"):
         return CsvSink(Path(address))

@@ -24,7 +24,7 @@ def open_source(address: str, settings: Settings) -> Source:
     max_bytes = settings.max_picture_bytes
     sampling = Sampling(settings.sample_interval)
     if address.startswith(SCHEME):
-        store = s3_client(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key)
+        store = s3_client(settings)
         return BucketSource(store, S3Address.parse(address), max_bytes=max_bytes, pause=settings.interval)
     if address.startswith(_STREAMS):
         return StreamSource(address, sampling=sampling, name=urlsplit(address).hostname or "stream")

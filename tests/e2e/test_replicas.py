@@ -19,6 +19,7 @@ SCALE = (
     "--set server.replicaCount=3 --reuse-values -n ml-platform"
 )
 """As README and docs/operations.md have it."""
+OWN_VOLUMES = {"persistence__mode": "perPod", "server__replicaCount": "2"}
 
 
 def test_three_pods_on_one_volume_serve_a_new_version_together(
@@ -74,11 +75,10 @@ def test_no_request_fails_when_the_sidecar_of_one_pod_is_killed(
     assert traffic.failures == 0, traffic
 
 
-def test_a_budget_keeps_two_pods_from_being_evicted_together(platform: Platform) -> None:
-    first, second = platform.has(server__replicaCount="2")
-    platform.kubectl.evict(first)
-    with pytest.raises(CommandError, match="disruption budget"):
-        platform.kubectl.evict(second)
+def test_no_budget_holds_a_node_whose_pods_share_its_volume(platform: Platform) -> None:
+    """They cannot move one by one: a budget would block the drain of their node for good."""
+    for pod in platform.has(server__replicaCount="2"):
+        platform.kubectl.evict(pod)
     platform.servers(2)
 
 
@@ -99,12 +99,24 @@ def test_pods_with_volumes_of_their_own_serve_the_same(
 ) -> None:
     platform.has(server__replicaCount="2")
     with caller.asking(MODEL) as traffic:
-        pods = platform.has(persistence__mode="perPod", server__replicaCount="2")
+        pods = platform.has(**OWN_VOLUMES)
         platform.serve(MODEL, 4, colour_model(4))
     facts.note_traffic("moved to a volume for each of 2 pods, version exchanged", traffic)
     assert traffic.failures == 0, traffic
     assert all(platform.writes(pod) for pod in pods)
     assert set(_claims(platform)) == {f"{pod}-models" for pod in pods}
+
+
+def test_a_budget_keeps_two_pods_from_being_evicted_together(platform: Platform) -> None:
+    first, second = platform.has(**OWN_VOLUMES)
+    platform.kubectl.evict(first)
+    with pytest.raises(CommandError, match="disruption budget"):
+        platform.kubectl.evict(second)
+    platform.servers(2)
+
+
+def test_volumes_of_their_own_go_with_the_pods(platform: Platform) -> None:
+    platform.has(**OWN_VOLUMES)
     platform.has(persistence__mode="shared", server__replicaCount="1")
 
     def claims_gone() -> str | None:

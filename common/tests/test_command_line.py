@@ -17,6 +17,10 @@ def app() -> typer.Typer:
         raise RejectedError("the model is not fit; correct it")
 
     @made.command()
+    def name() -> None:
+        raise RejectedError("there is no model \x1b[2J\nfake")
+
+    @made.command()
     def read() -> None:
         raise FileNotFoundError(2, "No such file or directory", "model.yaml")
 
@@ -42,6 +46,7 @@ def test_the_help_keeps_its_words_and_offers_version_and_completion(app: typer.T
     ("argument", "exit_code", "sentence"),
     [
         ("fit", 65, "edge-thing: the model is not fit; correct it\n"),
+        ("name", 65, "edge-thing: there is no model \\x1b[2J\n  fake\n"),
         ("read", 1, "edge-thing: model.yaml: No such file or directory; mend that and retry\n"),
     ],
 )

@@ -66,3 +66,15 @@ def test_on_a_terminal_lines_are_for_people(monkeypatch: pytest.MonkeyPatch) -> 
     get_logger().info("served", model="cars")
     assert "served" in terminal.getvalue()
     assert not terminal.getvalue().startswith("{")
+
+
+def test_on_a_terminal_names_of_strangers_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = _Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    configure_logging(LogFormat.CONSOLE)
+    get_logger().info("served", model="\x1b]0;owned\x07", labels=["\x1b[2J"])
+    logging.getLogger("some.library").error("\x1b[2J\nfake line")
+    assert "\\x1b]0;owned\\x07" in terminal.getvalue()
+    assert "\x1b]0" not in terminal.getvalue()
+    assert "\x1b[2J" not in terminal.getvalue()
+    assert len(terminal.getvalue().splitlines()) == 2

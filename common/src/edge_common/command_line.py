@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edge_common.errors import EdgeError
+from edge_common.printable import printable
 from edge_common.stopping import Interrupted, leave_now
 
 
@@ -38,9 +39,14 @@ def run_app(app: typer.Typer, command: str) -> NoReturn:
     try:
         app(prog_name=command)
     except (EdgeError, Interrupted) as error:
-        sys.stderr.write(f"{command}: {error}\n")
+        sys.stderr.write(f"{command}: {_as_text(str(error))}\n")
         leave_now(error.exit_code)
     except OSError as error:
         sys.stderr.write(f"{command}: {error.filename or 'a file'}: {error.strerror}; mend that and retry\n")
         leave_now(1)
     leave_now()
+
+
+def _as_text(message: str) -> str:
+    """Further lines, such as the end of a log, are indented, so that none looks like another message."""
+    return "\n  ".join(printable(line) for line in message.split("\n"))

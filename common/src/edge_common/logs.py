@@ -9,6 +9,8 @@ from typing import Any
 _rich: object = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None makes an import of it fail
 import structlog  # noqa: E402 - after the line above
 
+from edge_common.printable import printable  # noqa: E402 - the same
+
 if _rich is None:
     del sys.modules["rich"]
 
@@ -35,6 +37,10 @@ def _put_ts_level_event_first(_logger: Any, _method: str, event: Any) -> Any:
     return first | event
 
 
+def _show_as_text(_logger: Any, _method: str, event: Any) -> Any:
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
 def configure_logging(log_format: LogFormat = LogFormat.AUTO, level: LogLevel = LogLevel.INFO) -> None:
     """Send structlog's and the standard library's lines to standard error in one format.
 
@@ -51,11 +57,12 @@ def configure_logging(log_format: LogFormat = LogFormat.AUTO, level: LogLevel = 
         [structlog.processors.format_exc_info, _put_ts_level_event_first, structlog.processors.JSONRenderer()]
         if as_json
         else [
+            _show_as_text,  # JSON escapes by itself
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 timestamp_key="ts",
                 exception_formatter=structlog.dev.plain_traceback,
-            )
+            ),
         ]
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -78,6 +78,8 @@ class FakeKServe:
         self.faults_of: dict[str, deque[str | tuple[int, str]]] = {}
         self.cut_if: Callable[[NDArray[Any]], bool] = lambda _batch: False
         """Batches that find no answer, ever, as if they ended the server."""
+        self.fails_if: Callable[[NDArray[Any]], bool] = lambda _batch: False
+        """Batches that the model cannot run, which is answered with 500."""
         self.fixed_answers: dict[str, tuple[int, bytes]] = {}
         """Path -> answer, instead of what would be answered."""
         self.requests: list[Request] = []
@@ -179,6 +181,9 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
             request.batch = batch
             if fake.cut_if(batch):
                 self._cut()
+                return
+            if fake.fails_if(batch):
+                self._answer_json(500, {"error": "the network cannot run it"})
                 return
             self._answer_scores(model, model.infer(batch))
 

@@ -7,6 +7,7 @@
     RejectedError    RequestRefusedError      an answer with 4xx; carries the status and the server's words
                      UnknownModelError        the server has no such model
                      UnusableModelError       the model is served, but this client cannot feed or read it
+                     UnreadableScoresError    what the model says of this one picture cannot be read
 
 A file that is no picture is a NotAPictureError of `edge_common.pictures.decode`. Each is one of the three
 kinds of `edge_common.errors`, which decide the exit code.
@@ -56,3 +57,7 @@ class UnknownModelError(RejectedError):
 
 class UnusableModelError(RejectedError):
     """The model's tensors and its description do not make an image classifier this client can use."""
+
+
+class UnreadableScoresError(RejectedError):
+    """The model's scores for one picture are not finite, or are no probabilities; it concerns no other."""

@@ -1,5 +1,6 @@
 import json
 import sys
+from collections import deque
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -159,7 +160,7 @@ def test_a_server_that_is_away_ends_with_75(run: Run, red: Path, command: str) -
 def test_one_failing_model_does_not_keep_the_others_from_answering(
     served: FakeKServe, run: Run, red: Path
 ) -> None:
-    served.faults.append((400, "Invalid input shape"))
+    served.faults_of["cars"] = deque([(400, "Invalid input shape")])
     classified = run("classify", red, "--json")
     assert classified.code == 65
     assert [result["model"] for result in classified.document["results"]] == ["other"]

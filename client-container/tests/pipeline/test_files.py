@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from car_client.errors import RequestRefusedError, ServerFailedError
-from car_client.pipeline.files import Outcome, classify_files
+from car_client.pipeline.files import Failure, Outcome, classify_files
 from car_client.session import Session
 from car_client.settings import load_settings
 from edge_common.errors import RejectedError, RetryableError
@@ -36,15 +36,31 @@ def test_many_files_are_taken_in_portions_and_each_gets_its_results(session: Ses
     ]
 
 
-def test_a_model_that_failed_is_not_asked_about_later_portions(
+def test_a_model_that_answers_nothing_is_not_asked_about_later_portions(
     session: Session, server: FakeKServe, tmp_path: Path
 ) -> None:
     server.models.pop("b")
-    server.faults.extend([(400, "Invalid input shape")] * 200)
+    server.faults.extend([(400, "Invalid input shape")] * 400)
     outcome = run(session, files(tmp_path, 200))
-    assert len(server.sent("a/infer")) <= 4, "those that were on their way at the same time"
+    assert len(server.sent("a/infer")) <= 4 * 9, "those that were on their way, together and alone"
     assert outcome.results == []
     with pytest.raises(RejectedError, match="Invalid input shape"):
+        outcome.check()
+
+
+def test_a_picture_that_a_model_fails_at_concerns_no_other(
+    session: Session, server: FakeKServe, tmp_path: Path
+) -> None:
+    server.models.pop("b")
+    server.fails_if = lambda batch: bool((batch[..., 2] > 200).any())  # what is red in BGR
+    paths = files(tmp_path, 20)
+    for bad in paths[:3]:
+        bad.write_bytes(jpeg("blue"))
+    server.cards["a"] = {"schema": 1, "input": {"color": "RGB"}}
+    outcome = run(session, paths)
+    assert [Path(failure.picture) for failure in outcome.failed] == paths[:3]
+    assert [Path(result.picture) for result in outcome.results] == paths[3:]
+    with pytest.raises(RetryableError, match=r"cannot run it$"):
         outcome.check()
 
 
@@ -58,8 +74,10 @@ def test_models_are_looked_up_once_for_all_files(
 def test_the_outcome_is_retryable_only_if_nothing_is_at_fault_for_good() -> None:
     away = ServerFailedError("the server failed")
     with pytest.raises(RetryableError, match="the server failed"):
-        Outcome(failed={"m": away}).check()
+        Outcome(failed=[Failure("p", "m", away)]).check()
+    rejected = {"x.txt": NotAPictureError("x.txt is no picture")}
     with pytest.raises(RejectedError, match=r"x\.txt is no picture; the server failed"):
-        Outcome(failed={"m": away}, rejected={"x.txt": NotAPictureError("x.txt is no picture")}).check()
+        Outcome(failed=[Failure("p", "m", away)], rejected=rejected).check()
+    refused = Failure("p", "n", RequestRefusedError("it", 400, ""))
     with pytest.raises(RejectedError):
-        Outcome(failed={"m": away, "n": RequestRefusedError("it", 400, "")}).check()
+        Outcome(failed=[Failure("p", "m", away), refused]).check()

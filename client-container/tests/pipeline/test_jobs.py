@@ -25,7 +25,7 @@ def begin(server: FakeKServe) -> Iterator[Begin]:
     pipelines: list[Pipeline] = []
 
     def make() -> Begun:
-        session = Session(load_settings(server_url=server.url, sidecar_url="none", batch_size="3"))
+        session = Session(load_settings(server_url=server.url, sidecar_url=server.url, batch_size="3"))
         pipelines.append(Pipeline(session.classifier))
         return pipelines[0], list(session.discovery.refresh().usable.values())
 
@@ -102,6 +102,31 @@ def test_a_refusal_concerns_the_pictures_of_its_request_and_its_model_only(
     job.ask(models)
     failed = [(reply.model, reply.place) for reply in job.replies() if isinstance(reply.result, EdgeError)]
     assert failed == [("a", 0)]
+
+
+def test_a_picture_that_makes_a_request_fail_takes_no_other_along(server: FakeKServe, begin: Begin) -> None:
+    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3))
+    server.fails_if = lambda batch: bool((batch[..., 0] > 200).any())  # blue, in BGR
+    server.cards["m"] = {"schema": 1, "input": {"color": "BGR"}}
+    pipeline, models = begin()
+    job = pipeline.begin([load(colour, jpeg(colour)) for colour in ("red", "blue", "green")])
+    job.ask(models)
+    told_of = [(reply.place, isinstance(reply.result, Classification)) for reply in job.replies()]
+    assert told_of == [(0, True), (1, False), (2, True)]
+
+
+def test_a_model_that_takes_one_picture_although_it_says_any_number_is_learnt(
+    server: FakeKServe, begin: Begin
+) -> None:
+    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3))
+    server.fails_if = lambda batch: len(batch) > 1
+    pipeline, models = begin()
+    for _ in range(3):
+        job = pipeline.begin([load("a"), load("b")])
+        job.ask(models)
+        assert [told(reply.result) for reply in job.replies()] == ["a", "b"]
+    sizes = [request.document["inputs"][0]["shape"][0] for request in server.sent("/infer")]
+    assert sizes == [2, 1, 1, 2, 1, 1, 1, 1]
 
 
 def test_a_server_that_is_lost_is_asked_nothing_more(server: FakeKServe, begin: Begin) -> None:

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from car_client.errors import UnusableModelError
+from car_client.errors import UnreadableScoresError, UnusableModelError
 from car_client.kserve.inference import TensorSpec
 from car_client.models.served_model import FactSource, ServedModel
-from car_client.pipeline.scores import NOT_SURE, Verdict, read_scores
+from car_client.pipeline.scores import NOT_SURE, AssumedActivations, Verdict, read_scores
 from edge_common.model_card import Activation, Color, Layout
 from edge_common.pictures.steps import Preprocessing
 from hypothesis import given
@@ -31,7 +33,10 @@ def model(
 
 
 def verdict(scores: list[float], described: ServedModel, top_k: int | None = None) -> Verdict:
-    [only] = read_scores(np.array([scores], np.float32), described, pictures=1, top_k=top_k)
+    activation = described.activation or Activation.NONE
+    [only] = read_scores(np.array([scores], np.float32), described, activation, pictures=1, top_k=top_k)
+    if isinstance(only, UnreadableScoresError):
+        raise only
     return only
 
 
@@ -46,13 +51,24 @@ def test_probabilities_are_left_alone_when_the_card_says_none() -> None:
 
 
 def test_scores_that_are_no_probabilities_contradict_a_card_that_says_none() -> None:
-    with pytest.raises(UnusableModelError, match=r"values from -2 to 9.*where it should say softmax"):
+    with pytest.raises(UnreadableScoresError, match=r"values from -2 to 9.*where it should say softmax"):
         verdict([-2, 9, 1], model(Activation.NONE))
 
 
-def test_without_a_word_the_values_decide() -> None:
-    assert verdict([0.25, 0.5, 0.25], model()).predictions[0].probability == pytest.approx(0.5)
-    assert verdict([1, 3, 2], model()).predictions[0].probability == pytest.approx(0.66524096)
+def test_without_a_word_probabilities_stay_until_a_value_is_none_and_then_all_get_a_softmax() -> None:
+    assumed, described = AssumedActivations(), model()
+    sure, sigmoid = np.array([[0.25, 0.5, 0.25]]), np.array([[0.907, 0.2, 0.6]])
+    assert [assumed.of(described, scores) for scores in (sure, sigmoid)] == [Activation.NONE] * 2
+    assert assumed.of(described, np.array([[1.0, 3.0, 2.0]])) is Activation.SOFTMAX
+    assert assumed.of(described, sigmoid) is Activation.SOFTMAX, "decided by version, not by request"
+    assert assumed.of(replace(described, version=2), sigmoid) is Activation.NONE
+    assert assumed.of(replace(described, name="n"), np.array([[np.nan, 0.5]])) is Activation.NONE
+
+
+def test_the_scores_of_one_picture_say_nothing_about_its_neighbours() -> None:
+    scores = np.array([[0.9, 0.1, 0], [np.nan, 0, 0], [0, 0, 7], [0, 1, 0]], np.float32)
+    rows = read_scores(scores, model(), Activation.NONE, pictures=4, top_k=None)
+    assert [row.top1 if isinstance(row, Verdict) else None for row in rows] == ["red", None, None, "green"]
 
 
 def test_top_k_limits_and_the_request_goes_before_the_card() -> None:
@@ -71,19 +87,19 @@ def test_classes_without_labels_have_numbers() -> None:
 
 def test_rows_beyond_the_pictures_are_padding_and_trailing_ones_are_dropped() -> None:
     scores = np.array([[0.9, 0.1, 0], [0, 0.9, 0.1], [1, 0, 0]], np.float32).reshape(3, 3, 1, 1)
-    verdicts = read_scores(scores, model(), pictures=2, top_k=None)
-    assert [v.top1 for v in verdicts] == ["red", "green"]
+    verdicts = read_scores(scores, model(), Activation.NONE, pictures=2, top_k=None)
+    assert [v.top1 for v in verdicts if isinstance(v, Verdict)] == ["red", "green"]
 
 
 @pytest.mark.parametrize("shape", [(3,), (0, 3), (1, 3, 2), (1, 0)])
 def test_what_is_no_class_vector_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UnusableModelError, match="model m answered"):
-        read_scores(np.zeros(shape, np.float32), model(), pictures=1, top_k=None)
+        read_scores(np.zeros(shape, np.float32), model(), Activation.NONE, pictures=1, top_k=None)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_numbers_that_are_not_finite_are_refused(bad: float) -> None:
-    with pytest.raises(UnusableModelError, match="not finite"):
+    with pytest.raises(UnreadableScoresError, match="not finite"):
         verdict([0.5, bad, 0.2], model())
 
 
@@ -98,7 +114,8 @@ def test_numbers_that_are_not_finite_are_refused(bad: float) -> None:
 def test_verdicts_are_sorted_probabilities(
     scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]], top_k: int
 ) -> None:
-    for found in read_scores(scores, model(Activation.SOFTMAX), pictures=len(scores), top_k=top_k):
+    for found in read_scores(scores, model(), Activation.SOFTMAX, pictures=len(scores), top_k=top_k):
+        assert isinstance(found, Verdict)
         probabilities = [p.probability for p in found.predictions]
         assert len(probabilities) == min(top_k, scores.shape[1])
         assert probabilities == sorted(probabilities, reverse=True)

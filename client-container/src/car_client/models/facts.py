@@ -64,7 +64,9 @@ def facts_assumed(*, whole_numbers: bool) -> Facts:
     """What is assumed of a model that comes with shapes only; `whole_numbers`: its input is of integers."""
     mean, scale = (NO_MEAN, NO_SCALE) if whole_numbers else (IMAGENET_MEAN, IMAGENET_SCALE)
     values = "0...255" if whole_numbers else f"less mean {mean} over scale {scale}"
-    assumed = f"neither a card nor rt_info: assumed RGB, stretched to size, values {values}, no labels"
+    picture = f"RGB, stretched to size, values {values}"
+    scores = "no labels, a softmax if scores are not from 0 to 1"
+    assumed = f"neither a card nor rt_info: assumed {picture}, {scores}"
     return Facts(
         source=FactSource.SHAPES,
         mean=mean,

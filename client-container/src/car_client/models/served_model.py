@@ -21,7 +21,7 @@ class FactSource(StrEnum):
 class ServedModel:
     """One model at the version that answers; immutable, so that a request keeps to one description.
 
-    `activation` None means that the source does not say; then the values themselves decide.
+    `activation` None means that the source does not say; then all answers of the version decide together.
     `decodes_files` tells whether the server is one that takes pictures as files.
     """
 

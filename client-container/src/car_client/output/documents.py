@@ -150,7 +150,10 @@ def outcome_document(outcome: Outcome) -> Mapping[str, object]:
     return {
         "results": [classification_document(result) for result in outcome.results],
         "rejected": [{"image": name, "error": str(error)} for name, error in outcome.rejected.items()],
-        "failed": [{"model": name, "error": str(error)} for name, error in outcome.failed.items()],
+        "failed": [
+            {"image": failure.picture, "model": failure.model, "error": str(failure.error)}
+            for failure in outcome.failed
+        ],
     }
 
 

@@ -14,12 +14,14 @@ from car_client.errors import (
     RequestRefusedError,
     ServerFailedError,
     ServerUnreachableError,
+    UnreadableScoresError,
 )
 from car_client.kserve.inference import InferenceAnswer, InferenceServer, RequestTensor
 from car_client.metrics import ClientMetrics
 from car_client.models.discovery import Discovery
 from car_client.models.served_model import ServedModel
-from car_client.pipeline.scores import Verdict, read_scores
+from car_client.pipeline.batches import BatchSizes
+from car_client.pipeline.scores import AssumedActivations, Verdict, read_scores
 from car_client.pipeline.transport import choose_transport
 from car_client.settings import Transport
 
@@ -71,13 +73,10 @@ class Classifier:
         self._metrics = metrics or ClientMetrics()
         self._discovery = discovery
         self._transport = transport
-        self._batch_size = batch_size
+        self.batches = BatchSizes(batch_size)
+        self._assumed = AssumedActivations()
         self._refused_files: dict[str, int] = {}
         """Model -> the version for which the server refused a file."""
-
-    def batch_size(self, model: ServedModel) -> int:
-        """The most pictures that go in one request to `model`."""
-        return model.batch or self._batch_size
 
     def classify(
         self, model: ServedModel, pictures: Sequence[Picture], *, top_k: int | None = None
@@ -85,17 +84,31 @@ class Classifier:
         """One classification for each of at most `batch_size` pictures, in order, by one request.
 
         It names no version, so a new version answers as soon as it can; if that needs other tensors than
-        `model` tells, the pictures are prepared and sent anew. Raises RequestRefusedError,
-        ServerUnreachableError, ServerFailedError, ModelChangingError, UnusableModelError, and
-        UnknownModelError when the model is gone.
+        `model` tells, the pictures are prepared and sent anew. Raises UnreadableScoresError for the first
+        picture without a verdict, and what `classify_each` raises.
+        """
+        results: list[Classification] = []
+        for result in self.classify_each(model, pictures, top_k=top_k):
+            if isinstance(result, UnreadableScoresError):
+                raise result
+            results.append(result)
+        return results
+
+    def classify_each(
+        self, model: ServedModel, pictures: Sequence[Picture], *, top_k: int | None = None
+    ) -> list[Classification | UnreadableScoresError]:
+        """As `classify`, with an error in the place of each picture for which the answer has no verdict.
+
+        Raises RequestRefusedError, ServerUnreachableError, ServerFailedError, ModelChangingError,
+        UnusableModelError, and UnknownModelError when the model is gone.
         """
         for _ in range(_MOST_VERSIONS):
             asked = self._ask_unless_changed(model, pictures)
             if asked is not None and asked.answers_for(model):
-                return asked.read(model, pictures, top_k)
+                return self._read(asked, model, pictures, top_k)
             described, model = model, self._discovery.describe(model.name)
             if asked is not None and asked.answers_for(model) and _same_request(described, model):
-                return asked.read(model, pictures, top_k)
+                return self._read(asked, model, pictures, top_k)
         raise ModelChangingError(
             f"model {model.name} changed its version {_MOST_VERSIONS} times during one request; try again"
         )
@@ -130,6 +143,30 @@ class Classifier:
             request_seconds=time.perf_counter() - prepared,
         )
 
+    def _read(
+        self, asked: "_Asked", model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> list[Classification | UnreadableScoresError]:
+        if model.output.name not in asked.answer.outputs:
+            raise ServerFailedError(f"the server's answer lacks output {model.output.name!r} of {model.name}")
+        scores = asked.answer.outputs[model.output.name]
+        activation = model.activation or self._assumed.of(model, scores)
+        verdicts = read_scores(scores, model, activation, pictures=len(pictures), top_k=top_k)
+        return [
+            Classification(
+                picture=picture.name,
+                model=model.name,
+                version=model.version,
+                verdict=verdict,
+                transport=asked.transport,
+                decode_seconds=picture.decode_seconds,
+                preprocess_seconds=asked.preprocess_seconds,
+                request_seconds=asked.request_seconds,
+            )
+            if isinstance(verdict, Verdict)
+            else verdict
+            for picture, verdict in zip(pictures, verdicts, strict=True)
+        ]
+
     @contextmanager
     def _counted(self, model: str) -> Iterator[None]:
         """Count what is done inside as one request to `model`, by how it ends."""
@@ -158,27 +195,6 @@ class _Asked:
 
     def answers_for(self, model: ServedModel) -> bool:
         return self.answer.model_version in {"", str(model.version)}
-
-    def read(
-        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
-    ) -> list[Classification]:
-        if model.output.name not in self.answer.outputs:
-            raise ServerFailedError(f"the server's answer lacks output {model.output.name!r} of {model.name}")
-        scores = self.answer.outputs[model.output.name]
-        verdicts = read_scores(scores, model, pictures=len(pictures), top_k=top_k)
-        return [
-            Classification(
-                picture=picture.name,
-                model=model.name,
-                version=model.version,
-                verdict=verdict,
-                transport=self.transport,
-                decode_seconds=picture.decode_seconds,
-                preprocess_seconds=self.preprocess_seconds,
-                request_seconds=self.request_seconds,
-            )
-            for picture, verdict in zip(pictures, verdicts, strict=True)
-        ]
 
 
 def _same_request(one: ServedModel, other: ServedModel) -> bool:

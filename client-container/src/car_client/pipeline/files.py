@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 
-from car_client.errors import ServerUnreachableError
+from car_client.errors import ServerUnreachableError, UnknownModelError, UnusableModelError
 from car_client.models.discovery import Discovery
 from car_client.pipeline.classifier import Classification, Classifier
 from car_client.pipeline.jobs import Job, Pipeline
@@ -19,6 +19,21 @@ from car_client.pipeline.jobs import Job, Pipeline
 _JOBS = 4
 _MOST_FILES_A_JOB = 8
 """Bounds the memory: a decoded photo of 12 megapixels takes 36 MB."""
+
+_MOST_TOLD = 10
+"""Different errors in one sentence."""
+_FOR_GOOD = (UnusableModelError, UnknownModelError)
+_MOST_FAILURES = 8
+"""Pictures of a model that has answered none, before it is not asked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One picture for which one model has no result."""
+
+    picture: str
+    model: str
+    error: EdgeError
 
 
 @dataclass(slots=True)
@@ -28,15 +43,24 @@ class Outcome:
     results: list[Classification] = field(default_factory=list)
     rejected: dict[str, NotAPictureError] = field(default_factory=dict)
     """By file."""
-    failed: dict[str, EdgeError] = field(default_factory=dict)
-    """By model; all or some of its pictures have no result."""
+    failed: list[Failure] = field(default_factory=list)
+    """What models did not answer."""
+
+    def is_hopeless(self, model: str) -> bool:
+        """Whether there is no use in asking `model` about more pictures."""
+        errors = [failure.error for failure in self.failed if failure.model == model]
+        if any(isinstance(error, _FOR_GOOD) for error in errors):
+            return True
+        return len(errors) >= _MOST_FAILURES and all(result.model != model for result in self.results)
 
     def check(self) -> None:
         """Raise one error for all that failed; retryable only if nothing was at fault for good."""
-        errors = [*self.rejected.values(), *self.failed.values()]
+        errors = [*self.rejected.values(), *(failure.error for failure in self.failed)]
         if not errors:
             return
-        sentence = "; ".join(str(error) for error in errors)
+        sentences = list(dict.fromkeys(str(error) for error in errors))
+        more = f"; and {len(sentences) - _MOST_TOLD} more" if len(sentences) > _MOST_TOLD else ""
+        sentence = "; ".join(sentences[:_MOST_TOLD]) + more
         if all(isinstance(error, RetryableError) for error in errors):
             raise RetryableError(sentence)
         raise RejectedError(sentence)
@@ -54,8 +78,9 @@ def classify_files(
 ) -> Outcome:
     """Classify `files` with the `models` named, or with all; hand each result to `show` as it comes.
 
-    A model that failed is not asked again. Raises UnknownModelError, UnusableModelError when a model named
-    cannot be used or none can, and ServerUnreachableError. The server is not asked when no file is a picture.
+    A model that cannot be used, or failed many times and never answered, is not asked again. Raises
+    UnknownModelError, UnusableModelError when a model named cannot be used or none can, and
+    ServerUnreachableError. The server is not asked when no file is a picture.
     """
     outcome = Outcome()
     chosen = None
@@ -67,7 +92,7 @@ def classify_files(
             job = pipeline.begin([partial(read_picture, file, limits) for file in part])
             if chosen is None and any(isinstance(picture, Picture) for picture in job.pictures()):
                 chosen = discovery.refresh().choose_some(models)
-            job.ask([model for model in chosen or () if model.name not in outcome.failed], top_k=top_k)
+            job.ask([model for model in chosen or () if not outcome.is_hopeless(model.name)], top_k=top_k)
             begun.append((part, job))
             if len(begun) >= _JOBS:
                 _finish(*begun.popleft(), outcome, show)
@@ -86,7 +111,9 @@ def _finish(
         if isinstance(reply.result, ServerUnreachableError):
             raise reply.result
         if isinstance(reply.result, EdgeError):
-            outcome.failed.setdefault(reply.model, reply.result)
+            picture = job.pictures()[reply.place]
+            name = picture.name if isinstance(picture, Picture) else ""
+            outcome.failed.append(Failure(name, reply.model, reply.result))
         else:
             outcome.results.append(reply.result)
             show(reply.result)

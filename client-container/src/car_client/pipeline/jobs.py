@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from edge_common.errors import EdgeError
 from edge_common.pictures.decode import NotAPictureError, Picture
 
-from car_client.errors import ServerUnreachableError
+from car_client.errors import RequestRefusedError, ServerFailedError, ServerUnreachableError
 from car_client.models.served_model import ServedModel
 from car_client.pipeline.classifier import Classification, Classifier
 
@@ -88,24 +88,48 @@ class Job:
         places = list(pictures)
         replies: list[Reply] = []
         for model in models:
-            size = self._pipeline.classifier.batch_size(model)
+            size = self._pipeline.classifier.batches.of(model)
             for start in range(0, len(places), size):
                 batch = places[start : start + size]
                 results = self._classify(model, [pictures[place] for place in batch], top_k)
                 replies += [
                     Reply(place, model.name, result) for place, result in zip(batch, results, strict=True)
                 ]
-                if isinstance(results[0], ServerUnreachableError):
+                if any(isinstance(result, ServerUnreachableError) for result in results):
                     return replies
         return replies
 
     def _classify(
         self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
     ) -> Sequence[Classification | EdgeError]:
+        """What becomes of each of `pictures`, which go together; each goes alone when that fails."""
+        classifier = self._pipeline.classifier
+        results: Sequence[Classification | EdgeError]
         try:
-            return self._pipeline.classifier.classify(model, pictures, top_k=top_k)
+            results = classifier.classify_each(model, pictures, top_k=top_k)
+        except (ServerFailedError, RequestRefusedError) as error:
+            if len(pictures) == 1:
+                return [error]
+            results = self._classify_alone(model, pictures, top_k)
+            if not any(isinstance(result, ServerFailedError | RequestRefusedError) for result in results):
+                classifier.batches.note_alone(model)
         except EdgeError as error:
             return [error] * len(pictures)
+        else:
+            if len(pictures) > 1:
+                classifier.batches.note_together(model)
+        return results
+
+    def _classify_alone(
+        self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
+    ) -> Sequence[Classification | EdgeError]:
+        """A request for each picture, until the server is away, which all the rest are told."""
+        results: list[Classification | EdgeError] = []
+        for picture in pictures:
+            results += self._classify(model, [picture], top_k)
+            if isinstance(results[-1], ServerUnreachableError):
+                return results + [results[-1]] * (len(pictures) - len(results))
+        return results
 
 
 def _decode(loads: Sequence[Load]) -> list[Picture | NotAPictureError]:

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from edge_common.logs import get_logger
 from edge_common.model_card import Activation
 from numpy.typing import NDArray
 
-from car_client.errors import UnusableModelError
+from car_client.errors import UnreadableScoresError, UnusableModelError
 from car_client.models.served_model import ServedModel
 
+_log = get_logger()
 NOT_SURE = "not sure"
+_RAW = "neither card nor rt_info says what the scores are, and some are not from 0 to 1"
 _ROUNDING = 0.02
 """Room for probabilities computed in 16 bits: bf16 has 8 bits of mantissa, and sums add the errors up."""
 
@@ -37,13 +40,31 @@ class Verdict:
         return self.predictions[0].label if self.sure else NOT_SURE
 
 
+class AssumedActivations:
+    """What is still to apply to scores when nobody says it: one decision for all answers of a version.
+
+    They are taken for probabilities, which need not add up to 1, until a value of that version is none.
+    """
+
+    def __init__(self) -> None:
+        self._raw: dict[str, int] = {}
+        """Model -> the version that gave values which are no probabilities."""
+
+    def of(self, model: ServedModel, scores: NDArray[Any]) -> Activation:
+        """For `scores`, which are an answer of `model`, and for all later ones."""
+        if self._raw.get(model.name) != model.version and not _all_probabilities(scores):
+            self._raw[model.name] = model.version
+            _log.info("softmax_assumed", model=model.name, version=model.version, reason=_RAW)
+        return Activation.SOFTMAX if self._raw.get(model.name) == model.version else Activation.NONE
+
+
 def read_scores(
-    scores: NDArray[Any], model: ServedModel, *, pictures: int, top_k: int | None
-) -> list[Verdict]:
+    scores: NDArray[Any], model: ServedModel, activation: Activation, *, pictures: int, top_k: int | None
+) -> list[Verdict | UnreadableScoresError]:
     """One verdict for each of the first `pictures` rows of `scores` [N,C] (trailing dimensions of 1 allowed).
 
-    `top_k` None takes the model's own. Raises UnusableModelError when the scores are no class vectors, or not
-    probabilities although the card says so.
+    `top_k` None takes the model's own. A row that is not finite, or not probabilities although `activation`
+    says so, gets an error in place of its verdict. Raises UnusableModelError when there is no row for each.
     """
     if scores.ndim < 2 or scores.shape[0] < pictures or any(size != 1 for size in scores.shape[2:]):  # noqa: PLR2004 - batch and classes
         raise UnusableModelError(
@@ -51,32 +72,38 @@ def read_scores(
             f"{pictures} pictures; a class vector for each was expected"
         )
     rows = scores.reshape(scores.shape[0], -1)[:pictures].astype(np.float64)
-    if rows.shape[1] == 0 or not np.isfinite(rows).all():
-        raise UnusableModelError(f"model {model.name} answered numbers that are not finite, or none")
-    return [_verdict(row, model, top_k or model.top_k) for row in _probabilities(rows, model)]
+    if rows.shape[1] == 0:
+        raise UnusableModelError(f"model {model.name} answered no scores at all")
+    return [_read_row(row, model, activation, top_k or model.top_k) for row in rows]
 
 
-def _probabilities(rows: NDArray[np.float64], model: ServedModel) -> NDArray[np.float64]:
-    least, most = float(rows.min()), float(rows.max())
-    within = least >= -_ROUNDING and most <= 1 + _ROUNDING
-    match model.activation:
-        case Activation.SOFTMAX:
-            return _softmax(rows)
-        case Activation.NONE:
-            if not within:
-                raise UnusableModelError(
-                    f"model {model.name} answered values from {least:.3g} to {most:.3g}, which are no "
-                    "probabilities; its card says activation: none where it should say softmax"
-                )
-            return rows.clip(0, 1)
-        case None:
-            add_up = within and bool((abs(rows.sum(axis=1) - 1) <= _ROUNDING).all())
-            return rows.clip(0, 1) if add_up else _softmax(rows)
+def _read_row(
+    row: NDArray[np.float64], model: ServedModel, activation: Activation, top_k: int
+) -> Verdict | UnreadableScoresError:
+    if not np.isfinite(row).all():
+        return UnreadableScoresError(
+            f"model {model.name} answered numbers that are not finite; the model cannot cope with this "
+            "picture, other pictures are not concerned"
+        )
+    if activation is Activation.SOFTMAX:
+        return _verdict(_softmax(row), model, top_k)
+    if not _all_probabilities(row):
+        return UnreadableScoresError(
+            f"model {model.name} answered values from {row.min():.3g} to {row.max():.3g}, which are no "
+            "probabilities; its card says activation: none where it should say softmax"
+        )
+    return _verdict(row.clip(0, 1), model, top_k)
 
 
-def _softmax(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
+def _all_probabilities(scores: NDArray[Any]) -> bool:
+    """Whether all finite values are from 0 to 1."""
+    finite = scores[np.isfinite(scores)]
+    return not finite.size or bool(finite.min() >= -_ROUNDING and finite.max() <= 1 + _ROUNDING)
+
+
+def _softmax(row: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(row - row.max())
+    return np.asarray(powers / powers.sum(), dtype=np.float64)
 
 
 def _verdict(row: NDArray[np.float64], model: ServedModel, top_k: int) -> Verdict:

@@ -133,7 +133,7 @@ class Watch:
         self._alone += [frame for frame in frames if frame in self._progress]
         fresh = [frame for frame in frames if frame not in self._progress]
         together = min(
-            _MOST_TOGETHER, max(map(self._pipeline.classifier.batch_size, view.table.usable.values()))
+            _MOST_TOGETHER, max(map(self._pipeline.classifier.batches.of, view.table.usable.values()))
         )
         for start in range(0, len(fresh), together):
             self._begin(fresh[start : start + together], view)

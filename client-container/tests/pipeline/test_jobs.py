@@ -20,13 +20,19 @@ Begin = Callable[[], Begun]
 
 
 @pytest.fixture
-def begin(server: FakeKServe) -> Iterator[Begin]:
+def waited() -> list[float]:
+    """Seconds that the pipeline let pass."""
+    return []
+
+
+@pytest.fixture
+def begin(server: FakeKServe, waited: list[float]) -> Iterator[Begin]:
     """A pipeline to the server, and the models it has then."""
     pipelines: list[Pipeline] = []
 
     def make() -> Begun:
         session = Session(load_settings(server_url=server.url, sidecar_url=server.url, batch_size="3"))
-        pipelines.append(Pipeline(session.classifier))
+        pipelines.append(Pipeline(session.classifier, wait=waited.append))
         return pipelines[0], list(session.discovery.refresh().usable.values())
 
     yield make
@@ -127,6 +133,27 @@ def test_a_model_that_takes_one_picture_although_it_says_any_number_is_learnt(
         assert [told(reply.result) for reply in job.replies()] == ["a", "b"]
     sizes = [request.document["inputs"][0]["shape"][0] for request in server.sent("/infer")]
     assert sizes == [2, 1, 1, 2, 1, 1, 1, 1]
+
+
+def test_a_model_that_a_batch_broke_is_waited_for_and_one_that_stays_broken_only_once(
+    server: FakeKServe, begin: Begin, waited: list[float]
+) -> None:
+    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3))
+    server.faults.extend([(500, "Internal inference error")] * 3)
+    pipeline, models = begin()
+
+    def answered(*names: str) -> list[bool]:
+        job = pipeline.begin([load(name) for name in names])
+        job.ask(models)
+        return [isinstance(reply.result, Classification) for reply in job.replies()]
+
+    assert answered("a", "b") == [True, True]
+    assert len(waited) == 2
+    server.faults.extend([(500, "Internal inference error")] * 9)
+    assert answered("c", "d") == [False, False]
+    assert len(waited) == 5, "three pauses for one picture, none for the next"
+    assert answered("e", "f") == [False, False]
+    assert len(waited) == 5
 
 
 def test_a_server_that_is_lost_is_asked_nothing_more(server: FakeKServe, begin: Begin) -> None:

@@ -1,5 +1,6 @@
 """Pictures on their way: several decoded and asked about at once, each with its own result or error."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -21,13 +22,23 @@ _DECODERS = 2
 _REQUESTS = 4
 """More than the cores of a small machine, because requests mostly wait for the server."""
 
+_MAY_BE_THE_BATCH = (ServerFailedError, RequestRefusedError, ServerUnreachableError)
+_REPAIR_PAUSES = (0.25, 0.75, 2.0)
+
 
 class Pipeline:
     """Decodes pictures and asks models about them. Whoever begins jobs bounds the memory by how many."""
 
-    def __init__(self, classifier: Classifier, *, requests: int = _REQUESTS) -> None:
-        """Send at most so many `requests` at the same time."""
+    def __init__(
+        self,
+        classifier: Classifier,
+        *,
+        requests: int = _REQUESTS,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """Send at most so many `requests` at the same time; `wait` lets seconds pass."""
         self.classifier = classifier
+        self.wait = wait
         self.decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
         self.requests = ThreadPoolExecutor(requests, thread_name_prefix="ask")
 
@@ -111,24 +122,32 @@ class Job:
             if len(pictures) == 1:
                 return [error]
             results = self._classify_alone(model, pictures, top_k)
-            if not any(isinstance(result, ServerFailedError | RequestRefusedError) for result in results):
-                classifier.batches.note_alone(model)
+            answered = sum(not isinstance(result, _MAY_BE_THE_BATCH) for result in results)
+            classifier.batches.note_split(model, answered=answered, of=len(pictures))
         except EdgeError as error:
             return [error] * len(pictures)
         else:
             if len(pictures) > 1:
-                classifier.batches.note_together(model)
+                classifier.batches.note_answered(model)
         return results
 
     def _classify_alone(
         self, model: ServedModel, pictures: Sequence[Picture], top_k: int | None
     ) -> Sequence[Classification | EdgeError]:
-        """A request for each picture, until the server is away, which all the rest are told."""
+        """A request for each picture, until the server is away, which all the rest are told.
+
+        The request that failed may have left the model unable to answer until the server has repaired it.
+        """
+        pauses = list(_REPAIR_PAUSES if self._pipeline.classifier.batches.is_worth_waiting(model) else ())
         results: list[Classification | EdgeError] = []
         for picture in pictures:
-            results += self._classify(model, [picture], top_k)
-            if isinstance(results[-1], ServerUnreachableError):
-                return results + [results[-1]] * (len(pictures) - len(results))
+            [result] = self._classify(model, [picture], top_k)
+            while isinstance(result, ServerFailedError) and pauses and not results:
+                self._pipeline.wait(pauses.pop(0))
+                [result] = self._classify(model, [picture], top_k)
+            results.append(result)
+            if isinstance(result, ServerUnreachableError):
+                return results + [result] * (len(pictures) - len(results))
         return results
 
 

@@ -111,6 +111,22 @@ class Models:
         )
         return _save(self.root / model / str(version), graph)
 
+    def convolution(self, model: str, version: int) -> Path:
+        """Three channels to one number; under `shape` "auto" it can be asked for what it cannot do."""
+        weights = numpy_helper.from_array(np.ones((1, 3, 3, 3), np.float32), "w")
+        nodes = [
+            helper.make_node("Conv", ["x", "w"], ["c"]),
+            helper.make_node("GlobalAveragePool", ["c"], ["y"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "convolution",
+            [_float_value("x", (1, 3, 8, 8))],
+            [_float_value("y", (1, 1, 1, 1))],
+            [weights],
+        )
+        return _save(self.root / model / str(version), graph)
+
     def broken(self, model: str, version: int) -> Path:
         """A file that is no model."""
         folder = self.root / model / str(version)

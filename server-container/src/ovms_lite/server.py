@@ -98,7 +98,8 @@ class _Server:
         _log.info("server_stopping", requests=rest.requests)
         stopping = [rest.stop(DRAIN_SECONDS)] + ([] if grpc is None else [grpc.stop(DRAIN_SECONDS)])
         all_answered = all(await asyncio.gather(*stopping))
-        self.left_work_behind = reloader.is_running or not all_answered
+        checking = any(servable.is_checking for servable in catalogue.servables())
+        self.left_work_behind = reloader.is_running or checking or not all_answered
         if work.done():
             work.result()
 

@@ -1,10 +1,10 @@
 """From a version folder to a compiled model: read, rename, reshape, compile. Blocking; run it in a thread."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from edge_common.logs import get_logger
 from edge_common.openvino_runtime import ov, preprocessing
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import ConfigError, LoadError
+from ovms_lite.repository.describe import likely_shapes, model_info, port_names, tensor_infos
 from ovms_lite.repository.find import MAPPING_FILE, find_model_file
 from ovms_lite.repository.layouts import (
     DEFAULT_LAYOUT,
@@ -21,7 +22,7 @@ from ovms_lite.repository.layouts import (
     parse_shape,
     per_input,
 )
-from ovms_lite.wire.tensors import BY_OPENVINO_NAME, Dimension, TensorInfo
+from ovms_lite.wire.tensors import Dimension, TensorInfo
 
 MAX_NIREQ = 100_000
 DEFAULT_CACHE = Path("/opt/cache")
@@ -44,6 +45,10 @@ class LoadedModel:
     outputs: tuple[TensorInfo, ...]
     model_info: Mapping[str, object]
     request_count: int
+    likely_shapes: tuple[tuple[int, ...], ...]
+    """For each input a shape that it can most likely run."""
+    load_again: "Callable[[], LoadedModel]"
+    """The same from the same files; blocking, raises LoadError."""
 
 
 def usable_cache(wanted: Path | None, default: Path = DEFAULT_CACHE) -> Path | None:
@@ -91,33 +96,37 @@ class ModelLoader:
             mapped = bool(plugin.pop("ENABLE_MMAP", False))
             model = self._core.read_model(str(file), config={"ENABLE_MMAP": mapped})
         except _OPENVINO_ERRORS as error:
-            raise LoadError(f"{file} cannot be read: {_first_line(error)}; replace the file") from error
+            raise LoadError(f"{file} cannot be read: {reason_of(error)}; replace the file") from error
         try:
             layouts = _apply_layouts(model, config)
             model = layouts.model
+            own_shapes = [port.partial_shape for port in model.inputs]
             _reshape(model, config, layouts.inputs)
             if not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys():
                 plugin["PERFORMANCE_HINT"] = _DEFAULT_HINT
             compiled = self._core.compile_model(model, config.target_device or _DEFAULT_DEVICE, plugin)
         except (*_OPENVINO_ERRORS, ConfigError) as error:
             raise LoadError(
-                f"{config.name} version {version} cannot be compiled: {_first_line(error)}; "
+                f"{config.name} version {version} cannot be compiled: {reason_of(error)}; "
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
         return LoadedModel(
             compiled,
-            _describe(compiled.inputs, mapping.inputs, layouts.inputs),
-            _describe(compiled.outputs, mapping.outputs, {}),
-            _model_info(model),
+            tensor_infos(compiled.inputs, mapping.inputs, layouts.inputs),
+            tensor_infos(compiled.outputs, mapping.outputs, {}),
+            model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
+            likely_shapes(compiled.inputs, own_shapes),
+            partial(self.load, config, version),
         )
 
 
-def _first_line(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
+    """What OpenVINO says in one line of 300 characters at most, without the places in its source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith("Exception from")]
-    return (telling or lines or ["no reason given"])[0][:300].rstrip(".;")
+    return " ".join(telling or lines or ["no reason given"])[:300].rstrip(".;")
 
 
 def _read_mapping(folder: Path) -> _Mapping:
@@ -132,13 +141,6 @@ def _read_mapping(folder: Path) -> _Mapping:
         ) from error
 
 
-def _names(ports: list[ov.Output]) -> tuple[str, ...]:
-    """Names of ports; a port without one is called out_<index>, as OVMS does."""
-    return tuple(
-        min(port.get_names()) if port.get_names() else f"out_{index}" for index, port in enumerate(ports)
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Layouts:
     model: ov.Model
@@ -147,7 +149,7 @@ class _Layouts:
 
 def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
     """Transpose where config asks for it; tell the layout clients send for each input."""
-    names = _names(model.inputs)
+    names = port_names(model.inputs)
     layouts = {
         name: str(port.node.layout).strip("[]").replace(",", "")
         for name, port in zip(names, model.inputs, strict=True)
@@ -155,7 +157,7 @@ def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
     }
     if config.layout is None:
         return _Layouts(model, layouts)
-    tensors = names if isinstance(config.layout, str) else names + _names(model.outputs)
+    tensors = names if isinstance(config.layout, str) else names + port_names(model.outputs)
     setting = config.layout if isinstance(config.layout, str) else dict(config.layout)
     processor = preprocessing.PrePostProcessor(model)
     for name, text in per_input(setting, tensors, "layout").items():
@@ -169,7 +171,7 @@ def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
 
 
 def _reshape(model: ov.Model, config: ModelConfig, layouts: Mapping[str, str]) -> None:
-    names = _names(model.inputs)
+    names = port_names(model.inputs)
     shapes: dict[str, list[ov.Dimension]] = {
         name: list(port.partial_shape) for name, port in zip(names, model.inputs, strict=True)
     }
@@ -197,39 +199,3 @@ def _reshape(model: ov.Model, config: ModelConfig, layouts: Mapping[str, str]) -
 
 def _as_openvino(dimension: Dimension) -> ov.Dimension:
     return ov.Dimension(dimension.low, -1 if dimension.high is None else dimension.high)
-
-
-def _describe(
-    ports: list[ov.Output], aliases: Mapping[str, str], layouts: Mapping[str, str]
-) -> tuple[TensorInfo, ...]:
-    infos = []
-    for name, port in zip(_names(ports), ports, strict=True):
-        type_name = port.element_type.get_type_name()
-        if type_name not in BY_OPENVINO_NAME:
-            raise LoadError(
-                f"the tensor {name} has the element type {type_name}, which cannot be sent by REST"
-            )
-        if port.partial_shape.rank.is_dynamic:
-            raise LoadError(
-                f"the tensor {name} has no fixed number of dimensions; set `shape` in config.json"
-            )
-        shape = tuple(
-            Dimension(d.get_min_length(), d.get_max_length() if d.get_max_length() >= 0 else None)
-            for d in port.partial_shape
-        )
-        alias = aliases.get(name, name)
-        infos.append(TensorInfo(alias, BY_OPENVINO_NAME[type_name], shape, layouts.get(name, DEFAULT_LAYOUT)))
-    return tuple(infos)
-
-
-def _model_info(model: ov.Model) -> Mapping[str, object]:
-    """The facts a model carries under rt_info/model_info; every leaf as text, as OVMS shows them."""
-    info = model.get_rt_info()
-    return _as_texts(info["model_info"]) if "model_info" in info else {}
-
-
-def _as_texts(branch: Mapping[str, Any]) -> dict[str, object]:
-    return {
-        key: _as_texts(value) if isinstance(value, dict) else value.astype(str)
-        for key, value in branch.items()
-    }

@@ -106,21 +106,28 @@ class Catalogue:
 def servable_now(model: ModelRecord, version: int | None, not_loaded: Fault | None = None) -> Servable:
     """What answers for `version` (None: the default) at this moment.
 
-    Raises RequestError: not found, not loaded yet, or retired; `not_loaded` replaces the last two.
+    Raises RequestError: not found, not loaded yet, or retired. `not_loaded` replaces the last two, and is
+    raised for a version whose compiled model is being replaced, too: it is for those who ask for readiness.
     """
     if version is None:
         servable = model.default()
         if servable is not None:
-            return servable
+            return _ready(servable, not_loaded)
         draining = any(record.state is VersionState.UNLOADING for record in model.versions.values())
         raise RequestError((not_loaded or Fault.VERSION_RETIRED) if draining else Fault.VERSION_MISSING)
     record = model.versions.get(version)
     if record is None:
         raise RequestError(Fault.VERSION_MISSING)
     if record.servable is not None:
-        return record.servable
+        return _ready(record.servable, not_loaded)
     retired = record.state in (VersionState.UNLOADING, VersionState.END)
     raise RequestError(not_loaded or (Fault.VERSION_RETIRED if retired else Fault.VERSION_NOT_LOADED))
+
+
+def _ready(servable: Servable, not_ready: Fault | None) -> Servable:
+    if not_ready is not None and not servable.is_ready:
+        raise RequestError(not_ready)
+    return servable
 
 
 def is_loading(model: ModelRecord, version: int | None) -> VersionRecord | None:

@@ -25,6 +25,7 @@ _KINDS = {
     "ovms_wait_for_infer_req_time_us": ("histogram", "Request waiting time in the scheduling queue."),
     "ovms_infer_req_queue_size": ("gauge", "Inference request queue size (nireq)."),
     "ovms_infer_req_active": ("gauge", "Number of currently consumed inference requests."),
+    "ovms_lite_models_replaced": ("counter", "Compiled models replaced because they no longer answered."),
 }
 _OF_GRAPHS = frozenset(
     (
@@ -37,10 +38,11 @@ _OF_GRAPHS = frozenset(
     )
 )
 """Families about MediaPipe graphs: their names are accepted; without graphs they have no series."""
-_GAUGES: dict[str, Callable[[Servable], int]] = {
+_OF_SERVABLES: dict[str, Callable[[Servable], int]] = {
     "ovms_streams": lambda servable: servable.stream_count,
     "ovms_infer_req_queue_size": lambda servable: servable.request_count,
     "ovms_infer_req_active": lambda servable: servable.busy_count,
+    "ovms_lite_models_replaced": lambda servable: servable.replaced_count,
 }
 DEFAULT_FAMILIES = tuple(name for name in _KINDS if not name.startswith("ovms_infer_req_"))
 _API_METHODS = {
@@ -140,7 +142,7 @@ class Metrics:
             elif family == "ovms_current_requests":
                 yield f"{{{labels}}} {counts.current}"
             elif servable is not None:
-                yield f"{{{labels}}} {_GAUGES[family](servable)}"
+                yield f"{{{labels}}} {_OF_SERVABLES[family](servable)}"
 
     def _request_counts(self, *, success: bool) -> Iterator[str]:
         for name, version in sorted(self._versions):

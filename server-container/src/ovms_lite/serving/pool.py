@@ -17,7 +17,8 @@ from edge_common.openvino_runtime import ov
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.repository.load import LoadedModel
-from ovms_lite.wire.tensors import Array, TensorInfo
+from ovms_lite.serving.tensor_memory import array_of, as_tensor
+from ovms_lite.wire.tensors import Array
 
 _Answer = TypeVar("_Answer")
 _End = asyncio.Future[None]
@@ -150,24 +151,3 @@ def _tell(loop: asyncio.AbstractEventLoop, end: _End) -> None:
 def _resolve(end: _End) -> None:
     if not end.done():
         end.set_result(None)
-
-
-def as_tensor(array: Array, info: TensorInfo) -> ov.Tensor:
-    """A tensor over the array's own memory; strings and what is not aligned are copied."""
-    if info.element.is_string:
-        tensor = ov.Tensor(ov.Type.string, ov.Shape(array.shape))
-        tensor.bytes_data = array.tolist()  # the binding takes no object array
-        return tensor
-    aligned = array if array.flags.aligned else array.copy()
-    if info.element.openvino == "bf16":
-        return ov.Tensor(aligned, ov.Shape(array.shape), ov.Type.bf16)
-    return ov.Tensor(aligned, shared_memory=True)
-
-
-def array_of(tensor: ov.Tensor, info: TensorInfo) -> Array:
-    """The tensor's memory as an array of the type it travels as; strings are copied."""
-    if info.element.is_string:
-        strings: Array = tensor.bytes_data
-        return strings
-    data: Array = tensor.data
-    return data.view(info.element.numpy) if info.element.openvino == "bf16" else data

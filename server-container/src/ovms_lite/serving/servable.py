@@ -1,19 +1,26 @@
-"""One loaded version that answers: what runs it, and the count of those who still need it."""
+"""One loaded version that answers: what runs it, whether it still does, and who still needs it."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from edge_common.openvino_runtime import ov
+from edge_common.logs import get_logger
 
 from ovms_lite.config.entries import ModelConfig
-from ovms_lite.repository.load import LoadedModel
+from ovms_lite.errors import Fault, LoadError, RequestError
+from ovms_lite.repository.load import LoadedModel, reason_of
+from ovms_lite.serving.health import still_answers, stream_count
 from ovms_lite.serving.pool import InferPool, InferTimes
 from ovms_lite.wire.tensors import Array
 
 _Answer = TypeVar("_Answer")
+_LOG_SECONDS = 1.0
+"""Of the failures of one version at most one in this time is logged; `count` tells of all."""
+
+_log = get_logger()
 
 
 class Servable:
@@ -28,8 +35,15 @@ class Servable:
         self.outputs = loaded.outputs
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
-        self.stream_count = _stream_count(loaded.compiled)
+        self.stream_count = stream_count(loaded.compiled)
+        self.is_ready = True
+        self.replaced_count = 0
+        self._loaded = loaded
         self._pool: InferPool | None = InferPool(loaded)
+        self._good_shapes = loaded.likely_shapes
+        self._checking: asyncio.Task[None] | None = None
+        self._failed_count = 0
+        self._logged_at = -_LOG_SECONDS
         self._users = 0
         self._unused = asyncio.Event()
         self._unused.set()
@@ -43,6 +57,11 @@ class Servable:
     def busy_count(self) -> int:
         """Infer requests that are running."""
         return 0 if self._pool is None else self._pool.busy_count
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether the compiled model is being checked or replaced, in a thread that cannot be stopped."""
+        return self._checking is not None
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -69,15 +88,65 @@ class Servable:
         """Run once: `arrays` in the order of `inputs`; `answer` gets the outputs in the order of `outputs`.
 
         `answer` must not keep the arrays: they are the infer request's own memory, and the next run
-        overwrites them. Raises RequestError when OpenVINO fails.
+        overwrites them. Raises RequestError when OpenVINO fails. The compiled model is checked after that,
+        and replaced when it no longer answers; inferences wait meanwhile, and those that failed although
+        their shapes are known to work run once more.
         """
-        if self._pool is None:
-            raise RuntimeError(f"{self.name} version {self.version} was used after it was let go")
-        return await self._pool.infer(arrays, answer, times)
+        shapes = tuple(array.shape for array in arrays)
+        may_run_again = shapes == self._good_shapes
+        while True:
+            if self._checking is not None:
+                await asyncio.wait([self._checking])
+            pool = self._pool
+            if pool is None:
+                raise RuntimeError(f"{self.name} version {self.version} was used after it was let go")
+            try:
+                result = await pool.infer(arrays, answer, times)
+            except RequestError as error:
+                if error.fault is not Fault.INFERENCE_FAILED:
+                    raise
+                self._report(error, shapes)
+                if pool is self._pool and self._checking is None:
+                    self._checking = asyncio.create_task(self._check(pool))
+                if not may_run_again:
+                    raise
+                may_run_again = False
+            else:
+                self._good_shapes = shapes
+                return result
 
+    def _report(self, error: RequestError, shapes: Sequence[Sequence[int]]) -> None:
+        self._failed_count += 1
+        now = time.monotonic()
+        if now - self._logged_at >= _LOG_SECONDS:
+            self._logged_at = now
+            _log.warning(
+                "inference_failed",
+                model=self.name,
+                version=self.version,
+                reason=reason_of(error.__cause__ or error),
+                shapes=[list(shape) for shape in shapes],
+                count=self._failed_count,
+            )
 
-def _stream_count(compiled: ov.CompiledModel) -> int:
-    try:
-        return int(compiled.get_property("NUM_STREAMS"))
-    except RuntimeError:  # a device without streams
-        return 1
+    async def _check(self, damaged: InferPool) -> None:
+        """Run shapes that worked; when they do not, compile anew beside `damaged` and take its place."""
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, thread_name_prefix="check")
+        try:
+            if await loop.run_in_executor(thread, still_answers, self._loaded, self._good_shapes):
+                self.is_ready = True
+                return
+            self.is_ready = False
+            loaded = await loop.run_in_executor(thread, self._loaded.load_again)
+        except LoadError as error:
+            _log.error("model_not_replaced", model=self.name, version=self.version, reason=str(error))
+        else:
+            if self._pool is damaged:  # else the version was let go meanwhile
+                self._loaded, self._pool = loaded, InferPool(loaded)
+                self.replaced_count += 1
+                self.is_ready = True
+                _log.warning("model_replaced", model=self.name, version=self.version)
+        finally:
+            thread.shutdown(wait=False)
+            self._checking = None

@@ -9,24 +9,22 @@ from fake_ovms import FakeOvms
 from hand_clock import HandClock
 from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
-from model_sync.cards.cards import ModelCards
-from model_sync.cards.serving_cards import ServingCards
+from model_sync.cards.model_cards import ModelCards, ServingCards
 from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
 from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
-from model_sync.loop.under_way import UnderWay
+from model_sync.loop.under_way import SettingsChecks, UnderWay
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ServerWatch
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
-from model_sync.preflight.settings_checks import SettingsChecks
 from model_sync.status.report import Posted, Reporter
 from model_sync.status.status import Site
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.recovery import recover_state
+from model_sync.volume.takeover import recover_state
 from model_sync.volume.volume import Volume
 
 GRACE, HOLD = 20.0, 90.0

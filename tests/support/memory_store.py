@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from edge_common.errors import EdgeError, RejectedError
+from edge_common.errors import EdgeError
 from model_sync.bucket.catalog import ListedObject
 from model_sync.store.answers import Listed
 from model_sync.store.object_store import ByteStream, ObjectChangedError
@@ -60,13 +60,6 @@ class MemoryStore:
             raise ObjectChangedError(f"cannot read '{key}': it was replaced or removed since it was listed")
         end = None if length is None else offset + length
         yield io.BytesIO(self.on_read(key, offset, stored.content[offset:end]))
-
-    def read_small(self, listed: Listed, *, limit: int) -> bytes:
-        with self.open_object(listed) as stream:
-            content = stream.read()
-        if len(content) > limit:
-            raise RejectedError(f"'{listed.key}' has more than {limit} bytes; make it smaller")
-        return content
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         assert content_type

@@ -167,9 +167,9 @@ def push(
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
     from model_sync import console
+    from model_sync.upload.folder import read_version_folder
     from model_sync.upload.push import Destination
     from model_sync.upload.sidecar_status import ask_for_sync, wait_until_served
-    from model_sync.upload.version_folder import read_version_folder
 
     settings = _settings()
     upload = read_version_folder(folder, model, version)

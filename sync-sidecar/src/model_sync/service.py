@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
-from model_sync.cards.cards import ModelCards
-from model_sync.cards.serving_cards import ServingCards
+from model_sync.cards.model_cards import ModelCards, ServingCards
 from model_sync.gate.gate import Gate
 from model_sync.loop.apply import Applier
 from model_sync.loop.observe import BucketWatch, Observer
@@ -22,14 +21,12 @@ from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.settings import Settings
-from model_sync.status.bucket_status import FOLDER, BucketStatus
-from model_sync.status.report import Reporter
+from model_sync.status.report import FOLDER, BucketStatus, Reporter
 from model_sync.status.status import Site
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
-from model_sync.volume.lock import VolumeLock
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.recovery import recover_state
+from model_sync.volume.takeover import VolumeLock, recover_state
 from model_sync.volume.volume import Volume
 
 _log = get_logger()

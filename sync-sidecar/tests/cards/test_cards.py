@@ -1,11 +1,11 @@
 import json
+from typing import Any
 
 import pytest
 from edge_common.errors import RejectedError
 from edge_common.model_card import Serving
-from memory_store import MemoryStore
-from model_sync.bucket.catalog import build_catalog
-from model_sync.cards.cards import EffectiveCard, ModelCards, label_rejection, read_card, serving_in
+from model_sync.cards.cards import MAX_BATCH, EffectiveCard, label_rejection, read_card, serving_rejection
+from model_sync.cards.model_cards import serving_in
 
 _CARD = b"schema: 1\noutput: {labels: labels.txt}\nserving: {nireq: 2}\n"
 
@@ -46,23 +46,52 @@ def test_another_number_of_labels_than_classes_is_a_problem() -> None:
     assert "2 labels, but the model gives 3 values" in str(label_rejection(card, 3))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"nonsense", b'{"schema": 1, "key_of_the_future": 1}'])
-def test_a_card_of_another_release_asks_for_nothing(content: bytes | None) -> None:
-    assert serving_in(content) == Serving()
+def _rejection(further: tuple[str, ...] = (), **serving: Any) -> str | None:
+    return serving_rejection(Serving.model_validate(serving), cores=2, further=further)
 
 
-def test_model_level_cards_are_read_once_and_a_bad_one_leaves_the_last_good() -> None:
-    store = MemoryStore()
-    cards = ModelCards(store)
-    store.put("m/model.yaml", _CARD)
-    store.put("m/labels.txt", b"cat\n")
-    for _ in range(2):
-        cards.after_listing(build_catalog(store.list_objects()))
-    assert len(store.reads) == 2
-    store.put("m/model.yaml", b"schema: 1\noutputs: {}\n")
-    cards.after_listing(build_catalog(store.list_objects()))
-    now = cards.of("m")
-    assert now is not None
-    assert now.card is not None
-    assert now.card.labels == ("cat",)
-    assert "unknown key 'outputs'" in str(now.rejection)
+@pytest.mark.parametrize(
+    "serving",
+    [
+        {},
+        {"target_device": "CPU", "nireq": 64, "batch_size": MAX_BATCH},
+        {"target_device": "GPU.1", "plugin_config": {"MODEL_PRIORITY": "high", "NUM_STREAMS": "AUTO"}},
+        {"target_device": "AUTO:GPU,CPU", "plugin_config": {"PERFORMANCE_HINT": "THROUGHPUT"}},
+        {"target_device": "HETERO:GPU,CPU"},
+        {"plugin_config": {"NUM_STREAMS": 4, "INFERENCE_NUM_THREADS": "8", "ENABLE_CPU_PINNING": False}},
+        {"plugin_config": {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT_NUM_REQUESTS": 0}},
+    ],
+)
+def test_what_concerns_the_model_alone_may_be_asked_for(serving: dict[str, Any]) -> None:
+    assert _rejection(**serving) is None
+
+
+@pytest.mark.parametrize(
+    ("serving", "sentence"),
+    [
+        ({"nireq": 100_000}, "serving.nireq 100000 is more than 64"),
+        ({"batch_size": 10**9}, "serving.batch_size 1000000000 is more than 1024"),
+        ({"target_device": "FPGA"}, "serving.target_device 'FPGA' is no device; write CPU, GPU"),
+        ({"target_device": "cpu"}, "serving.target_device 'cpu' is no device"),
+        (
+            {"plugin_config": {"ENABLE_CPU_RESERVATION": True}},
+            "'ENABLE_CPU_RESERVATION' is not allowed for CPU",
+        ),
+        ({"plugin_config": {"CACHE_DIR": "/models"}}, "'CACHE_DIR' is not allowed for CPU"),
+        ({"plugin_config": {"NUM_STREAMS": 9}}, "NUM_STREAMS must be a whole number from -2 to 8"),
+        ({"plugin_config": {"NUM_STREAMS": "9" * 500}}, "NUM_STREAMS must be"),
+        ({"plugin_config": {"INFERENCE_NUM_THREADS": 1.5}}, "INFERENCE_NUM_THREADS must be"),
+        ({"plugin_config": {"PERFORMANCE_HINT": "FAST"}}, "one of LATENCY, THROUGHPUT"),
+        ({"target_device": "GPU", "plugin_config": {"INFERENCE_NUM_THREADS": 1}}, "not allowed for GPU"),
+    ],
+)
+def test_what_is_too_much_is_named(serving: dict[str, Any], sentence: str) -> None:
+    assert sentence in str(_rejection(**serving))
+
+
+def test_the_operator_may_allow_more_for_one_device() -> None:
+    wanted = {"LOG_LEVEL": "LOG_DEBUG"}
+    assert "add CPU:LOG_LEVEL to MODEL_SYNC_PLUGIN_PROPERTIES" in str(_rejection(plugin_config=wanted))
+    assert _rejection(("CPU:LOG_LEVEL",), plugin_config=wanted) is None
+    assert _rejection(("CPU:LOG_LEVEL",), plugin_config=wanted, target_device="GPU") is not None
+    assert "too long" in str(_rejection(("CPU:LOG_LEVEL",), plugin_config={"LOG_LEVEL": "x" * 201}))

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from edge_common.model_card import LatestVersions
-from model_sync.doctor import server
+from model_sync.doctor import checkup
 from model_sync.doctor.checkup import Finding, Level, examine
 from model_sync.doctor.volume import may_replace, mount_points
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import State
 from model_sync.settings import Settings
-from model_sync.volume.lock import VolumeLock
+from model_sync.volume.takeover import VolumeLock
 from model_sync.volume.volume import Volume
 from pydantic import SecretStr
 
@@ -58,12 +58,12 @@ def test_what_is_well_needs_no_advice(tmp_path: Path) -> None:
 def test_a_kernel_that_cannot_confine_preflight_is_told(
     version: int, advised: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "landlock_version", lambda: version)
+    monkeypatch.setattr(checkup, "landlock_version", lambda: version)
     assert ("5.13" in findings("http://127.0.0.1:1", tmp_path)["preflight"].advice) is advised
 
 
 def test_preflight_that_is_off_needs_no_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "landlock_version", lambda: 0)
+    monkeypatch.setattr(checkup, "landlock_version", lambda: 0)
     assert findings("http://127.0.0.1:1", tmp_path, preflight="off")["preflight"].level is Level.OK
 
 

@@ -7,8 +7,7 @@ from edge_common.errors import EdgeError, RejectedError, RetryableError
 from hand_executors import AtOnce
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
-from model_sync.bucket.checksums import format_checksums
-from model_sync.bucket.completeness import IncompleteError
+from model_sync.bucket.completeness import IncompleteError, format_checksums
 from model_sync.download.object_download import CorruptTransferError, digest_file
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress

@@ -1,11 +1,113 @@
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from model_snapshots import NOW, snap, state, stored, upload
+from model_sync.bucket.catalog import Catalog, ListedObject, build_catalog
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.model_snapshot import FetchProgress, Rules
 from model_sync.planning.state import RejectedAt, Rejection
-from model_sync.planning.uploads import Phase, next_rejection, upload_status
+from model_sync.planning.uploads import Absences, Phase, next_rejection, quiet_since, upload_status
+
+_GRACE, _HOLD = 60.0, 600.0
+
+
+def _catalog(*names: str) -> Catalog:
+    return build_catalog(ListedObject(f"{name}/model.onnx", 1, "e", 0.0) for name in names)
+
+
+def _gone(absences: Absences, now: float) -> frozenset[tuple[str, str]]:
+    return _keys(absences.gone(now, grace=_GRACE, hold=_HOLD))
+
+
+def _keys(gone: Mapping[str, Collection[str]]) -> frozenset[tuple[str, str]]:
+    return frozenset((model, version) for model, versions in gone.items() for version in versions)
+
+
+_KEPT = [("a", "1"), ("a", "2"), ("b", "1"), ("c", "1")]
+
+
+def test_a_removal_needs_two_listings_and_the_grace_time() -> None:
+    left = _catalog("a/2", "b/1", "c/1")
+    once = Absences().after_listing(left, _KEPT, 0.0)
+    assert _gone(once, 1000.0) == frozenset()
+    twice = once.after_listing(left, _KEPT, 30.0)
+    assert _gone(twice, 59.9) == frozenset()
+    assert _gone(twice, 60.0) == {("a", "1")}
+
+
+def test_what_comes_back_is_not_gone_and_starts_anew() -> None:
+    left, whole = _catalog("a/2", "b/1", "c/1"), _catalog("a/1", "a/2", "b/1", "c/1")
+    absences = Absences().after_listing(left, _KEPT, 0.0).after_listing(whole, _KEPT, 30.0)
+    absences = absences.after_listing(left, _KEPT, 60.0).after_listing(left, _KEPT, 61.0)
+    assert _gone(absences, 119.0) == frozenset()
+    assert _gone(absences, 120.0) == {("a", "1")}
+
+
+def test_an_empty_listing_is_held_for_the_whole_hold() -> None:
+    absences = Absences()
+    for now in (0.0, 30.0, 60.0, 599.0):
+        absences = absences.after_listing(Catalog(), _KEPT, now)
+        assert _gone(absences, now) == frozenset()
+        assert "lacks 3 of 3 models" in str(absences.removal_hold(now, _HOLD))
+    assert absences.removal_hold(1.0, _HOLD) == absences.removal_hold(2.0, _HOLD), "a change is one log line"
+    assert "MODEL_SYNC_HOLD=0" in str(absences.removal_hold(1.0, _HOLD))
+    assert absences.removal_hold(1.0, 0.0) is None
+    assert absences.removal_hold(600.0, _HOLD) is None
+    assert _gone(absences, 600.0) == set(_KEPT)
+
+
+def test_losing_more_than_half_of_the_models_is_held_and_half_is_not() -> None:
+    kept = [("a", "1"), ("b", "1")]
+    assert Absences().after_listing(_catalog("a/1"), kept, 0.0).removal_hold(1.0, _HOLD) is None
+    assert Absences().after_listing(_catalog("z/1"), kept, 0.0).removal_hold(1.0, _HOLD) is not None
+
+
+def test_an_empty_bucket_is_no_hold_while_nothing_is_kept() -> None:
+    assert Absences().after_listing(Catalog(), [], 0.0).removal_hold(0.0, _HOLD) is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 100), st.sets(st.sampled_from(["a/1", "a/2", "b/1", "c/1"]))), max_size=20
+    )
+)
+def test_nothing_is_gone_that_the_last_listing_had_or_that_was_there_within_the_grace(
+    story: list[tuple[float, set[str]]],
+) -> None:
+    absences, now = Absences(), 0.0
+    seen = dict.fromkeys(_KEPT, 0.0)
+    for passed, names in story:
+        now += passed
+        absences = absences.after_listing(_catalog(*names), _KEPT, now)
+        for model, bucket_version in _KEPT:
+            if f"{model}/{bucket_version}" in names:
+                seen[model, bucket_version] = now
+        for key in _gone(absences, now):
+            assert now - seen[key] >= _GRACE
+
+
+def test_an_outage_between_two_empty_listings_does_not_count_as_time_in_which_they_agree() -> None:
+    seen = Absences().after_listing(Catalog(), [("m", "1")], 0.0)
+    seen = seen.after_failure(500.0, hold=600.0)
+    seen = seen.after_listing(Catalog(), [("m", "1")], 700.0)
+    assert seen.removal_hold(700.0, 600.0) is not None
+    assert seen.gone(700.0, grace=60.0, hold=600.0) == {}
+    assert seen.gone(1100.0, grace=60.0, hold=600.0) == {"m": {"1"}}
+    assert seen.after_failure(1200.0, hold=600.0) == seen, "what is believed already stays so"
+
+
+def test_an_upload_is_quiet_since_the_listing_that_first_showed_it_so() -> None:
+    def listing(etag: str) -> Catalog:
+        return build_catalog([ListedObject("m/1/model.onnx", 1, etag, 0.0)])
+
+    first = quiet_since(listing("a"), 10.0, None, {})
+    same = quiet_since(listing("a"), 15.0, listing("a"), first)
+    assert same == {"m": {"1": 10.0}}
+    assert quiet_since(listing("b"), 20.0, listing("a"), same) == {"m": {"1": 20.0}}
+    assert quiet_since(Catalog(), 30.0, listing("a"), same) == {}
 
 
 def _rejection(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from model_sync.settings import Settings
+from model_sync.store.object_store import read_small
 from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
 
@@ -82,7 +83,7 @@ def test_everything_goes_through_the_proxy_of_the_environment(
     bucket.ensure_exists(create=False)
     bucket.put_small("m/1/a", b"content", "text/plain")
     (listed,) = bucket.list_objects()
-    assert bucket.read_small(listed, limit=10) == b"content"
+    assert read_small(bucket, listed, limit=10) == b"content"
     assert {host for host, _ in proxy.seen} == {"192.0.2.1:9000"}
     assert {login for _, login in proxy.seen} == {"Basic dXNlcjpwYXNzIHdvcmQ="}
 

@@ -10,7 +10,7 @@ from edge_common.errors import FatalError, RetryableError
 from model_sync.bucket.catalog import ListedObject
 from model_sync.settings import Addressing, Settings
 from model_sync.store.errors import S3RefusalError
-from model_sync.store.object_store import ObjectChangedError
+from model_sync.store.object_store import ObjectChangedError, read_small
 from model_sync.store.s3_client import Request, S3Client
 from model_sync.store.s3_store import S3Bucket
 from pydantic import SecretStr
@@ -291,4 +291,4 @@ def test_keys_with_characters_of_any_kind_are_written_and_read(s3_settings: Sett
     for key, content in contents.items():
         bucket.put_small(key, content, "application/octet-stream")
     listed = list(bucket.list_objects())
-    assert {one.key: bucket.read_small(one, limit=100) for one in listed} == contents
+    assert {one.key: read_small(bucket, one, limit=100) for one in listed} == contents

@@ -10,7 +10,7 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 from minio.datatypes import Part
 from model_sync.settings import Addressing, Settings
 from model_sync.store.errors import S3RefusalError
-from model_sync.store.object_store import ObjectChangedError
+from model_sync.store.object_store import ObjectChangedError, read_small
 from model_sync.store.s3_store import S3Bucket
 from pydantic import SecretStr
 from s3_server import S3Server
@@ -91,9 +91,9 @@ def test_small_objects_have_a_limit(s3: S3Server, s3_settings: Settings) -> None
     _put(s3, s3_settings.bucket, "m/model.yaml", b"0123456789")
     bucket = S3Bucket(s3_settings)
     (listed,) = bucket.list_objects()
-    assert bucket.read_small(listed, limit=10) == b"0123456789"
-    with pytest.raises(RejectedError, match="more than 9 bytes"):
-        bucket.read_small(listed, limit=9)
+    assert read_small(bucket, listed, limit=10) == b"0123456789"
+    with pytest.raises(RejectedError, match="has 10 bytes; make it smaller than 9"):
+        read_small(bucket, listed, limit=9)
 
 
 def test_a_missing_bucket_is_told_and_created_only_when_asked(s3: S3Server) -> None:

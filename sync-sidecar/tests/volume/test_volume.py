@@ -1,12 +1,9 @@
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from edge_common.errors import FatalError
 from model_sync.planning.state import State, StoredFile, StoredVersion
-from model_sync.volume.lock import VolumeLock
 from model_sync.volume.volume import Volume
 
 
@@ -100,21 +97,3 @@ def test_a_volume_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / ".model-sync").write_text("a file")
     with pytest.raises(FatalError, match="cannot write to the models folder"):
         Volume(tmp_path).prepare()
-
-
-_TRY = (
-    "import sys, pathlib; from model_sync.volume.lock import VolumeLock; "
-    "sys.exit(0 if VolumeLock(pathlib.Path(sys.argv[1])).try_acquire() else 3)"
-)
-
-
-def test_the_lock_is_one_processs_until_it_lets_go(volume: Volume) -> None:
-    def another_gets_it() -> bool:
-        tried = subprocess.run([sys.executable, "-c", _TRY, str(volume.lock_path)], check=False)
-        return {0: True, 3: False}[tried.returncode]
-
-    lock = VolumeLock(volume.lock_path)
-    assert [lock.try_acquire(), lock.try_acquire()] == [True, True]
-    assert not another_gets_it()
-    lock.release()
-    assert another_gets_it()

@@ -18,6 +18,7 @@ from model_sync.bucket.keys import (
     Misplaced,
     ModelFile,
     VersionFile,
+    collision,
     interpret_key,
     is_version_name,
     quoted,
@@ -242,16 +243,6 @@ def _version(
         return before
     if not is_version_name(bucket_version):
         problem = version_name_advice(bucket_version)
-    return Upload(model, bucket_version, files, checksums, problem or _collision(files))
-
-
-def _collision(files: tuple[UploadObject, ...]) -> str | None:
-    """The problem of a name that is a file in one key and a folder in another."""
-    names = {file.path for file in files}
-    for file in files:
-        parent = file.path
-        while "/" in parent:
-            parent = parent.rpartition("/")[0]
-            if parent in names:
-                return f"key {quoted(file.key)} cannot be mirrored: {quoted(parent)} is a file as well"
-    return None
+    return Upload(
+        model, bucket_version, files, checksums, problem or collision({file.path: file.key for file in files})
+    )

@@ -6,6 +6,7 @@ opened.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 CARD_NAME = "model.yaml"
@@ -126,3 +127,14 @@ def interpret_key(key: str, prefix: str = "") -> KeyMeaning:
     if problem is not None:
         return VersionFile(model, version, path, f"key {quoted(key)} cannot be mirrored: {problem}")
     return VersionFile(model, version, path)
+
+
+def collision(keys: Mapping[str, str]) -> str | None:
+    """The problem of a name that is a file in one key and a folder in another; `keys` by path in it."""
+    for path, key in keys.items():
+        parent = path
+        while "/" in parent:
+            parent = parent.rpartition("/")[0]
+            if parent in keys:
+                return f"key {quoted(key)} cannot be mirrored: {quoted(parent)} is a file as well"
+    return None

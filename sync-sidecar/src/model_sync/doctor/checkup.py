@@ -6,7 +6,9 @@ from enum import StrEnum
 
 from edge_common.errors import EdgeError
 
-from model_sync.doctor import server, store, volume
+from model_sync.doctor import network, volume
+from model_sync.preflight.confinement import landlock_version
+from model_sync.preflight.system_calls import filters_system_calls
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.volume import Volume
@@ -39,24 +41,24 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _checked("config.json", lambda: volume.config_file(shared))
         yield _checked("space on the volume", lambda: volume.space(shared, settings.min_free_bytes))
         yield _checked("writer of the volume", lambda: volume.writer(shared))
-    yield (address := _checked("address of the store", lambda: store.address(settings.s3_endpoint)))
+    yield (address := _checked("address of the store", lambda: network.address(settings.s3_endpoint)))
     if address.level is Level.OK:
         yield from _store(settings)
-    yield _checked("preflight", lambda: server.confinement(settings), worst=Level.WARN)
-    yield _checked("model server", lambda: server.served_folder(settings.ovms_url, shared))
+    yield _checked("preflight", lambda: confinement(settings), worst=Level.WARN)
+    yield _checked("model server", lambda: network.served_folder(settings.ovms_url, shared))
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    yield _checked("clock", lambda: store.clock(settings.s3_endpoint))
+    yield _checked("clock", lambda: network.clock(settings.s3_endpoint))
     try:
         bucket = S3Bucket(settings)
     except EdgeError as error:
         yield _failed("credentials and bucket", error)
         return
-    yield (found := _checked("credentials and bucket", lambda: store.listing(bucket, settings)))
+    yield (found := _checked("credentials and bucket", lambda: network.listing(bucket, settings)))
     if found.level is Level.OK:
-        yield _checked("models in the bucket", lambda: store.models(bucket, settings), worst=Level.WARN)
-        yield _checked("status object", lambda: store.status_object(bucket, settings), worst=Level.WARN)
+        yield _checked("models in the bucket", lambda: network.models(bucket, settings), worst=Level.WARN)
+        yield _checked("status object", lambda: network.status_object(bucket, settings), worst=Level.WARN)
 
 
 def _checked(what: str, look: Callable[[], tuple[str, str]], *, worst: Level = Level.FAIL) -> Finding:
@@ -74,4 +76,18 @@ def _failed(what: str, error: EdgeError) -> Finding:
     sentence, _, advice = str(error).rpartition("; ")
     return Finding(
         Level.FAIL, what, sentence or str(error), advice if sentence else "mend that, then ask again"
+    )
+
+
+def confinement(settings: Settings) -> tuple[str, str]:
+    """Whether the kernel keeps preflight from files and connections that are not the model's."""
+    if settings.preflight == "off":
+        return "is off: a model that crashes the server is found out by the server", ""
+    version, filtered = landlock_version(), filters_system_calls()
+    if version and filtered:
+        return f"a model in preflight reads its own folder only (Landlock {version}, seccomp)", ""
+    missing = "Landlock" if filtered else "seccomp" if version else "Landlock and seccomp"
+    return (
+        f"a model in preflight is limited in memory and time, but not confined by {missing}",
+        "if strangers upload models, use Linux 5.13 or later and a container that allows both",
     )

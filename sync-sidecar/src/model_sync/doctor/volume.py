@@ -11,7 +11,7 @@ from edge_common.quantities import format_size
 from model_sync.model_server.config import configured_versions, format_config
 from model_sync.planning.disk_budget import least_free
 from model_sync.planning.state import State
-from model_sync.volume.lock import VolumeLock
+from model_sync.volume.takeover import VolumeLock
 from model_sync.volume.volume import Volume
 
 _LITTLE_SPACE = 1024**3

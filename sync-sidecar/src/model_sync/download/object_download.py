@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -15,7 +14,7 @@ from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
 from model_sync.download.part_journal import journal_path
 from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer, facts_of
-from model_sync.store.answers import ObjectFacts
+from model_sync.store.answers import ObjectFacts, has_md5
 from model_sync.store.errors import RangeIgnoredError
 from model_sync.store.object_store import LearnsEtags, ObjectStore
 
@@ -25,7 +24,6 @@ RANGED_FROM = 2 * PIECE
 """Bytes from which on an object is fetched over several connections."""
 IN_MEMORY = 256 * 1024
 """Bytes up to which an object is written only when it is whole and checked; a kill may cost so much."""
-_PLAIN_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 
 
 class CorruptTransferError(RetryableError):
@@ -113,11 +111,6 @@ def download(
         sha256, md5, facts = _download_whole(store, file, part, cancelled, progress, with_md5=with_md5)
     check_promises(store, file, facts, sha256=sha256, md5=md5)
     return sha256
-
-
-def has_md5(file: UploadObject) -> bool:
-    """Whether the ETag looks like the MD5 of the object."""
-    return _PLAIN_MD5.fullmatch(file.etag) is not None
 
 
 def check_promises(

@@ -10,7 +10,7 @@ from edge_common.model_card import FILE_NAME
 
 from model_sync.bucket.catalog import Catalog
 from model_sync.cards.cards import EffectiveCard, card_rejection
-from model_sync.cards.serving_cards import ServingCards
+from model_sync.cards.model_cards import ServingCards
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.state import State
 from model_sync.preflight.pool import WarmPreflight

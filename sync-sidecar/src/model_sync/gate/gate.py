@@ -13,23 +13,28 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
 
 from model_sync.bucket.catalog import ListedModel, Upload, UploadObject
-from model_sync.bucket.checksums import MAX_BYTES as MAX_CHECKSUMS_BYTES
-from model_sync.bucket.checksums import parse_checksums
-from model_sync.bucket.completeness import IncompleteError, named_files_missing
-from model_sync.bucket.keys import CHECKSUMS_NAME
+from model_sync.bucket.completeness import (
+    MAX_CHECKSUMS_BYTES,
+    IncompleteError,
+    named_files_missing,
+    parse_checksums,
+)
+from model_sync.bucket.keys import CHECKSUMS_NAME, quoted
 from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
-from model_sync.cards.sample_picture import place_sample
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
-from model_sync.download.whole_object import read_listed
 from model_sync.gate.preflight_record import PreflightRecord
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.state import StoredFile
+from model_sync.preflight.check import SamplePicture
 from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
-from model_sync.store.object_store import ObjectStore
+from model_sync.store.object_store import ObjectStore, read_small
+
+_MAX_SAMPLE_BYTES = 16 * 1024 * 1024
+"""A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class Gate:
             return fetched.version
         card, staging = fetched.version.effective, fetched.staging
         settings = serving_settings(card.card.serving) if card else {}
-        sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
+        sample = _place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
         with self.preflight.take() as child:
             record = PreflightRecord(staging.folder, fetched.version.upload.upload_id, child.allowance)
             record.raise_for_earlier_end()
@@ -141,7 +146,7 @@ class Gate:
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:
             return None
-        digests = parse_checksums(read_listed(self.store, upload.checksums, MAX_CHECKSUMS_BYTES))
+        digests = parse_checksums(read_small(self.store, upload.checksums, MAX_CHECKSUMS_BYTES))
         missing = named_files_missing(upload, digests) or partner_missing(digests)
         if missing is not None:
             raise IncompleteError(missing)
@@ -177,7 +182,35 @@ class Gate:
             loose = remote.loose.get(name)
             if loose is None:
                 return None
-            return read_listed(self.store, loose, MAX_LABELS_BYTES)
+            return read_small(self.store, loose, MAX_LABELS_BYTES)
 
         where = f"{upload.bucket_version}/{CARD_NAME}"
         return read_card(path.read_bytes(), where, read_beside, self.properties)
+
+
+def _place_sample(
+    store: ObjectStore,
+    remote: ListedModel,
+    upload: Upload,
+    staging: Staging,
+    card: EffectiveCard | None,
+) -> SamplePicture | None:
+    """The card's sample picture as a file; None when the card wants none.
+
+    It is looked for in the version's folder, then in the model's. Raises RejectedError when it is in neither
+    or too large, RetryableError when the store fails.
+    """
+    if card is None or card.card.sample is None:
+        return None
+    name = card.card.sample.picture
+    fetched = staging.tree / name
+    if fetched.is_file() and fetched.stat().st_size <= _MAX_SAMPLE_BYTES:
+        return SamplePicture(fetched, card)
+    listed = next((file for file in upload.files if file.path == name), remote.loose.get(name))
+    if listed is None:
+        raise RejectedError(
+            f"the card names the sample picture {quoted(name)}, which is not there; upload it beside the card"
+        )
+    beside = staging.folder / "sample"  # outside the tree: it is no part of what is served
+    beside.write_bytes(read_small(store, listed, _MAX_SAMPLE_BYTES))
+    return SamplePicture(beside, card)

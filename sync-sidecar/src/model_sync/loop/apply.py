@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_common.logs import get_logger
 
-from model_sync.cards.serving_cards import ServingCards
+from model_sync.cards.model_cards import ServingCards
 from model_sync.download.staging import Staging
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock

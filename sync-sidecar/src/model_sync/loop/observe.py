@@ -7,8 +7,7 @@ from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
 
 from model_sync.bucket.catalog import Catalog, Upload, build_catalog, combined
-from model_sync.cards.cards import ModelCards
-from model_sync.cards.serving_cards import ServingCards
+from model_sync.cards.model_cards import ModelCards, ServingCards
 from model_sync.download.staging import staged_bytes
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
@@ -17,10 +16,10 @@ from model_sync.model_server.client import ServerWatch
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.activation import has_ended
 from model_sync.planning.disk_budget import DiskRoom, Evictable, least_free
-from model_sync.planning.listings import Absences, quiet_since
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, by_model
 from model_sync.planning.state import ModelState, State
+from model_sync.planning.uploads import Absences, quiet_since
 from model_sync.store.object_store import ObjectStore
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume

@@ -1,20 +1,79 @@
 """What this process has begun or holds ready, and how it ends. All of it is lost with the process."""
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Self
 
-from model_sync.cards.serving_cards import ServingCards
+from edge_common.errors import EdgeError, RejectedError
+
+from model_sync.cards.model_cards import ServingCards
 from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
+from model_sync.planning.activation import rollouts_since
 from model_sync.planning.model_snapshot import Rules
-from model_sync.planning.rollout import rollouts_since
 from model_sync.planning.snapshot import Work, by_model
 from model_sync.planning.state import RejectedAt, RejectedSettings
 from model_sync.planning.uploads import next_rejection
-from model_sync.preflight.settings_checks import SettingsChecks
+from model_sync.preflight.pool import WarmPreflight
 from model_sync.volume.recorded_state import RecordedState
+
+
+@dataclass(frozen=True)
+class CheckedSettings:
+    """How a check ended; `rejection` None: they can be used."""
+
+    settings: Mapping[str, Any]
+    rejection: str | None
+
+
+@dataclass
+class SettingsChecks:
+    """At most one check at a time and model. Used by one thread; `work_done` is called from another."""
+
+    preflight: WarmPreflight | None
+    work_done: Callable[[], None]
+    _pool: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "settings-check"))
+    _running: dict[str, tuple[Mapping[str, Any], Future[None]]] = field(default_factory=dict)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self, model: str, folder: Path, settings: Mapping[str, Any]) -> None:
+        """Load the version in `folder` with `settings`; without preflight they count as usable."""
+        future = self._pool.submit(self._check, folder, settings)
+        self._running[model] = (settings, future)
+        future.add_done_callback(lambda _: self.work_done())
+
+    @property
+    def running(self) -> frozenset[str]:
+        """Models whose settings are in preflight."""
+        return frozenset(self._running)
+
+    def collect(self) -> dict[str, CheckedSettings]:
+        """Model -> how its check ended, for those that have; one that could not be made is simply gone."""
+        ended = {}
+        for model in [model for model, (_, future) in self._running.items() if future.done()]:
+            settings, future = self._running.pop(model)
+            try:
+                future.result()
+                ended[model] = CheckedSettings(settings, None)
+            except RejectedError as error:
+                ended[model] = CheckedSettings(settings, str(error))
+            except EdgeError:
+                continue  # the next plan asks again
+        return ended
+
+    def close(self) -> None:
+        """End what runs."""
+        self._stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _check(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        if self.preflight is not None:
+            with self.preflight.take() as child:
+                child.check(folder, settings, cancelled=self._stopping)
 
 
 @dataclass

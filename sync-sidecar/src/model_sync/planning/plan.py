@@ -25,6 +25,8 @@ from model_sync.planning.actions import (
 )
 from model_sync.planning.activation import (
     Target,
+    begin_rollout,
+    end_rollout,
     has_ended,
     local_version_for,
     must_step_aside,
@@ -33,7 +35,6 @@ from model_sync.planning.activation import (
 )
 from model_sync.planning.load_failures import load_failures
 from model_sync.planning.model_snapshot import ModelSnapshot
-from model_sync.planning.rollout import begin_rollout, end_rollout
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.uploads import UploadStatus, upload_status
 from model_sync.planning.versions import superfluous_versions, unfit_versions, wanted_versions

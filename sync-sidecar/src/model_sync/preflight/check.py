@@ -13,12 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from edge_common.errors import RejectedError, RetryableError
+from edge_common.model_card import card_as_mapping
 from edge_common.quantities import format_size
 
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.cards.sample_picture import SamplePicture
+from model_sync.cards.cards import EffectiveCard
 from model_sync.preflight.child_process import CHILD, ChildProcess, Supervision, too_little_memory
 from model_sync.preflight.memory import free_memory
+
+
+@dataclass(frozen=True)
+class SamplePicture:
+    """A picture file, not looked into yet, and the card that says what is to be seen in it."""
+
+    path: Path
+    card: EffectiveCard
+
+    def as_request(self) -> dict[str, Any]:
+        """For the child that decodes it."""
+        return {
+            "picture": str(self.path),
+            "card": card_as_mapping(self.card.card),
+            "labels": list(self.card.labels) if self.card.labels is not None else None,
+        }
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from model_sync.bucket.checksums import CHECKSUM_HEADER, whole_sha256
+from model_sync.bucket.completeness import CHECKSUM_HEADER, whole_sha256
 from model_sync.bucket.keys import quoted
 from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, StoreFaultError
 from model_sync.store.listing import usable_etag
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_PLAIN_MD5 = re.compile(r"[0-9a-fA-F]{32}")
 _ENCRYPTED_BY = ("x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm")
 _MOST_SKEW = 1.0
 """Seconds between the date in a listing and that of an answer, which has no fractions."""
@@ -119,6 +120,11 @@ def same_date(facts: ObjectFacts, listed: Listed) -> bool | None:
     if not facts.modified or not listed.modified:
         return None
     return abs(facts.modified - listed.modified) <= _MOST_SKEW
+
+
+def has_md5(listed: Listed) -> bool:
+    """Whether the ETag looks like the MD5 of the object."""
+    return _PLAIN_MD5.fullmatch(listed.etag) is not None
 
 
 def http_date(text: str) -> float:

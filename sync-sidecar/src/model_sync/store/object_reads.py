@@ -1,14 +1,17 @@
 """Reads of objects, each bound to the state that was listed, on stores that keep that promise and others.
 
 An answer counts only when its range, size and ETag are those that were asked for. A store without If-Match is
-read without it; one whose listing and objects carry different ETags is bound to the object's own.
+read without it; one whose listing and objects carry different ETags is bound to the object's own. Where the
+bandwidth is limited, all reads share one token bucket.
 """
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Protocol
 
 from model_sync.bucket.keys import quoted
 from model_sync.store.answers import (
@@ -22,6 +25,61 @@ from model_sync.store.answers import (
 from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, S3RefusalError
 from model_sync.store.listing import Page
 from model_sync.store.s3_client import Answer, Request, S3Client
+
+_SLICE_SECONDS = 0.25
+"""Bytes of this long are read at a time, so that nobody waits long before looking at a cancellation."""
+_SMALLEST_SLICE = 1024
+
+
+class _Readable(Protocol):
+    def read(self, amt: int | None = None, /) -> bytes: ...
+
+
+class TokenBucket:
+    """Grants bytes at `rate` a second, in the order of asking. Thread-safe."""
+
+    def __init__(
+        self,
+        rate: float,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`rate` in bytes per second, above 0; time and sleep can be replaced for tests."""
+        self.slice = max(_SMALLEST_SLICE, int(rate * _SLICE_SECONDS))
+        self._rate = rate
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._free_at = monotonic()
+
+    def take(self, count: int) -> None:
+        """Account for `count` bytes that were read; returns when the rate allows them.
+
+        Time in which nobody read is not saved up: after a pause the rate is what it was before.
+        """
+        with self._lock:
+            now = self._monotonic()
+            self._free_at = max(self._free_at, now) + count / self._rate
+            pause = self._free_at - now
+        self._sleep(pause)
+
+
+class ThrottledStream:
+    """A stream that is read no faster than its bucket grants."""
+
+    def __init__(self, stream: _Readable, bucket: TokenBucket) -> None:
+        """`bucket` is shared with every other stream of the process."""
+        self._stream = stream
+        self._bucket = bucket
+
+    def read(self, amt: int | None = None, /) -> bytes:
+        """At most `amt` bytes, and at most a slice of the bucket; empty at the end."""
+        wanted = self._bucket.slice if amt is None else min(amt, self._bucket.slice)
+        chunk = self._stream.read(wanted)
+        self._bucket.take(len(chunk))
+        return chunk
+
 
 _REMEMBERED = 10_000
 """Objects whose own ETags are kept; the oldest are found out again."""

@@ -1,14 +1,18 @@
 """What the sidecar needs of a bucket: listing, reading one state of an object, writing small ones."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
+from edge_common.errors import RejectedError, RetryableError
+
 from model_sync.bucket.catalog import ListedObject
-from model_sync.store.answers import Listed, ObjectFacts
+from model_sync.bucket.keys import quoted
+from model_sync.store.answers import Listed, ObjectFacts, has_md5
 from model_sync.store.errors import ObjectChangedError
 
-__all__ = ["ByteStream", "KnowsFacts", "LearnsEtags", "ObjectChangedError", "ObjectStore"]
+__all__ = ["ByteStream", "KnowsFacts", "LearnsEtags", "ObjectChangedError", "ObjectStore", "read_small"]
 
 
 class ByteStream(Protocol):
@@ -56,10 +60,34 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def read_small(self, listed: Listed, *, limit: int) -> bytes:
-        """A whole object of at most `limit` bytes, all that were listed; RejectedError when it is larger."""
-        ...
-
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """Write one object; raises RetryableError or FatalError."""
         ...
+
+
+def read_small(store: ObjectStore, listed: Listed, limit: int) -> bytes:
+    """The content of `listed`, of the size and, where the ETag is one, with the MD5 that the store listed.
+
+    Raises RejectedError when it is listed with more than `limit` bytes, and RetryableError, which names the
+    store, when something else arrives.
+    """
+    if listed.size > limit:
+        raise RejectedError(f"{quoted(listed.key)} has {listed.size} bytes; make it smaller than {limit}")
+    answers: list[bytearray] = []
+    for _ in range(2):
+        content = bytearray()
+        with store.open_object(listed) as stream:
+            while len(content) <= listed.size and (chunk := stream.read(listed.size + 1 - len(content))):
+                content += chunk
+        if len(content) == listed.size and (_as_promised(listed, content) or content in answers):
+            return bytes(
+                content
+            )  # ETags of encrypted objects look like MD5 and are none; then answers are alike
+        answers.append(content)
+    raise RetryableError(
+        f"the store answered for {quoted(listed.key)} with other bytes than it lists; it is read again"
+    )
+
+
+def _as_promised(listed: Listed, content: bytearray) -> bool:
+    return not has_md5(listed) or hashlib.md5(content, usedforsecurity=False).hexdigest() == listed.etag

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from edge_common.errors import EdgeError, RejectedError, RetryableError
+from edge_common.errors import EdgeError
 from urllib3.exceptions import HTTPError
 
 from model_sync.bucket.catalog import ListedObject
@@ -23,7 +23,6 @@ from model_sync.bucket.keys import quoted
 from model_sync.metrics import Metrics
 from model_sync.settings import Settings
 from model_sync.store.answers import Listed, ObjectFacts, Part
-from model_sync.store.bandwidth import ThrottledStream, TokenBucket
 from model_sync.store.errors import (
     BucketPlace,
     S3RefusalError,
@@ -34,7 +33,7 @@ from model_sync.store.errors import (
     refused,
 )
 from model_sync.store.listing import PAGE_OBJECTS, Page, Pages, without_constants
-from model_sync.store.object_reads import ObjectReads
+from model_sync.store.object_reads import ObjectReads, ThrottledStream, TokenBucket
 from model_sync.store.object_store import ByteStream
 from model_sync.store.s3_address import FIRST_REGION
 from model_sync.store.s3_client import Answer, Request, S3Client, read_at_most
@@ -134,21 +133,6 @@ class S3Bucket:
                 self._metrics.received_bytes,
             )
 
-    def read_small(self, listed: Listed, *, limit: int) -> bytes:
-        """See ObjectStore."""
-        if listed.size > limit:
-            raise RejectedError(f"{quoted(listed.key)} has more than {limit} bytes; make it smaller")
-        content = b""
-        with self.open_object(listed) as stream:
-            while len(content) <= listed.size and (chunk := stream.read(listed.size + 1 - len(content))):
-                content += chunk
-        if len(content) != listed.size:
-            raise RetryableError(
-                f"{quoted(listed.key)} was listed with {listed.size} bytes and came with {len(content)}; "
-                "it is read again"
-            )
-        return content
-
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """See ObjectStore."""
         md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
@@ -161,11 +145,8 @@ class S3Bucket:
 
     def put_file(self, key: str, path: str) -> None:
         """Upload the file `path`, in parts when it is large; raises RetryableError or FatalError."""
-        # imported here because only `push` needs the SDK, which takes long to import
-        from model_sync.store.sdk_upload import upload_file  # noqa: PLC0415
-
         with self._asked("write", f"write {quoted(key)}"):
-            upload_file(self._client, self.name, key, path)
+            _upload_by_sdk(self._client, self.name, key, path)
 
     def remove(self, key: str) -> None:
         """Remove one object; a missing one is no error."""
@@ -208,3 +189,30 @@ class S3Bucket:
             raise faulty(error, doing, where) from error
         except _OUTAGES as error:
             raise outage(error, doing, where) from error
+
+
+def _upload_by_sdk(client: S3Client, bucket: str, key: str, path: str) -> None:
+    """Write the file `path` as `key`; raises S3RefusalError, HTTPError or OSError."""
+    # imported here because only `push` needs the SDK, which takes long to import
+    from minio import Minio  # noqa: PLC0415
+    from minio.credentials.providers import StaticProvider  # noqa: PLC0415
+    from minio.error import InvalidResponseError, MinioException, S3Error  # noqa: PLC0415
+
+    address, keys = client.address, client.credentials.current()
+    sdk = Minio(
+        endpoint=address.authority.removeprefix(f"{bucket}.") if not address.folder else address.authority,
+        secure=address.scheme == "https",
+        region=address.region,
+        http_client=client.pool,
+        credentials=StaticProvider(keys.access_key, keys.secret_key, keys.session_token),
+    )
+    if address.folder:
+        sdk.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK types it not
+    else:
+        sdk.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # the SDK types it not
+    try:
+        sdk.fput_object(bucket, key, path)
+    except S3Error as error:
+        raise S3RefusalError(error.response.status, error.response.data, error.response.headers) from error
+    except (MinioException, InvalidResponseError) as error:
+        raise OSError(str(error)) from error

@@ -5,17 +5,21 @@
 `car_models`, `edge_stack` and the notebook import this module and nothing else of `model_sync`.
 """
 
-from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.completeness import format_checksums
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
 from model_sync.bucket.model_formats import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings
 from model_sync.upload.check import CheckedVersion, check_model
-from model_sync.upload.push import Destination
-from model_sync.upload.same_store import StoreAddress
-from model_sync.upload.sidecar_status import ask_for_sync, read_status, versions_of, wait_until_served
-from model_sync.upload.target import Target
-from model_sync.upload.version_folder import VersionFolder, read_version_folder
+from model_sync.upload.folder import VersionFolder, read_version_folder
+from model_sync.upload.push import Destination, Target
+from model_sync.upload.sidecar_status import (
+    StoreAddress,
+    ask_for_sync,
+    read_status,
+    versions_of,
+    wait_until_served,
+)
 
 __all__ = [
     "CHECKSUMS_NAME",

@@ -16,12 +16,12 @@ from edge_common.model_card import FILE_NAME as CARD_NAME
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
 from model_sync.bucket.completeness import Waiting, check_upload
 from model_sync.bucket.keys import is_version_name
-from model_sync.cards.cards import ModelCards, ModelLevelCard
+from model_sync.cards.model_cards import ModelCards, ModelLevelCard
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate
 from model_sync.preflight.pool import WarmPreflight
-from model_sync.upload.folder_store import FolderStore
+from model_sync.upload.folder import FolderStore
 
 _MEMORY = 8 * 1024**3
 """Address space of the child that loads a model, in bytes: the sidecar's default."""

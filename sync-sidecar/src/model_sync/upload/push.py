@@ -1,19 +1,86 @@
-"""Uploading a version so that it is taken up whole and at once: the files, then SHA256SUMS."""
+"""Uploading a version so that it is taken up whole and at once: the files, then SHA256SUMS.
+
+Its number is the highest one when that holds the files, else the next. Earlier files come back under a new,
+higher number: the sidecar serves the highest one, and nothing in the bucket is removed for a rollback.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from edge_common.errors import RejectedError
 
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
-from model_sync.bucket.checksums import MAX_BYTES, format_checksums, parse_checksums
-from model_sync.bucket.keys import CHECKSUMS_NAME
+from model_sync.bucket.completeness import MAX_CHECKSUMS_BYTES, format_checksums, parse_checksums
+from model_sync.bucket.keys import CHECKSUMS_NAME, LATEST, is_version_name
 from model_sync.planning.state import StoredFile
 from model_sync.settings import Settings
-from model_sync.upload.same_store import StoreAddress
-from model_sync.upload.target import Target, choose_target
-from model_sync.upload.version_folder import VersionFolder
+from model_sync.store.object_store import read_small
+from model_sync.upload.folder import VersionFolder
+from model_sync.upload.sidecar_status import StoreAddress
+
+ReadSums = Callable[[Upload], Mapping[str, str] | None]
+"""The path -> SHA-256 that a version's SHA256SUMS lists; None when it has none that can be read."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A version folder in the bucket; `there` when it holds exactly the files already."""
+
+    version: str
+    there: bool
+
+
+def choose_target(
+    model: str,
+    remote: ListedModel | None,
+    files: Collection[StoredFile],
+    read_sums: ReadSums,
+    wanted: str | None = None,
+) -> Target:
+    """The version for `files`: `wanted`, else the highest one when it holds them, else the next number.
+
+    An upload of these files that broke off is completed under its number. Raises RejectedError when `wanted`
+    holds other files, and when `latest` is in the bucket, because no number comes before it.
+    """
+    versions = remote.versions if remote is not None else {}
+    content = {file.path: file.sha256 for file in files}
+
+    def holds(version: Upload) -> bool:
+        listed = {file.path for file in version.files}
+        return read_sums(version) == content and content.keys() <= listed
+
+    numbers = sorted(int(name) for name in versions if is_version_name(name) and name != LATEST)
+    following = str(numbers[-1] + 1 if numbers else 1)
+    if wanted is not None:
+        there = versions.get(wanted)
+        if there is None or wanted == LATEST or _broken_off(there, files):
+            return Target(wanted, there is not None and holds(there))
+        if holds(there):
+            return Target(wanted, there=True)
+        raise RejectedError(
+            f"{model} version {wanted} is in the bucket with other files; leave --version out to take "
+            f"the next free number, {following}"
+        )
+    if LATEST in versions:
+        raise RejectedError(
+            f"the bucket has {model}/{LATEST}, which is served before every number; "
+            f"promote with --version {LATEST}, or remove that folder"
+        )
+    if not numbers:
+        return Target(following, there=False)
+    highest = versions[str(numbers[-1])]
+    if holds(highest):
+        return Target(highest.bucket_version, there=True)
+    return Target(highest.bucket_version if _broken_off(highest, files) else following, there=False)
+
+
+def _broken_off(version: Upload, files: Collection[StoredFile]) -> bool:
+    """Whether it is the beginning of an upload of `files`: SHA256SUMS would have come last."""
+    ours = {(file.path, file.size) for file in files}
+    return version.checksums is None and {(file.path, file.size) for file in version.files} <= ours
+
 
 _UPLOADS_AT_A_TIME = 4
 
@@ -64,7 +131,7 @@ class Destination:
         return upload.upload_id if upload is not None else ""
 
     def choose_target(self, version: VersionFolder, wanted: str | None = None) -> Target:
-        """Where the files of `version` go, or lie already; see `target.choose_target`."""
+        """Where the files of `version` go, or lie already, as `choose_target` says."""
         listed = self._listed(version.model)
         return choose_target(version.model, listed, version.files, self._read_sums, wanted)
 
@@ -80,6 +147,6 @@ class Destination:
         if sums is None:
             return None
         try:
-            return parse_checksums(self._bucket.read_small(sums, limit=MAX_BYTES))
+            return parse_checksums(read_small(self._bucket, sums, MAX_CHECKSUMS_BYTES))
         except RejectedError:  # not a list of ours: then these are other files
             return None

@@ -1,9 +1,13 @@
-"""The status of a running sidecar, asked for from outside, once or until a version serves."""
+"""The status of the sidecar that reads our bucket, asked for from outside, once or until a version serves."""
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from edge_common.errors import FatalError, RejectedError, RetryableError
@@ -11,8 +15,57 @@ from edge_common.quantities import format_duration
 from urllib3.exceptions import HTTPError
 
 from model_sync.planning.uploads import Phase
-from model_sync.upload.same_store import StoreAddress, check_same_store, store_of
-from model_sync.upload.version_folder import VersionFolder
+from model_sync.upload.folder import VersionFolder
+
+
+@dataclass(frozen=True)
+class StoreAddress:
+    """A bucket of a store, as somebody calls it."""
+
+    endpoint: str
+    bucket: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.endpoint.rstrip('/')}/{self.bucket}"
+
+    def is_surely(self, other: "StoreAddress") -> bool:
+        """Whether both name the same bucket at the same address."""
+        return self.bucket == other.bucket and _place(self.endpoint) == _place(other.endpoint)
+
+    def is_surely_not(self, other: "StoreAddress") -> bool:
+        """Whether the buckets differ, or both are of this machine and at different ports.
+
+        Else two names may lead to one store: in a cluster it is called otherwise than outside.
+        """
+        mine, theirs = _place(self.endpoint), _place(other.endpoint)
+        here = mine[0] == theirs[0] == "localhost"
+        return self.bucket != other.bucket or (here and mine != theirs)
+
+
+def store_of(status: Mapping[str, Any]) -> StoreAddress | None:
+    """The store that the sidecar of a status document reads; None before it has said so."""
+    store = status.get("store")
+    return StoreAddress(store["endpoint"], store["bucket"]) if store else None
+
+
+def check_same_store(status: Mapping[str, Any], address: str, pushed_to: StoreAddress) -> None:
+    """Raise FatalError when the sidecar at `address` surely reads another bucket than `pushed_to`."""
+    read = store_of(status)
+    if read is not None and read.is_surely_not(pushed_to):
+        raise FatalError(
+            f"the sidecar {status.get('instance')} at {address} reads {read}, not {pushed_to}, "
+            "where the upload is; give the address of the sidecar that reads it with --status-url"
+        )
+
+
+def _place(endpoint: str) -> tuple[str, int | None]:
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    with suppress(ValueError):  # a name
+        host = "localhost" if ip_address(host).is_loopback else host
+    return host, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
 
 _STATUS = "/v1/status"
 _TIMEOUT = 5.0

@@ -1,6 +1,6 @@
 import io
 
-from model_sync.store.bandwidth import ThrottledStream, TokenBucket
+from model_sync.store.object_reads import ThrottledStream, TokenBucket
 
 
 class _Time:

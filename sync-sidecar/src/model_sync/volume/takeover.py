@@ -1,7 +1,14 @@
-"""The first thing after a start: what is really on the volume, whatever happened before."""
+"""The first things after a start: become the volume's one writer, then see what is really on it.
 
+The lock is a POSIX record lock: the kernel drops it when its holder dies however it dies, and it works on the
+network file systems that ReadWriteMany volumes are made of.
+"""
+
+import fcntl
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
@@ -11,6 +18,37 @@ from model_sync.download.object_download import digest_file
 from model_sync.model_server.config import configured_versions
 from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion
 from model_sync.volume.volume import Volume
+
+_MODE = 0o644
+
+
+class VolumeLock:
+    """Held from `try_acquire` until `release`, or until the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is a file on the volume, created when missing."""
+        self._path = path
+        self._descriptor: int | None = None
+
+    def try_acquire(self) -> bool:
+        """Become the writer if nobody else is; True when held afterwards. Raises OSError."""
+        if self._descriptor is not None:
+            return True
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Let another sidecar write."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
 
 _log = get_logger()
 

@@ -1,4 +1,4 @@
-"""What `doctor` looks for at the store. Each check tells what it saw and, where that is bad, what to do."""
+"""What `doctor` looks for at the store and at the model server. Each tells what it saw and what to do."""
 
 import socket
 import time
@@ -10,12 +10,17 @@ from urllib.parse import urlsplit
 import urllib3
 from edge_common.errors import EdgeError
 from edge_common.quantities import format_duration
+from edge_common.served_state import VersionState
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from model_sync.bucket.catalog import build_catalog, combined
+from model_sync.bucket.keys import quoted
+from model_sync.model_server.client import ModelServer
+from model_sync.model_server.config import configured_versions
 from model_sync.settings import Settings
-from model_sync.status.bucket_status import FOLDER
+from model_sync.status.report import FOLDER
 from model_sync.store.s3_store import S3Bucket
+from model_sync.volume.volume import Volume
 
 _MOST_SKEW = 300.0
 """Seconds; S3 refuses requests whose clock is further off than 15 minutes."""
@@ -86,3 +91,24 @@ def status_object(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
             "grant s3:PutObject and s3:DeleteObject on _status/*, or set MODEL_SYNC_STATUS_TO_BUCKET=off",
         )
     return "may be written, so that uploaders see the state at the bucket's console", ""
+
+
+def served_folder(url: str, volume: Volume) -> tuple[str, str]:
+    """Whether the server serves what config.json lists, and nothing else; raises RetryableError when away."""
+    served = ModelServer(url).served()
+    configured = configured_versions(volume.load_config() or b"")
+    seen = f"{url} answers and knows {len(served)} models"
+    advice = (
+        f"start it with --config_path {volume.config_path}, and mount the volume at {volume.root} there too"
+    )
+    foreign = [
+        name
+        for name, versions in served.items()
+        if name not in configured and any(state is not VersionState.END for state in versions.values())
+    ]
+    if foreign:
+        return f"{seen}, but config.json does not list {quoted(min(foreign))} that it serves", advice
+    unseen = [name for name in configured if not served.get(name)]
+    if unseen:
+        return f"{seen}, but no version of {quoted(min(unseen))}, which config.json lists", advice
+    return seen, ""

@@ -1,10 +1,13 @@
-"""A version folder on this machine, looked through before it is sent."""
+"""Folders on this machine: a version looked through before it is sent, a model read as a bucket."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_common.errors import RejectedError
+from edge_common.errors import FatalError, RejectedError
 
+from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import (
     CHECKSUMS_NAME,
     Ignored,
@@ -18,6 +21,8 @@ from model_sync.bucket.keys import (
 from model_sync.bucket.model_formats import partner_missing
 from model_sync.download.object_download import digest_file
 from model_sync.planning.state import StoredFile, StoredVersion
+from model_sync.store.answers import Listed
+from model_sync.store.object_store import ByteStream, ObjectChangedError
 
 
 @dataclass(frozen=True)
@@ -67,3 +72,48 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
     if missing is not None:
         raise RejectedError(f"{folder} is not a complete model: {missing}")
     return VersionFolder(folder, model, version, tuple(files))
+
+
+class FolderStore:
+    """Lists the files of one model folder as the objects an upload of it would make; an `ObjectStore`."""
+
+    def __init__(self, model_folder: Path) -> None:
+        """`model_folder` is what would be uploaded; its own name is the model's."""
+        self._folder = model_folder.resolve()
+
+    def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
+        """Every file below the folder, with keys that begin with the model's name, and with `prefix`."""
+        for path in sorted(self._folder.rglob("*")):
+            key = path.relative_to(self._folder.parent).as_posix()
+            if path.is_file() and key.startswith(prefix):
+                status = path.stat()
+                yield ListedObject(key, status.st_size, _mark(path), status.st_mtime)
+
+    @contextmanager
+    def open_object(
+        self, listed: Listed, *, offset: int = 0, length: int | None = None
+    ) -> Iterator[ByteStream]:
+        """Open the file of `listed` at `offset`; raises ObjectChangedError if it is no longer the listed one.
+
+        `length` is what the reader intends to read; a file costs nothing beyond that.
+        """
+        del length
+        with self._unchanged(listed).open("rb", buffering=0) as file:
+            file.seek(offset)
+            yield file
+
+    def put_small(self, key: str, content: bytes, content_type: str) -> None:
+        """Refuse: a check changes nothing."""
+        raise FatalError(f"{quoted(key)} ({content_type}, {len(content)} bytes) is not written by a check")
+
+    def _unchanged(self, listed: Listed) -> Path:
+        path = self._folder.parent / listed.key
+        if not path.is_file() or _mark(path) != listed.etag:
+            raise ObjectChangedError(f"{quoted(listed.key)} changed while it was checked; check again")
+        return path
+
+
+def _mark(path: Path) -> str:
+    """What stands for an ETag: changes with the file, and is not taken for an MD5 digest."""
+    status = path.stat()
+    return f"{status.st_mtime_ns}-{status.st_size}"

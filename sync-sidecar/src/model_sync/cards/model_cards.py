@@ -1,0 +1,132 @@
+"""Which card holds for a model: those in the bucket's folders of models, and those kept beside versions."""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from edge_common.errors import EdgeError, RejectedError
+from edge_common.model_card import (
+    FILE_NAME,
+    MAX_BYTES,
+    Serving,
+    card_from_mapping,
+)
+
+from model_sync.bucket.catalog import Catalog, ListedModel
+from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, read_card
+from model_sync.planning.state import ModelState
+from model_sync.store.object_store import ObjectStore, read_small
+from model_sync.volume.volume import Volume
+
+
+def serving_in(card: bytes | None) -> Serving:
+    """The wishes in a card that `to_json` wrote; the defaults for none, or one of another release."""
+    try:
+        return card_from_mapping(json.loads(card), FILE_NAME).serving if card else Serving()
+    except (ValueError, RejectedError):
+        return Serving()
+
+
+@dataclass(frozen=True)
+class ModelLevelCard:
+    """What a model's own card says. With a `rejection`, `card` is the last good one."""
+
+    mark: str
+    card: EffectiveCard | None
+    rejection: str | None = None
+
+
+class ModelCards:
+    """The model-level cards as of the last listing."""
+
+    _enough_listings = 2
+    """Without its card, before a model is believed to have none."""
+
+    def __init__(self, store: ObjectStore, properties: Collection[str] = ()) -> None:
+        """Cards of models in `store`; `properties` as in `read_card`."""
+        self._store = store
+        self._properties = properties
+        self._cards: dict[str, ModelLevelCard] = {}
+        self._listings_without: dict[str, int] = {}
+
+    def after_listing(self, catalog: Catalog) -> None:
+        """Read the cards that changed; one that cannot be read now is read after the next listing."""
+        cards, without = {}, {}
+        for name, model in catalog.models.items():
+            if model.card is None:
+                without[name] = self._listings_without.get(name, 0) + 1
+                continue
+            before = self._cards.get(name)
+            mark = "|".join(sorted(f"{file.path}:{file.state}" for file in model.loose.values()))
+            if before is not None and before.mark == mark:
+                cards[name] = before
+                continue
+            last_good = before.card if before is not None else None
+            try:
+                cards[name] = ModelLevelCard(mark, self._read(model))
+            except RejectedError as error:
+                cards[name] = ModelLevelCard(mark, last_good, str(error))
+            except EdgeError as error:
+                cards[name] = ModelLevelCard("unread", last_good, str(error))
+        self._cards, self._listings_without = cards, without
+
+    def has_none(self, model: str) -> bool:
+        """Whether the bucket lists the model without a card, and not only for a moment."""
+        return self._listings_without.get(model, 0) >= self._enough_listings
+
+    def of(self, model: str) -> ModelLevelCard | None:
+        """The model's card; None when it has none."""
+        return self._cards.get(model)
+
+    def _read(self, model: ListedModel) -> EffectiveCard:
+        content = read_small(self._store, model.loose[FILE_NAME], MAX_BYTES)
+
+        def read_beside(name: str) -> bytes | None:
+            beside = model.loose.get(name)
+            if beside is None:
+                return None
+            return read_small(self._store, beside, MAX_LABELS_BYTES)
+
+        return read_card(content, FILE_NAME, read_beside, self._properties)
+
+
+@dataclass
+class ServingCards:
+    """Keeps cards beside versions and reads them back once. Used by one thread."""
+
+    volume: Volume
+    shared: ModelCards
+    """The cards that lie in the models' folders of the bucket."""
+    _known: dict[tuple[str, int], Serving] = field(default_factory=dict)
+
+    def effective(self, model: str, own: EffectiveCard | None) -> EffectiveCard | None:
+        """The card that holds for a version with the card `own`, or with none."""
+        if own is not None:
+            return own
+        shared = self.shared.of(model)
+        return shared.card if shared is not None else None
+
+    def keep(self, model: str, local_version: int, card: bytes | None) -> None:
+        """Keep `card` (JSON) beside version `local_version`; None: it has none. Raises OSError."""
+        self.volume.save_card(model, local_version, card)
+        self.forget(model, local_version)
+
+    def forget(self, model: str, local_version: int) -> None:
+        """Read the card of a version anew when it is asked for next."""
+        self._known.pop((model, local_version), None)
+
+    def forget_all(self) -> None:
+        """Read every card anew; another pod may have written them."""
+        self._known.clear()
+
+    def serving(self, model: str, state: ModelState, staged: Iterable[EffectiveCard]) -> Serving:
+        """What the next version, else the newest served one, else the model's own card asks for."""
+        for card in staged:
+            return card.card.serving
+        newest = max(state.configured or state.stored, default=None)
+        if newest is not None:
+            if (model, newest) not in self._known:
+                self._known[model, newest] = serving_in(self.volume.load_card(model, newest))
+            return self._known[model, newest]
+        shared = self.effective(model, None)
+        return shared.card.serving if shared is not None else Serving()

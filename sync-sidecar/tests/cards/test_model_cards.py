@@ -1,0 +1,29 @@
+import pytest
+from edge_common.model_card import Serving
+from memory_store import MemoryStore
+from model_sync.bucket.catalog import build_catalog
+from model_sync.cards.model_cards import ModelCards, serving_in
+
+_CARD = b"schema: 1\noutput: {labels: labels.txt}\n"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nonsense", b'{"schema": 1, "key_of_the_future": 1}'])
+def test_a_card_of_another_release_asks_for_nothing(content: bytes | None) -> None:
+    assert serving_in(content) == Serving()
+
+
+def test_model_level_cards_are_read_once_and_a_bad_one_leaves_the_last_good() -> None:
+    store = MemoryStore()
+    cards = ModelCards(store)
+    store.put("m/model.yaml", _CARD)
+    store.put("m/labels.txt", b"cat\n")
+    for _ in range(2):
+        cards.after_listing(build_catalog(store.list_objects()))
+    assert len(store.reads) == 2
+    store.put("m/model.yaml", b"schema: 1\noutputs: {}\n")
+    cards.after_listing(build_catalog(store.list_objects()))
+    now = cards.of("m")
+    assert now is not None
+    assert now.card is not None
+    assert now.card.labels == ("cat",)
+    assert "unknown key 'outputs'" in str(now.rejection)

@@ -11,6 +11,9 @@ from models import Array, InputFacts, find_model, input_facts, picture_tensor
 from rivals import Rival
 from servers import PICTURES_SUFFIX, Running, VersionFolders, kserve, mlserver, ovms_lite_serving
 
+OURS = "ovms-lite"
+"""As it is, which is for LATENCY."""
+OURS_FOR_THROUGHPUT = "ovms-lite, THROUGHPUT"
 Start = Callable[[VersionFolders, Path], AbstractContextManager[Running]]
 
 
@@ -61,9 +64,13 @@ def subject(name: str, folder: Path, *, takes_pictures: bool) -> Subject:
 
 
 def contestants(rivals: Sequence[Rival], subjects: Sequence[Subject] = ()) -> list[Contestant]:
-    """ovms-lite and the rivals that are installed."""
+    """ovms-lite, once as it is and once compiled for many callers, and the rivals that are installed."""
     pictures = [one.name for one in subjects if one.picture is not None and one.facts.is_nchw_picture]
-    found = [Contestant("ovms-lite", partial(ovms_lite_serving, pictures=pictures), is_ours=True)]
+    for_throughput = partial(ovms_lite_serving, pictures=pictures, hint="THROUGHPUT")
+    found = [
+        Contestant(OURS, partial(ovms_lite_serving, pictures=pictures), is_ours=True),
+        Contestant(OURS_FOR_THROUGHPUT, for_throughput, is_ours=True),
+    ]
     starts = {"MLServer": mlserver, "KServe": kserve}
     for rival in rivals:
         start = partial(starts[rival.name], rival.python)

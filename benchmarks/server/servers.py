@@ -78,14 +78,19 @@ def ovms_lite_serving(
     folder: Path,
     *,
     pictures: Sequence[str] = (),
+    hint: str | None = None,
     command: Sequence[str] = (OVMS_LITE,),
 ) -> Iterator[Running]:
-    """ovms-lite with these models; those named in `pictures` also as such with the channels last."""
+    """ovms-lite with these models; those named in `pictures` also as such with the channels last.
+
+    `hint` is the device's PERFORMANCE_HINT; None leaves it to the server.
+    """
+    settings = {} if hint is None else {"plugin_config": {"PERFORMANCE_HINT": hint}}
     entries: list[dict[str, object]] = []
     for name, version in models.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "1").symlink_to(version.absolute())
-        entries.append({"name": name, "base_path": str(folder / name)})
+        entries.append({"name": name, "base_path": str(folder / name), **settings})
         if name in pictures:
             entries.append(entries[-1] | {"name": name + PICTURES_SUFFIX, "layout": "NHWC:NCHW"})
     _write_by_rename(folder / "config.json", {"model_config_list": [{"config": entry} for entry in entries]})

@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 
 from comparing import Row
+from contestants import OURS, OURS_FOR_THROUGHPUT
 from lifecycle import POLL_SECONDS, Swap
 
 _OF_RAW_QUEUE = 0.78
 _TIMES_RIVAL = 2.0
 _BUSY = 4
 _SWAP_OVERHEAD_SECONDS = 0.05
-OURS = "ovms-lite"
 
 
 def judge_images(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Goal and result for each model with binary tensors over four connections and more."""
     ratios: dict[str, list[float]] = {}
     for row in rows:
-        if row.server == OURS and row.wire == "binary" and row.connections >= _BUSY:
+        if row.server == OURS_FOR_THROUGHPUT and row.wire == "binary" and row.connections >= _BUSY:
             ratios.setdefault(row.subject, []).append(row.ratio)
     return [
         (
-            f"{subject}, binary, 4 and 16 connections: at least {_OF_RAW_QUEUE} of the raw queue",
+            f"{subject}, THROUGHPUT, binary, 4 and 16 connections: at least {_OF_RAW_QUEUE} of the raw queue",
             _verdict(min(found) >= _OF_RAW_QUEUE, " and ".join(f"{ratio:.2f}" for ratio in found)),
         )
         for subject, found in ratios.items()

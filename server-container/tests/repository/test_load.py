@@ -8,11 +8,13 @@ from edge_common.openvino_runtime import ops, ov
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import LoadError
 from ovms_lite.repository.load import LoadedModel, ModelLoader, usable_cache
+from ovms_lite.serving.health import stream_count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Models
+    from ovms_lite.config.entries import PluginConfig
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +125,26 @@ def test_nireq_and_streams_follow_the_settings(loader: ModelLoader, models: Mode
     models.add("m", 1, 1.0)
     assert _load(loader, models, nireq=7).request_count == 7
     assert _load(loader, models, plugin_config=(("NUM_STREAMS", "1"),)).request_count == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ((), "LATENCY"),
+        ((("INFERENCE_PRECISION_HINT", "f32"),), "LATENCY"),
+        ((("PERFORMANCE_HINT", "THROUGHPUT"),), "THROUGHPUT"),
+    ],
+)
+def test_without_hint_and_streams_a_model_is_compiled_for_latency_as_by_ovms(
+    loader: ModelLoader, models: Models, settings: PluginConfig, hint: str
+) -> None:
+    models.add("m", 1, 1.0)
+    assert _load(loader, models, plugin_config=settings).compiled.get_property("PERFORMANCE_HINT") == hint
+
+
+def test_a_number_of_streams_is_taken_as_it_is(loader: ModelLoader, models: Models) -> None:
+    models.add("m", 1, 1.0)
+    assert stream_count(_load(loader, models, plugin_config=(("NUM_STREAMS", "2"),)).compiled) == 2
 
 
 def test_the_device_and_its_properties_are_those_of_the_settings(loader: ModelLoader, models: Models) -> None:

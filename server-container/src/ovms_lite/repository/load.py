@@ -28,7 +28,8 @@ MAX_NIREQ = 100_000
 DEFAULT_CACHE = Path("/opt/cache")
 """OVMS keeps compiled models in this folder when it exists and no other is named."""
 _DEFAULT_DEVICE = "CPU"
-_DEFAULT_HINT = "THROUGHPUT"
+_DEFAULT_HINT = "LATENCY"
+"""What OVMS compiles for when a model asks for neither hint nor streams: its log says so."""
 _OPENVINO_ERRORS = (RuntimeError, ValueError, TypeError)
 """The last two come from its Python binding, for instance for a property of a type it does not take."""
 

@@ -63,6 +63,13 @@ def test_a_taken_port_and_a_missing_file_are_1_with_one_sentence(tmp_path: Path)
     assert "Traceback" not in busy.stderr + missing.stderr
 
 
+def test_it_listens_on_the_loopback_address_unless_told() -> None:
+    options = ServerOptions(rest_port=1, grpc=GrpcOptions(2), config_path=Path("c.json"))
+    assert options.rest_bind_addresses == ("127.0.0.1",)
+    assert options.grpc is not None
+    assert options.grpc.bind_addresses == ("127.0.0.1",)
+
+
 def test_a_single_model_that_cannot_be_loaded_fails_the_start(models: Models) -> None:
     models.broken("m", 1)
     with socket.socket() as probe:

@@ -26,6 +26,12 @@ def test_both_start_the_same_entrypoint_with_the_same_variables(last_stage: str)
         assert variable in last_stage
 
 
+def test_ovms_lite_listens_on_every_address_of_its_container_as_ovms_does_by_itself() -> None:
+    text = (FOLDER / "Dockerfile.lite").read_text()
+    assert "OVMS_REST_BIND_ADDRESS=0.0.0.0" in text
+    assert "OVMS_GRPC_BIND_ADDRESS=0.0.0.0" in text
+
+
 def test_the_base_is_a_release_and_not_the_latest() -> None:
     for name in ("Dockerfile", "Dockerfile.lite"):
         images = re.findall(r"^ARG \w+_IMAGE=(\S+)$", (FOLDER / name).read_text(), re.MULTILINE)

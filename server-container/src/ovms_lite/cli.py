@@ -12,7 +12,7 @@ from edge_common.logs import LogFormat, LogLevel, configure_logging
 from edge_common.openvino_runtime import ov
 
 from ovms_lite.errors import StartError, UsageError
-from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
+from ovms_lite.options import LOOPBACK, Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
 from ovms_lite.server import run_server
 
 _EXAMPLES = """Serve models with the REST and gRPC interfaces of OpenVINO Model Server 2026.2.1.
@@ -48,7 +48,7 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     rest_port: Annotated[int, typer.Option("--rest_port", help="Port of the REST interface.")] = 0,
     rest_bind_address: Annotated[
         str, typer.Option("--rest_bind_address", help="Addresses to listen on, separated by commas.")
-    ] = "0.0.0.0",  # noqa: S104 - OVMS's default: reachable in a pod
+    ] = LOOPBACK,
     file_system_poll_wait_seconds: Annotated[
         int,
         typer.Option(
@@ -112,7 +112,7 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     port: Annotated[int, typer.Option("--port", help="Port of the gRPC interface; 0: none.")] = 0,
     grpc_bind_address: Annotated[
         str, typer.Option("--grpc_bind_address", help="Addresses for gRPC, separated by commas.")
-    ] = "0.0.0.0",  # noqa: S104 - as rest_bind_address
+    ] = LOOPBACK,
     grpc_channel_arguments: Annotated[
         str, typer.Option("--grpc_channel_arguments", help="name=value,… for the gRPC library.")
     ] = "",

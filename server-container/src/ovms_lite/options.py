@@ -12,6 +12,8 @@ from ovms_lite.config.file import parse_config
 from ovms_lite.errors import ConfigError, StartError, UsageError
 
 MAX_PORT = 65535
+LOOPBACK = "127.0.0.1"
+"""Where the ports are unless told otherwise: nobody signs in, so other machines are let in by a decision."""
 MIN_WORKERS, MAX_WORKERS = 2, 10_000
 """What OVMS accepts; here one event loop answers, whatever their number."""
 
@@ -44,7 +46,7 @@ class GrpcOptions:
     """The gRPC port; `channel_arguments` go to the gRPC library as they are."""
 
     port: int
-    bind_addresses: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104 - OVMS's default: reachable in a pod
+    bind_addresses: tuple[str, ...] = (LOOPBACK,)
     channel_arguments: tuple[tuple[str, int | str], ...] = ()
     workers: int | None = None
 
@@ -80,7 +82,7 @@ class ServerOptions:
     grpc: GrpcOptions | None = None
     config_path: Path | None = None
     single_model: ModelConfig | None = None
-    rest_bind_addresses: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104 - OVMS's default: reachable in a pod
+    rest_bind_addresses: tuple[str, ...] = (LOOPBACK,)
     poll_seconds: int = 1
     metrics_enable: bool = False
     metrics_families: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from model_sync.loop.observe import BucketWatch, Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import SettingsChecks, UnderWay
 from model_sync.metrics import Metrics
-from model_sync.model_server.client import ServerWatch
+from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.status.report import Posted, Reporter

@@ -73,6 +73,8 @@ def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
         asked = side == "server" or document.get("role") == "writer"  # a follower leaves the store alone
         if asked and document.get(side) and not document[side]["reachable"]:
             yield f"the {side} does not answer"
+    if document.get("server", {}).get("busy_since"):
+        yield f"the server is busy: it has not answered since {document['server']['busy_since']}"
     if document.get("store"):
         yield f"{document['instance']} reads {document['store']['endpoint']}/{document['store']['bucket']}"
     if document.get("cycle", {}).get("error"):

@@ -14,8 +14,9 @@ from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import SystemClock, Wakeup
 from model_sync.metrics import Metrics
-from model_sync.model_server.client import ModelServer, ServerWatch
+from model_sync.model_server.client import ModelServer
 from model_sync.model_server.replicas import Replicas
+from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.actions import describe
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
@@ -63,7 +64,9 @@ class Sidecar:
         timing = (settings.poll_interval, settings.delete_grace, settings.hold)
         bucket = BucketWatch(store, settings.prefix, model_cards, self.clock, metrics, *timing)
         self.replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
-        server = ServerWatch(ModelServer(settings.ovms_url), None if silent else self.replicas)
+        server = ServerWatch(
+            ModelServer(settings.ovms_url, self.wakeup.work_done), None if silent else self.replicas
+        )
         observer = Observer(bucket, server, volume, records, under_way, cards, self.clock, rules)
         observer.max_bytes, observer.min_free = settings.max_bytes, settings.min_free_bytes
         applier = Applier(volume, records, under_way, cards, metrics, self.clock, rules)

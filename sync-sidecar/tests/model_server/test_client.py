@@ -1,57 +1,140 @@
-"""What the answers of a model server tell over time."""
+"""A model server that answers, answers late, or is away."""
 
-from pathlib import Path
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import urllib3
 from edge_common.errors import RetryableError
-from edge_common.served_state import ServedModels, VersionState
-from model_snapshots import available, state, stored
-from model_sync.model_server.client import ModelServer, ServerWatch
-from model_sync.model_server.replicas import Replicas
-from model_sync.planning.state import State
+from edge_common.served_state import VersionState
+from model_sync.model_server import client
+from model_sync.model_server.client import ModelServer, ServerBusyError
 
-_STATE = State({"m": state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))})
-
-
-class _Server:
-    """Answers what it is told; None: it is away."""
-
-    url = "http://ovms"
-
-    def __init__(self, served: ServedModels | None) -> None:
-        self.answer = served
-
-    def served(self) -> ServedModels:
-        if self.answer is None:
-            raise RetryableError("away")
-        return self.answer
+_BODY = (
+    b'{"m": {"model_version_status": '
+    b'[{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}]}}'
+)
+_SERVED = {"m": {1: VersionState.AVAILABLE}}
+_WITHIN = 5.0
 
 
-def test_loads_are_timed_while_it_answers() -> None:
-    watch = ServerWatch(_Server({"m": {**available(1), 2: VersionState.LOADING}}))
-    watch.ask(_STATE, 10.0)
-    seen = watch.ask(_STATE, 14.0)
-    assert seen.loading_for == {"m": {2: 4.0}}
-    assert (seen.url, seen.own, seen.served) == ("http://ovms", seen.served, seen.own)
+class _HoldingServer:
+    """Answers status requests while `free` is set, as a server whose threads are all in use."""
+
+    def __init__(self) -> None:
+        self.free = threading.Event()
+        self.free.set()
+        self.questions = self.connections = 0
+        self.hangs_up = False
+        holding = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                holding.connections += 1
+
+            def do_GET(self) -> None:
+                holding.questions += 1
+                holding.free.wait(_WITHIN)
+                self.close_connection = holding.hangs_up
+                if holding.hangs_up:
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(_BODY)))
+                self.end_headers()
+                self.wfile.write(_BODY)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Say nothing."""
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
 
 
-def test_its_absence_is_counted_until_it_is_back() -> None:
-    server = _Server(None)
-    watch = ServerWatch(server)
-    assert [watch.ask(_STATE, float(now)).failures for now in range(3)] == [1, 2, 3]
-    server.answer = {}
-    back = watch.ask(_STATE, 3.0)
-    assert (back.failures, back.served) == (0, {})
+@contextmanager
+def _holding_server() -> Iterator[_HoldingServer]:
+    server = _HoldingServer()
+    thread = threading.Thread(target=server.http.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.free.set()
+        server.http.shutdown()
+        thread.join()
+        server.http.server_close()
 
 
-def test_what_another_pod_has_not_loaded_is_not_served_yet(tmp_path: Path) -> None:
-    both = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    ServerWatch(_Server({"m": {1: VersionState.LOADING}}), both[1]).ask(_STATE, 0.0)
-    seen = ServerWatch(_Server({"m": available(1)}), both[0]).ask(_STATE, 0.0)
-    assert seen.own == {"m": available(1)}
-    assert seen.served == {"m": {1: VersionState.LOADING}}
+@pytest.fixture(autouse=True)
+def _little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_PROMPT", 0.05)
+
+
+def _patient_answer(server: ModelServer, answered: threading.Event) -> object:
+    """What the server says, asked again whenever a late answer is there."""
+    for _ in range(50):
+        try:
+            return server.served()
+        except ServerBusyError:
+            answered.wait(_WITHIN)
+            answered.clear()
+    raise AssertionError("it stayed busy")
 
 
 def test_nothing_listens_is_told_with_the_address_and_the_setting() -> None:
+    nobody = ModelServer("http://127.0.0.1:9/")
     with pytest.raises(RetryableError, match=r"http://127\.0\.0\.1:9 does not answer.*MODEL_SYNC_OVMS_URL"):
-        ModelServer("http://127.0.0.1:9/").served()
+        _patient_answer(nobody, threading.Event())
+
+
+def test_a_late_answer_is_waited_for_with_one_question_and_wakes_who_asked() -> None:
+    answered = threading.Event()
+    with _holding_server() as holding:
+        server = ModelServer(holding.url, answered.set)
+        assert _patient_answer(server, answered) == _SERVED
+        holding.free.clear()
+        before = holding.questions
+        for _ in range(3):
+            with pytest.raises(ServerBusyError, match="busy: it has not answered yet"):
+                server.served()
+        assert holding.questions - before <= 1, "a busy server is asked once"
+        holding.free.set()
+        assert answered.wait(_WITHIN)
+        assert server.served() == _SERVED
+        assert holding.connections == 1
+
+
+def test_an_answer_that_never_comes_is_asked_for_anew_on_another_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "_PATIENCE", urllib3.Timeout(connect=5.0, read=0.1))
+    answered = threading.Event()
+    with _holding_server() as holding:
+        holding.free.clear()
+        server = ModelServer(holding.url, answered.set)
+        for _ in range(2):
+            with pytest.raises(ServerBusyError):
+                server.served()
+            assert answered.wait(_WITHIN)
+            answered.clear()
+            with pytest.raises(ServerBusyError):
+                server.served()
+        assert holding.connections == 2
+        holding.free.set()
+        assert _patient_answer(server, answered) == _SERVED
+
+
+def test_a_server_that_goes_away_while_it_is_asked_is_away() -> None:
+    answered = threading.Event()
+    with _holding_server() as holding:
+        server = ModelServer(holding.url, answered.set)
+        _patient_answer(server, answered)
+        holding.hangs_up = True
+        with pytest.raises(RetryableError) as raised:
+            _patient_answer(server, answered)
+    assert not isinstance(raised.value, ServerBusyError)

@@ -10,14 +10,13 @@ from model_snapshots import available, snap, state, stored, upload, upload_objec
 from model_sync.planning.actions import CheckSettings, EndRollout, StartRollout
 from model_sync.planning.activation import (
     Target,
-    has_ended,
     local_version_for,
     must_step_aside,
     next_configured,
     number_to_take,
     settings_note,
 )
-from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.model_snapshot import ModelSnapshot, has_ended
 from model_sync.planning.plan import plan_model
 from model_sync.planning.state import ModelState, RejectedSettings, state_from_json, state_to_json
 from model_sync.planning.state import State as WholeState
@@ -47,6 +46,13 @@ def test_a_failed_version_leaves_at_once_and_the_old_one_stays() -> None:
 def test_nothing_new_is_listed_while_the_server_is_away() -> None:
     assert next_configured([1], _target(2), None) == (1,)
     assert next_configured([1], Target(frozenset(), complete=True, remove=True), None) == (1,)
+
+
+def test_while_the_server_is_busy_versions_are_listed_and_none_leaves() -> None:
+    assert next_configured([1], _target(2), available(1), server_busy=True) == (1, 2)
+    assert next_configured([1, 2], _target(2), available(1, 2), server_busy=True) == (1, 2)
+    gone = Target(frozenset(), complete=True, remove=True)
+    assert next_configured([1], gone, available(1), server_busy=True) == (1,)
 
 
 def test_a_version_that_ends_the_server_leaves_while_it_is_away() -> None:

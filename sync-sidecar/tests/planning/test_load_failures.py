@@ -61,6 +61,17 @@ def test_only_time_since_the_server_is_back_counts_as_waiting() -> None:
     assert by_model(watch.loading_for).get("m", {}) == {2: 3.0}
 
 
+def test_time_in_which_a_busy_server_says_nothing_is_no_waiting() -> None:
+    watch = LoadWatch()
+    loading = {"m": {1: VersionState.AVAILABLE, 2: VersionState.LOADING}}
+    watch.observe(_STATE, loading, 0.0)
+    watch.observe(_STATE, loading, 5.0)
+    watch.observe(_STATE, loading, 400.0, busy=True)
+    watch.observe(_STATE, loading, 500.0)
+    watch.observe(_STATE, loading, 501.0)
+    assert by_model(watch.loading_for) == {"m": {2: 6.0}}
+
+
 def _die_while_loading(watch: LoadWatch, state: State, **loading: tuple[int, ...]) -> None:
     watch.observe(state, {name: dict.fromkeys(n, VersionState.LOADING) for name, n in loading.items()}, 0.0)
     watch.observe(state, None, 1.0)

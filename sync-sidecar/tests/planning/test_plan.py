@@ -113,6 +113,21 @@ def test_without_the_server_downloads_go_on_and_nothing_else() -> None:
     assert plan_model(snap(serving, upload("1"), upload("2"), served=None)).actions == (Fetch("2"),)
 
 
+def test_while_the_server_is_busy_versions_are_published_and_listed_and_no_folder_leaves() -> None:
+    serving = state(stored(1), configured=(1,), confirmed=(1,))
+    staged = {"2": upload("2").upload_id}
+    seen = snap(serving, upload("1"), upload("2"), served=available(1), server_busy=True, staged=staged)
+    assert plan_model(seen).actions == (Publish("2", 2),)
+    published = replace(seen, state=serving.with_stored(stored(2)), staged={})
+    assert plan_model(published).actions == (Configure((1, 2), {}),)
+    failed = state(stored(1), stored(2), configured=(1,), rejections={"2": _rejection("2", "a")})
+    withdrawn = snap(failed, upload("1"), upload("2"), served={**available(1), 2: VersionState.FAILED})
+    assert Withdraw(2) in plan_model(withdrawn).actions
+    assert Withdraw(2) not in plan_model(replace(withdrawn, server_busy=True)).actions
+    gone = snap(state(stored(1)), served={1: VersionState.END}, gone={"1"}, server_busy=True)
+    assert plan_model(gone).actions == ()
+
+
 def test_without_a_listing_what_was_chosen_stays() -> None:
     serving = state(stored(1), stored(2), configured=(1,), confirmed=(1,))
     assert plan_model(snap(serving, bucket_listed=False, served=available(1))).actions == ()

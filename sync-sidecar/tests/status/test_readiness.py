@@ -1,5 +1,7 @@
 """Whether a pod may be sent requests, from values."""
 
+from dataclasses import replace
+
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, listed_model, state, stored, upload
 from model_sync.bucket.catalog import Catalog
@@ -33,6 +35,8 @@ def test_a_pod_that_had_models_at_its_start_is_ready_when_its_server_has_them() 
     starting = ServerSnapshot(own=loading, served=loading)
     assert not _after(Snapshot(NOW, 0.0, server=starting, state=_CONFIRMED)).ready
     assert not _after(Snapshot(NOW, 0.0, server=ServerSnapshot(), state=_CONFIRMED)).ready
+    busy = replace(_SERVES, busy_for=60.0)
+    assert _after(Snapshot(NOW, 0.0, server=busy, state=_CONFIRMED)).ready
 
 
 def test_an_empty_pod_waits_for_what_the_bucket_offers() -> None:

@@ -97,13 +97,25 @@ def test_the_document_has_the_promised_shape() -> None:
     promised = "schema instance role time cycle server store models notices"
     assert set(document) == set(promised.split())
     assert (document["schema"], document["role"], document["instance"]) == (1, "writer", "i")
-    assert document["server"] == {"url": "http://ovms", "reachable": True}
+    told = {"url": "http://ovms", "reachable": True, "state": "answers", "busy_since": None}
+    assert document["server"] == told
     assert document["store"] == {"endpoint": "http://store", "bucket": "b", "reachable": False}
     (version,) = document["models"]["m"]["versions"]
     promised = "source state reason local_version bytes files digest upload since progress"
     assert set(version) == set(promised.split())
     assert version["since"] == "1970-01-01T00:00:00.000Z"
     assert document["models"]["m"]["serving"] == [1]
+
+
+def test_a_busy_server_is_told_with_since_when_and_what_it_said_last_still_holds() -> None:
+    loading = ServerSnapshot("u", own={"m": available(1)}, served={"m": available(1)}, busy_for=60.0)
+    document = _document(Snapshot(NOW, 100.0, server=loading, state=State({"m": _SERVING})))
+    told = {"url": "u", "reachable": True, "state": "busy", "busy_since": iso_time(NOW - 60)}
+    assert document["server"] == told
+    (version,) = document["models"]["m"]["versions"]
+    assert (version["state"], document["models"]["m"]["serving"]) == ("serving", [1])
+    away = _document(Snapshot(NOW, 100.0, state=State({"m": _SERVING})))
+    assert (away["server"]["state"], away["server"]["reachable"]) == ("away", False)
 
 
 def test_the_cycle_tells_how_listing_went() -> None:

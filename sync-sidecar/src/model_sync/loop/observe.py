@@ -12,11 +12,10 @@ from model_sync.download.staging import staged_bytes
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
-from model_sync.model_server.client import ServerWatch
 from model_sync.model_server.config import serving_settings
-from model_sync.planning.activation import has_ended
+from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.disk_budget import DiskRoom, Evictable, least_free
-from model_sync.planning.model_snapshot import Rules
+from model_sync.planning.model_snapshot import Rules, has_ended
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, by_model
 from model_sync.planning.state import ModelState, State
 from model_sync.planning.uploads import Absences, quiet_since
@@ -215,6 +214,8 @@ def _is_here(upload: Upload, model: ModelState) -> bool:
 
 def _evictable(state: State, server: ServerSnapshot) -> Iterator[Evictable]:
     """Versions that nobody serves, and that the server surely let go of."""
+    if server.busy:
+        return
     for name, model in state.models.items():
         served = server.served.get(name, {}) if server.served is not None else None
         for local_version, version in model.stored.items():

@@ -17,6 +17,8 @@ _FRESH = 15.0
 """Seconds without a change after which an unfinished upload is no longer expected to end soon."""
 _FETCHING = 0.5
 """Seconds between looks while something is fetched, or the volume has refused something."""
+_SERVER_BUSY = 0.5
+"""Seconds between looks while the server answers late; its late answer wakes the loop by itself."""
 _SERVER_AWAY, _GROWTH = 1.0, 1.5
 """Seconds until the next look at a server that has gone away, and how each further pause grows."""
 _IDLE = 5.0
@@ -35,6 +37,7 @@ def unchanged(before: Snapshot, after: Snapshot) -> bool:
         after.time - before.time < _LONGEST_REST
         and (before.state is after.state or before.state == after.state)
         and (before.server.served, before.server.own) == (after.server.served, after.server.own)
+        and before.server.busy == after.server.busy
         and before.work.fetches == after.work.fetches
         and before.work.fetch_errors == after.work.fetch_errors
         and before.work.staged == after.work.staged
@@ -71,7 +74,7 @@ def next_look_at(snapshot: Snapshot, plans: Plans, list_at: float) -> float:
     now, work, away = snapshot.time, snapshot.work, snapshot.server.failures
     looks = [list_at, now + (min(_SERVER_AWAY * _GROWTH ** min(away - 1, 16), _IDLE) if away else _IDLE)]
     if _server_in_motion(snapshot) or _more_to_do(plans):
-        looks.append(now + _TICK)
+        looks.append(now + (_SERVER_BUSY if snapshot.server.busy else _TICK))
     if work.fetches or work.write_errors or work.rollouts_since:
         looks.append(now + _FETCHING)
     retries = (error.retry_at for errors in work.fetch_errors.values() for error in errors.values())

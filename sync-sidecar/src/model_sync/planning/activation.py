@@ -38,6 +38,8 @@ def next_configured(
     target: Target,
     served: Mapping[int, VersionState] | None,
     failed: Collection[int] = (),
+    *,
+    server_busy: bool = False,
 ) -> tuple[int, ...]:
     """The versions to list next, ascending; the same as `current` when there is nothing to do or to wait for.
 
@@ -46,19 +48,20 @@ def next_configured(
         target: what should be listed in the end.
         served: the server's states of this model; None while the server is away.
         failed: versions that the server could not load; they leave at once, they answer nobody.
+        server_busy: `served` is what it said last; what is missing is listed, and nothing else leaves.
 
     A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model.
     """
     kept = set(current) - set(failed)
     if served is None:
         return tuple(sorted(kept))  # a version that ends the server is not there for its next start
-    if target.remove:
+    if target.remove and not server_busy:
         return ()
     wanted = target.local_versions - set(failed)
     if not wanted:
         return tuple(sorted(kept))
     answering = {version for version in kept if served.get(version) is VersionState.AVAILABLE}
-    if target.complete and wanted <= answering:
+    if target.complete and wanted <= answering and not server_busy:
         return tuple(sorted(wanted))
     fresh = wanted - kept
     # a failed version that the server has not let go of keeps lower ones from being started
@@ -66,11 +69,6 @@ def next_configured(
     if fresh and blockers and min(fresh) < max(blockers):
         return tuple(sorted(kept))
     return tuple(sorted(kept | fresh))
-
-
-def has_ended(local_version: int, served: Mapping[int, VersionState] | None) -> bool:
-    """Whether the server surely no longer holds the files of a version."""
-    return served is not None and served.get(local_version) in {None, VersionState.END}
 
 
 def must_step_aside(model: ModelSnapshot, upload: Upload, wanted: Collection[str]) -> bool:
@@ -111,7 +109,7 @@ def number_to_take(model: ModelSnapshot, bridge: int) -> int | None:
     upload = model.upload(version.bucket_version)
     current = upload is None or upload.fingerprint == version.fingerprint
     answering = model.state_of(bridge) is VersionState.AVAILABLE
-    free = own not in model.state.stored and has_ended(own, model.served)
+    free = own not in model.state.stored and model.has_ended(own)
     return own if free and answering and current else None
 
 

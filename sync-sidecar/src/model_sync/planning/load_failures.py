@@ -37,12 +37,15 @@ class LoadWatch:
         self._was_loading: set[_Key] = set()
         self._last_seen: float | None = None
 
-    def observe(self, state: State, served: ServedModels | None, now: float) -> None:
+    def observe(self, state: State, served: ServedModels | None, now: float, *, busy: bool = False) -> None:
         """Take in one answer of the server, or None for its absence; `now` is monotonic.
 
         Only time between two answers counts as waiting, and after an absence loads begin anew: a server that
-        was away lets no version look slow.
+        was away lets no version look slow. Nor does one that is `busy`, so that it has said nothing new.
         """
+        if busy:
+            self._last_seen = None
+            return
         configured = {
             (name, local_version)
             for name, model in state.models.items()

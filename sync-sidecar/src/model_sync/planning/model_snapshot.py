@@ -57,6 +57,8 @@ class ModelSnapshot:
     """None: the last listing did not have it."""
     served: Mapping[int, VersionState] | None = None
     """None: the server is away."""
+    server_busy: bool = False
+    """It answers late, and `served` is what it said last."""
     policy: VersionPolicy = field(default_factory=LatestVersions)
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Serving settings that the card asks for."""
@@ -114,6 +116,10 @@ class ModelSnapshot:
         """What the server says of a version; None when it does not know it, or is away."""
         return None if self.served is None else self.served.get(local_version)
 
+    def has_ended(self, local_version: int) -> bool:
+        """Whether the server surely no longer holds the files of a version."""
+        return not self.server_busy and has_ended(local_version, self.served)
+
     def active_rejection(self, bucket_version: str) -> Rejection | None:
         """The rejection that keeps a version from being tried now; None when there is none."""
         rejection = self.state.rejections.get(bucket_version)
@@ -132,3 +138,8 @@ class ModelSnapshot:
             and rejection.stage == RejectedAt.SERVER
             and rejection.upload_id.partition("+")[0] == version.fingerprint
         )
+
+
+def has_ended(local_version: int, served: Mapping[int, VersionState] | None) -> bool:
+    """Whether a server that has just said this no longer holds the files of a version; None: it is away."""
+    return served is not None and served.get(local_version) in {None, VersionState.END}

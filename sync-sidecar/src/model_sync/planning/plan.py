@@ -27,7 +27,6 @@ from model_sync.planning.activation import (
     Target,
     begin_rollout,
     end_rollout,
-    has_ended,
     local_version_for,
     must_step_aside,
     next_configured,
@@ -97,7 +96,9 @@ def plan_model(model: ModelSnapshot) -> ModelPlan:
     unfit = unfit_versions(model, failures)
     wanted = wanted_versions(model, uploads, unfit)
     target = _target(model, wanted, unfit)
-    configured = next_configured(model.state.configured, target, model.served, failures)
+    configured = next_configured(
+        model.state.configured, target, model.served, failures, server_busy=model.server_busy
+    )
     actions: list[Action] = [
         Reject(model.state.stored[local_version].bucket_version, rejection)
         for local_version, rejection in failures.items()
@@ -207,11 +208,12 @@ def _clearing(model: ModelSnapshot, target: Target, configured: tuple[int, ...])
                 yield Renumber(local_version, to)
         elif (
             local_version not in in_use
+            and not model.server_busy
             and model.state_of(local_version) not in _ANSWERS
             and model.rejected_by_server(version, ever=True)
         ):
             yield Withdraw(local_version)
-        elif local_version in superfluous and has_ended(local_version, model.served):
+        elif local_version in superfluous and model.has_ended(local_version):
             yield Delete(local_version)
     stored = {version.bucket_version for version in model.state.stored.values()}
     if model.bucket_listed:

@@ -69,11 +69,21 @@ class ServerSnapshot:
     own: ServedModels | None = None
     served: ServedModels | None = None
     """None: this pod's server is away."""
+    busy_for: float | None = None
+    """Seconds for which this pod's server has not answered though it is there, None: it has just answered.
+
+    `own` and `served` are then what was said last.
+    """
     failures: int = 0
     """How often in a row it did not answer."""
     loading_for: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """Model -> configured local version -> seconds the reachable server has not had it AVAILABLE."""
     load_crashes: Mapping[str, Mapping[int, LoadCrash]] = field(default_factory=dict)
+
+    @property
+    def busy(self) -> bool:
+        """Whether this pod's server is there, and answers late."""
+        return self.busy_for is not None
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,7 @@ class Snapshot:
             bucket_listed=bucket.catalog is not None,
             listed=bucket.catalog.models.get(name) if bucket.catalog is not None else None,
             served=server.served.get(name, {}) if server.served is not None else None,
+            server_busy=server.busy,
             policy=card.policy or self.rules.policy,
             settings=card.settings,
             card_rejection=card.rejection,

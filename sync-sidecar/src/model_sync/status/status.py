@@ -108,7 +108,7 @@ def _phase(
     if not stored.trusted:
         return Phase.HELD, "on the volume without a record and not in the bucket; removed when that lasts"
     if stored.local_version in plan.target.local_versions:
-        return Phase.ACTIVATING, "waiting for the model server to answer" if model.served is None else ""
+        return Phase.ACTIVATING, _awaited_answer(model)
     return Phase.PREVIOUS, "kept for rollback"
 
 
@@ -127,11 +127,11 @@ def _unstored(
 
 def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) -> tuple[Phase, str]:
     if model.served is None:
-        return Phase.ACTIVATING, "waiting for the model server to answer"
+        return Phase.ACTIVATING, _awaited_answer(model)
     state = model.served.get(stored.local_version)
     if state is not VersionState.AVAILABLE:
         failed = "the model server cannot load it at the moment and tries again"
-        return Phase.ACTIVATING, failed if state is VersionState.FAILED else ""
+        return Phase.ACTIVATING, failed if state is VersionState.FAILED else _awaited_answer(model)
     removed = model.bucket_listed and model.upload(stored.bucket_version) is None
     if removed and stored.bucket_version in model.gone:
         if plan.target.local_versions or plan.target.remove:
@@ -150,6 +150,13 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
     ):
         return Phase.RETIRING, "replaced"
     return Phase.SERVING, settings_note(model)
+
+
+def _awaited_answer(model: ModelSnapshot) -> str:
+    """What a version waits for whose state the server has not told; empty when it has just answered."""
+    if model.server_busy:
+        return "the model server is busy with requests and answers late; waiting for its answer"
+    return "waiting for the model server to answer" if model.served is None else ""
 
 
 def status_document(
@@ -197,7 +204,7 @@ def status_document(
             "error": str(bucket.error) if bucket.error else None,
             "consecutive_failures": bucket.failures,
         },
-        "server": {"url": snapshot.server.url, "reachable": snapshot.server.served is not None},
+        "server": _server(snapshot),
         "store": {
             "endpoint": site.endpoint,
             "bucket": site.bucket,
@@ -205,6 +212,17 @@ def status_document(
         },
         "models": models,
         "notices": list(_notices(snapshot)),
+    }
+
+
+def _server(snapshot: Snapshot) -> dict[str, Any]:
+    server = snapshot.server
+    busy_since = snapshot.now - server.busy_for if server.busy_for is not None else None
+    return {
+        "url": server.url,
+        "reachable": server.own is not None,
+        "state": "busy" if server.busy else "away" if server.own is None else "answers",
+        "busy_since": iso_time(busy_since),
     }
 
 

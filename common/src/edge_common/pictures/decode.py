@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_common.errors import RejectedError
+from edge_common.pictures.jpeg_scans import jpeg_work
 from edge_common.quantities import format_size
 
 # A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.
@@ -39,7 +40,7 @@ class NotAPictureError(RejectedError):
 
 
 class PictureTooLargeError(NotAPictureError):
-    """It may well be a picture, but one with more bytes or pixels than are accepted."""
+    """It may well be a picture, but one with more bytes, pixels or work than are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ def decode_picture(name: str, content: bytes, limits: PictureLimits) -> Picture:
                 raise PictureTooLargeError(
                     f"{name} has {width}x{height} pixels; at most {limits.max_pixels} are accepted, "
                     "send a smaller picture"
+                )
+            work = jpeg_work(content)
+            if work is not None and work.is_too_much(limits.max_pixels):
+                raise PictureTooLargeError(
+                    f"{name} draws its {width}x{height} pixels {work.scans} times or more; "
+                    "save it anew as an ordinary JPEG"
                 )
             rotated = image.getexif().get(_ORIENTATION_TAG, 1) not in {0, 1}
             plain_jpeg = image.format == "JPEG" and image.mode == "RGB" and not rotated

@@ -102,6 +102,7 @@ class Activation(StrEnum):
 
     NONE = "none"
     SOFTMAX = "softmax"
+    SIGMOID = "sigmoid"
 
 
 class ClassOutput(Section):
@@ -110,9 +111,10 @@ class ClassOutput(Section):
     name: StrictStr | None = None
     """Tensor with the scores; needed only where a model has several outputs."""
     activation: Activation = Activation.NONE
-    """What is still to apply to get probabilities."""
+    """What is still to apply to get probabilities: `softmax` over all classes, `sigmoid` for each alone."""
     labels: StrictStr | Annotated[tuple[StrictStr, ...], Field(min_length=1)] | None = None
-    """A list, or the name of a text file beside the card with one label a line, in the model's order."""
+    """A list, or the name of a text file beside the card with one label a line, in the model's order; two for
+    one score are those for 0 and for 1."""
     top_k: Annotated[int, Field(ge=1, le=100)] = 5
     """How many classes to show."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from edge_common.logs import get_logger
 from edge_common.model_card import Activation
+from edge_common.probabilities import class_probabilities
 from numpy.typing import NDArray
 
 from car_client.errors import UnreadableScoresError, UnusableModelError
@@ -85,12 +86,12 @@ def _read_row(
             f"model {model.name} answered numbers that are not finite; the model cannot cope with this "
             "picture, other pictures are not concerned"
         )
-    if activation is Activation.SOFTMAX:
-        return _verdict(_softmax(row), model, top_k)
+    if activation is not Activation.NONE:
+        return _verdict(class_probabilities(row[None], activation)[0], model, top_k)
     if not _all_probabilities(row):
         return UnreadableScoresError(
             f"model {model.name} answered values from {row.min():.3g} to {row.max():.3g}, which are no "
-            "probabilities; its card says activation: none where it should say softmax"
+            "probabilities; its card says activation: none where it should say softmax or sigmoid"
         )
     return _verdict(row.clip(0, 1), model, top_k)
 
@@ -99,11 +100,6 @@ def _all_probabilities(scores: NDArray[Any]) -> bool:
     """Whether all finite values are from 0 to 1."""
     finite = scores[np.isfinite(scores)]
     return not finite.size or bool(finite.min() >= -_ROUNDING and finite.max() <= 1 + _ROUNDING)
-
-
-def _softmax(row: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(row - row.max())
-    return np.asarray(powers / powers.sum(), dtype=np.float64)
 
 
 def _verdict(row: NDArray[np.float64], model: ServedModel, top_k: int) -> Verdict:

@@ -33,7 +33,9 @@ def coloured(tmp_path: Path) -> Path:
 def test_import_says_what_it_wrote(tmp_path: Path, source: Path, car_models: CarModels) -> None:
     done = car_models("import", source, "--name", "colours", "--out", tmp_path / "models", *KNOWN)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{tmp_path}/models/colours/1: fp32, ")
+    note, said = done.stdout.splitlines(keepends=True)
+    assert note.startswith("note: raw scores: a softmax over all classes makes probabilities of them; ")
+    assert said.startswith(f"{tmp_path}/models/colours/1: fp32, ")
     assert done.stdout.endswith("; the sidecar would serve it\n")
 
 

@@ -193,7 +193,7 @@ def test_a_sample_that_is_taken_for_something_else_is_refused(tmp_path: Path, re
             r"from 0 to 255: --mean 123.675,116.28,103.53 --scale 58.395,57.12,57.375",
         ),
         (replace(PIXELS, scale=(0, 1, 1)), "divides by zero"),
-        (replace(PIXELS, output="scores"), "no output 'scores'; it has means"),
+        (replace(PIXELS, output="scores"), "no output 'scores'; the model has means"),
         (replace(PIXELS, sample=Path("absent.jpg")), "sample picture absent.jpg cannot be read"),
         (replace(PIXELS, sample=Path("a.jpg"), sample_label="pink"), "'pink' is not among the labels"),
     ],
@@ -240,3 +240,17 @@ def test_tensorflows_files_are_imported_as_openvino_reads_them(
     model = Classifier(folder)
     assert (model.card.input.layout, model.card.input.size) == (Layout.NHWC, (8, 8))
     assert model.classify(read_rgb(red_picture))[0].label == "red"
+
+
+def test_class_names_inside_a_file_are_used(tmp_path: Path) -> None:
+    model = colour_network(softmax=True)
+    names = "{0: 'rot', 1: 'dunkel grün', 2: 'blau'}"
+    model.metadata_props.append(onnx.StringStringEntryProto(key="names", value=names))
+    source = write_onnx(tmp_path / "net.onnx", model)
+    spec = ModelSpec(preset=preset_named("pixels"))
+    assert Classifier(imported(tmp_path, ImportRequest(source=source, spec=spec))).labels == (
+        *("rot", "dunkel grün", "blau"),
+    )
+    ov.save_model(ov.Core().read_model(source), tmp_path / "converted.xml")
+    converted = ImportRequest(source=tmp_path / "converted.xml", spec=spec)
+    assert Classifier(imported(tmp_path, converted)).labels == ("rot", "dunkel grün", "blau")

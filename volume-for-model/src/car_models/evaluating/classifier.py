@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from edge_common.classifiers import activation_rejection, score_output
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_FILE
-from edge_common.model_card import Activation, Layout, ModelCard, Resize
+from edge_common.model_card import Layout, ModelCard, Resize
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
+from edge_common.probabilities import class_probabilities, score_rows
 from model_sync.upload import CHECKSUMS_NAME, EffectiveCard, label_rejection, model_file, read_card
 from numpy.typing import NDArray
 
+from car_models.packaging.network_ports import ports_of
 from car_models.packaging.openvino_ir import openvino_errors
 
 _NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
@@ -53,7 +56,13 @@ class Classifier:
         with _load_errors(version_folder):
             self._compiled = ov.Core().compile_model(self.network, "CPU", {} if as_served else _EXACT)
         self._scores = self._compiled.output(self.card.output.name or 0)
-        rejection = label_rejection(effective, int(self._scores.shape[-1]))
+        try:
+            scores = score_output(ports_of([self._scores]))
+        except RejectedError as error:
+            raise RejectedError(f"{version_folder}: {error}") from error
+        rejection = label_rejection(effective, scores.classes) or activation_rejection(
+            self.card.output.activation, scores
+        )
         if rejection is not None:
             raise RejectedError(f"{version_folder}: {rejection}")
         self._dtype = self._compiled.input(0).element_type.to_dtype()
@@ -62,12 +71,10 @@ class Classifier:
         """All classes, most likely first; `picture` is RGB [height,width,3], `resize` replaces the card's."""
         image = self.card.input.model_copy(update={"resize": resize}) if resize else self.card.input
         steps = Preprocessing.of_card(image, self._size, self._dtype)
-        scores = self._compiled(preprocess(picture, steps)[None])[self._scores][0].astype(np.float64)
-        if self.card.output.activation is Activation.SOFTMAX:
-            scores = np.exp(scores - scores.max())
-            scores /= scores.sum()
-        order = np.argsort(scores, kind="stable")[::-1]
-        return [Prediction(self.labels[index], float(scores[index])) for index in order]
+        rows = score_rows(self._compiled(preprocess(picture, steps)[None])[self._scores])
+        (chances,) = class_probabilities(rows, self.card.output.activation, len(self.labels))
+        order = np.argsort(chances, kind="stable")[::-1]
+        return [Prediction(self.labels[index], float(chances[index])) for index in order]
 
 
 def card_of_version(folder: Path) -> EffectiveCard:

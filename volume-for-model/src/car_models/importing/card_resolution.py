@@ -1,14 +1,13 @@
 """One card from all that is said about a model: flags first, then a card, a preset, and the file itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from car_client.models.facts import Facts
 from car_client.models.model_info import facts_of_model_info
+from edge_common.classifiers import activation_rejection, labels_rejection
 from edge_common.errors import RejectedError
 from edge_common.model_card import (
-    Activation,
     ClassOutput,
     ImageInput,
     Limits,
@@ -18,9 +17,11 @@ from edge_common.model_card import (
 )
 from edge_common.pictures.steps import NO_MEAN, NO_SCALE
 
+from car_models.importing.activation import FoundActivation, check_activation, found_activation
 from car_models.importing.classifier_ports import ClassifierPorts
 from car_models.importing.model_spec import ModelSpec, check_units
 from car_models.importing.presets import PRESETS, Preset
+from car_models.importing.sources import Source
 from car_models.packaging.version_files import LABELS_FILE
 
 _FLAGS = "--mean 123.675,116.28,103.53 --scale 58.395,57.12,57.375 --color RGB"
@@ -35,20 +36,21 @@ class ResolvedCard:
     notes: tuple[str, ...]
 
 
-def resolve_card(spec: ModelSpec, ports: ClassifierPorts, model_info: Mapping[str, str]) -> ResolvedCard:
+def resolve_card(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> ResolvedCard:
     """The card that all sources make together; raises RejectedError that says what to pass if they do not."""
-    inside = facts_of_model_info(model_info, whole_numbers=ports.whole_numbers)
-    labels = _labels(spec, ports, inside)
-    image, notes = _image(spec, ports, inside)
+    inside = facts_of_model_info(source.model_info, whole_numbers=ports.whole_numbers)
+    labels, label_notes = _labels(spec, ports, source)
+    image, image_notes = _image(spec, ports, inside)
     base = spec.card or _base(inside)
+    activation = _activation(spec, base, ports)
     limit = base.limits.min_probability if spec.min_probability is None else spec.min_probability
     card = ModelCard(
         schema=1,
         description=base.description if spec.description is None else spec.description,
         input=image,
         output=ClassOutput(
-            name=ports.scores,
-            activation=spec.activation or _activation(base, ports),
+            name=ports.scores.tensor.name,
+            activation=activation.activation,
             labels=LABELS_FILE,
             top_k=base.output.top_k,
         ),
@@ -56,7 +58,8 @@ def resolve_card(spec: ModelSpec, ports: ClassifierPorts, model_info: Mapping[st
         limits=Limits(min_probability=limit),
         sample=_sample(spec, labels),
     )
-    return ResolvedCard(card, labels, notes)
+    activation_notes = (activation.note,) if activation.note is not None else ()
+    return ResolvedCard(card, labels, label_notes + image_notes + activation_notes)
 
 
 def _base(inside: Facts | None) -> ModelCard:
@@ -66,19 +69,29 @@ def _base(inside: Facts | None) -> ModelCard:
     return ModelCard(schema=1, output=ClassOutput(top_k=inside.top_k), limits=limits)
 
 
-def _labels(spec: ModelSpec, ports: ClassifierPorts, inside: Facts | None) -> tuple[str, ...]:
-    labels = spec.labels or (inside.labels if inside is not None else None)
+def _labels(
+    spec: ModelSpec, ports: ClassifierPorts, source: Source
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The labels, and what the person should know of them."""
+    classes = ports.scores.classes
+    labels = spec.labels or source.labels
     if labels is None:
+        called = "class is" if classes == 1 else "classes are"
         raise RejectedError(
-            f"nothing says what the model's {ports.classes} classes are called; "
+            f"nothing says what the model's {classes} {called} called; "
             "pass --labels FILE with one label a line, in the model's order"
         )
-    if len(labels) != ports.classes:
-        raise RejectedError(
-            f"there are {len(labels)} labels, but the model gives {ports.classes} values; "
-            "give one label for each class, in the model's order"
-        )
-    return labels
+    rejection = labels_rejection(len(labels), classes)
+    if rejection is not None:
+        raise RejectedError(rejection)
+    if len(labels) == classes:
+        return labels, ()
+    no, yes = labels
+    note = (
+        f"one score for two labels: taken for the probability of {yes!r}, as Keras and torch count classes "
+        f"from 0, and the rest for that of {no!r}; if it is the other way round, swap the labels"
+    )
+    return labels, (note,)
 
 
 def _image(
@@ -129,10 +142,17 @@ def _resize_inside(inside: Facts) -> Resize:
     )
 
 
-def _activation(base: ModelCard, ports: ClassifierPorts) -> Activation:
-    if "activation" in base.output.model_fields_set:
-        return base.output.activation
-    return Activation.NONE if ports.probabilities else Activation.SOFTMAX
+def _activation(spec: ModelSpec, base: ModelCard, ports: ClassifierPorts) -> FoundActivation:
+    said = spec.activation
+    if said is None and "activation" in base.output.model_fields_set:
+        said = base.output.activation
+    if said is None:
+        return found_activation(ports.evidence)
+    rejection = activation_rejection(said, ports.scores)
+    if rejection is not None:
+        raise RejectedError(rejection)
+    check_activation(said, ports.evidence)
+    return FoundActivation(said)
 
 
 def _sample(spec: ModelSpec, labels: tuple[str, ...]) -> Sample | None:

@@ -1,17 +1,20 @@
-"""Which tensor of a network takes the picture and which gives the scores; everything else is refused."""
+"""A network made a classifier: one tensor takes one picture, one gives its scores, [1,C] of floats."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
+from edge_common.classifiers import FREE, QUANTISED, ScoreOutput, picture_input, score_output
 from edge_common.errors import RejectedError
 from edge_common.model_card import Layout
-from edge_common.openvino_runtime import ov
+from edge_common.openvino_runtime import ops, ov, preprocessing
 
+from car_models.importing.activation import ScoreEvidence, gather_evidence, last_computing_node
+from car_models.packaging.network_ports import Port, ports_of
 from car_models.packaging.openvino_ir import openvino_errors
 
-_IMAGE_RANK, _CHANNELS = 4, 3
-_ROUNDING = 0.02
-"""How far a sum of FP16 or INT8 probabilities may be from 1."""
+_CHANNELS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -23,119 +26,107 @@ class ClassifierPorts:
     size: tuple[int, int]
     whole_numbers: bool
     """Whether the image tensor holds integers, so that it can only take plain pixels."""
-    scores: str
-    classes: int
-    probabilities: bool
-    """Whether the scores sum to 1 already."""
+    scores: ScoreOutput[Port]
+    evidence: ScoreEvidence
 
 
 def as_classifier(
-    network: ov.Model, size: tuple[int, int] | None, output: str | None
+    network: ov.Model,
+    size: tuple[int, int] | None,
+    *,
+    output: str | None = None,
+    labels: int | None = None,
+    layout: Layout | None = None,
 ) -> tuple[ov.Model, ClassifierPorts]:
-    """`network` for one picture of fixed size, with one output, and what its ports are.
+    """`network` for one picture of fixed size, with one row of float scores, and what its ports are.
 
-    `size` is used where the network leaves it open, `output` where it has several. Raises RejectedError when
-    it is no image classifier, or takes another size.
+    `size` and `layout` are used where the network leaves them open, `output` and the number of `labels` where
+    it has several outputs. Raises RejectedError when it is no image classifier, or takes another size.
     """
-    image = _only_input(network)
-    layout, fixed = _layout(image)
-    wanted = tuple(have or want for have, want in zip(fixed, size or fixed, strict=True))
-    if size is not None and tuple(wanted) != size:
-        raise RejectedError(
-            f"the model takes pictures of {fixed[0]}x{fixed[1]} pixels, not {size[0]}x{size[1]}; "
-            f"pass --size {fixed[0]}x{fixed[1]}, or export it for the other size"
-        )
-    height, width = wanted
-    if not (height and width):
-        raise RejectedError("the model takes pictures of any size; say for which: --size 224x224")
-    shape = [1, _CHANNELS, height, width] if layout is Layout.NCHW else [1, height, width, _CHANNELS]
-    name = _name(image)
-    network = _with_one_output(network, image, output)
-    unfit = f"the model cannot take one picture of {height}x{width} pixels"
-    with openvino_errors(unfit, "pass its own --size, or export it for that size"):
+    network = _with_usual_floats(network)
+    image = picture_input(ports_of(network.inputs), layout=layout)
+    height, width = _agreed_size(image.size, size)
+    shape = [1, _CHANNELS, height, width] if image.layout is Layout.NCHW else [1, height, width, _CHANNELS]
+    with openvino_errors(
+        f"the model cannot take one picture of {height}x{width} pixels",
+        "export it for one picture of that size, or with a free batch",
+    ):
         network.reshape({network.inputs[0]: shape})
-    scores = network.outputs[0]
+    outputs = _for_one_picture(ports_of(network.outputs))
+    scores = score_output(outputs, name=output, labels=labels)
+    index = outputs.index(scores.tensor)
+    last_node = last_computing_node(network.outputs[index])
+    network = _with_one_row(network, index, scores)
+    evidence = gather_evidence(network, last_node)
+    if scores.tensor.datatype in QUANTISED and not evidence.surely_probabilities:
+        raise RejectedError(
+            f"the model's output is {scores.tensor}: raw scores whose scale is not in the file; export it "
+            "with a float output, or with a softmax or sigmoid inside"
+        )
     ports = ClassifierPorts(
-        image=name,
-        layout=layout,
+        image=image.tensor.name,
+        layout=image.layout,
         size=(height, width),
-        whole_numbers=not image.element_type.is_real(),
-        scores=_name(scores),
-        classes=_classes(scores),
-        probabilities=_gives_probabilities(network),
+        whole_numbers=not network.inputs[0].element_type.is_real(),
+        scores=scores,
+        evidence=evidence,
     )
     return network, ports
 
 
-def _only_input(network: ov.Model) -> ov.Output:
-    if len(network.inputs) != 1:
-        names = ", ".join(_name(port) for port in network.inputs)
+def _agreed_size(fixed: tuple[int, int], wanted: tuple[int, int] | None) -> tuple[int, int]:
+    open_to_any = FREE in fixed
+    if open_to_any and wanted is None:
+        raise RejectedError("the model takes pictures of any size; say for which: --size 224x224")
+    height, width = (say if have == FREE else have for have, say in zip(fixed, wanted or fixed, strict=True))
+    if wanted not in {None, (height, width)}:
         raise RejectedError(
-            f"the model takes {len(network.inputs)} inputs ({names}); an image classifier takes one picture"
+            f"the model takes pictures of {height}x{width} pixels, not {wanted[0]}x{wanted[1]}; "
+            f"pass --size {height}x{width}, or export it for the other size"
         )
-    return network.inputs[0]
+    return height, width
 
 
-def _layout(image: ov.Output) -> tuple[Layout, tuple[int, int]]:
-    """Layout, height and width of the image tensor; 0 where the network leaves a size open."""
-    shape = image.partial_shape
-    if shape.rank.is_dynamic or len(shape) != _IMAGE_RANK:
-        raise RejectedError(
-            f"the model's input has the shape {shape}; pictures are [N,3,height,width] or [N,height,width,3]"
-        )
-    sizes = [0 if dimension.is_dynamic else dimension.get_length() for dimension in shape]
-    if sizes[0] > 1:
-        raise RejectedError(
-            f"the model takes exactly {sizes[0]} pictures at a time; export it for one, or with a free batch"
-        )
-    if sizes[1] == _CHANNELS:
-        return Layout.NCHW, (sizes[2], sizes[3])
-    if sizes[3] == _CHANNELS:
-        return Layout.NHWC, (sizes[1], sizes[2])
-    raise RejectedError(
-        f"the model's input has the shape {shape}, in which no dimension is that of three colours; "
-        "pictures are [N,3,height,width] or [N,height,width,3]"
-    )
-
-
-def _with_one_output(network: ov.Model, image: ov.Output, output: str | None) -> ov.Model:
-    names = [_name(port) for port in network.outputs]
-    if output is None and len(names) > 1:
-        raise RejectedError(
-            f"the model has {len(names)} outputs ({', '.join(names)}); say which it is: --output NAME"
-        )
-    if output is not None and output not in names:
-        raise RejectedError(f"the model has no output {output!r}; it has {', '.join(names)}")
-    if len(names) == 1:
+def _with_usual_floats(network: ov.Model) -> ov.Model:
+    """Let bf16 and f64 at the border be f32: not every client can send or read them."""
+    steps = preprocessing.PrePostProcessor(network)
+    rare = {ov.Type.bf16, ov.Type.f64}
+    inputs = [index for index, port in enumerate(network.inputs) if port.element_type in rare]
+    outputs = [index for index, port in enumerate(network.outputs) if port.element_type in rare]
+    if not inputs and not outputs:
         return network
-    result = network.outputs[names.index(output or names[0])].get_node()
-    return ov.Model([result], [image.get_node()], network.get_friendly_name())
+    for index in inputs:
+        steps.input(index).tensor().set_element_type(ov.Type.f32)
+    for index in outputs:
+        steps.output(index).tensor().set_element_type(ov.Type.f32)
+    return steps.build()
 
 
-def _classes(scores: ov.Output) -> int:
-    shape = scores.partial_shape
-    sizes = [] if shape.rank.is_dynamic else [0 if d.is_dynamic else d.get_length() for d in shape]
-    if len(sizes) < 2 or sizes[-1] < 1 or any(size != 1 for size in sizes[:-1]):  # noqa: PLR2004 - batch, classes
+def _for_one_picture(ports: Sequence[Port]) -> list[Port]:
+    """Outputs of a network that takes one picture, with the batch that some exports squeeze away."""
+    return [replace(port, shape=(1, *port.shape)) if len(port.shape) == 1 else port for port in ports]
+
+
+def _with_one_row(network: ov.Model, index: int, scores: ScoreOutput[Port]) -> ov.Model:
+    """`network` with the output `index` alone, as [1,C] of floats under the same name."""
+    if scores.classes == FREE or scores.tensor.shape[0] not in {1, FREE}:
         raise RejectedError(
-            f"the model's output has the shape {shape}; an image classifier gives one row of scores, "
-            "[N,classes]. Is this a detector, or a network without its last layer?"
+            f"for one picture the model's output is {scores.tensor}, which is not one row of scores; export "
+            "it for one picture, or with a free batch"
         )
-    return sizes[-1]
-
-
-def _gives_probabilities(network: ov.Model) -> bool:
-    """Whether scores are never negative and sum to 1, seen on noise: then a softmax is inside already."""
-    compiled = ov.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    port = compiled.input(0)
-    random = np.random.default_rng(7)
-    for spread in (1.0, 100.0):
-        noise = random.normal(0, spread, list(port.shape)).astype(port.element_type.to_dtype())
-        scores = np.asarray(compiled(noise)[0], np.float64)
-        if scores.min() < 0 or abs(scores.sum() - 1) > _ROUNDING:
-            return False
-    return True
-
-
-def _name(port: ov.Output) -> str:
-    names = port.get_names()
-    return min(names) if names else str(port.get_node().get_friendly_name())
+    source = network.outputs[index].get_node().input_value(0)
+    wanted = [1, scores.classes]
+    quantised = scores.tensor.datatype in QUANTISED
+    if [port.shape for port in ports_of(network.outputs)] == [tuple(wanted)] and not quantised:
+        return network
+    node: Any = source
+    if quantised:
+        bounds = np.iinfo(network.outputs[index].element_type.to_dtype())
+        least = 0 if bounds.dtype == np.int16 else int(bounds.min)
+        steps = 32768 if bounds.dtype == np.int16 else int(bounds.max) - int(bounds.min) + 1
+        as_floats = ops.subtract(ops.convert(node, "f32"), np.float32(least))
+        node = ops.multiply(as_floats, np.float32(1 / steps))
+    node = ops.reshape(node, np.array(wanted, np.int64), special_zero=False)
+    node.output(0).set_names({scores.tensor.name})
+    image = network.inputs[0].get_node()
+    return ov.Model([ops.result(node)], [image], network.get_friendly_name())

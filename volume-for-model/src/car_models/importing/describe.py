@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
+from edge_common.model_card import ImageInput
 from edge_common.openvino_runtime import ov
 from model_sync.upload import CHECKSUMS_NAME, model_file
 
@@ -26,9 +27,16 @@ class Described:
 
 def describe(source: Source, spec: ModelSpec) -> Described:
     """Hold `source` against `spec`; raises RejectedError when they do not fit or do not suffice."""
-    in_card = spec.card.input.size if spec.card is not None else None
-    network, ports = as_classifier(source.network, spec.size or in_card or source.size, spec.output)
-    return Described(network, ports, resolve_card(spec, ports, source.model_info))
+    in_card = spec.card.input if spec.card is not None else ImageInput()
+    labels = spec.labels or source.labels
+    network, ports = as_classifier(
+        source.network,
+        spec.size or in_card.size or source.size,
+        output=spec.output,
+        labels=len(labels) if labels is not None else None,
+        layout=in_card.layout if "layout" in in_card.model_fields_set else None,
+    )
+    return Described(network, ports, resolve_card(spec, ports, source))
 
 
 def files_beside(resolved: ResolvedCard, spec: ModelSpec) -> Files:

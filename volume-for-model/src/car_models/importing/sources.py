@@ -16,6 +16,7 @@ from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.checkpoints.names import named_weights
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
 from car_models.importing.checkpoints.reader import read_checkpoint
+from car_models.importing.labels_inside import labels_of_metadata, labels_of_model_info
 from car_models.packaging.openvino_ir import openvino_errors
 
 IMAGE = "image"
@@ -39,6 +40,8 @@ class Source:
     notes: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     """Height and width the architecture was designed for, where the file leaves that open."""
+    labels: tuple[str, ...] | None = None
+    """Class names that the file brings."""
 
 
 def read_source(path: Path, *, size: tuple[int, int] | None = None, family: Family | None = None) -> Source:
@@ -81,10 +84,16 @@ def _ir(path: Path) -> Source:
     if not path.with_suffix(".bin").is_file():
         raise RejectedError(f"{path} needs {path.with_suffix('.bin').name} beside it; put it there")
     network = _read(path)
-    if not network.has_rt_info(["model_info"]):
-        return Source(network, {})
-    info = network.get_rt_info(["model_info"]).value
-    return Source(network, {str(key): str(value) for key, value in dict(info).items()})
+    info, metadata = _rt_info(network, "model_info"), _rt_info(network, "framework")
+    return Source(network, info, labels=labels_of_model_info(info) or labels_of_metadata(metadata))
+
+
+def _rt_info(network: ov.Model, section: str) -> dict[str, str]:
+    """A section of rt_info as text; OpenVINO keeps an ONNX file's metadata under `framework`."""
+    if not network.has_rt_info([section]):
+        return {}
+    value = network.get_rt_info([section]).value
+    return {str(key): str(each) for key, each in value.items()} if isinstance(value, dict) else {}
 
 
 def _onnx(path: Path) -> Source:
@@ -102,7 +111,8 @@ def _onnx(path: Path) -> Source:
         for prop in model.metadata_props
         if prop.key.startswith(prefix)
     }
-    return Source(_read(path), info)
+    metadata = {prop.key: prop.value for prop in model.metadata_props}
+    return Source(_read(path), info, labels=labels_of_model_info(info) or labels_of_metadata(metadata))
 
 
 def _check_location(path: Path, location: str) -> None:

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edge_common.model_card import ModelCard
+import edge_common.model_card
+from edge_common.model_card import ModelCard, Section
+from settings_table import docstrings
 
 _HEADER = ("| field | what it takes | without it | meaning |", "| --- | --- | --- | --- |")
 Schema = Mapping[str, Any]
@@ -13,8 +15,19 @@ Schema = Mapping[str, Any]
 def card_json_schema() -> dict[str, Any]:
     """JSON Schema of `model.yaml`, for editors and for those who write cards from other languages."""
     schema = ModelCard.model_json_schema(by_alias=True)
+    for section, name in [(schema, ModelCard.__name__), *((s, name) for name, s in schema["$defs"].items())]:
+        _describe(section, getattr(edge_common.model_card, name))
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema
+
+
+def _describe(section: dict[str, Any], model: type) -> None:
+    """Give each field of `section` the docstring under it; programs that only check cards do without."""
+    if issubclass(model, Section):
+        meanings = docstrings(model)
+        for name, field in model.model_fields.items():
+            told = section["properties"][field.alias or name] | {"description": meanings[name]}
+            section["properties"][field.alias or name] = dict(sorted(told.items()))
 
 
 def card_table() -> str:

@@ -17,7 +17,7 @@ _UNSET = (None, "", (), ("",))
 
 def settings_table(settings: type[BaseModel], prefix: str) -> str:
     """A row for each variable; raises KeyError for a setting without a docstring."""
-    meanings = _docstrings(settings)
+    meanings = docstrings(settings)
     rows = [
         f"| `{prefix}{name.upper()}` | {_shown(field.default, field.metadata)} | {meanings[name]} |"
         for name, field in settings.model_fields.items()
@@ -25,9 +25,9 @@ def settings_table(settings: type[BaseModel], prefix: str) -> str:
     return "\n".join(["| variable | default | meaning |", "| --- | --- | --- |", *rows])
 
 
-def _docstrings(settings: type[BaseModel]) -> dict[str, str]:
+def docstrings(model: type[BaseModel]) -> dict[str, str]:
     """Field name -> the docstring under it, which Python itself does not keep."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
         field.target.id: " ".join(text.value.value.split())

@@ -38,7 +38,9 @@ def sidecar_environment(authority: str, bucket: str, volume: Path, **settings: s
         "STATUS_TO_BUCKET": "off",
         "LOG_LEVEL": "ERROR",
     } | settings
-    return {**os.environ, **{f"MODEL_SYNC_{name}": value for name, value in chosen.items()}}
+    environment = {**os.environ, **{f"MODEL_SYNC_{name}": value for name, value in chosen.items()}}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # images are compiled: no start of theirs compiles
+    return environment
 
 
 def mirror_once(environment: Mapping[str, str], *, fsync: bool) -> Figures:

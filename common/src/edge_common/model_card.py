@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
 
 from edge_common.errors import RejectedError
-from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml
 
 FILE_NAME = "model.yaml"
 MAX_BYTES = 64 * 1024
@@ -23,7 +22,7 @@ MAX_BYTES = 64 * 1024
 class Section(BaseModel):
     """A part of the card: frozen, closed to unknown keys, and without numbers that JSON cannot hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Layout(StrEnum):
@@ -205,6 +204,9 @@ def _sentence(error: ValidationError) -> str:
 
 def parse_card(content: bytes, where: str) -> ModelCard:
     """The card in `content`; `where` names it in messages. Raises RejectedError naming the key at fault."""
+    # imported here because every program imports this module, and few starts read a card
+    from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml  # noqa: PLC0415
+
     if len(content) > MAX_BYTES:
         raise RejectedError(
             f"{where} has {len(content)} bytes; a model card has at most {MAX_BYTES}; "

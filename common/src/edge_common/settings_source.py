@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from edge_common.errors import FatalError
-from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml
 
 _CONFIG_FILE = "CONFIG_FILE"
 _FILE_SUFFIX = "_FILE"
@@ -114,6 +113,9 @@ def _content(variable: str, path: Path) -> str:
 def _from_yaml(file: Path, names: Collection[str], *, required: bool) -> dict[str, Any]:
     if not required and not file.exists():
         return {}
+    # imported here because most starts find no such file
+    from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml  # noqa: PLC0415
+
     try:
         data = parse_plain_yaml(file.read_bytes())
     except OSError as error:

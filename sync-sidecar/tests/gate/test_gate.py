@@ -110,3 +110,19 @@ def test_a_failed_fetch_ends_only_when_none_of_its_downloads_writes_any_more(tmp
 def test_a_bad_card_in_the_version_rejects_it(tmp_path: Path) -> None:
     with pytest.raises(RejectedError, match=r"1/model\.yaml: unknown key 'x'"):
         _fetch(_store(model_onnx=b"x", model_yaml=b"schema: 1\nx: 2\n"), tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("model_bin", b"version https://git-lfs.github.com/spec/v1\noid", "'model.bin' is a Git LFS pointer"),
+        ("model_xml", b"<!DOCTYPE html><html>", "'model.xml' is a web page"),
+        ("model_bin", b"", "'model.bin' is empty"),
+    ],
+)
+def test_a_file_that_is_recognised_as_something_else_is_named(
+    name: str, content: bytes, sentence: str, tmp_path: Path
+) -> None:
+    files = {"model_xml": b"<net/>", "model_bin": b"weights", name: content}
+    with pytest.raises(RejectedError, match=sentence):
+        _fetch(_store(**files), tmp_path / "s")

@@ -100,7 +100,7 @@ def test_a_version_with_another_name_gets_advice(onnx: Path) -> None:
 
 def test_a_folder_without_versions_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"")
-    with pytest.raises(RejectedError, match=r"put the files into <model>/<version>/"):
+    with pytest.raises(RejectedError, match=r"into a version's folder, such as .*/1/model\.onnx"):
         check_model(tmp_path)
 
 

@@ -6,8 +6,8 @@ that.
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple
@@ -22,9 +22,9 @@ from model_sync.bucket.keys import (
     interpret_key,
     is_version_name,
     quoted,
-    version_name_advice,
 )
 from model_sync.bucket.model_formats import partner_missing
+from model_sync.bucket.recognise import folder_problem, loose_notices, misnamed_notices, no_etag_notice
 
 _MAX_NOTICES = 20
 _DIGEST = re.compile(r"[0-9a-fA-F]{32}(?:-\d{1,5})?")
@@ -112,6 +112,16 @@ class ListedModel:
     versions: Mapping[str, Upload]
     loose: Mapping[str, UploadObject]
 
+    @cached_property
+    def notices(self) -> Sequence[str]:
+        """What a person should know of files that are not where, or not called as, they would be read."""
+        notices = list(loose_notices(self.name, self.loose, self.versions))
+        notices += misnamed_notices(self.name, self.loose)
+        for name, upload in self.versions.items():
+            paths = {file.path for file in upload.files} | ({CHECKSUMS_NAME} if upload.checksums else set())
+            notices += misnamed_notices(f"{self.name}/{name}", {path for path in paths if "/" not in path})
+        return notices
+
     @property
     def card(self) -> UploadObject | None:
         """The card that holds for versions without one of their own."""
@@ -135,7 +145,7 @@ def build_catalog(
     What did not change since `before` is taken from there, so that a poll of a large bucket holds its
     objects in memory once, and knows their fingerprints already.
     """
-    draft = _Draft(before or Catalog())
+    draft = _Draft(before or Catalog(), prefix)
     notices: dict[str, None] = {}
     count = 0
     without_etag: list[ListedObject] = []
@@ -146,24 +156,17 @@ def build_catalog(
             if len(notices) < _MAX_NOTICES:
                 notices[meaning.advice] = None
         elif isinstance(meaning, ModelFile):
-            draft.loose.setdefault(meaning.model, {})[meaning.name] = _remote(meaning.name, listed)
+            draft.loose.setdefault(meaning.model, {})[meaning.name] = UploadObject(meaning.name, *listed[:4])
         elif isinstance(meaning, VersionFile):
             draft.add(meaning, listed)
             if not listed.etag:
                 without_etag.append(listed)
     if without_etag:
-        notices[_unnoticed(without_etag)] = None
-    return Catalog(draft.models(), tuple(notices), count)
-
-
-def _unnoticed(listed: list[ListedObject]) -> str:
-    """What cannot be known of objects without a usable ETag."""
-    first = next((one for one in listed if not one.modified), listed[0])
-    others = f" and {len(listed) - 1} more" if len(listed) > 1 else ""
-    which = f"the store gives no usable ETag for {quoted(first.key)}{others}"
-    if first.modified:
-        return f"{which}; an overwrite of the same size is noticed by its date"
-    return f"{which}, and no date; an overwrite of the same size goes unnoticed, so give it a new version"
+        first = next((one for one in without_etag if not one.modified), without_etag[0])
+        notices[no_etag_notice(first.key, len(without_etag), dated=bool(first.modified))] = None
+    models = draft.models()
+    told = (*notices, *(notice for model in models.values() for notice in model.notices))
+    return Catalog(models, told[:_MAX_NOTICES], count)
 
 
 def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
@@ -188,7 +191,8 @@ def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
 class _Draft:
     """A catalog in the making. Listings are in order, so a version is whole when the next one begins."""
 
-    def __init__(self, before: Catalog) -> None:
+    def __init__(self, before: Catalog, prefix: str) -> None:
+        self._prefix = prefix
         self.loose: dict[str, dict[str, UploadObject]] = {}
         self._before = before
         self._versions: dict[str, dict[str, Upload]] = {}
@@ -200,7 +204,7 @@ class _Draft:
         if self._folder != (meaning.model, meaning.version):
             self._close()
             self._folder = (meaning.model, meaning.version)
-        self._files.append(_remote(meaning.path, listed))
+        self._files.append(UploadObject(meaning.path, *listed[:4]))
         self._problem = self._problem or meaning.problem
         if listed.problem is not None:
             self._problem = self._problem or f"key {quoted(listed.key)} cannot be mirrored: {listed.problem}"
@@ -210,6 +214,10 @@ class _Draft:
         models = {}
         for name in sorted(self._versions.keys() | self.loose.keys()):
             versions = dict(sorted(self._versions.get(name, {}).items()))
+            for folder in [folder for folder in versions if not is_version_name(folder)]:
+                paths = [file.path for file in versions[folder].files]
+                problem = folder_problem(name, folder, paths, prefix=self._prefix, taken=versions)
+                versions[folder] = replace(versions[folder], problem=problem)
             model = ListedModel(name, versions, self.loose.get(name, {}))
             known = self._before.models.get(name)
             models[name] = known if known == model else model
@@ -230,10 +238,6 @@ class _Draft:
         self._files, self._problem = [], None
 
 
-def _remote(path: str, listed: ListedObject) -> UploadObject:
-    return UploadObject(path, listed.key, listed.size, listed.etag, listed.modified)
-
-
 def _version(
     model: str, bucket_version: str, entries: list[UploadObject], problem: str | None, before: Upload | None
 ) -> Upload:
@@ -241,8 +245,6 @@ def _version(
     files = tuple(sorted((file for file in entries if file is not checksums), key=attrgetter("path")))
     if before is not None and before.files == files and before.checksums == checksums:
         return before
-    if not is_version_name(bucket_version):
-        problem = version_name_advice(bucket_version)
     return Upload(
         model, bucket_version, files, checksums, problem or collision({file.path: file.key for file in files})
     )

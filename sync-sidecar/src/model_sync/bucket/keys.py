@@ -6,7 +6,7 @@ opened.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 CARD_NAME = "model.yaml"
@@ -21,11 +21,18 @@ _MAX_NAME_BYTES = 255
 _MAX_PATH_BYTES = 1024
 _NAMES_OF_OURS = frozenset({"config.json"})
 _GRAPH_NAME = "graph.pbtxt"
+_DROPPINGS = frozenset(
+    {
+        "__macosx", ".ds_store", ".appledouble", ".localized", ".spotlight-v100", ".trashes", ".fseventsd",
+        "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information",
+        "@eadir",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """A key that is none of a model's business: a folder marker or a reserved name."""
+    """A key that is none of a model's business: a folder marker, a reserved name, what a desktop left."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +78,30 @@ def version_rank(bucket_version: str) -> int:
     return MAX_VERSION + 1 if bucket_version == LATEST else int(bucket_version)
 
 
-def version_name_advice(name: str) -> str:
-    """Why the folder `name` is not a version, and what to do."""
-    digits = re.sub(r"\D", "", name).lstrip("0")
-    example = digits if digits and is_version_name(digits) else "1"
+def is_dropping(path: str) -> bool:
+    """Whether a desktop made this file by itself, such as `.DS_Store`, `._model.onnx` or `Thumbs.db`."""
+    parts = path.casefold().split("/")
+    return (
+        parts[-1].startswith("._")
+        or parts[-1].endswith(":zone.identifier")
+        or any(part in _DROPPINGS for part in parts)
+    )
+
+
+def version_name_advice(name: str, taken: Collection[str] = ()) -> str:
+    """Why the folder `name` is not a version, and what to do; `taken` are the folders beside it."""
+    digits = re.sub(r"[^0-9]", "", name).lstrip("0")
+    example = digits if is_version_name(digits) and digits not in taken else next_number(taken)
     return (
         f"{quoted(name)} is not a version number; "
         f"rename the folder to a whole number such as {example}, or latest"
     )
+
+
+def next_number(taken: Collection[str]) -> str:
+    """The lowest version number above those in `taken`."""
+    numbers = [int(name) for name in taken if is_version_name(name) and name != LATEST]
+    return str(min(max(numbers, default=0) + 1, MAX_VERSION))
 
 
 def quoted(text: str, limit: int = 80) -> str:
@@ -108,11 +131,14 @@ def path_problem(path: str) -> str | None:
 def interpret_key(key: str, prefix: str = "") -> KeyMeaning:
     """What the object `key`, listed under `prefix`, means to us. Never raises."""
     rest = key.removeprefix(prefix)
-    if rest.endswith("/"):
+    if rest.endswith("/") or is_dropping(rest):
         return Ignored()  # consoles create empty markers for folders
     model, slash, inside = rest.partition("/")
     if model.startswith(("_", ".")) and slash:
         return Ignored()
+    meant = re.sub(r"[/\\]+", "/", rest).lstrip("/")
+    if meant != rest and (rest.startswith("/") or not slash) and "/" in meant:
+        return Misplaced(f"{quoted(rest)} is in no folder that can be read; upload it as {quoted(meant)}")
     if not slash:
         return Misplaced(f"{quoted(rest)} lies outside any model; put it under <model>/<version>/")
     if not is_model_name(model):

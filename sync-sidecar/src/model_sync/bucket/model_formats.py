@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from edge_common.errors import RejectedError
 
 from model_sync.bucket.keys import quoted
+from model_sync.bucket.recognise import lacking_model, lacking_partner
 
 _PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 _ALONE = frozenset({".onnx", ".tflite", ".pb"})
@@ -27,31 +28,32 @@ _PRECEDENCE = (
 
 
 def partner_missing(paths: Iterable[str]) -> str | None:
-    """What these files of a version still lack to be a model; None when nothing by name."""
+    """What these files of a version still lack to be a model, and what to do; None when nothing by name."""
     names = set(paths)
     top = [PurePosixPath(name) for name in sorted(names) if "/" not in name]
+    alone = any(file.suffix in _ALONE for file in top)
     for file in top:
-        partner = _PARTNERS.get(file.suffix)
-        if partner is not None and file.with_suffix(partner).name not in names:
-            return f"waiting for {file.with_suffix(partner).name}, named by {file.name}"
+        partner = file.with_suffix(_PARTNERS.get(file.suffix, "")).name
+        if file.suffix not in _PARTNERS or partner in names:
+            continue
+        if not alone or any(other.suffix == _PARTNERS[file.suffix] for other in top):
+            return lacking_partner(file.name, partner, names)
+        # else the server passes it over: it takes the pair only where both suffixes are there
     if SAVED_MODEL in names and _SAVED_MODEL_INDEX not in names:
         return f"waiting for {_SAVED_MODEL_INDEX}, which {SAVED_MODEL} needs"
-    if any(file.suffix in _ALONE or file.suffix in _PARTNERS for file in top):
+    if alone or any(file.suffix in _PARTNERS for file in top):
         return None
     lonely = [file.name for file in top if file.suffix in _PARTNERS.values()]
-    if lonely:
+    if lonely and not any(file.suffix.casefold() in _PARTNERS for file in top):
         suffix = ".xml" if lonely[0].endswith(".bin") else ".pdmodel"
-        return f"waiting for the {suffix} file that belongs to {lonely[0]}"
-    deeper = next(
-        (name for name in sorted(names) if "/" in name and PurePosixPath(name).suffix in _ALONE), None
-    )
-    if deeper is not None:
-        return (
-            f"waiting for a model file; {quoted(deeper)} lies too deep, upload it directly into the version"
+        pir = f"{PurePosixPath(lonely[0]).stem}.json"
+        hint = (
+            f"; {quoted(pir)} is Paddle 3's own format: export to ONNX with paddle2onnx"
+            if pir in names
+            else ""
         )
-    return (
-        "waiting for a model file (.xml and .bin, .onnx, .pdmodel and .pdiparams, saved_model.pb or .tflite)"
-    )
+        return f"waiting for the {suffix} file that belongs to {lonely[0]}{hint}"
+    return lacking_model(names)
 
 
 def model_file(paths: Iterable[str]) -> str | None:
@@ -70,7 +72,7 @@ def model_file(paths: Iterable[str]) -> str | None:
         if len(found) > 1:
             raise RejectedError(
                 f"it has several {suffix} files, such as {quoted(found[0])} and {quoted(found[1])}, and the "
-                "server might read either; leave one"
+                "server might read either; leave one, and give each other a model of its own"
             )
         if suffix == ".pb" and SAVED_MODEL in found:
             return "."

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
@@ -19,6 +20,7 @@ from model_sync.bucket.completeness import (
     named_files_missing,
     parse_checksums,
 )
+from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem
 from model_sync.bucket.keys import CHECKSUMS_NAME, quoted
 from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
@@ -112,6 +114,7 @@ class Gate:
         stored = transfer.run(files, to_fetch)
         progress.phase = "verifying"
         self._verify(stored, digests, staging, files)
+        _check_contents(staging.tree, stored)
         card = self._own_card(remote, upload, staging)
         staging.seal()
         if self.preflight is not None:
@@ -186,6 +189,15 @@ class Gate:
 
         where = f"{upload.bucket_version}/{CARD_NAME}"
         return read_card(path.read_bytes(), where, read_beside, self.properties)
+
+
+def _check_contents(tree: Path, files: Sequence[StoredFile]) -> None:
+    """Raises RejectedError when a file is recognised as something else than its name says."""
+    for file in files:
+        with (tree / file.path).open("rb") as opened:
+            problem = content_problem(file.path, file.size, opened.read(HEAD_BYTES))
+        if problem is not None:
+            raise RejectedError(problem)
 
 
 def _place_sample(

@@ -14,6 +14,7 @@ from model_sync.bucket.keys import (
     Misplaced,
     VersionFile,
     interpret_key,
+    is_dropping,
     is_version_name,
     quoted,
     version_name_advice,
@@ -53,9 +54,9 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
         raise RejectedError(version_name_advice(version))
     files = []
     for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            continue
         name = path.relative_to(folder).as_posix()
+        if path.is_dir() or is_dropping(name):
+            continue
         meaning = interpret_key(f"{model}/{version}/{name}")
         if isinstance(meaning, Misplaced):
             raise RejectedError(meaning.advice)

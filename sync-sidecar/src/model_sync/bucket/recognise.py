@@ -1,0 +1,141 @@
+"""What people upload by mistake, recognised by where it lies and how it is called, and what to do. Pure."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import PurePosixPath
+
+from model_sync.bucket.file_kinds import kind_by_name
+from model_sync.bucket.keys import (
+    CARD_NAME,
+    CHECKSUMS_NAME,
+    is_model_name,
+    is_version_name,
+    next_number,
+    quoted,
+    version_name_advice,
+)
+
+MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
+_WEIGHTS_SUFFIXES = (".bin", ".pdiparams")
+_PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
+_CARD = re.compile(r"(model|(model)?[-_ ]?card)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
+_CHECKSUMS = re.compile(r"(sha256sums?|checksums?|sums)(\.(txt|sha256))?|.+\.sha256(sums?)?", re.IGNORECASE)
+
+
+def folder_problem(
+    model: str, folder: str, paths: Iterable[str], *, prefix: str = "", taken: Collection[str] = ()
+) -> str:
+    """Why `folder`, which is no version, is not served, and what to do, as the `paths` in it tell.
+
+    `prefix` is the one under which the model is listed; `taken` are the folders beside this one.
+    """
+    for path in paths:
+        folders = [model, folder, *PurePosixPath(path).parts[:-1]]
+        deeper = next((at for at in range(2, len(folders)) if is_version_name(folders[at])), None)
+        if deeper is None:
+            continue
+        inner, version = folders[deeper - 1], folders[deeper]
+        if inner in {model, ""}:
+            there = "/".join(folders[: deeper + 1])
+            return f"{quoted(there)} lies too deep; upload it as {quoted(f'{model}/{version}')}"
+        if is_model_name(inner):
+            above = "/".join(folders[: deeper - 1])
+            return (
+                f"{quoted(above)} is a folder above models; upload the folder {quoted(inner)} itself, "
+                f"or, if all models lie there, set MODEL_SYNC_PREFIX={prefix}{above}/"
+            )
+    return version_name_advice(folder, taken)
+
+
+def lacking_model(paths: Iterable[str]) -> str:
+    """What to do when none of the files `paths` of a version is a model that the server would find."""
+    names = sorted(paths)
+    top = [name for name in names if "/" not in name]
+    known = (*MODEL_SUFFIXES, *_WEIGHTS_SUFFIXES)
+    wrong_case = [name for name in top if _suffix(name) in known and not name.endswith(known)]
+    renamed = [f"{quoted(name)} as {quoted(_small_suffix(name))}" for name in wrong_case]
+    if any(_suffix(name) in MODEL_SUFFIXES for name in wrong_case):
+        return f"the server finds only suffixes in small letters; upload {' and '.join(renamed)}"
+    for name in (*top, *names):
+        kind = kind_by_name(name)
+        if kind is not None:
+            return f"waiting for a model file; {quoted(name)} is {kind.what}: {kind.advice}"
+    deeper = next((name for name in names if "/" in name and _suffix(name) in MODEL_SUFFIXES), None)
+    if deeper is not None:
+        folder = deeper.rpartition("/")[0]
+        return (
+            f"waiting for a model file; {quoted(deeper)} lies too deep, "
+            f"upload what is in {quoted(folder)} directly into the version"
+        )
+    bare = next((name for name in top if "." not in name and name != CHECKSUMS_NAME), None)
+    if bare is not None:
+        return (
+            f"waiting for a model file; {quoted(bare)} has no suffix that tells its format; "
+            f"upload it with one, such as {quoted(f'{bare}.onnx')}"
+        )
+    return (
+        "waiting for a model file (.xml and .bin, .onnx, .pdmodel and .pdiparams, saved_model.pb or .tflite)"
+    )
+
+
+def lacking_partner(name: str, partner: str, paths: Collection[str]) -> str:
+    """What to do when `name` needs the file `partner`, which is not among the files `paths` of a version."""
+    waiting = f"waiting for {partner}, named by {name}"
+    suffix = PurePosixPath(partner).suffix
+    needed = {
+        str(PurePosixPath(path).with_suffix(suffix)) for path in paths if path.endswith(tuple(_PARTNERS))
+    }
+    spare = [
+        path
+        for path in sorted(paths)
+        if "/" not in path and _suffix(path) == suffix and path not in needed - {partner}
+    ]
+    if len(spare) == 1:
+        waiting += f"; if {quoted(spare[0])} is meant, upload it as {quoted(partner)}"
+    others = [path for path in paths if "/" not in path and path != name and path.endswith(MODEL_SUFFIXES)]
+    return f"{waiting}; if {quoted(name)} is no model, remove it" if others else waiting
+
+
+def loose_notices(model: str, loose: Collection[str], versions: Collection[str]) -> Sequence[str]:
+    """What to do about the files `loose` directly in the model's folder that do not belong there."""
+    stray = [
+        name
+        for name in sorted(loose)
+        if _suffix(name) in (*MODEL_SUFFIXES, *_WEIGHTS_SUFFIXES) or kind_by_name(name) is not None
+    ]
+    there = f"{model}/{next_number(versions)}/"
+    if not stray:
+        return [] if versions else [f"{model}: it has no version yet; upload the model's files into {there}"]
+    more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
+    found = f"{model}: {quoted(stray[0])}{more} directly in the model's folder is not served"
+    return [f"{found}; move the model's files into a version's folder, such as {there}{stray[0]}"]
+
+
+def misnamed_notices(where: str, names: Collection[str]) -> Sequence[str]:
+    """What to do about cards and lists of digests under other names; `where` is the folder of the `names`."""
+    notices = []
+    for name, right, use in (
+        (CARD_NAME, _CARD, "the model card"),
+        (CHECKSUMS_NAME, _CHECKSUMS, "the digests"),
+    ):
+        found = next((other for other in sorted(names) if right.fullmatch(other)), None)
+        if found is not None and name not in names:
+            notices.append(f"{where}: {quoted(found)} is not read; if it is {use}, upload it as {name}")
+    return notices
+
+
+def no_etag_notice(key: str, count: int, *, dated: bool) -> str:
+    """What cannot be known of `count` objects without a usable ETag, `key` among them."""
+    others = f" and {count - 1} more" if count > 1 else ""
+    which = f"the store gives no usable ETag for {quoted(key)}{others}"
+    if dated:
+        return f"{which}; an overwrite of the same size is noticed by its date"
+    return f"{which}, and no date; an overwrite of the same size goes unnoticed, so give it a new version"
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.casefold()
+
+
+def _small_suffix(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(_suffix(name)))

@@ -15,8 +15,7 @@ from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import SystemClock, Wakeup
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ModelServer
-from model_sync.model_server.replicas import Replicas
-from model_sync.model_server.server_watch import ServerWatch
+from model_sync.model_server.server_watch import Replicas, ServerWatch
 from model_sync.planning.actions import describe
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State

@@ -1,16 +1,137 @@
-"""What this pod's model server, and those of the other pods on the volume, say over time."""
+"""What this pod's model server, and those of the other pods on the volume, say over time.
 
+One pod writes models and config.json; all servers read them. A change is complete only when every live server
+has made it, so each pod keeps a file with its server's states fresh, and the writer looks at all of them.
+"""
+
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from edge_common.atomic_files import replace_file
 from edge_common.errors import RetryableError
 from edge_common.logs import get_logger
-from edge_common.served_state import ServedModels
+from edge_common.served_state import ServedModels, VersionState
+from pydantic import TypeAdapter
 
 from model_sync.model_server.client import AnswersServed, ServerBusyError
-from model_sync.model_server.replicas import Replicas, merge_served
 from model_sync.planning.load_failures import LoadWatch
 from model_sync.planning.snapshot import ServerSnapshot, by_model
 from model_sync.planning.state import State
+
+_REPORT = TypeAdapter(dict[str, dict[int, VersionState]])
+
+_LIVE_SECONDS = 15.0
+"""A file that was not renewed for so long belongs to a pod that is gone."""
+_RENEW_SECONDS = 4.0
+
+_LEAST_READY_FIRST = (
+    VersionState.FAILED,
+    VersionState.LOADING,
+    VersionState.START,
+    VersionState.UNLOADING,
+    VersionState.END,
+    VersionState.AVAILABLE,
+)
+
+
+class Replicas:
+    """The folder `replicas/` on the volume; `own` is this pod's name, unlike all others."""
+
+    def __init__(self, folder: Path, own: str) -> None:
+        """Nothing is read or written yet."""
+        self._folder = folder
+        self._path = folder / f"{own}.json"
+        self._told: ServedModels | None = None
+        self._told_at = 0.0
+
+    def report(self, served: ServedModels | None, now: float) -> None:
+        """Tell the others what this pod's server serves, when that changed or is about to count as old.
+
+        None: the server is away, and nobody needs to wait for it. `now` is monotonic. Raises OSError when the
+        volume refuses.
+        """
+        if served is None:
+            self.withdraw()
+            return
+        if served == self._told:
+            if now - self._told_at >= _RENEW_SECONDS:
+                self._renew(served)
+                self._told_at = now
+            return
+        self._write(served)
+        self._told, self._told_at = served, now
+
+    def _renew(self, served: ServedModels) -> None:
+        try:
+            os.utime(self._path)
+        except FileNotFoundError:  # somebody has tidied up
+            self._write(served)
+
+    def _write(self, served: ServedModels) -> None:
+        self._folder.mkdir(exist_ok=True)
+        replace_file(self._path, _REPORT.dump_json({name: dict(model) for name, model in served.items()}))
+
+    def withdraw(self) -> None:
+        """This pod, or its server, is away."""
+        if self._told is not None:
+            self._path.unlink(missing_ok=True)
+            self._told = None
+
+    def others(self) -> Mapping[str, ServedModels]:
+        """Pod -> states of its server, for the pods that are alive.
+
+        Ages are taken between times of files on the volume, so the pods' clocks need not agree.
+        """
+        alive = {}
+        now: float | None = None
+        for path in sorted(self._folder.glob("[!.]*.json")):
+            if path == self._path:
+                continue
+            now = self._volume_time() if now is None else now
+            try:
+                if now - path.stat().st_mtime <= _LIVE_SECONDS:
+                    alive[path.stem] = _REPORT.validate_json(path.read_bytes())
+            except (OSError, ValueError):
+                continue  # withdrawn between the two calls, or not written by a sidecar
+        return alive
+
+    def _volume_time(self) -> float:
+        probe = self._path.with_suffix(".time")
+        probe.touch()
+        os.utime(probe)
+        return probe.stat().st_mtime
+
+
+def merge_served(own: ServedModels, others: Mapping[str, ServedModels]) -> ServedModels:
+    """The states as the writer has to see them: a version is as far as the server that is least far.
+
+    What one server does not know counts as LOADING while another has it, and as END once the others ended it.
+    """
+    if not others:
+        return own
+    everybody = [own, *others.values()]
+    merged: dict[str, dict[int, VersionState]] = {}
+    for name in {name for served in everybody for name in served}:
+        local_versions = {local_version for served in everybody for local_version in served.get(name, {})}
+        merged[name] = {
+            local_version: _least_ready([served.get(name, {}).get(local_version) for served in everybody])
+            for local_version in local_versions
+        }
+    return merged
+
+
+def _least_ready(states: list[VersionState | None]) -> VersionState:
+    known = {state for state in states if state is not None}
+    if known == {VersionState.END}:
+        return VersionState.END
+    if VersionState.AVAILABLE in known and VersionState.END in known:
+        known.add(VersionState.UNLOADING)  # ended on one, answering on another: neither gone nor relied upon
+    if None in states:
+        known.add(VersionState.LOADING)
+    return min(known, key=_LEAST_READY_FIRST.index)
+
 
 _log = get_logger()
 

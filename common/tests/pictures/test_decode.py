@@ -1,14 +1,25 @@
+import base64
 import contextlib
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
-from edge_common.pictures.decode import NotAPictureError, PictureLimits, PictureTooLargeError, decode_picture
+from edge_common.pictures.decode import (
+    FORMATS,
+    SUFFIXES,
+    NotAPictureError,
+    PictureLimits,
+    PictureTooLargeError,
+    decode_picture,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from made_pictures import encoded, plain
 from PIL import Image
+from pillow_heif import register_heif_opener
 
 LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=100_000)
 
@@ -120,10 +131,93 @@ def test_an_empty_file_is_told_as_such() -> None:
         decode_picture("photo.jpg", b"", LIMITS)
 
 
-@pytest.mark.parametrize("content", [b"not a picture", b"\xff\xd8\xff", b"II*\0" + b"\0" * 50])
-def test_other_files_are_refused_by_name(content: bytes) -> None:
-    with pytest.raises(NotAPictureError, match=r"notes\.txt is not a picture; JPEG, PNG, WebP, BMP and GIF"):
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"not a picture", "is not a picture"),
+        (b"\xff\xd8\xff", "is not a picture"),
+        (b"II*\0" + b"\0" * 50, "is a TIFF file, which is not read"),
+        (b"  <!doctype html><html>", "is an HTML page, which is not read"),
+        (b"\0\0\0\x20ftypisom" + b"\0" * 50, "is a video, which is not read"),
+        (b"%PDF-1.7", "is a PDF file, which is not read"),
+    ],
+)
+def test_other_files_are_refused_by_name_and_for_what_they_are(content: bytes, what: str) -> None:
+    with pytest.raises(
+        NotAPictureError, match=rf"notes\.txt {what}; JPEG, PNG, .*AVIF and HEIC files can be"
+    ):
         decode_picture("notes.txt", content, LIMITS)
+
+
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9j"
+    "AAAAAERAAAEAAQAAAAABoAABAAAAAAAAADYAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/Glw"
+    "cnAAAADcaXBjbwAAAHVodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AA"
+    "AAMAkAAAAwAAAwAeoCCBBZbqrprm4CGgwIAAAAyAAAADAIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABA"
+    "AAAAQAAAAChjbGFwAAAAEAAAAAEAAAAQAAAAAf///9AAAAAC////0AAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYEC"
+    "AwWEAAAAPm1kYXQAAAAyKAGvBPIWhzRxZNLf/Er///8gj7L9+sAEm1Qjs/RSxGAmv3XroGTEzROpbNAoK6inXqY="
+)
+"""A red square of 16 pixels, as a phone writes it."""
+
+
+@pytest.mark.parametrize("content", [HEIC, encoded(plain("red"), "AVIF", quality=90)], ids=["HEIC", "AVIF"])
+def test_what_phones_write_is_read(content: bytes) -> None:
+    picture = decode_picture("p", content, LIMITS)
+    assert abs(picture.pixels.astype(int) - (230, 20, 10)).max() <= 6
+    assert not picture.plain_jpeg
+    with pytest.raises(NotAPictureError, match="p is"):
+        decode_picture("p", content[: len(content) // 2], LIMITS)
+    with pytest.raises(PictureTooLargeError, match="at most 100 are accepted"):
+        decode_picture("p", content, PictureLimits(10_000, 100))
+
+
+def test_every_suffix_that_pillow_opens_in_these_formats_is_known() -> None:
+    register_heif_opener()
+    Image.init()
+    opened = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
+    assert opened == SUFFIXES
+
+
+def with_chunk(name: bytes, data: bytes) -> bytes:
+    """A PNG file of one colour with one more chunk before its pixels."""
+    content = encoded(gradient())
+    chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return content[:33] + chunk + content[33:]
+
+
+def with_segment(marker: int, data: bytes) -> bytes:
+    """A JPEG file of one colour with one more segment at its begin."""
+    content = encoded(plain("red"), "JPEG", quality=95)
+    return content[:2] + struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data + content[2:]
+
+
+BOMB = b"a\0\0" + zlib.compress(bytes(80_000_000), 9)
+ZERO_RATIO = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\x10\x27\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        with_chunk(b"zTXt", BOMB),
+        with_chunk(b"iCCP", BOMB),
+        with_chunk(b"tEXt", b"no zero byte"),
+        with_chunk(b"pHYs", b"short"),
+        with_chunk(b"eXIf", b"II*\0\xff\xff\xff\xff"),
+        with_segment(0xE1, ZERO_RATIO),
+        with_segment(0xE1, b"Exif\0\0MM"),
+        with_segment(0xE2, b"ICC_PROFILE\0"),
+        with_segment(0xE2, b"MPF\0II*\0\x08\0\0\0\x01\0"),
+        with_segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04"),
+        with_segment(0xEE, b"Adobe"),
+    ],
+    ids=["zTXt", "iCCP", "tEXt", "pHYs", "eXIf", "ratio", "short-exif", "icc", "mpf", "photoshop", "adobe"],
+)
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_metadata_that_the_pixels_do_not_need_refuses_no_picture(content: bytes) -> None:
+    pixels = decode_picture("p", content, LIMITS).pixels
+    assert pixels.shape == (12, 16, 3)
+    expected = gradient() if content.startswith(b"\x89PNG") else plain("red")
+    assert abs(pixels.astype(int) - expected).max() <= 3
 
 
 def test_too_many_bytes_or_pixels_are_refused() -> None:

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 from edge_common.logs import LogLevel, configure_logging
+from edge_common.pictures.decode import FORMATS_FOR_PEOPLE
 
 from car_client.settings import Protocol, Settings, Transport, load_settings
 
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 TopK = Annotated[int | None, typer.Option(min=1, max=100, help="Classes to show; else what the card says.")]
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, WebP, BMP or GIF files.")]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help=f"{FORMATS_FOR_PEOPLE} files.")]
 
 SERVER = ("server_url", "sidecar_url", "timeout")
 INFERENCE = ("transport", "protocol", "grpc_address", *SERVER)

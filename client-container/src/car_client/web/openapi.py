@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from edge_common.pictures.decode import PictureLimits
+from edge_common.pictures.decode import FORMATS_FOR_PEOPLE, PictureLimits
 from edge_common.quantities import format_size
 from pydantic import TypeAdapter
 
@@ -128,7 +128,7 @@ def _classify_operation(types: _Types, limits: PictureLimits) -> dict[str, Any]:
     bodies = {"image/*": _FILE, "multipart/form-data": form}
     size = f"{format_size(limits.max_bytes)} and {limits.max_pixels} pixels"
     return operation | {
-        "description": f"JPEG, PNG, WebP, BMP or GIF (its first picture), at most {size}. "
+        "description": f"{FORMATS_FOR_PEOPLE} (its first picture), at most {size}. "
         "As the body itself, or as a form; parameters in the query or in the form.",
         "requestBody": {
             "required": True,

@@ -23,7 +23,7 @@ export function setLimits(said) {
 /** Show `picture` (a File or Blob) and classify it. */
 export function take(picture, name) {
   if (picture.type && !picture.type.startsWith("image/")) {
-    tell(`${name} is not a picture; JPEG, PNG, WebP, BMP and GIF files can be classified.`);
+    tell(`${name} is not a picture; JPEG, PNG, WebP, BMP, GIF, AVIF and HEIC files can be classified.`);
     return;
   }
   if (picture.size > limits.max_bytes) {

@@ -1,13 +1,19 @@
 """A small camera: still pictures and an MJPEG stream over HTTP, which may be cut off."""
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
 
 class PictureServer:
-    """`/still` answers with `picture`; `/stream` repeats it until `cut` is set; nothing while `away`."""
+    """`/still` answers with `picture`; `/stream` repeats it until `cut` is set; nothing while `away`.
+
+    `answers` of a path go before that.
+    """
 
     def __init__(self, picture: bytes) -> None:
         self.picture = picture
@@ -15,6 +21,7 @@ class PictureServer:
         self.cut = threading.Event()
         self.streams = 0
         self.frames = 0
+        self.answers: dict[str, Answer] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -37,12 +44,16 @@ def _handler_for(camera: PictureServer) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
-            if camera.away:
+            answer = camera.answers.get(self.path)
+            if answer is not None:
+                answer(self)
+            elif camera.away:
                 self.send_error(503)
             elif self.path == "/stream":
                 self._stream()
             else:
                 self.send_response(200)
+                self.send_header("Content-Type", "image/jpeg")
                 self.send_header("Content-Length", str(len(camera.picture)))
                 self.end_headers()
                 self.wfile.write(camera.picture)
@@ -61,3 +72,29 @@ def _handler_for(camera: PictureServer) -> type[BaseHTTPRequestHandler]:
                 camera.frames += 1
 
     return Handler
+
+
+def refused(status: int, **headers: str) -> Answer:
+    """An answer of `status` without a body."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """A byte now and then, without an end."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "30000")
+    handler.end_headers()
+    try:
+        while True:
+            handler.wfile.write(b"x")
+            threading.Event().wait(0.02)
+    except OSError:
+        return

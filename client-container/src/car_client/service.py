@@ -70,6 +70,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
             return
         running.callback(source.close)
         watch_of(source, session, follower, show).run(stop)
+        stop.wait()  # a video ends before the page does
 
 
 def watch_of(

@@ -1,14 +1,11 @@
 from collections.abc import Iterator
-from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from car_client.sources.source import Sampling
 from car_client.sources.stream import StreamSource
 from edge_common.errors import RetryableError
 from eventually import wait_until
-from made_pictures import jpeg, plain
+from made_pictures import jpeg
 from picture_server import PictureServer
 from stream_frames import colour_of, frame_of
 
@@ -73,15 +70,4 @@ def test_frames_come_no_faster_than_the_sampling_says(camera: PictureServer) -> 
     now[0] += 5.0
     assert colour_of(frame_of(source)) == "red"
     assert camera.streams == streamed_on
-    source.close()
-
-
-def test_a_video_file_is_read_like_a_stream(tmp_path: Path) -> None:
-    path = tmp_path / "cars.avi"
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 64))
-    for _ in range(5):
-        video.write(np.ascontiguousarray(plain("green", size=(64, 64))[..., ::-1]))
-    video.release()
-    source = StreamSource(str(path), sampling=Sampling(0.0), name="cars.avi")
-    assert colour_of(frame_of(source)) == "green"
     source.close()

@@ -1,6 +1,6 @@
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from car_client.pipeline.classifier import Classification, Classifier
 from car_client.pipeline.jobs import Pipeline
 from car_client.settings import Transport
 from car_client.sources.folder import FolderSource
+from car_client.sources.source import Frame, Source, Supply
 from car_client.watching.watch import Watch
 from edge_common.errors import RetryableError
 from edge_common.pictures.decode import PictureLimits
@@ -24,7 +25,7 @@ from made_pictures import jpeg
 CARD = {"schema": 1, "input": {"color": "BGR"}, "output": {"labels": ["blue", "green", "red"]}}
 LIMITS = PictureLimits(100_000, 100_000)
 
-MakeWatch = Callable[[FakeKServe], Watch]
+MakeWatch = Callable[..., Watch]
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def shown() -> list[Classification]:
 def make_watch(tmp_path: Path, shown: list[Classification]) -> Iterator[MakeWatch]:
     connections: list[Connection] = []
 
-    def make(server: FakeKServe) -> Watch:
+    def make(server: FakeKServe, source: Source | None = None) -> Watch:
         connection = Connection(server.url, timeout=5)
         connections.append(connection)
         discovery = Discovery(connection, CardReader(connection))
@@ -44,7 +45,7 @@ def make_watch(tmp_path: Path, shown: list[Classification]) -> Iterator[MakeWatc
             HttpInference(connection), discovery, transport=Transport.TENSOR, batch_size=2
         )
         return Watch(
-            FolderSource(tmp_path, max_bytes=LIMITS.max_bytes, quiet_time=0.01),
+            source or FolderSource(tmp_path, max_bytes=LIMITS.max_bytes, quiet_time=0.01),
             ModelFollower(discovery),
             Pipeline(classifier),
             limits=LIMITS,
@@ -339,3 +340,43 @@ def test_once_without_a_model_says_so(server: FakeKServe, make_watch: MakeWatch)
     server.models["odd"] = FakeModel(shape=(1, 5, 5, 5))
     with pytest.raises(RetryableError, match="no model can be used: model odd version 1"):
         make_watch(server).run_once(threading.Event())
+
+
+class Ending:
+    """A source of one frame that comes only at the third poll, and is all there is."""
+
+    pause = 0.01
+
+    def __init__(self) -> None:
+        self.polls = 0
+        self.supply = Supply.UNDER_WAY
+
+    def poll(self, at_most: int) -> Sequence[Frame]:
+        self.polls += 1
+        return [Frame("last", jpeg("red"), "1")] if self.polls == 3 and at_most else []
+
+    def acknowledge(self, frame: Frame) -> None:
+        assert frame.name == "last"
+        self.supply = Supply.ENDED
+
+    def give_back(self, frame: Frame) -> None:
+        raise AssertionError(frame)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_watch_waits_for_what_is_under_way_and_ends_with_its_source(
+    server: FakeKServe, make_watch: MakeWatch, shown: list[Classification], *, once: bool
+) -> None:
+    server.models["m"] = FakeModel()
+    watch = make_watch(server, Ending())
+    (watch.run_once if once else watch.run)(threading.Event())
+    assert [result.picture for result in shown] == ["last"]
+
+
+def test_finding_nothing_at_all_is_said(server: FakeKServe, make_watch: MakeWatch, logged: Logged) -> None:
+    server.models["m"] = FakeModel()
+    make_watch(server).run_once(threading.Event())
+    assert len(logged.of("no_picture_found")) == 1

@@ -12,7 +12,7 @@ from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
 from car_client.s3_address import S3Address
-from car_client.sources.source import Frame
+from car_client.sources.source import Frame, Supply
 
 _MOST_LISTED = 100_000
 """Keys looked at in one poll; a larger prefix should be split."""
@@ -41,6 +41,11 @@ class BucketSource:
     def pause(self) -> float:
         """Seconds between two listings."""
         return self._pause
+
+    @property
+    def supply(self) -> Supply:
+        """Whatever comes, comes at any time."""
+        return Supply.IDLE
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Objects that are new, oldest first. Raises RetryableError when the store does not answer."""

@@ -12,7 +12,7 @@ from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.pictures.decode import SUFFIXES
 
-from car_client.sources.source import Frame
+from car_client.sources.source import Frame, Supply
 
 _log = get_logger()
 
@@ -59,6 +59,11 @@ class FolderSource:
     def pause(self) -> float:
         """The quiet time after which a file counts as complete."""
         return self._quiet_time
+
+    @property
+    def supply(self) -> Supply:
+        """Whatever comes, comes at any time."""
+        return Supply.IDLE
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""

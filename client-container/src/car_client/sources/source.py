@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 
@@ -18,6 +19,17 @@ class Frame:
     revision: str
 
 
+class Supply(Enum):
+    """What is to be expected of a source that offered nothing."""
+
+    IDLE = "idle"
+    """Nothing is there now; more may come at any time."""
+    UNDER_WAY = "under way"
+    """Something is being fetched or opened right now."""
+    ENDED = "ended"
+    """Nothing will ever come again."""
+
+
 class Source(Protocol):
     """Where pictures arrive: a folder, a bucket, a camera, addresses.
 
@@ -27,6 +39,10 @@ class Source(Protocol):
     @property
     def pause(self) -> float:
         """Seconds after which it is worth while to poll again when a poll found nothing."""
+
+    @property
+    def supply(self) -> Supply:
+        """What is to be expected next."""
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Complete new frames, oldest first. Raises RetryableError when cut off."""

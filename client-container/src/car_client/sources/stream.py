@@ -1,4 +1,4 @@
-"""Frames of a camera, an RTSP or HTTP stream, or a video file, through OpenCV."""
+"""Frames of a camera or of an RTSP or HTTP stream, through OpenCV."""
 
 import threading
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 from edge_common.errors import RetryableError
 
-from car_client.sources.source import Frame, Sampling
+from car_client.sources.source import Frame, Sampling, Supply
 
 _WAIT_MS = 5000
 _FIRST_PAUSE = 0.5
@@ -26,13 +26,14 @@ class StreamSource:
     """
 
     def __init__(self, address: str | int, *, sampling: Sampling, name: str) -> None:
-        """Begin to read `address`: a device number, a URL or a file; `name` is for people."""
+        """Begin to read `address`: a device number or a URL; `name` is for people."""
         self._address = address
         self._sampling = sampling
         self._name = name
         self._lock = threading.Lock()
         self._newest: Any = None
-        self._error: str | None = "it was not opened yet"
+        self._offered = False
+        self._error: str | None = None
         self._in_hand: set[Frame] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read_until_stopped, name="stream", daemon=True)
@@ -47,6 +48,12 @@ class StreamSource:
         """Until the next picture is due."""
         return max(self._sampling.seconds_left, _LEAST_PAUSE)
 
+    @property
+    def supply(self) -> Supply:
+        """Under way until the first frame was offered, or it failed."""
+        waits = not self._offered and self._error is None
+        return Supply.UNDER_WAY if waits else Supply.IDLE
+
     def poll(self, at_most: int) -> Sequence[Frame]:
         """The newest frame, if one is due and room is for it. Raises RetryableError when cut off."""
         if len(self._in_hand) >= _MOST_IN_HAND:
@@ -60,9 +67,9 @@ class StreamSource:
         with self._lock:
             self._newest = None
         moment = datetime.now(UTC).isoformat(timespec="milliseconds")
-        _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        taken = Frame(f"{self._name} {moment}", encoded.tobytes(), revision=moment)
+        taken = Frame(f"{self._name} {moment}", as_jpeg(frame), revision=moment)
         self._in_hand.add(taken)
+        self._offered = True
         return [taken]
 
     def acknowledge(self, frame: Frame) -> None:
@@ -109,3 +116,9 @@ class StreamSource:
             return cv2.VideoCapture(self._address)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _WAIT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _WAIT_MS]
         return cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, limits)
+
+
+def as_jpeg(pixels: Any) -> bytes:
+    """The JPEG file of a frame as OpenCV has it, BGR [h,w,3]."""
+    _, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return bytes(encoded.tobytes())

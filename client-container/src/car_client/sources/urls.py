@@ -1,21 +1,26 @@
 """Pictures at addresses, such as the still image of a network camera, fetched again and again."""
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import urllib3
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
-from car_client.sources.source import Frame, Sampling
+from car_client.sources.fetch import FETCH_SECONDS, SCHEMES, FetchError, address_for_people, fetch
+from car_client.sources.source import Frame, Supply
 
 _log = get_logger()
-_TIMEOUT = urllib3.Timeout(connect=3.0, read=5.0)
-_OK = 200
 _MOST_ADDRESSES = 1000
+_MOST_AT_ONCE = 64
+"""Addresses asked at the same time; bounds threads, and answers that wait for their turn."""
 _LEAST_PAUSE = 0.02
+_LONGEST_PAUSE = 60.0
+_OVERDUE = f"no whole answer within {FETCH_SECONDS:g} s"
 
 
 def read_addresses(file: Path) -> tuple[str, ...]:
@@ -24,84 +29,148 @@ def read_addresses(file: Path) -> tuple[str, ...]:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise FatalError(f"the list of addresses {file} cannot be read: {error}") from error
-    addresses = tuple(line for line in lines if line and not line.startswith("#"))
-    wrong = [address for address in addresses if not address.startswith(("http://", "https://"))]
+    addresses = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    wrong = [address for address in addresses if not address.startswith(SCHEMES)]
     if wrong or not 0 < len(addresses) <= _MOST_ADDRESSES:
         what = f"{wrong[0]!r} is no http address" if wrong else f"{len(addresses)} addresses"
         raise FatalError(f"{file}: {what}; write 1 to {_MOST_ADDRESSES} addresses, one a line")
     return addresses
 
 
-class UrlSource:
-    """Each address in turn whenever a round is due; a picture that did not change is not offered again."""
+@dataclass(slots=True, eq=False)
+class _Place:
+    """One address, and how it went there lately."""
 
-    def __init__(self, addresses: Sequence[str], *, sampling: Sampling, max_bytes: int) -> None:
+    address: str
+    name: str = field(init=False)
+    due: float = float("-inf")
+    fetching: Future[bytes] | None = None
+    overdue_at: float = float("inf")
+    seen: str = ""
+    """Revision of the picture that was classified last."""
+    busy: bool = False
+    """Its picture is in hand, or waits to be taken."""
+    failures: int = 0
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        self.name = address_for_people(self.address)
+
+
+class UrlSource:
+    """Each address every `every` seconds; a picture that did not change is not offered again.
+
+    A fetch has a worker of its own and a time limit for the whole, so that a slow address delays no other.
+    One that fails is told when the reason changes, and asked again after pauses that grow to a minute.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        *,
+        every: float,
+        max_bytes: int,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """At most `max_bytes` and one more of an answer are read."""
-        self._addresses = addresses
-        self._sampling = sampling
+        self._places = [_Place(address) for address in addresses]
+        self._every = every
         self._max_bytes = max_bytes
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
-        self._queue: list[str] = []
-        self._in_hand: set[Frame] = set()
-        self._seen: dict[str, str] = {}
-        self._silent: set[str] = set()
+        self._monotonic = monotonic
+        self._workers = ThreadPoolExecutor(min(len(addresses), _MOST_AT_ONCE), thread_name_prefix="fetch")
+        self._ready: deque[tuple[Frame, _Place]] = deque()
+        self._in_hand: dict[Frame, _Place] = {}
 
     def __str__(self) -> str:
-        """How many addresses there are."""
-        return f"{len(self._addresses)} addresses"
+        """The address, or how many there are."""
+        return self._places[0].name if len(self._places) == 1 else f"{len(self._places)} addresses"
 
     @property
     def pause(self) -> float:
-        """Until the next round is due."""
-        return max(self._sampling.seconds_left, _LEAST_PAUSE)
+        """Until an answer may be there, or an address is due."""
+        if any(place.fetching for place in self._places):
+            return _LEAST_PAUSE
+        waiting = [place.due for place in self._places if not place.busy]
+        return max(min(waiting, default=float("-inf")) - self._monotonic(), _LEAST_PAUSE)
+
+    @property
+    def supply(self) -> Supply:
+        """Under way until each address was asked once, and while answers wait."""
+        first = any(place.due == float("-inf") or place.fetching for place in self._places)
+        return Supply.UNDER_WAY if first or self._ready else Supply.IDLE
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Pictures that are new. Raises RetryableError when no address answers any more."""
-        if not self._queue and not self._in_hand and self._sampling.is_due():
-            self._queue = list(self._addresses)
+        for place in self._places:
+            self._collect(place)
+        busy = sum(place.fetching is not None for place in self._places) + len(self._ready)
+        due = [place for place in self._places if self._is_due(place)]
+        for place in sorted(due, key=lambda place: place.due)[: max(_MOST_AT_ONCE - busy, 0)]:
+            self._begin(place)
         frames: list[Frame] = []
-        while self._queue and len(frames) < at_most:
-            frame = self._fetch(self._queue.pop(0))
-            if frame is not None:
-                frames.append(frame)
-        if len(self._silent) == len(self._addresses):
-            raise RetryableError(f"none of the {self} answers; they are asked again")
-        self._in_hand.update(frames)
+        while self._ready and len(frames) < at_most:
+            frame, place = self._ready.popleft()
+            self._in_hand[frame] = place
+            frames.append(frame)
+        if not (frames or self._ready or self._in_hand) and all(place.failures for place in self._places):
+            reasons = {place.error for place in self._places}
+            why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
+            raise RetryableError(f"nothing comes from {self}{why}; it is asked again")
         return frames
 
     def acknowledge(self, frame: Frame) -> None:
         """Offer the address again only when its content changes."""
-        self._in_hand.remove(frame)
-        self._seen[frame.name] = frame.revision
+        place = self._in_hand.pop(frame)
+        place.busy = False
+        place.seen = frame.revision
 
     def give_back(self, frame: Frame) -> None:
-        """The address is asked again in the next round."""
-        self._in_hand.remove(frame)
+        """The address is asked again when it is due."""
+        self._in_hand.pop(frame).busy = False
 
     def close(self) -> None:
-        """Close the idle connections."""
-        self._pool.clear()
+        """Begin no more fetches; those under way end by their own time limit."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _fetch(self, address: str) -> Frame | None:
-        """What the address has; None when it has nothing new, or nothing at all."""
-        name = _without_credentials(address)
+    def _is_due(self, place: _Place) -> bool:
+        return place.fetching is None and not place.busy and place.due <= self._monotonic()
+
+    def _begin(self, place: _Place) -> None:
+        now = self._monotonic()
+        place.due = now + self._every
+        place.overdue_at = now + FETCH_SECONDS + 1
+        place.fetching = self._workers.submit(self._fetch, place.address)
+
+    def _fetch(self, address: str) -> bytes:
+        return fetch(address, max_bytes=self._max_bytes).content
+
+    def _collect(self, place: _Place) -> None:
+        """Take over what became of a fetch; one that hangs beyond its limit is told, and waited for."""
+        if place.fetching is None:
+            return
+        if not place.fetching.done():
+            if self._monotonic() >= place.overdue_at:
+                place.overdue_at = float("inf")
+                self._fail(place, _OVERDUE)
+            return
+        fetching, place.fetching = place.fetching, None
         try:
-            answer = self._pool.request("GET", address, preload_content=False)
-            content = answer.read(self._max_bytes + 1)
-            answer.release_conn()
-            error = None if answer.status == _OK else f"status {answer.status}"
-        except urllib3.exceptions.HTTPError as failure:
-            content, error = b"", str(failure)
-        if error is not None:
-            if address not in self._silent:
-                _log.warning("address_lost", address=name, error=error)
-            self._silent.add(address)
-            return None
-        self._silent.discard(address)
+            content = fetching.result()
+        except FetchError as error:
+            self._fail(place, str(error))
+            return
+        if place.failures:
+            _log.info("address_returned", address=place.name)
+        place.failures, place.error = 0, ""
         revision = hashlib.blake2b(content, digest_size=16).hexdigest()
-        return Frame(name, content, revision) if self._seen.get(name) != revision else None
+        if place.seen != revision:
+            place.busy = True
+            self._ready.append((Frame(place.name, content, revision), place))
 
-
-def _without_credentials(address: str) -> str:
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    def _fail(self, place: _Place, error: str) -> None:
+        if error != place.error:
+            _log.warning("address_lost", address=place.name, error=error)
+        place.error = error
+        place.failures += 1
+        pause = min(max(self._every, 0.5) * 2.0 ** min(place.failures, 10), _LONGEST_PAUSE)
+        place.due = self._monotonic() + max(pause, self._every)

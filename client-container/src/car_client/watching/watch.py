@@ -16,7 +16,7 @@ from car_client.models.follower import ModelFollower, ServerView
 from car_client.output.documents import log_inference, log_rejection
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline, Reply
-from car_client.sources.source import Frame, Source
+from car_client.sources.source import Frame, Source, Supply
 from car_client.watching.progress import Progress
 
 _log = get_logger()
@@ -68,13 +68,17 @@ class Watch:
         self._progress = Progress()
         self._poll_at = float("-inf")
         self._source_error: str | None = None
+        self._taken = 0
         self.rejected = 0
         """Pictures that could not be classified, with some model or at all."""
 
     def run(self, stop: threading.Event) -> None:
-        """Watch until `stop` is set; a server or source that is away is waited for."""
+        """Watch until `stop` is set or the source ended; a server or source that is away is waited for."""
         _log.info("watch_started", source=str(self._source), interval=self._interval)
         while not stop.is_set():
+            if self._has_ended():
+                _log.info("source_ended", source=str(self._source))
+                break
             view = self._follower.refresh(max_age=self._interval / 2)
             pause = self._interval
             if view.can_classify:
@@ -97,7 +101,11 @@ class Watch:
             reasons = view.error or view.table.why_unusable or "none is available"
             raise RetryableError(f"no model can be used: {reasons}")
         try:
-            while not stop.is_set() and (self._begin_more(view) or self._begun):
+            while not stop.is_set() and (
+                self._begin_more(view) or self._begun or self._source.supply is Supply.UNDER_WAY
+            ):
+                if not self._begun:
+                    stop.wait(self._until_next_poll())
                 lost = self._finish_what_is_done(self._until_next_poll())
                 if lost is not None:
                     raise lost
@@ -105,12 +113,17 @@ class Watch:
             self._end()
         if self._source_error is not None:
             raise RetryableError(self._source_error)
+        if not self._taken:
+            _log.warning("no_picture_found", source=str(self._source))
 
     def _until_next_poll(self) -> float:
         """Seconds to wait for whatever comes first: a look at the models or, if there is room, a poll."""
         if not self._has_room():
             return self._interval
         return min(max(self._poll_at - self._monotonic(), 0.0), self._interval)
+
+    def _has_ended(self) -> bool:
+        return not self._begun and not self._alone and self._source.supply is Supply.ENDED
 
     def _in_hand(self) -> int:
         return sum(len(begun.frames) for begun in self._begun)
@@ -140,11 +153,11 @@ class Watch:
         return True
 
     def _poll(self, at_most: int) -> Sequence[Frame]:
-        """What the source has; that it is away is logged once until it is back."""
+        """What the source has; that it is away is logged when the reason changes."""
         try:
             frames = self._source.poll(at_most)
         except RetryableError as error:
-            if self._source_error is None:
+            if self._source_error != str(error):
                 _log.warning("source_lost", error=str(error))
             self._source_error = str(error)
             return []
@@ -160,6 +173,7 @@ class Watch:
         )
         job.ask([view.table.usable[name] for name in models], in_turn=alone)
         self._begun.append(_Begun(frames, models, job))
+        self._taken += len(frames)
 
     def _finish_what_is_done(self, within: float) -> ServerUnreachableError | None:
         """Finish jobs from the oldest on, waiting `within` seconds for it; the error of a lost server."""

@@ -83,6 +83,7 @@ class Fault(Enum):
         400,
         "Could not parse instance content. Unsupported data precision detected",
     )
+    OVERLOADED = (503, "Too many requests are waiting")
     INFERENCE_FAILED = (500, "Internal inference error")
     CONFIG_UNREADABLE = (500, "Config file not found or cannot open.")
     RELOAD_CONFIG_FAILED = (500, "Reloading config file failed. Check server logs for more info.")

@@ -22,6 +22,7 @@ from ovms_lite.reload.cycle import Reloader
 from ovms_lite.repository.load import ModelLoader, usable_cache
 from ovms_lite.rest.application import Application
 from ovms_lite.serving.catalogue import Catalogue
+from ovms_lite.serving.decoders import Decoders
 from ovms_lite.serving.infer import Inference
 from ovms_lite.serving.metrics import Metrics
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 4.5
 """How long requests under way may take after SIGTERM; the whole end stays within 5 s."""
-_DECODER_THREADS = 2
 _VERSION = version("edgeai-cars-ovms-lite")
 
 _log = get_logger()
@@ -83,7 +83,7 @@ class _Server:
         catalogue = Catalogue()
         loader = ModelLoader(usable_cache(self.options.cache_dir), self.options.cpu_extension)
         reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
-        decoders = ThreadPoolExecutor(_DECODER_THREADS, thread_name_prefix="decoder")
+        decoders = Decoders()
         inference = Inference(catalogue, self.metrics, decoders)
         rest = RestServer(
             Application(catalogue, inference, reloader, self.metrics, _VERSION),
@@ -99,7 +99,7 @@ class _Server:
         stopping = [rest.stop(DRAIN_SECONDS)] + ([] if grpc is None else [grpc.stop(DRAIN_SECONDS)])
         all_answered = all(await asyncio.gather(*stopping))
         checking = any(servable.is_checking for servable in catalogue.servables())
-        self.left_work_behind = reloader.is_running or checking or not all_answered
+        self.left_work_behind = reloader.is_running or checking or decoders.is_busy or not all_answered
         if work.done():
             work.result()
 

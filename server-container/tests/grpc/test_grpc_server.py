@@ -18,6 +18,7 @@ from ovms_lite.grpc.server import GrpcServer
 from ovms_lite.grpc.service import GrpcService
 from ovms_lite.options import GrpcOptions
 from ovms_lite.serving.catalogue import Catalogue
+from ovms_lite.serving.decoders import Decoders
 from ovms_lite.serving.infer import Inference
 
 if TYPE_CHECKING:
@@ -136,19 +137,18 @@ def test_calls_beyond_the_limit_are_refused_while_others_wait_for_a_version_to_l
         catalogue = Catalogue()
         loading = catalogue.register("m").record(1)
         loading.move_to(VersionState.LOADING)
-        with ThreadPoolExecutor(1) as decoders:
-            inference = Inference(catalogue, None, decoders)
-            service = GrpcService(catalogue, inference, None, version="1", is_ready=lambda: True)
-            server = GrpcServer(service, GrpcOptions(port, ("127.0.0.1",)), max_calls=2)
-            await server.start()
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                infer: Any = channel.unary_unary(f"/{SERVICE}/ModelInfer")
-                request = infer_request(model_version="1").SerializeToString()
-                calls = [infer(request) for _ in range(3)]
-                codes = [await _first_code(calls)]
-                loading.move_to(VersionState.FAILED)
-                codes += [await call.code() for call in calls]
-            await server.stop(1)
+        inference = Inference(catalogue, None, Decoders())
+        service = GrpcService(catalogue, inference, None, version="1", is_ready=lambda: True)
+        server = GrpcServer(service, GrpcOptions(port, ("127.0.0.1",)), max_calls=2)
+        await server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            infer: Any = channel.unary_unary(f"/{SERVICE}/ModelInfer")
+            request = infer_request(model_version="1").SerializeToString()
+            calls = [infer(request) for _ in range(3)]
+            codes = [await _first_code(calls)]
+            loading.move_to(VersionState.FAILED)
+            codes += [await call.code() for call in calls]
+        await server.stop(1)
         return codes
 
     with socket.socket() as probe:

@@ -198,3 +198,29 @@ def test_a_kept_connection_that_asks_nothing_does_not_hold_up_the_end(run: Run) 
             return await client.everything()
 
     assert run(scenario()) == b""
+
+
+def test_when_a_client_goes_nothing_waits_for_it_any_more(run: Run) -> None:
+    async def scenario() -> None:
+        asked, gone = asyncio.Event(), asyncio.Event()
+
+        async def wait_for_ever() -> Response:
+            asked.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                gone.set()
+            raise AssertionError
+
+        server = RestServer(lambda _: wait_for_ever(), limits=_limits())
+        listener = socket.create_server(("127.0.0.1", 0))
+        await server.start([listener])
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(POST % 0)
+        await asked.wait()
+        writer.transport.abort()
+        await asyncio.wait_for(gone.wait(), LONG)
+        await writer.wait_closed()
+        await server.stop(1)
+
+    run(scenario())

@@ -9,6 +9,7 @@ from ovms_lite.reload.cycle import Reloader
 from ovms_lite.repository.load import ModelLoader
 from ovms_lite.rest.application import Application
 from ovms_lite.serving.catalogue import Catalogue
+from ovms_lite.serving.decoders import Decoders
 from ovms_lite.serving.infer import Inference
 from ovms_lite.wire.http_message import Request, Response
 
@@ -31,7 +32,7 @@ def test_before_the_first_look_at_the_models_the_server_is_live_but_not_ready(
         source = SingleModelSource(ModelConfig("m", models.root / "m"))
         catalogue = Catalogue()
         reloader = Reloader(catalogue, source, ModelLoader(), thread)
-        app = Application(catalogue, Inference(catalogue, None, thread), reloader, None, "1")
+        app = Application(catalogue, Inference(catalogue, None, Decoders()), reloader, None, "1")
 
         def ask(path: str) -> tuple[int, bytes]:
             answer = app(Request("GET", path, {}, b""))

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from jpeg_bombs import jpeg_bomb
 from ovms_lite.errors import RequestError
 from ovms_lite.wire.byte_strings import join_elements
 from ovms_lite.wire.kserve_request import InputTensor
@@ -178,3 +179,31 @@ def test_a_small_file_that_claims_a_huge_picture_is_refused() -> None:
     )
     with pytest.raises(RequestError, match="Image parsing failed"):
         _decoded(NHWC, InputTensor("img", (1,), "BYTES", np.array([bomb], dtype=np.object_), None))
+
+
+def _work(*encoded: bytes) -> int:
+    sent = InputTensor("img", (len(encoded),), "BYTES", None, memoryview(join_elements(encoded)))
+    [images] = model_inputs([_info("img", "UINT8", -1, 32, 32, 3, layout="NHWC")], [sent])
+    assert isinstance(images, EncodedImages)
+    return images.work()
+
+
+def test_the_work_of_pictures_is_told_without_decoding_them() -> None:
+    encoded = [cv2.imencode(suffix, PICTURE)[1].tobytes() for suffix in (".png", ".jpg")]
+    assert _work(*encoded) == 2 * 48 * 64
+    assert _work(jpeg_bomb(64, 48, 12)) == 12 * 48 * 64
+
+
+@pytest.mark.parametrize(
+    ("bombs", "text"),
+    [
+        ([jpeg_bomb(8, 8, 5000)], "save it anew as an ordinary JPEG"),
+        ([jpeg_bomb(8000, 8000, 20)], "save it anew as an ordinary JPEG"),
+        ([jpeg_bomb(8000, 8000, 10)] * 2, "the pictures of one request have too many pixels"),
+    ],
+)
+def test_pictures_that_would_be_drawn_for_minutes_are_refused_undecoded(
+    bombs: list[bytes], text: str
+) -> None:
+    with pytest.raises(RequestError, match=text):
+        _work(*bombs)

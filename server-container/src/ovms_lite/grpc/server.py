@@ -120,8 +120,7 @@ def _handler(
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message is no {method}Request")
         answering = asyncio.run_coroutine_threadsafe(_outcome(method, service, request), models_loop)
-        # Shielded: a client that gives up must not take the infer request from under a running inference.
-        outcome = await asyncio.shield(asyncio.wrap_future(answering))
+        outcome = await asyncio.wrap_future(answering)  # a client that gives up leaves the queue, too
         if isinstance(outcome, RequestError):
             await context.abort(status_code(outcome), str(outcome))
         if outcome is None:

@@ -116,9 +116,11 @@ class HttpConnection(asyncio.Protocol):
         self._settings.all_closed.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason changes nothing
-        """The client is gone; what is being computed for it goes nowhere."""
+        """The client is gone; what waits for it is given up, and what is being computed goes nowhere."""
         self._transport = None
         self._queue.clear()
+        if self._answering is not None:
+            self._answering.cancel()
         self._settings.connections.discard(self)
         if not self._settings.connections:
             self._settings.all_closed.set()
@@ -147,9 +149,8 @@ class HttpConnection(asyncio.Protocol):
         self._answer_queued()
 
     def eof_received(self) -> bool:
-        """A client that stops sending still gets the answers it waits for."""
-        self._closing = True
-        return not self.is_idle
+        """The client has closed its side, as one does that waits no longer: it is gone, as for OVMS."""
+        return False
 
     def pause_writing(self) -> None:
         """The client reads too slowly; answer no further request."""

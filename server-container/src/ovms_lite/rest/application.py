@@ -1,5 +1,6 @@
 """The REST application: each operation of `routes` answered from the catalogue. Knows no sockets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -65,7 +66,8 @@ class Application:
             return error_response(error)
 
     async def _reload(self) -> Response:
-        failure = await self._reloader.run_cycle(forced=True)
+        # Shielded: a client that gives up must not leave the models half-way between two configurations.
+        failure = await asyncio.shield(self._reloader.run_cycle(forced=True))
         if failure is not None:
             raise failure
         return json_response(self._states())

@@ -1,13 +1,12 @@
 """Running a request through a version: find it, prepare, infer, answer, count. Knows no protocol."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import NamedTuple, TypeVar
 
-from ovms_lite.errors import Fault
+from ovms_lite.errors import Fault, RequestError
 from ovms_lite.serving.catalogue import Catalogue, ModelRecord, is_loading, servable_now
+from ovms_lite.serving.decoders import Decoders
 from ovms_lite.serving.metrics import Interface, Metrics
 from ovms_lite.serving.pool import InferTimes
 from ovms_lite.serving.servable import Servable
@@ -31,9 +30,9 @@ class Call(NamedTuple):
 
 
 class Inference:
-    """Answers inference requests. Pictures are decoded in `decoders`; `metrics` None: nothing is counted."""
+    """Answers inference requests; `metrics` None: nothing is counted."""
 
-    def __init__(self, catalogue: Catalogue, metrics: Metrics | None, decoders: Executor) -> None:
+    def __init__(self, catalogue: Catalogue, metrics: Metrics | None, decoders: Decoders) -> None:
         self._catalogue = catalogue
         self._metrics = metrics
         self._decoders = decoders
@@ -49,6 +48,10 @@ class Inference:
         try:
             with servable.in_use():
                 response = await self._answer(servable, prepare, times)
+        except RequestError as error:
+            servable.refused_count += error.fault is Fault.OVERLOADED
+            raise
+        else:
             success = True
             return response
         finally:
@@ -84,9 +87,7 @@ class Inference:
     ) -> _Answer:
         inputs, answer = prepare(servable)
         arrays = [
-            await self._decode(value) if isinstance(value, EncodedImages) else value for value in inputs
+            await self._decoders.decode(value) if isinstance(value, EncodedImages) else value
+            for value in inputs
         ]
         return await servable.infer(arrays, answer, times)
-
-    async def _decode(self, images: EncodedImages) -> Array:
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, images.decode)

@@ -25,6 +25,7 @@ _KINDS = {
     "ovms_wait_for_infer_req_time_us": ("histogram", "Request waiting time in the scheduling queue."),
     "ovms_infer_req_queue_size": ("gauge", "Inference request queue size (nireq)."),
     "ovms_infer_req_active": ("gauge", "Number of currently consumed inference requests."),
+    "ovms_lite_requests_refused": ("counter", "Requests refused because too many were waiting."),
     "ovms_lite_models_replaced": ("counter", "Compiled models replaced because they no longer answered."),
 }
 _OF_GRAPHS = frozenset(
@@ -42,6 +43,7 @@ _OF_SERVABLES: dict[str, Callable[[Servable], int]] = {
     "ovms_streams": lambda servable: servable.stream_count,
     "ovms_infer_req_queue_size": lambda servable: servable.request_count,
     "ovms_infer_req_active": lambda servable: servable.busy_count,
+    "ovms_lite_requests_refused": lambda servable: servable.refused_count,
     "ovms_lite_models_replaced": lambda servable: servable.replaced_count,
 }
 DEFAULT_FAMILIES = tuple(name for name in _KINDS if not name.startswith("ovms_infer_req_"))

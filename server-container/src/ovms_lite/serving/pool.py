@@ -23,6 +23,8 @@ from ovms_lite.wire.tensors import Array
 _Answer = TypeVar("_Answer")
 _End = asyncio.Future[None]
 """Resolved when a run has ended, on the event loop."""
+MAX_WAITING = 1000
+"""Requests that wait for one model; the next is refused."""
 _CHECK_SECONDS = 0.05
 """How often runs are asked whether they have ended: OpenVINO calls no callback for one that failed. Asked
 five times as often, a classifier took up to a tenth more of a busy processor."""
@@ -124,6 +126,8 @@ class InferPool:
             self._check = self._loop.call_later(_CHECK_SECONDS, self._find_ended)
 
     async def _next_free(self) -> ov.InferRequest:
+        if len(self._waiting) >= MAX_WAITING:
+            raise RequestError(Fault.OVERLOADED, f"{MAX_WAITING} requests are waiting for this model")
         waiter: asyncio.Future[ov.InferRequest] = self._loop.create_future()
         self._waiting.append(waiter)
         try:
@@ -131,6 +135,8 @@ class InferPool:
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():  # given just before the caller went
                 self._release(waiter.result())
+            else:
+                self._waiting.remove(waiter)
             raise
 
     def _release(self, request: ov.InferRequest) -> None:

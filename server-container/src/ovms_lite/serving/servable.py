@@ -38,6 +38,7 @@ class Servable:
         self.stream_count = stream_count(loaded.compiled)
         self.is_ready = True
         self.replaced_count = 0
+        self.refused_count = 0
         self._loaded = loaded
         self._pool: InferPool | None = InferPool(loaded)
         self._good_shapes = loaded.likely_shapes

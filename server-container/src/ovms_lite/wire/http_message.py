@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from ovms_lite.errors import RequestError
+from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.json_values import Body
 
 JSON = b"application/json"
@@ -43,5 +43,8 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 
 def error_response(error: RequestError) -> Response:
-    """`{"error": …}` with the error's status."""
-    return json_response({"error": str(error)}, error.status)
+    """`{"error": …}` with the error's status; one that passes by itself says when to ask again."""
+    response = json_response({"error": str(error)}, error.status)
+    if error.fault is Fault.OVERLOADED:
+        response.headers = ((b"retry-after", b"1"),)
+    return response

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from edge_common.pictures.jpeg_scans import FULL_SCANS, jpeg_work
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.input_checks import check_batch
@@ -19,6 +20,7 @@ MAX_PIXELS = 2**26
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
 import cv2  # noqa: E402 - it reads the limit when it is loaded
 
+_PNG = b"\x89PNG"
 _IMAGE_RANK = 4
 _IMAGE_TYPES = frozenset(("FP64", "FP32", "FP16", "UINT8", "INT8", "UINT16", "INT16", "INT32"))
 _RESIZABLE = frozenset(("uint8", "uint16", "int16", "float32", "float64"))
@@ -35,6 +37,32 @@ def check_image_count(info: TensorInfo, count: int) -> None:
     if info.layout not in ("NHWC", "N...", "..."):
         raise RequestError(Fault.IMAGE_LAYOUT)
     check_batch(info, count)
+
+
+def decoding_work(pictures: Sequence[bytes | memoryview]) -> int:
+    """About how many pixels a decoder draws for these pictures, each as often as it draws it.
+
+    Raises RequestError for a JPEG file that is drawn absurdly often, and for more work than the largest
+    picture makes.
+    """
+    works = [_work(picture) for picture in pictures]
+    if sum(works) > MAX_PIXELS * FULL_SCANS:
+        raise RequestError(Fault.IMAGE_UNREADABLE, "the pictures of one request have too many pixels")
+    return sum(works)
+
+
+def _work(picture: bytes | memoryview) -> int:
+    jpeg = jpeg_work(picture)
+    if jpeg is None:
+        size = bytes(picture[16:24])
+        is_png = bytes(picture[:4]) == _PNG
+        return int.from_bytes(size[:4]) * int.from_bytes(size[4:]) if is_png else MAX_PIXELS
+    if jpeg.is_too_much(MAX_PIXELS):
+        raise RequestError(
+            Fault.IMAGE_UNREADABLE,
+            f"it draws its {jpeg.pixels} pixels {jpeg.scans} times or more; save it anew as an ordinary JPEG",
+        )
+    return jpeg.pixels * jpeg.scans
 
 
 def decode_images(info: TensorInfo, pictures: Sequence[bytes | memoryview]) -> Array:

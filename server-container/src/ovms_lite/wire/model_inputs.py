@@ -7,7 +7,7 @@ import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.byte_strings import split_elements, text_rows
-from ovms_lite.wire.images import check_image_count, decode_images, takes_images
+from ovms_lite.wire.images import check_image_count, decode_images, decoding_work, takes_images
 from ovms_lite.wire.input_checks import (
     check_byte_count,
     check_input_names,
@@ -27,6 +27,10 @@ class EncodedImages:
 
     info: TensorInfo
     pictures: Sequence[bytes | memoryview]
+
+    def work(self) -> int:
+        """About how many pixels will be drawn; raises RequestError when they are too many."""
+        return decoding_work(self.pictures)
 
     def decode(self) -> Array:
         """One tensor; raises RequestError."""

@@ -9,7 +9,8 @@ from edge_common.errors import EdgeError
 from faulty_store import Change, FaultyStore
 from hand_executors import AtOnce
 from model_sync.bucket.catalog import build_catalog
-from model_sync.bucket.completeness import IncompleteError, format_checksums
+from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate

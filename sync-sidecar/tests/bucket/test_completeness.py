@@ -1,71 +1,13 @@
-import subprocess
-from pathlib import Path
-
 import pytest
-from edge_common.errors import RejectedError
-from hypothesis import given
-from hypothesis import strategies as st
-from model_snapshots import upload
+from model_snapshots import NOW, upload, upload_object
+from model_sync.bucket.catalog import Upload
 from model_sync.bucket.completeness import (
     Complete,
     Waiting,
     check_upload,
-    format_checksums,
     named_files_missing,
-    parse_checksums,
 )
-from model_sync.bucket.keys import CHECKSUMS_NAME, path_problem
 from model_sync.bucket.model_formats import partner_missing
-
-_A, _B = "a" * 64, "b" * 64
-_PATHS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
-    lambda path: path_problem(path) is None and path != CHECKSUMS_NAME
-)
-_DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
-
-
-@given(st.dictionaries(_PATHS, _DIGESTS, min_size=1, max_size=5))
-def test_what_is_written_is_what_is_read(digests: dict[str, str]) -> None:
-    assert parse_checksums(format_checksums(digests)) == digests
-
-
-def test_what_sha256sum_writes_is_read(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"")
-    written = subprocess.run(
-        ["sha256sum", "-b", "./model.onnx"], cwd=tmp_path, capture_output=True, check=True
-    )
-    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert parse_checksums(written.stdout) == {"model.onnx": empty}
-
-
-def test_comments_blank_lines_windows_ends_and_the_file_itself_are_tolerated() -> None:
-    text = f"# made by hand\r\n\r\n{_A.upper()}  ./model.bin\r\n{_B} *SHA256SUMS\r\n"
-    assert parse_checksums(text.encode()) == {"model.bin": _A}
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (f"{_A}  ok\nnonsense", "line 2 is not"),
-        (f"{_A}  ../x", "line 1 lists '../x': it contains the path element"),
-        (f"{_A}  x\n{_B}  x", "lists 'x' twice"),
-        ("", "lists no file"),
-        (f"{_A}  SHA256SUMS", "lists no file"),
-        ("\ufeff", "line 1 is not"),
-    ],
-)
-def test_what_is_wrong_is_named(text: str, sentence: str) -> None:
-    with pytest.raises(RejectedError, match=CHECKSUMS_NAME) as refused:
-        parse_checksums(text.encode())
-    assert sentence in str(refused.value)
-
-
-@given(st.binary(max_size=200))
-def test_no_bytes_do_worse_than_a_rejection(content: bytes) -> None:
-    try:
-        assert parse_checksums(content)
-    except RejectedError:
-        return
 
 
 @pytest.mark.parametrize(
@@ -126,3 +68,46 @@ def test_files_that_checksums_name_and_the_bucket_lacks_are_counted() -> None:
     assert named_files_missing(version, {"a": ""}) is None
     assert named_files_missing(version, {"a": "", "b": ""}) == "waiting for b, named by SHA256SUMS"
     assert "b and 1 more" in str(named_files_missing(version, {"c": "", "b": ""}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("model.bin", "model.xml"),
+        ("model.xml", "model.bin"),
+        ("m.pdiparams", "m.pdmodel"),
+        ("weights.data", "model.onnx"),
+        ("variables/variables.index", "saved_model.pb"),
+    ],
+)
+def test_of_files_that_belong_together_the_older_one_is_awaited_for_longer(old: str, new: str) -> None:
+    paths = {old, new, *({"m.bin"} if new.endswith(".onnx") else ())}
+    ages = {path: 0.0 if path == new else 300.0 for path in paths}
+    half = Upload("m", "1", tuple(upload_object(path, modified=NOW - age) for path, age in ages.items()))
+    waits = check_upload(half, quiet_for=10.0, settle=10.0)
+    assert isinstance(waits, Waiting)
+    assert f"'{new}' is newer than" in waits.reason
+    assert "by 5 min; waiting for" in waits.reason
+    assert "until nothing has changed for 30 s" in waits.reason
+    assert waits.settles_in == 20.0
+    assert check_upload(half, quiet_for=30.0, settle=10.0) == Complete()
+    whole = Upload("m", "1", tuple(upload_object(path) for path in paths))
+    assert check_upload(whole, quiet_for=10.0, settle=10.0) == Complete()
+
+
+def test_a_card_labels_or_pictures_of_another_day_are_not_waited_for() -> None:
+    paths = ("model.onnx", "model.yaml", "labels.txt", "car.jpg", "acceptance/a.bin", "LICENSE")
+    files = tuple(upload_object(path, modified=NOW + 1000 * at) for at, path in enumerate(paths))
+    assert check_upload(Upload("m", "1", files), quiet_for=10.0, settle=10.0) == Complete()
+
+
+def test_a_store_without_dates_has_uploads_wait_as_ever() -> None:
+    files = tuple(upload_object(path, modified=0.0) for path in ("model.xml", "model.bin"))
+    assert check_upload(Upload("m", "1", files), quiet_for=10.0, settle=10.0) == Complete()
+
+
+def test_a_name_in_other_letters_is_pointed_out() -> None:
+    missing = named_files_missing(upload("1", paths=("model.onnx",), sums="s"), {"MODEL.onnx": ""})
+    assert missing == (
+        "waiting for MODEL.onnx, named by SHA256SUMS; 'model.onnx' is there: give both the same letters"
+    )

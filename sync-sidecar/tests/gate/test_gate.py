@@ -7,7 +7,8 @@ from edge_common.errors import EdgeError, RejectedError, RetryableError
 from hand_executors import AtOnce
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
-from model_sync.bucket.completeness import IncompleteError, format_checksums
+from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.object_download import CorruptTransferError, digest_file
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
@@ -39,6 +40,16 @@ def test_a_fetched_upload_lies_complete_in_staging(tmp_path: Path) -> None:
 def test_only_what_checksums_list_is_mirrored(tmp_path: Path) -> None:
     store = _store(model_onnx=b"x", notes_txt=b"n", SHA256SUMS=format_checksums({"model.onnx": _SUM_OF_X}))
     assert [file.path for file in _fetch(store, tmp_path / "s").files] == ["model.onnx"]
+
+
+def test_a_card_and_labels_added_after_the_checksums_are_taken_in(tmp_path: Path) -> None:
+    store = _store(model_onnx=b"x", SHA256SUMS=format_checksums({"model.onnx": _SUM_OF_X}))
+    store.put("m/1/model.yaml", b"schema: 1\noutput: {labels: labels.txt}\n")
+    store.put("m/1/labels.txt", b"a\nb\n")
+    staged = _fetch(store, tmp_path / "s")
+    assert staged.card is not None
+    assert staged.card.labels == ("a", "b")
+    assert sorted(file.path for file in staged.files) == ["model.onnx", "model.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_sync.bucket.catalog import Catalog, ListedObject, build_catalog
-from model_sync.bucket.completeness import whole_sha256
+from model_sync.bucket.checksums import whole_sha256
 from model_sync.store import listing as listing_module
 from model_sync.store.errors import StoreFaultError
 from model_sync.store.listing import Page, Pages, usable_etag, without_constants

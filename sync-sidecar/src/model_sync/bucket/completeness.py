@@ -1,79 +1,43 @@
-"""When is an upload complete? By `SHA256SUMS`, the uploader's word, or by names and quiet. Pure.
+"""When is an upload complete? By `SHA256SUMS`, the uploader's word, or by names, dates and quiet. Pure.
 
-Three answers: complete, not yet (with what is awaited), or never (with what is wrong). With SHA256SUMS, as
-coreutils' `sha256sum` writes it, the answer needs the file's content, so the gate asks `named_files_missing`
-after reading it; without, the names of partner files and a time of quiet decide, and verification and
-preflight catch what these cannot see.
+Three answers: complete, not yet (with what is awaited), or never (with what is wrong). With SHA256SUMS the
+answer needs the file's content, so the gate asks `named_files_missing` after reading it; without, the names
+of partner files, their dates and a time of quiet decide, and verification and preflight catch what these
+cannot see.
 """
 
-import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from edge_common.errors import RejectedError
+from edge_common.quantities import format_duration
 
 from model_sync.bucket.catalog import Upload
-from model_sync.bucket.keys import CHECKSUMS_NAME, path_problem, quoted
+from model_sync.bucket.keys import CHECKSUMS_NAME, quoted
 
-MAX_CHECKSUMS_BYTES = 1024 * 1024
-"""A larger file is refused unread: it would list more than 10,000 files."""
-
-CHECKSUM_HEADER = "x-amz-checksum-sha256"
-_SHA256_BYTES = 32
-_LINE = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
-
-
-def parse_checksums(content: bytes) -> Mapping[str, str]:
-    """Path relative to the version's folder -> lower-case SHA-256. Raises RejectedError naming the line.
-
-    Accepts text and binary mode, a leading `./`, CRLF line ends, blank lines and `#` comments.
-    """
-    try:
-        lines = content.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise RejectedError(
-            f"{CHECKSUMS_NAME} is not text; write it with: sha256sum * > {CHECKSUMS_NAME}"
-        ) from error
-    digests: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise RejectedError(
-                f"{CHECKSUMS_NAME} line {number} is not '<64 hex digits>  <file name>'; "
-                f"write it with: sha256sum * > {CHECKSUMS_NAME}"
-            )
-        path = match[2].removeprefix("./")
-        problem = path_problem(path)
-        if problem is not None:
-            raise RejectedError(f"{CHECKSUMS_NAME} line {number} lists {quoted(path)}: {problem}")
-        if digests.setdefault(path, match[1].lower()) != match[1].lower():
-            raise RejectedError(f"{CHECKSUMS_NAME} lists {quoted(path)} twice with different digests")
-    digests.pop(CHECKSUMS_NAME, None)  # `sha256sum *` run a second time lists the file itself
-    if not digests:
-        raise RejectedError(f"{CHECKSUMS_NAME} lists no file; write it with: sha256sum * > {CHECKSUMS_NAME}")
-    return digests
-
-
-def format_checksums(digests: Mapping[str, str]) -> bytes:
-    """The text `sha256sum` would write for these files, sorted by name."""
-    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
-
-
-def whole_sha256(checksum: str | None) -> str | None:
-    """The SHA-256 in hex of a whole object, from what the store says in CHECKSUM_HEADER; None: it keeps none.
-
-    That of a multipart upload is a digest of digests, marked by `-<parts>`, and says nothing here.
-    """
-    if checksum is None:
-        return None
-    try:
-        digest = base64.b64decode(checksum, validate=True)
-    except ValueError:
-        return None
-    return digest.hex() if len(digest) == _SHA256_BYTES else None
+_LEAST_APART = 2.0
+"""Seconds between files that were hardly uploaded together, where the quiet time is less."""
+_QUIET_TIMES_APART, _LEAST_QUIET_APART = 3, 30.0
+"""How much longer to wait for a partner file that looks older."""
+_BESIDE = frozenset(
+    {
+        ".yaml",
+        ".yml",
+        ".txt",
+        ".json",
+        ".md",
+        ".csv",
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".html",
+        ".sig",
+        ".py",
+        ".mapping",
+    }
+)
+_NAMES_BESIDE = frozenset({"LICENSE", "README", "NOTICE"})
 
 
 class IncompleteError(RejectedError):
@@ -103,19 +67,44 @@ def check_upload(version: Upload, *, quiet_for: float, settle: float) -> Complet
     missing = version.partner_missing
     if missing is not None:
         return Waiting(missing)
-    if quiet_for < settle:
-        return Waiting(
-            f"upload still fresh; taken up when nothing has changed for {settle:g} s, "
-            f"or at once when {CHECKSUMS_NAME} is uploaded last",
-            settles_in=settle - quiet_for,
-        )
+    apart = _apart(version, max(settle, _LEAST_APART))
+    needed = settle if apart is None else max(_QUIET_TIMES_APART * settle, _LEAST_QUIET_APART)
+    if quiet_for < needed:
+        at_once = f"or at once when {CHECKSUMS_NAME} is uploaded last"
+        fresh = f"upload still fresh; taken up when nothing has changed for {settle:g} s, {at_once}"
+        longer = f"{apart}, or until nothing has changed for {needed:g} s, {at_once}"
+        return Waiting(fresh if apart is None else longer, settles_in=needed - quiet_for)
     return Complete()
+
+
+def _apart(version: Upload, most: float) -> str | None:
+    """What to wait for when the parts of the model are dated more than `most` seconds apart; None: nothing.
+
+    Then one of them was probably overwritten and the other is still on its way.
+    """
+    parts = [file for file in version.files if file.modified and not _lies_beside(PurePosixPath(file.path))]
+    if len(parts) < 2:  # noqa: PLR2004 - a pair
+        return None
+    newest, oldest = (choose(parts, key=lambda file: file.modified) for choose in (max, min))
+    if newest.modified - oldest.modified <= most:
+        return None
+    by = format_duration(round(newest.modified - oldest.modified))
+    new, old = quoted(newest.path), quoted(oldest.path)
+    return f"{new} is newer than {old} by {by}; waiting for {old}, in case they belong together"
+
+
+def _lies_beside(path: PurePosixPath) -> bool:
+    return path.suffix.casefold() in _BESIDE or path.name in _NAMES_BESIDE or path.parts[0] == "acceptance"
 
 
 def named_files_missing(version: Upload, digests: Mapping[str, str]) -> str | None:
     """What SHA256SUMS lists and the bucket does not have yet; None when all is there."""
-    missing = sorted(digests.keys() - {file.path for file in version.files})
+    there = {file.path for file in version.files}
+    missing = sorted(digests.keys() - there)
     if not missing:
         return None
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"waiting for {missing[0]}{more}, named by {CHECKSUMS_NAME}"
+    folded = {path.casefold(): path for path in there - digests.keys()}
+    like = folded.get(missing[0].casefold())
+    hint = f"; {quoted(like)} is there: give both the same letters" if like is not None else ""
+    return f"waiting for {missing[0]}{more}, named by {CHECKSUMS_NAME}{hint}"

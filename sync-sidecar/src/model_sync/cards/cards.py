@@ -24,7 +24,7 @@ from edge_common.model_card import (
 from model_sync.bucket.keys import path_problem, quoted
 
 _RANK = 4
-MAX_LABELS_BYTES = 4 * 1024 * 1024
+MAX_LABELS_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)

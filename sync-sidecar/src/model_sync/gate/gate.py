@@ -14,12 +14,8 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import FILE_NAME as CARD_NAME
 
 from model_sync.bucket.catalog import ListedModel, Upload, UploadObject
-from model_sync.bucket.completeness import (
-    MAX_CHECKSUMS_BYTES,
-    IncompleteError,
-    named_files_missing,
-    parse_checksums,
-)
+from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, parse_checksums
+from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem
 from model_sync.bucket.keys import CHECKSUMS_NAME, quoted
 from model_sync.bucket.model_formats import model_file, partner_missing
@@ -106,7 +102,11 @@ class Gate:
         if self.preflight is not None:
             self.preflight.expect_upload()
         digests = self._digests(upload)
-        files = [file for file in upload.files if digests is None or file.path in digests]
+        files = [
+            file
+            for file in upload.files
+            if digests is None or file.path in digests or file.path == CARD_NAME  # added after the list
+        ]
         model_file(file.path for file in files)  # there is one, and no second that the server might take
         progress.total = sum(file.size for file in files)
         to_fetch = staging.prepare(files, upload.fingerprint)
@@ -149,7 +149,8 @@ class Gate:
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:
             return None
-        digests = parse_checksums(read_small(self.store, upload.checksums, MAX_CHECKSUMS_BYTES))
+        content = read_small(self.store, upload.checksums, MAX_CHECKSUMS_BYTES)
+        digests = parse_checksums(content, {file.path for file in upload.files})
         missing = named_files_missing(upload, digests) or partner_missing(digests)
         if missing is not None:
             raise IncompleteError(missing)
@@ -165,7 +166,7 @@ class Gate:
         if digests is None:
             return
         for entry, file in zip(stored, files, strict=True):
-            if entry.sha256 != digests[entry.path]:
+            if entry.sha256 != digests.get(entry.path, entry.sha256):
                 staging.drop(file)
                 self.metrics.integrity_failures.labels(reason="checksums").inc()
                 raise IncompleteError(
@@ -182,10 +183,8 @@ class Gate:
             beside = staging.tree / name
             if beside.is_file():
                 return beside.read_bytes() if beside.stat().st_size <= MAX_LABELS_BYTES else None
-            loose = remote.loose.get(name)
-            if loose is None:
-                return None
-            return read_small(self.store, loose, MAX_LABELS_BYTES)
+            listed = next((file for file in upload.files if file.path == name), remote.loose.get(name))
+            return None if listed is None else read_small(self.store, listed, MAX_LABELS_BYTES)
 
         where = f"{upload.bucket_version}/{CARD_NAME}"
         return read_card(path.read_bytes(), where, read_beside, self.properties)

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_common.errors import FatalError
 
-from model_sync.bucket.completeness import format_checksums
+from model_sync.bucket.checksums import format_checksums
 
 SCHEMA = 2
 _SCHEMA_1_NAMES = {

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from model_sync.bucket.completeness import CHECKSUM_HEADER, whole_sha256
+from model_sync.bucket.checksums import CHECKSUM_HEADER, whole_sha256
 from model_sync.bucket.keys import quoted
 from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, StoreFaultError
 from model_sync.store.listing import usable_etag

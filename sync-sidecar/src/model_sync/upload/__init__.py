@@ -5,7 +5,7 @@
 `car_models`, `edge_stack` and the notebook import this module and nothing else of `model_sync`.
 """
 
-from model_sync.bucket.completeness import format_checksums
+from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
 from model_sync.bucket.model_formats import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card

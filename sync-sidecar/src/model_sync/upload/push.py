@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge_common.errors import RejectedError
 
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
-from model_sync.bucket.completeness import MAX_CHECKSUMS_BYTES, format_checksums, parse_checksums
+from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, format_checksums, parse_checksums
 from model_sync.bucket.keys import CHECKSUMS_NAME, LATEST, is_version_name
 from model_sync.planning.state import StoredFile
 from model_sync.settings import Settings
@@ -147,6 +147,7 @@ class Destination:
         if sums is None:
             return None
         try:
-            return parse_checksums(read_small(self._bucket, sums, MAX_CHECKSUMS_BYTES))
+            paths = {file.path for file in upload.files}
+            return parse_checksums(read_small(self._bucket, sums, MAX_CHECKSUMS_BYTES), paths)
         except RejectedError:  # not a list of ours: then these are other files
             return None

@@ -34,6 +34,7 @@ _TEXT = Kind("text", "upload the model file itself")
 _OTHER_XML = Kind(
     "XML, but no OpenVINO model", "upload the .xml file that the conversion wrote, or remove it if it is none"
 )
+_MESSAGE_KIND = Kind("a message in words, no model", "download the file itself and upload it")
 _EMPTY = Kind("empty", "upload it again")
 _PART = Kind("the part of a transfer that did not end", "upload the whole file")
 
@@ -57,6 +58,7 @@ _BY_TEXT = (
 )
 _XML_ROOT = re.compile(rb"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|\s)*<([a-z_][\w:.-]*)", re.DOTALL)
 _IR_ROOT = b"net"
+_MESSAGE = re.compile(rb"[{\[].*|.*\b(not found|error|denied|forbidden|unauthorized|expired)\b.*", re.DOTALL)
 _BEGINNINGS = (
     (b"\x1f\x8b", _GZIP),
     (b"PK\x03\x04", _ZIP),
@@ -115,7 +117,7 @@ def _kind_by_content(suffix: str, size: int, head: bytes) -> Kind | None:
         if root is not None:
             return None if root[1] == _IR_ROOT else _OTHER_XML
         return None if text.startswith(b"<") else _TEXT
-    return _TEXT if _is_prose(head) else None
+    return _MESSAGE_KIND if _is_message(text) else None
 
 
 def _as_text(head: bytes) -> bytes:
@@ -126,6 +128,7 @@ def _as_text(head: bytes) -> bytes:
     return head.lstrip().lower()
 
 
-def _is_prose(head: bytes) -> bool:
-    """Whether it is printable words: no binary format of a model begins so."""
-    return b" " in head.strip() and all(byte in b"\t\n\r" or byte in _PRINTABLE for byte in head)
+def _is_message(text: bytes) -> bool:
+    """Whether it is JSON, or words of a failure, which no binary format of a model begins with."""
+    printable = all(byte in b"\t\n\r" or byte in _PRINTABLE for byte in text)
+    return printable and _MESSAGE.match(text) is not None

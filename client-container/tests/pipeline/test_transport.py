@@ -18,7 +18,9 @@ IMAGE_MODEL = ServedModel(
     version=1,
     input=TensorSpec("image", "UINT8", (1, 64, 64, 3)),
     output=TensorSpec("y", "FP32", (1, 3)),
-    preprocessing=Preprocessing(64, 64, np.dtype("u1"), Layout.NHWC, Color.BGR),
+    preprocessing=Preprocessing(
+        64, 64, np.dtype("u1"), Layout.NHWC, Color.BGR, resizing=Resizing(antialias=False)
+    ),
     source=FactSource.CARD,
 )
 
@@ -80,13 +82,19 @@ def test_a_model_for_which_the_server_would_make_another_tensor_gets_the_tensor(
     [
         Resizing(ResizeMode.CROP),
         Resizing(ResizeMode.LETTERBOX),
-        Resizing(interpolation=Interpolation.CUBIC),
+        Resizing(interpolation=Interpolation.CUBIC, antialias=False),
+        Resizing(),  # with antialiasing, which servers leave out
     ],
 )
 def test_another_resize_than_the_servers_needs_the_tensor(resizing: Resizing) -> None:
     described = model(resizing=resizing)
     assert choose_transport(Transport.JPEG, described, [SMALL]) is Transport.TENSOR
     assert choose_transport(Transport.JPEG, described, [SAME_SIZE]) is Transport.JPEG
+
+
+def test_a_picture_that_is_enlarged_before_the_cut_needs_the_tensor() -> None:
+    described = model(resizing=Resizing(ResizeMode.CROP, to=80))
+    assert choose_transport(Transport.JPEG, described, [SAME_SIZE]) is Transport.TENSOR
 
 
 def test_one_picture_that_is_no_plain_jpeg_makes_the_whole_batch_a_tensor() -> None:

@@ -8,9 +8,18 @@ key that is silently ignored shows up weeks later as wrong answers.
 import reprlib
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
 from edge_common.errors import RejectedError
 
@@ -59,18 +68,31 @@ class Interpolation(StrEnum):
 class Resize(Section):
     """How a picture becomes the model's size.
 
-    `crop` takes the largest middle part with the model's proportions (the middle square, for a square model),
-    shrunk by `fraction`; `letterbox` keeps everything and pads with `pad_value`; `stretch` distorts.
+    `crop` brings the picture to a size and cuts the model's size out of its middle; `letterbox` keeps
+    everything and pads with `pad_value`; `stretch` distorts. Where it shrinks, every pixel counts (Pillow's
+    way, and with it torchvision's and timm's) unless `antialias` is false (OpenCV's and TensorFlow's way).
     """
 
     mode: ResizeMode = ResizeMode.STRETCH
     """`stretch` distorts, `crop` takes the middle, `letterbox` keeps everything and pads."""
     fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """How much of the largest middle part `crop` keeps."""
+    """How much of the largest middle part with the model's proportions `crop` keeps."""
+    to: PositiveInt | tuple[PositiveInt, PositiveInt] | None = None
+    """Instead of `fraction`: the shorter side in pixels, or height and width, before `crop` cuts."""
     interpolation: Interpolation = Interpolation.LINEAR
     """Kernel of the resize."""
     pad_value: Annotated[float, Field(ge=0, le=255)] = 114.0
     """Grey level around the picture in `letterbox`, 0 to 255."""
+    antialias: bool = True
+    """Whether all pixels count where a picture shrinks; false: only those next to each sampled point."""
+
+    @model_validator(mode="after")
+    def _one_way_to_crop(self) -> Self:
+        if self.to is not None and (self.mode is not ResizeMode.CROP or "fraction" in self.model_fields_set):
+            raise ValueError(
+                "`to` belongs to mode crop, and stands in place of `fraction`; remove one of both"
+            )
+        return self
 
 
 Triple = tuple[float, float, float]
@@ -94,6 +116,17 @@ class ImageInput(Section):
     """What is left is divided by it, in 0 to 255."""
     resize: Resize = Resize()
     """How a picture becomes the model's size."""
+
+    @model_validator(mode="after")
+    def _enough_to_cut_from(self) -> Self:
+        to = self.resize.to
+        if self.size is not None and to is not None:
+            sides = (to, to) if isinstance(to, int) else to
+            if any(have < cut for have, cut in zip(sides, self.size, strict=True)):
+                raise ValueError(
+                    f"resize.to {to} is smaller than size {list(self.size)}, which is cut out of it"
+                )
+        return self
 
 
 class Activation(StrEnum):

@@ -8,6 +8,7 @@ from edge_common.pictures.preprocess import preprocess, resize
 from edge_common.pictures.steps import PadAnchor, Preprocessing, Resizing
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 
 def photo(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -36,7 +37,7 @@ def test_a_normalised_nchw_crop_follows_the_formula() -> None:
             layout=Layout.NCHW,
             mean=(127, 127, 127),
             scale=(128, 128, 128),
-            resizing=Resizing(ResizeMode.CROP, 0.875, Interpolation.CUBIC),
+            resizing=Resizing(ResizeMode.CROP, 0.875, Interpolation.CUBIC, antialias=False),
         ),
     )
     np.testing.assert_array_equal(made, expected.transpose(2, 0, 1))
@@ -55,7 +56,8 @@ def test_mean_and_scale_go_with_the_channels_in_the_models_order() -> None:
 def test_bgr_bytes_are_the_stretched_pixels_in_reverse_order() -> None:
     pixels = photo(30, 50)
     made = preprocess(pixels, steps(dtype=np.dtype("u1"), color=Color.BGR))
-    np.testing.assert_array_equal(made, cv2.resize(pixels, (8, 8))[..., ::-1])
+    stretched = Image.fromarray(pixels).resize((8, 8), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(made, np.asarray(stretched)[..., ::-1])
 
 
 def test_a_picture_of_the_right_size_is_not_touched() -> None:
@@ -71,7 +73,8 @@ def test_a_picture_of_the_right_size_is_not_touched() -> None:
 def test_a_letterboxed_picture_keeps_its_proportions(anchor: PadAnchor, rows: slice) -> None:
     pixels = photo(20, 60)
     made = resize(pixels, (12, 12), Resizing(ResizeMode.LETTERBOX, pad_value=114, anchor=anchor))
-    np.testing.assert_array_equal(made[rows], cv2.resize(pixels, (12, 4)))
+    small = Image.fromarray(pixels).resize((12, 4), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(made[rows], np.asarray(small))
     rest = np.delete(made, np.r_[rows], axis=0)
     assert (rest == 114).all()
 
@@ -81,6 +84,42 @@ def test_a_crop_has_the_models_proportions() -> None:
     pixels[10:30, 30:70] = 200  # the middle half of the largest 40x80 part
     made = resize(pixels, (20, 40), Resizing(ResizeMode.CROP, 0.5))
     assert (made == 200).all()
+
+
+def test_shrinking_counts_every_pixel_unless_told_otherwise() -> None:
+    stripes = np.zeros((800, 800, 3), np.uint8)
+    stripes[::2] = 255
+    assert set(resize(stripes, (8, 8), Resizing()).ravel()) <= {127, 128}
+    aliased = resize(stripes, (8, 8), Resizing(antialias=False))
+    np.testing.assert_array_equal(aliased, cv2.resize(stripes, (8, 8)))
+
+
+@pytest.mark.parametrize("shape", [(120, 90), (90, 121), (31, 200), (9, 7)])
+@pytest.mark.parametrize("antialias", [True, False])
+def test_a_crop_is_cut_out_of_the_whole_picture_in_another_size(
+    shape: tuple[int, int], *, antialias: bool
+) -> None:
+    pixels = photo(*shape)
+    shorter = Resizing(ResizeMode.CROP, interpolation=Interpolation.CUBIC, to=20, antialias=antialias)
+    height, width = (int(20 * side / min(shape)) for side in shape)
+    whole = resize(pixels, (height, width), Resizing(interpolation=Interpolation.CUBIC, antialias=antialias))
+    top, left = round((height - 16) / 2), round((width - 16) / 2)
+    made = resize(pixels, (16, 16), shorter).astype(int)
+    assert np.abs(made - whole[top : top + 16, left : left + 16]).max() <= 1
+
+
+def test_a_crop_out_of_an_exact_size_distorts_first() -> None:
+    pixels = photo(50, 90)
+    whole = np.asarray(Image.fromarray(pixels).resize((24, 32), Image.Resampling.BILINEAR))
+    made = resize(pixels, (16, 16), Resizing(ResizeMode.CROP, to=(32, 24)))
+    assert np.abs(made.astype(int) - whole[8:24, 4:20]).max() <= 1
+
+
+def test_a_fraction_is_rounded_as_timm_does() -> None:
+    pixels = photo(100, 100)
+    for fraction, shorter in ((0.875, 18), (0.7, 22), (0.64, 25), (1.0, 16)):  # 16 / fraction, rounded down
+        made = resize(pixels, (16, 16), Resizing(ResizeMode.CROP, fraction))
+        np.testing.assert_array_equal(made, resize(pixels, (16, 16), Resizing(ResizeMode.CROP, to=shorter)))
 
 
 @pytest.mark.parametrize(("dtype", "value"), [("f2", -127.0), ("f8", -127.0), ("i1", -127), ("i4", -127)])
@@ -104,6 +143,8 @@ def test_whole_numbers_are_rounded_and_kept_in_range() -> None:
     mode=st.sampled_from(ResizeMode),
     fraction=st.floats(0.01, 1),
     interpolation=st.sampled_from(Interpolation),
+    antialias=st.booleans(),
+    to=st.none() | st.integers(1, 60) | st.tuples(st.integers(1, 60), st.integers(1, 60)),
     anchor=st.sampled_from(PadAnchor),
     layout=st.sampled_from(Layout),
     color=st.sampled_from(Color),
@@ -117,6 +158,8 @@ def test_any_picture_gets_the_models_shape_type_and_range(  # noqa: PLR0917 - hy
     mode: ResizeMode,
     fraction: float,
     interpolation: Interpolation,
+    antialias: bool,
+    to: int | tuple[int, int] | None,
     anchor: PadAnchor,
     layout: Layout,
     color: Color,
@@ -132,7 +175,7 @@ def test_any_picture_gets_the_models_shape_type_and_range(  # noqa: PLR0917 - hy
             layout=layout,
             color=color,
             mean=(mean, mean, mean),
-            resizing=Resizing(mode, fraction, interpolation, 114.0, anchor),
+            resizing=Resizing(mode, fraction, interpolation, 114.0, anchor, to, antialias),
         ),
     )
     assert made.shape == ((3, *size) if layout is Layout.NCHW else (*size, 3))

@@ -53,7 +53,12 @@ def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Fact
         color=Color.RGB if reverse and not embedded else Color.BGR,
         mean=NO_MEAN if in_graph else _triple(info, "mean_values", NO_MEAN),
         scale=NO_SCALE if in_graph else _triple(info, "scale_values", NO_SCALE),
-        resizing=Resizing(mode=mode, anchor=anchor, pad_value=_number(info, "pad_value", 0.0, 0.0, 255.0)),
+        resizing=Resizing(
+            mode=mode,
+            anchor=anchor,
+            pad_value=_number(info, "pad_value", 0.0, 0.0, 255.0),
+            antialias=_flag(info, "resize_antialias"),  # our key; Model API itself resizes by OpenCV
+        ),
         labels=_labels(info),
         top_k=int(_number(info, "topk", 5.0, 1.0, 100.0)),
         min_probability=_number(info, "confidence_threshold", 0.0, 0.0, 1.0),

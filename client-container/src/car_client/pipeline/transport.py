@@ -1,8 +1,9 @@
 """Whether a picture goes to the server as prepared pixels or as the file it is.
 
-OVMS decodes JPEG bytes to BGR 0...255, stretches them to the input's size with a linear kernel if it knows
-the layout to be NHWC, and applies neither mean nor scale (OVMS: tensor_conversion.cpp; measured on 2026.2.1).
-So the file may be sent exactly where that gives the same tensor as this client would make.
+OVMS decodes JPEG bytes to BGR 0...255, stretches them to the input's size with a linear kernel and without
+antialiasing if it knows the layout to be NHWC, and applies neither mean nor scale (OVMS:
+tensor_conversion.cpp; measured on 2026.2.1). So the file may be sent exactly where that gives the same tensor
+as this client would make.
 """
 
 from collections.abc import Sequence
@@ -23,9 +24,12 @@ def choose_transport(wanted: Transport, model: ServedModel, pictures: Sequence[P
     if wanted is Transport.TENSOR or why_no_jpeg(model) is not None:
         return Transport.TENSOR
     steps = model.preprocessing
-    whole = steps.resizing.mode is not ResizeMode.CROP or steps.resizing.fraction == 1
+    resizing = steps.resizing
+    whole = resizing.mode is not ResizeMode.CROP or (resizing.fraction == 1 and resizing.to is None)
     stretched = (
-        steps.resizing.mode is ResizeMode.STRETCH and steps.resizing.interpolation is Interpolation.LINEAR
+        resizing.mode is ResizeMode.STRETCH
+        and resizing.interpolation is Interpolation.LINEAR
+        and not resizing.antialias
     )
 
     def comes_out_the_same(picture: Picture) -> bool:

@@ -2,21 +2,34 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import floor
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 from edge_common.pictures.steps import PadAnchor, Preprocessing, Resizing
 
+_FILTERS: Final[Mapping[Interpolation, Image.Resampling]] = {
+    Interpolation.NEAREST: Image.Resampling.NEAREST,
+    Interpolation.LINEAR: Image.Resampling.BILINEAR,
+    Interpolation.CUBIC: Image.Resampling.BICUBIC,
+    Interpolation.AREA: Image.Resampling.BOX,
+}
+"""With antialiasing."""
 _KERNELS: Final[Mapping[Interpolation, int]] = {
     Interpolation.NEAREST: cv2.INTER_NEAREST,
     Interpolation.LINEAR: cv2.INTER_LINEAR,
     Interpolation.CUBIC: cv2.INTER_CUBIC,
     Interpolation.AREA: cv2.INTER_AREA,
 }
+"""Without."""
+_ROUNDING: Final = 1e-6
+_Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, in pixels."""
 
 
 def preprocess(
@@ -62,21 +75,64 @@ def _normalised(ordered: NDArray[np.uint8], steps: Preprocessing) -> NDArray[Any
 def resize(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> NDArray[np.uint8]:
     """`pixels` [h,w,3] as [size,3], where `size` is height and width.
 
-    `crop` takes the largest centred part with the aspect ratio of `size` (a square for square models), shrunk
-    by `fraction`; `letterbox` keeps everything and fills the rest with `pad_value`.
+    `crop` gives the pixels of torchvision's and timm's Resize and CenterCrop: the whole picture is brought to
+    `to`, or to what makes `size` the part `fraction` of it, and `size` is cut out of the middle. `letterbox`
+    keeps everything and fills the rest with `pad_value`.
     """
     if how.mode is ResizeMode.CROP:
-        return _scaled(_centre(pixels, size, how.fraction), size, how)
+        return _cropped(pixels, size, how)
     if how.mode is ResizeMode.LETTERBOX:
         return _letterboxed(pixels, size, how)
     return _scaled(pixels, size, how)
 
 
-def _scaled(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> NDArray[np.uint8]:
-    if pixels.shape[:2] == size:
+def _scaled(
+    pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing, box: _Box | None = None
+) -> NDArray[np.uint8]:
+    """`pixels`, or the `box` of them, in another size."""
+    if pixels.shape[:2] == size and box is None:
         return pixels
-    scaled = cv2.resize(pixels, (size[1], size[0]), interpolation=_KERNELS[how.interpolation])
-    return np.asarray(scaled, dtype=np.uint8)
+    shape = (size[1], size[0])
+    if how.antialias:
+        picture = Image.fromarray(pixels)  # `reducing_gap` would be faster and is another picture
+        return np.asarray(picture.resize(shape, _FILTERS[how.interpolation], box=box, reducing_gap=None))
+    return np.asarray(cv2.resize(pixels, shape, interpolation=_KERNELS[how.interpolation]), dtype=np.uint8)
+
+
+def _cropped(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> NDArray[np.uint8]:
+    if not how.antialias and how.to is None:  # as TensorFlow does, which cuts first
+        return _scaled(_centre(pixels, size, how.fraction), size, how)
+    height, width = whole = _size_before_the_cut(pixels.shape[:2], size, how)
+    top, left = round((height - size[0]) / 2), round((width - size[1]) / 2)
+    if not how.antialias:
+        return _scaled(pixels, whole, how)[top : top + size[0], left : left + size[1]]
+    # Only the part that is kept is computed; its pixels are those of the whole picture in the other size.
+    down, across = pixels.shape[0] / height, pixels.shape[1] / width
+    right, bottom = (
+        min((left + size[1]) * across, pixels.shape[1]),
+        min((top + size[0]) * down, pixels.shape[0]),
+    )
+    return _scaled(pixels, size, how, (left * across, top * down, right, bottom))
+
+
+def _size_before_the_cut(have: tuple[int, ...], size: tuple[int, int], how: Resizing) -> tuple[int, int]:
+    """Height and width of the whole picture in the scale of what is cut out of it; at least `size`."""
+    match how.to:
+        case (height, width):
+            pass
+        case int() as shorter:
+            height, width = _covering(have, (shorter, shorter))
+        case None:
+            wanted = (floor(size[0] / how.fraction + _ROUNDING), floor(size[1] / how.fraction + _ROUNDING))
+            height, width = _covering(have, wanted)
+    return max(height, size[0]), max(width, size[1])
+
+
+def _covering(have: tuple[int, ...], wanted: tuple[int, int]) -> tuple[int, int]:
+    """The smallest size with the proportions of `have` that covers `wanted`, rounded as torchvision does."""
+    if wanted[0] * have[1] >= wanted[1] * have[0]:
+        return wanted[0], int(wanted[0] * have[1] / have[0])
+    return int(wanted[1] * have[0] / have[1]), wanted[1]
 
 
 def _centre(pixels: NDArray[np.uint8], size: tuple[int, int], fraction: float) -> NDArray[np.uint8]:

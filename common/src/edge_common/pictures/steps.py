@@ -28,11 +28,20 @@ class Resizing:
     interpolation: Interpolation = Interpolation.LINEAR
     pad_value: float = 114.0
     anchor: PadAnchor = PadAnchor.CENTER
+    to: int | tuple[int, int] | None = None
+    antialias: bool = True
 
     @classmethod
     def of_card(cls, resize: Resize) -> Self:
         """As the card's `input.resize` says."""
-        return cls(resize.mode, resize.fraction, resize.interpolation, resize.pad_value)
+        return cls(
+            resize.mode,
+            resize.fraction,
+            resize.interpolation,
+            resize.pad_value,
+            to=resize.to,
+            antialias=resize.antialias,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,12 @@ def import_command(
         Path | None, typer.Option(metavar="FOLDER", help="Pictures for int8; subfolders named as labels.")
     ] = None,
     embed_preprocessing: Annotated[
-        bool, typer.Option("--embed-preprocessing", help="The model takes a picture's pixels as they are.")
+        bool,
+        typer.Option(
+            "--embed-preprocessing",
+            help="The model takes a picture's pixels as they are; the client still brings them to size, "
+            "because nothing in a model antialiases as Pillow does.",
+        ),
     ] = False,
     seconds: Seconds = 1.0,
     as_json: AsJson = False,

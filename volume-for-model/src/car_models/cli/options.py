@@ -41,7 +41,9 @@ class ModelFlags:
     )
     resize: Annotated[
         str | None,
-        typer.Option(metavar="MODE", help="stretch, crop:0.875 or letterbox; :cubic, :area may follow."),
+        typer.Option(
+            metavar="MODE", help="stretch, crop:0.875, crop:256 or letterbox; :cubic or :aliased may follow."
+        ),
     ] = None
     preset: Annotated[
         str | None, typer.Option(metavar="NAME", help=f"Mean, scale and so on: {', '.join(PRESETS)}.")

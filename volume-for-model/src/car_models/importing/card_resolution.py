@@ -40,7 +40,7 @@ def resolve_card(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> Res
     """The card that all sources make together; raises RejectedError that says what to pass if they do not."""
     inside = facts_of_model_info(source.model_info, whole_numbers=ports.whole_numbers)
     labels, label_notes = _labels(spec, ports, source)
-    image, image_notes = _image(spec, ports, inside)
+    image, image_notes = _image(spec, ports, source, inside)
     base = spec.card or _base(inside)
     activation = _activation(spec, base, ports)
     limit = base.limits.min_probability if spec.min_probability is None else spec.min_probability
@@ -95,12 +95,12 @@ def _labels(
 
 
 def _image(
-    spec: ModelSpec, ports: ClassifierPorts, inside: Facts | None
+    spec: ModelSpec, ports: ClassifierPorts, source: Source, inside: Facts | None
 ) -> tuple[ImageInput, tuple[str, ...]]:
     sources = [
         _stated(spec),
         _stated(spec.card.input if spec.card is not None and _speaks_of_input(spec.card) else None),
-        _stated(spec.preset),
+        _stated(spec.preset) | _resize_of_preset(spec, ports, source),
         _stated(inside) | ({"resize": _resize_inside(inside)} if inside is not None else {}),
     ]
     fields: dict[str, Any] = {
@@ -135,10 +135,18 @@ def _stated(source: ModelSpec | ImageInput | Preset | Facts | None) -> dict[str,
     return {field: getattr(source, field, None) for field in ("color", "mean", "scale", "resize")}
 
 
+def _resize_of_preset(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> dict[str, Any]:
+    return {} if spec.preset is None else {"resize": spec.preset.resize_for(ports.size, source.family)}
+
+
 def _resize_inside(inside: Facts) -> Resize:
     how = inside.resizing
     return Resize(
-        mode=how.mode, fraction=how.fraction, interpolation=how.interpolation, pad_value=how.pad_value
+        mode=how.mode,
+        fraction=how.fraction,
+        interpolation=how.interpolation,
+        pad_value=how.pad_value,
+        antialias=how.antialias,
     )
 
 

@@ -97,18 +97,30 @@ def triple_from(text: str, what: str) -> Triple:
 
 
 def resize_from(text: str) -> Resize:
-    """`stretch`, `letterbox`, `crop:0.875`, `crop:0.875:cubic`, `stretch:area`; raises RejectedError."""
+    """`stretch`, `letterbox`, `crop:0.875`, `crop:256:cubic`, `crop:256x256`, `stretch:aliased`.
+
+    Raises RejectedError that tells the form.
+    """
     mode, *rest = text.split(":")
     facts: dict[str, object] = {"mode": mode}
     for part in rest:
-        facts["interpolation" if part in Interpolation.__members__.values() else "fraction"] = part
+        if part in Interpolation.__members__.values():
+            facts["interpolation"] = part
+        elif part == "aliased":
+            facts["antialias"] = False
+        elif part.isdecimal() and int(part) > 1:
+            facts["to"] = int(part)
+        elif "x" in part:
+            facts["to"] = size_from(part)
+        else:
+            facts["fraction"] = part
     try:
         return Resize.model_validate(facts)
     except ValidationError as error:
         modes, kernels = ", ".join(ResizeMode), ", ".join(Interpolation)
         raise RejectedError(
-            f"--resize {text!r} is not MODE[:FRACTION][:KERNEL], such as crop:0.875:cubic; "
-            f"modes: {modes}; kernels: {kernels}"
+            f"--resize {text!r} is not MODE[:FRACTION or PIXELS][:KERNEL][:aliased], such as "
+            f"crop:0.875:cubic or crop:256; modes: {modes}; kernels: {kernels}"
         ) from error
 
 

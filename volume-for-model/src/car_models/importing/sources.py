@@ -42,6 +42,8 @@ class Source:
     """Height and width the architecture was designed for, where the file leaves that open."""
     labels: tuple[str, ...] | None = None
     """Class names that the file brings."""
+    family: Family | None = None
+    """Whose network the weights of a checkpoint are of."""
 
 
 def read_source(path: Path, *, size: tuple[int, int] | None = None, family: Family | None = None) -> Source:
@@ -133,7 +135,8 @@ def _checkpoint(path: Path, size: tuple[int, int] | None, family: Family | None)
     architecture = efficientnet.recognise(weights.tensors)
     graph = GraphBuilder()
     scores = efficientnet.add_logits(graph, IMAGE, architecture, weights.tensors, weights.family.conventions)
-    height, width = size or (architecture.size, architecture.size)
+    designed = architecture.size_in(weights.family)
+    height, width = size or (designed, designed)
     classes = len(weights.tensors["_fc.bias"])
     model = graph.model(
         path.stem, image=IMAGE, image_shape=[1, 3, height, width], output=scores, output_shape=[1, classes]
@@ -141,8 +144,9 @@ def _checkpoint(path: Path, size: tuple[int, int] | None, family: Family | None)
     notes = [f"weights of {architecture.name} with {classes} classes, named as by {weights.family}"]
     if size is None:
         notes.append(
-            f"size {height}x{width}, which {architecture.name} was designed for; --size says another"
+            f"size {height}x{width}, that of {architecture.name} by {weights.family}; --size says another"
         )
     if weights.guessed:
         notes.append("taken for timm's own network; weights of its tf_efficientnet_… need --family timm-tf")
-    return Source(ov.Core().read_model(onnx_bytes(model)), {}, tuple(notes), (height, width))
+    network = ov.Core().read_model(onnx_bytes(model))
+    return Source(network, {}, tuple(notes), (height, width), family=weights.family)

@@ -93,6 +93,7 @@ def _model_info(card: ModelCard, labels: Sequence[str]) -> Mapping[str, str]:
         "model_type": "Classification",
         "labels": " ".join(label.replace(" ", "_") for label in labels),
         "resize_type": _RESIZE_TYPES[image.resize.mode],
+        "resize_antialias": str(image.resize.antialias),
         "layout": image.layout.value,
         "reverse_input_channels": str(image.color is Color.RGB),
         "output_raw_scores": "False",

@@ -49,6 +49,10 @@ class Architecture:
         """What the last block gives."""
         return round(_LAST_CHANNELS * self.width)
 
+    def size_in(self, family: "Family") -> int:
+        """Height and width that `family` trains it with, in pixels."""
+        return _OTHER_SIZES.get((family, self.name), self.size)
+
 
 LITE0 = Architecture("EfficientNet-Lite0", depth=1.0, width=1.0, size=224, lite=True)
 LITE1 = Architecture("EfficientNet-Lite1", depth=1.1, width=1.0, size=240, lite=True)
@@ -87,3 +91,11 @@ class Family(StrEnum):
     def conventions(self) -> Conventions:
         """Padding and epsilon of that program."""
         return TORCH if self in (Family.TIMM, Family.TORCHVISION) else TENSORFLOW
+
+
+_OTHER_SIZES = {
+    (Family.TIMM, B2.name): 256,
+    (Family.TIMM, B3.name): 288,
+    (Family.TORCHVISION, B2.name): 288,
+}
+"""Where a program trains a network for another size than it was designed for (timm 1.0, torchvision 0.14)."""

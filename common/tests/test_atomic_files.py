@@ -1,7 +1,16 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
-from edge_common.atomic_files import fsync_folder, replace_file
+from edge_common.atomic_files import (
+    flush_to_disk,
+    fsync_folder,
+    make_folder,
+    move_aside,
+    replace_file,
+    set_mode,
+)
 
 
 def test_content_and_mode_are_as_asked(tmp_path: Path) -> None:
@@ -37,3 +46,50 @@ def test_a_missing_folder_is_told(tmp_path: Path) -> None:
         replace_file(tmp_path / "missing" / "file", b"")
     with pytest.raises(FileNotFoundError):
         fsync_folder(tmp_path / "missing")
+
+
+def test_a_folder_has_its_mode_whatever_the_umask_is(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        assert make_folder(tmp_path / "a" / "b") is None
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_no_folder_makes_way_for_one_and_is_kept(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        (tmp_path / "a").write_text(text)
+        moved = make_folder(tmp_path / "a")
+        assert moved is not None
+        assert moved.read_text() == text
+        (tmp_path / "a").rmdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_text("x")
+    assert (move_aside(tmp_path / "a") / "file").read_text() == "x"
+
+
+@pytest.mark.parametrize("call", ["fsync", "chmod"])
+def test_what_a_file_system_does_not_know_is_gone_without(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, call, refuse)
+    replace_file(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+def test_a_disk_that_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for call in ("fsync", "fdatasync", "chmod"):
+        monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        fsync_folder(tmp_path)
+    with pytest.raises(OSError, match="Input/output"):
+        flush_to_disk(0, dates=False)
+    with pytest.raises(OSError, match="Input/output"):
+        set_mode(tmp_path, 0o755)

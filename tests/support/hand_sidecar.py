@@ -24,7 +24,7 @@ from model_sync.planning.state import State
 from model_sync.status.report import Posted, Reporter
 from model_sync.status.status import Site
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.takeover import recover_state
+from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
 
 GRACE, HOLD = 20.0, 90.0

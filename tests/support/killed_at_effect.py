@@ -25,6 +25,11 @@ _NOT_A_KILL_POINT = "os.fsync"
 _WITH_PATH = 3
 
 
+def _is_probe(effect: Effect) -> bool:
+    """Whether it belongs to the look at what the volume can do, which every start makes anew from nothing."""
+    return any(part.lstrip(".") == "probe" for part in effect.path.parts)
+
+
 class Fate:
     """Counts changes and carries out the order."""
 
@@ -42,6 +47,8 @@ class Fate:
             if words is None:
                 return
             action, local_version = words[0], int(words[1])
+            if _is_probe(effect):
+                return
             if action == "kill" and effect.name != _NOT_A_KILL_POINT:
                 self._count += 1
                 if self._count == local_version:

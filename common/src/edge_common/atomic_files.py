@@ -1,7 +1,16 @@
-"""Replacing files so that a reader, or a crash between any two lines, sees the old content or the new one."""
+"""Replacing files so that a reader, or a crash between any two lines, sees the old content or the new one.
 
+File systems of other kinds (FUSE, SMB, object stores as folders) lack some of the calls. What they refuse as
+unknown to them is gone without: nothing that is readable becomes less so.
+"""
+
+import errno
 import os
+import shutil
 from pathlib import Path
+
+_UNKNOWN_HERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
+_NO_MODES_HERE = _UNKNOWN_HERE | {errno.EPERM, errno.EACCES}
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
@@ -14,16 +23,69 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     with aside.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
+        set_mode(file.fileno(), mode)
+        flush_to_disk(file.fileno())
     aside.replace(path)
     fsync_folder(path.parent)
 
 
+def flush_to_disk(descriptor: int, *, dates: bool = True) -> None:
+    """Make what an open file or folder holds durable, where the file system offers that.
+
+    Without `dates` only as far as reading the content needs. Raises OSError.
+    """
+    try:
+        if dates:
+            os.fsync(descriptor)
+        else:
+            os.fdatasync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNKNOWN_HERE:
+            raise
+
+
 def fsync_folder(path: Path) -> None:
-    """Make the names in the folder `path` durable; a rename is safe only after this."""
+    """Make the names in the folder `path` durable; a rename is safe only after this. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        flush_to_disk(descriptor)
     finally:
         os.close(descriptor)
+
+
+def set_mode(path: Path | str | int, mode: int) -> None:
+    """Give a file or folder this mode whatever the umask is, where the file system has modes at all.
+
+    Raises OSError for any other refusal; the mode that it was made with then stays.
+    """
+    try:
+        os.chmod(path, mode)  # noqa: PTH101 - an open file has no Path
+    except OSError as error:
+        if error.errno not in _NO_MODES_HERE:
+            raise
+
+
+def make_folder(path: Path, mode: int = 0o755) -> Path | None:
+    """Make the folder `path`, and those above it, if it is not there; what is no folder is moved aside.
+
+    Returns where that lies now; None when nothing stood in the way. Raises OSError.
+    """
+    moved = None
+    if path.is_dir():
+        return None
+    if os.path.lexists(path):
+        moved = move_aside(path)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=mode)
+    path.mkdir(exist_ok=True)
+    set_mode(path, mode)
+    return moved
+
+
+def move_aside(path: Path) -> Path:
+    """Rename what lies at `path` to a hidden name beside it, which is returned; an earlier one there goes."""
+    aside = path.with_name(f".{path.name}.moved-aside")
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside)
+    elif path.is_dir():
+        aside.unlink(missing_ok=True)
+    return path.replace(aside)

@@ -25,8 +25,11 @@ from model_sync.status.report import FOLDER, BucketStatus, Reporter
 from model_sync.status.status import Site
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
+from model_sync.volume.lock import VolumeLock
+from model_sync.volume.probe import probe_volume
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.takeover import VolumeLock, recover_state
+from model_sync.volume.recovery import recover_state
+from model_sync.volume.refusals import refusal
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -82,15 +85,22 @@ class Sidecar:
         """
         try:
             self.volume.prepare()
-            if not self.lock.try_acquire():
+            if not self.lock.try_acquire(in_use=self.volume.is_in_use):
                 raise RetryableError(
                     f"another model-sync writes to {self.volume.root}; this one waits for it"
                 )
+            self._try_volume()
             self.reconciler.adopt(recover_state(self.volume))
             self.reconciler.applier.write_config()
             self.volume.claim()
         except OSError as error:
             raise FatalError(f"the volume {self.volume.root} cannot be used: {error}") from error
+
+    def _try_volume(self) -> None:
+        for lack in probe_volume(self.volume.root, self.volume.own / "probe", self.wakeup.pause):
+            if lack.fatal:
+                raise FatalError(lack.sentence)
+            _log.warning("volume_lacks", what=lack.what, reason=lack.sentence)
 
     def prepare_bucket(self) -> None:
         """Create the bucket where that is asked for; raises what stands in the way."""
@@ -108,7 +118,7 @@ class Sidecar:
             if not self.reconciler.step(look=look) and not told:
                 return
         except OSError as error:
-            reason = f"cannot write to the volume: {error.strerror or error}; make room or mend it"
+            reason = refusal(error)
             if reason != told:
                 _log.error("volume_refuses", reason=reason, path=str(error.filename or self.volume.root))
             self.reconciler.note_volume_error(reason)

@@ -1,6 +1,8 @@
 """The doctor finds the likely mistakes on the volume and says what to do about each."""
 
+import errno
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from model_sync.doctor.volume import may_replace, mount_points
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import State
 from model_sync.settings import Settings
-from model_sync.volume.takeover import VolumeLock
+from model_sync.volume.lock import VolumeLock
 from model_sync.volume.volume import Volume
 from pydantic import SecretStr
 
@@ -90,6 +92,22 @@ def test_staging_on_another_file_system_is_told(tmp_path: Path) -> None:
         seen = findings("http://127.0.0.1:1", tmp_path)["renaming on the volume"]
     assert "cannot be renamed" in seen.seen
     assert "one file system" in seen.advice
+
+
+def test_folders_that_cannot_be_read_are_named_and_are_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lost+found").mkdir()
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "lost+found":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    seen = findings("http://127.0.0.1:1", tmp_path)["folders of others"]
+    assert (seen.level, seen.seen) == (Level.WARN, "lost+found cannot be read, and is left alone")
 
 
 def test_little_space_is_told_with_what_stays_free(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from model_sync.download.staging import Staging
 
 
 def _accept(staging: Staging, file: UploadObject, text: str) -> None:
-    staging.part_path(file).write_text(text)
+    staging.part_path(file).write_text(text.ljust(file.size))
     staging.accept(file)
 
 
@@ -29,7 +29,7 @@ def test_a_file_may_become_a_folder(tmp_path: Path) -> None:
     _accept(staging, file, "x")
     assert staging.prepare([inside], "two") == [inside]
     _accept(staging, inside, "y")
-    assert (staging.tree / "x" / "y").read_text() == "y"
+    assert (staging.tree / "x" / "y").read_text().rstrip() == "y"
 
 
 def test_parts_are_kept_for_the_same_object_and_dropped_for_another(tmp_path: Path) -> None:
@@ -62,3 +62,22 @@ def test_a_sealed_tree_can_be_read_by_the_server(tmp_path: Path) -> None:
     staging.seal()
     assert (staging.tree / "sub" / "a").stat().st_mode & 0o777 == 0o644
     assert (staging.tree / "sub").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_is_not_as_it_was_left_is_fetched_again(tmp_path: Path) -> None:
+    file = upload_object("a/model")
+    staging = Staging(tmp_path / "cars" / "1")
+    (tmp_path / "cars").write_text("notes")
+    assert staging.prepare([file], "one") == [file]
+    _accept(staging, file, "x")
+    assert staging.prepare([file], "one") == []
+    (staging.tree / "a" / "model").write_text("shorter")
+    assert staging.prepare([file], "one") == [file]
+    _accept(staging, file, "x")
+    for spoilt, fetched in (("tree", [file]), ("parts", []), ("upload.json", [file])):
+        path = staging.folder / spoilt
+        path.rename(tmp_path / f"old-{spoilt}")
+        path.write_text("notes") if path.suffix == "" else path.mkdir()
+        assert staging.prepare([file], "one") == fetched, spoilt
+        if fetched:
+            _accept(staging, file, "x")

@@ -175,6 +175,8 @@ def test_what_has_arrived_of_an_upload_that_might_not_fit_is_not_needed_again(
 def test_a_volume_error_is_kept_with_what_is_free(sidecar: HandSidecar, observer: Observer) -> None:
     seen = observer.with_volume_error(observer.look(), "cannot write to the volume")
     assert seen.volume_error == "cannot write to the volume"
-    assert seen.room.free == pytest.approx(sidecar.volume.free_bytes(), rel=0.2)
+    usage = sidecar.volume.usage()
+    assert usage is not None
+    assert seen.room.free == pytest.approx(usage.free, rel=0.2)
     sidecar.volume.root.rename(sidecar.volume.root.with_name("elsewhere"))
     assert observer.with_volume_error(seen, "gone").room.free == 0

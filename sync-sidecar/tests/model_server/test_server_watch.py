@@ -175,3 +175,36 @@ def test_what_another_pod_has_not_loaded_is_not_served_yet(tmp_path: Path) -> No
     seen = ServerWatch(_Server({"m": available(1)}), both[0]).ask(_STATE, 0.0)
     assert seen.own == {"m": available(1)}
     assert seen.served == {"m": {1: VersionState.LOADING}}
+
+
+@pytest.mark.parametrize("seconds", [60, 3600, 10 * 365 * 86400])
+def test_a_report_that_is_dated_into_the_future_is_not_believed(tmp_path: Path, seconds: int) -> None:
+    one, two = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
+    one.report({}, 0.0)
+    two.report({"m": {1: L}}, 0.0)
+    file = tmp_path / "replicas" / "two.json"
+    later = file.stat().st_mtime + seconds
+    os.utime(file, (later, later))
+    assert one.others() == {}
+
+
+def test_what_is_no_plain_file_is_no_report_and_holds_nobody_up(tmp_path: Path) -> None:
+    one = Replicas(tmp_path / "replicas", "one")
+    one.report({}, 0.0)
+    os.mkfifo(tmp_path / "replicas" / "pipe.json")
+    (tmp_path / "replicas" / "folder.json").mkdir()
+    assert one.others() == {}
+
+
+def test_a_report_that_somebody_wrote_over_is_written_again(tmp_path: Path) -> None:
+    pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
+    pod.report({"m": {1: A}}, 0.0)
+    (tmp_path / "replicas" / "one.json").write_text("notes")
+    pod.report({"m": {1: A}}, 5.0)
+    assert other.others() == {"one": {"m": {1: A}}}
+
+
+def test_a_file_in_place_of_the_folder_is_moved_aside(tmp_path: Path) -> None:
+    (tmp_path / "replicas").write_text("notes")
+    Replicas(tmp_path / "replicas", "one").report({"m": {1: A}}, 0.0)
+    assert (tmp_path / ".replicas.moved-aside").read_text() == "notes"

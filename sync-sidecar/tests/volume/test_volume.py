@@ -1,9 +1,12 @@
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from edge_common.errors import FatalError
 from model_sync.planning.state import State, StoredFile, StoredVersion
+from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
 
 
@@ -93,7 +96,59 @@ def test_a_missing_volume_is_told_with_its_setting(tmp_path: Path) -> None:
         Volume(tmp_path / "missing").prepare()
 
 
-def test_a_volume_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / ".model-sync").write_text("a file")
-    with pytest.raises(FatalError, match="cannot write to the models folder"):
-        Volume(tmp_path).prepare()
+def test_a_volume_that_cannot_be_written_is_told() -> None:
+    with pytest.raises(FatalError, match="cannot write to the models folder /sys"):
+        Volume(Path("/sys")).prepare()
+
+
+def test_files_where_our_folders_and_those_of_models_should_be_are_moved_aside(tmp_path: Path) -> None:
+    (tmp_path / ".model-sync").write_text("notes")
+    (tmp_path / "cars").write_text("more notes")
+    volume = Volume(tmp_path)
+    volume.prepare()
+    volume.publish("cars", 1, _tree(volume.staging_folder("cars", "1") / "tree"))
+    assert volume.version_folder("cars", 1).is_dir()
+    assert (tmp_path / "..model-sync.moved-aside").read_text() == "notes"
+    assert (tmp_path / ".cars.moved-aside").read_text() == "more notes"
+
+
+def test_a_folder_that_shows_its_files_late_is_waited_for_and_not_for_ever(tmp_path: Path) -> None:
+    waited: list[float] = []
+    late = Volume(tmp_path, waited.append)
+    version = StoredVersion(1, "1", "", (StoredFile("model.onnx", 1, ""),), 0.0)
+    with pytest.raises(OSError, match="does not show the files"):
+        late.wait_until_seen("cars", version)
+    assert 1 < sum(waited) < 10
+
+    def appear(seconds: float) -> None:
+        if seconds > 0.1:
+            folder = late.version_folder("cars", 1)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "model.onnx").write_text("x")
+
+    Volume(tmp_path, appear).wait_until_seen("cars", version)
+
+
+def test_a_file_that_somebody_holds_in_the_trash_keeps_no_version_from_leaving(
+    volume: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # as where an open file cannot be deleted
+    for round_ in range(3):
+        volume.publish("cars", 1, _tree(tmp_path / str(round_)))
+        volume.delete("cars", 1)
+    assert not volume.version_folder("cars", 1).exists()
+
+
+@pytest.mark.parametrize("name", ["state.json", "config.json", "cards/cars@1.json"])
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_plain_file_is_not_read_and_makes_way(volume: Volume, name: str, kind: str) -> None:
+    path = volume.root / name if name == "config.json" else volume.own / name
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    assert volume.load_config() is None
+    assert volume.load_card("cars", 1) is None
+    recover_state(volume)
+    volume.save_state(State())
+    volume.save_config(b"{}")
+    volume.save_card("cars", 1, b"{}")
+    assert (volume.load_config(), volume.load_card("cars", 1)) == (b"{}", b"{}")
+    assert volume.load_state() == State()

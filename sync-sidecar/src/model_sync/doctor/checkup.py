@@ -13,6 +13,8 @@ from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.volume import Volume
 
+_RENAMING = "renaming"
+
 
 class Level(StrEnum):
     """How bad a finding is: `WARN` can be lived with, with `FAIL` models are not kept in step."""
@@ -37,7 +39,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     shared = Volume(settings.models_dir)
     yield (folder := _checked("models folder", lambda: volume.models_folder(shared)))
     if folder.level is Level.OK:
-        yield _checked("renaming on the volume", lambda: volume.renaming(shared))
+        yield from _abilities(shared)
+        yield _checked("folders of others", lambda: volume.foreign_folders(shared), worst=Level.WARN)
         yield _checked("config.json", lambda: volume.config_file(shared))
         yield _checked("space on the volume", lambda: volume.space(shared, settings.min_free_bytes))
         yield _checked("writer of the volume", lambda: volume.writer(shared))
@@ -46,6 +49,17 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _store(settings)
     yield _checked("preflight", lambda: confinement(settings), worst=Level.WARN)
     yield _checked("model server", lambda: network.served_folder(settings.ovms_url, shared))
+
+
+def _abilities(shared: Volume) -> Iterator[Finding]:
+    lacks = list(volume.abilities(shared))
+    if not any(lack.what == _RENAMING for lack in lacks):
+        yield Finding(
+            Level.OK, f"{_RENAMING} on the volume", "a folder can be renamed from staging into place"
+        )
+    for lack in lacks:
+        seen, _, advice = lack.sentence.rpartition("; ")
+        yield Finding(Level.FAIL if lack.fatal else Level.WARN, f"{lack.what} on the volume", seen, advice)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_common.errors import FatalError
@@ -11,11 +11,13 @@ from edge_common.quantities import format_size
 from model_sync.model_server.config import configured_versions, format_config
 from model_sync.planning.disk_budget import least_free
 from model_sync.planning.state import State
-from model_sync.volume.takeover import VolumeLock
+from model_sync.volume.lock import VolumeLock
+from model_sync.volume.probe import Lack, probe_volume
 from model_sync.volume.volume import Volume
 
 _LITTLE_SPACE = 1024**3
 _LITTLE_PART = 10
+_FEW = 5
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -25,23 +27,23 @@ def models_folder(volume: Volume) -> tuple[str, str]:
     return f"{volume.root} can be written", ""
 
 
-def renaming(volume: Volume) -> tuple[str, str]:
-    """Whether a folder can be published by a rename, which it only can within one file system."""
-    probe = volume.lock_path.with_name("doctor")
-    target = volume.root / ".doctor"
-    try:
-        probe.mkdir(exist_ok=True)
-        probe.rename(target)
-    except OSError as error:
-        return (
-            f"a folder cannot be renamed within {volume.root} ({error.strerror})",
-            "put the whole models folder on one file system that can rename folders",
-        )
-    finally:
-        for folder in (probe, target):
-            with suppress(OSError):
-                folder.rmdir()
-    return "a folder can be renamed from staging into place", ""
+def abilities(volume: Volume) -> Iterator[Lack]:
+    """What the volume lacks of what models are published with, found by trying it."""
+    yield from probe_volume(volume.root, volume.own / "doctor")
+
+
+def foreign_folders(volume: Volume) -> tuple[str, str]:
+    """Whether folders lie there that cannot be read, such as `lost+found`; they are left alone."""
+    for _ in volume.stored_versions():
+        pass
+    names = [str(path.relative_to(volume.root)) for path in volume.walk.left_alone]
+    if not names:
+        return "every folder can be read", ""
+    shown = ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
+    return (
+        f"{shown} cannot be read, and is left alone",
+        "nothing, unless a model should lie there: then give it to this user",
+    )
 
 
 def config_file(volume: Volume) -> tuple[str, str]:
@@ -77,10 +79,13 @@ def config_file(volume: Volume) -> tuple[str, str]:
 
 def space(volume: Volume, min_free: int | None) -> tuple[str, str]:
     """Whether something still fits; `min_free` None: what suits the size of the volume."""
-    free, kept = volume.free_bytes(), least_free(volume.total_bytes(), min_free)
-    little = min(_LITTLE_SPACE, volume.total_bytes() // _LITTLE_PART)
-    advice = "make the volume larger, or remove models" if free < max(little, kept) else ""
-    return f"{format_size(free)} free, {format_size(kept)} of them are never used", advice
+    usage = volume.usage()
+    if usage is None:
+        return "the file system does not tell; no limit is assumed", ""
+    kept = least_free(usage.total, min_free)
+    little = min(_LITTLE_SPACE, usage.total // _LITTLE_PART)
+    advice = "make the volume larger, or remove models" if usage.free < max(little, kept) else ""
+    return f"{format_size(usage.free)} free, {format_size(kept)} of them are never used", advice
 
 
 def writer(volume: Volume) -> tuple[str, str]:

@@ -1,13 +1,13 @@
 """One object from the bucket to a file: resumed where it broke off, bound to its ETag, digested."""
 
 import hashlib
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from io import FileIO
 from pathlib import Path
 
+from edge_common.atomic_files import flush_to_disk
 from edge_common.errors import RetryableError
 
 from model_sync.bucket.catalog import UploadObject
@@ -169,7 +169,7 @@ def _download_whole(
                     progress(len(chunk))
                     for digest in digests:
                         digest.update(chunk)
-        os.fsync(out.fileno())
+        flush_to_disk(out.fileno())
     if have != file.size:
         if have > file.size:
             part.unlink()

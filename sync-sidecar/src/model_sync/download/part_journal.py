@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from edge_common.atomic_files import replace_file
+from edge_common.atomic_files import flush_to_disk, replace_file
 
 SUFFIX = ".ranges"
 
@@ -92,7 +92,7 @@ class PartJournal:
             for start, end in _trusted(path, boot):
                 covered.add(start, min(end, size))
             with part.open("rb") as file:
-                os.fsync(file.fileno())  # from here on all of it is durable
+                flush_to_disk(file.fileno())  # from here on all of it is durable
         # written anew, because a line that was cut off must not run into the next one
         replace_file(path, "".join(f"{start} {end} {_DURABLE}\n" for start, end in covered.ranges).encode())
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)

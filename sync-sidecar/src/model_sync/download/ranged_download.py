@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, wait
 from pathlib import Path
 
+from edge_common.atomic_files import flush_to_disk
 from edge_common.errors import RetryableError
 
 from model_sync.bucket.catalog import UploadObject
@@ -125,7 +126,7 @@ class RangedTransfer:
                 digest = FollowingDigest(descriptor, with_md5=with_md5)
                 self._fetch_all(descriptor, journal, digest, helpers)
                 digest.follow(self._frontier, wait_for_turn=True)
-                os.fsync(descriptor)
+                flush_to_disk(descriptor)
             finally:
                 os.close(descriptor)
         return digest.results()
@@ -180,7 +181,7 @@ class RangedTransfer:
                     return
         if at < end:
             raise RetryableError(f"{quoted(key)} ended after {at} of {size} bytes; it is tried again")
-        os.fdatasync(descriptor)
+        flush_to_disk(descriptor, dates=False)
         journal.note_durable(start, end)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge_common.atomic_files import fsync_folder, replace_file
+from edge_common.atomic_files import flush_to_disk, fsync_folder, make_folder, replace_file, set_mode
 
 from model_sync.bucket.catalog import UploadObject
 from model_sync.download.part_journal import SUFFIX as JOURNAL_SUFFIX
@@ -46,16 +46,24 @@ class Staging:
         """Make room for the upload that consists of `files`; returns those still to be fetched.
 
         What belongs to an earlier state of the upload is deleted first, so that a kill in between leaves
-        less, never something wrong.
+        less, never something wrong. What is not as it was left is deleted as well. Raises OSError.
         """
-        for folder in (self.folder, self.tree, self._parts):
-            folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        try:
+            return self._prepare(files, fingerprint)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError):
+            self.remove()
+            return self._prepare(files, fingerprint)
+
+    def _prepare(self, files: Sequence[UploadObject], fingerprint: str) -> list[UploadObject]:
+        for folder in (self.folder.parent, self.folder, self.tree, self._parts):
+            make_folder(folder, _FOLDER_MODE)
         _, known = self._load_index()
         wanted = {file.path: [file.size, file.state] for file in files}
         kept = set()
-        for path in [path for path in self.tree.rglob("*") if not path.is_dir()]:
+        for path in [path for path in self.tree.rglob("*") if path.is_symlink() or not path.is_dir()]:
             name = str(path.relative_to(self.tree))
-            if name in wanted and known.get(name) == wanted[name]:
+            size = wanted[name][0] if name in wanted and known.get(name) == wanted[name] else None
+            if size is not None and path.lstat().st_size == size:
                 kept.add(name)
             else:
                 path.unlink()
@@ -80,7 +88,7 @@ class Staging:
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            flush_to_disk(descriptor)
         finally:
             os.close(descriptor)
         self._move_to_tree(file, part)
@@ -109,8 +117,8 @@ class Staging:
         """Make the names of all folders in the tree durable, and everything readable for the server."""
         for folder, _, names in os.walk(self.tree, topdown=False):
             for name in names:
-                os.chmod(f"{folder}/{name}", 0o644)  # noqa: PTH101 - texts as in _move_to_tree
-            Path(folder).chmod(_FOLDER_MODE)
+                set_mode(f"{folder}/{name}", 0o644)
+            set_mode(folder, _FOLDER_MODE)
             fsync_folder(Path(folder))
 
     def remove(self) -> None:
@@ -121,7 +129,7 @@ class Staging:
         try:
             index = json.loads(self._index.read_bytes())
             return str(index["fingerprint"]), dict(index["files"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None, {}
 
     def _remove_empty_folders(self) -> None:

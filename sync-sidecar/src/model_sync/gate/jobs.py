@@ -20,6 +20,7 @@ from model_sync.gate.gate import FetchedUpload, Gate, StagedVersion
 from model_sync.planning.model_snapshot import FetchProgress
 from model_sync.planning.snapshot import FetchError
 from model_sync.preflight.child_process import GivesWayError, Supervision
+from model_sync.volume.refusals import refusal
 
 _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL = 8, 4
 _FIRST_TURN = 10.0
@@ -196,5 +197,5 @@ def _told_to(outcome: Future[StagedVersion]) -> Iterator[None]:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"cannot write to the volume: {error.strerror or error}; make room or mend it, then it goes on"
+        return refusal(error)
     return str(error)

@@ -38,6 +38,7 @@ from model_sync.planning.plan import ModelPlan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import RejectedAt, State, StoredVersion
 from model_sync.volume.recorded_state import RecordedState, WriteError
+from model_sync.volume.refusals import refusal
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -240,11 +241,18 @@ class Applier:
         self, snapshot: Snapshot, plans: Mapping[str, ModelPlan], errors: list[WriteError]
     ) -> None:
         known = self.under_way.write_errors
-        noted = {name: known[name] for name in known if name not in plans and name in snapshot.names}
+        noted = {
+            name: known[name]
+            for name in known
+            if name in snapshot.names and (name not in plans or self._tries_again(plans[name]))
+        }
         for one in errors:
-            cause = one.error.strerror or one.error
-            reason = f"cannot write to the volume: {cause}; make room or mend it, then it goes on"
+            reason = refusal(one.error)
             if known.get(one.model) != reason and one.model not in noted:
                 _log.error("action_failed", model=one.model, action=one.doing, reason=reason)
             noted[one.model] = reason
         self.under_way.write_errors = noted
+
+    def _tries_again(self, plan: ModelPlan) -> bool:
+        """Whether the plan is still on its way to what the volume refused."""
+        return bool(plan.model.fetches) or any(isinstance(action, Fetch) for action in plan.actions)

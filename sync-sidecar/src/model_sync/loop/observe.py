@@ -14,12 +14,13 @@ from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.model_server.server_watch import ServerWatch
-from model_sync.planning.disk_budget import DiskRoom, Evictable, least_free
+from model_sync.planning.disk_budget import UNKNOWN_BYTES, DiskRoom, Evictable, least_free
 from model_sync.planning.model_snapshot import Rules, has_ended
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, by_model
 from model_sync.planning.state import ModelState, State
 from model_sync.planning.uploads import Absences, quiet_since
 from model_sync.store.object_store import ObjectStore
+from model_sync.volume.probe import DiskUsage
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
 
@@ -158,9 +159,10 @@ class Observer:
     def with_volume_error(self, snapshot: Snapshot, reason: str) -> Snapshot:
         """The same moment on a volume that could not be written; with what is free on it, if it tells."""
         try:
-            free = self.volume.free_bytes()
+            usage = self.volume.usage()
         except OSError:
-            free = 0
+            usage = DiskUsage(0, 0)
+        free = usage.free if usage is not None else snapshot.room.free
         return replace(snapshot, volume_error=reason, room=replace(snapshot.room, free=free))
 
     def _with_own_side(self, snapshot: Snapshot) -> Snapshot:
@@ -187,12 +189,13 @@ class Observer:
     def _room(self, snapshot: Snapshot) -> DiskRoom:
         state = snapshot.state
         stored = sum(version.size for model in state.models.values() for version in model.stored.values())
+        usage = self.volume.usage() or DiskUsage(UNKNOWN_BYTES, UNKNOWN_BYTES)
         room = DiskRoom(
-            free=self.volume.free_bytes(),
+            free=usage.free,
             used=stored + staged_bytes(self.volume.staging_root) if self.max_bytes else stored,
             promised=self.under_way.jobs.outstanding_bytes,
             max_bytes=self.max_bytes,
-            min_free=least_free(self.volume.total_bytes(), self.min_free),
+            min_free=least_free(usage.total, self.min_free),
             evictable=tuple(_evictable(state, snapshot.server)),
         )
         return replace(room, staged=self._staged_bytes(room, snapshot))

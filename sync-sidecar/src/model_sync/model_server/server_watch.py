@@ -5,11 +5,12 @@ has made it, so each pod keeps a file with its server's states fresh, and the wr
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_common.atomic_files import replace_file
+from edge_common.atomic_files import make_folder, replace_file
 from edge_common.errors import RetryableError
 from edge_common.logs import get_logger
 from edge_common.served_state import ServedModels, VersionState
@@ -25,6 +26,8 @@ _REPORT = TypeAdapter(dict[str, dict[int, VersionState]])
 _LIVE_SECONDS = 15.0
 """A file that was not renewed for so long belongs to a pod that is gone."""
 _RENEW_SECONDS = 4.0
+_MOST_BYTES = 16 * 1024**2
+"""Of a report; some 100,000 versions."""
 
 _LEAST_READY_FIRST = (
     VersionState.FAILED,
@@ -45,6 +48,7 @@ class Replicas:
         self._path = folder / f"{own}.json"
         self._told: ServedModels | None = None
         self._told_at = 0.0
+        self._written = (0, 0)
 
     def report(self, served: ServedModels | None, now: float) -> None:
         """Tell the others what this pod's server serves, when that changed or is about to count as old.
@@ -65,13 +69,19 @@ class Replicas:
 
     def _renew(self, served: ServedModels) -> None:
         try:
-            os.utime(self._path)
-        except FileNotFoundError:  # somebody has tidied up
-            self._write(served)
+            facts = self._path.lstat()
+            if (facts.st_ino, facts.st_size) == self._written:
+                os.utime(self._path)
+                return
+        except FileNotFoundError:
+            pass
+        self._write(served)  # somebody has tidied up, or written there
 
     def _write(self, served: ServedModels) -> None:
-        self._folder.mkdir(exist_ok=True)
+        make_folder(self._folder)
         replace_file(self._path, _REPORT.dump_json({name: dict(model) for name, model in served.items()}))
+        facts = self._path.lstat()
+        self._written = facts.st_ino, facts.st_size
 
     def withdraw(self) -> None:
         """This pod, or its server, is away."""
@@ -82,7 +92,8 @@ class Replicas:
     def others(self) -> Mapping[str, ServedModels]:
         """Pod -> states of its server, for the pods that are alive.
 
-        Ages are taken between times of files on the volume, so the pods' clocks need not agree.
+        Ages are taken between times of files on the volume, so the pods' clocks need not agree. A file that
+        is dated far into the future is as dead as an old one.
         """
         alive = {}
         now: float | None = None
@@ -91,7 +102,9 @@ class Replicas:
                 continue
             now = self._volume_time() if now is None else now
             try:
-                if now - path.stat().st_mtime <= _LIVE_SECONDS:
+                facts = path.lstat()
+                plain = stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES
+                if plain and abs(now - facts.st_mtime) <= _LIVE_SECONDS:
                     alive[path.stem] = _REPORT.validate_json(path.read_bytes())
             except (OSError, ValueError):
                 continue  # withdrawn between the two calls, or not written by a sidecar

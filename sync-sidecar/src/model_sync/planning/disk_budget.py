@@ -11,6 +11,8 @@ from edge_common.quantities import format_size
 
 from model_sync.bucket.catalog import Upload
 
+UNKNOWN_BYTES = 2**62
+"""Stands for what a file system does not tell: no limit is assumed."""
 _LEAST_FREE = 256 * 1024**2
 _LEAST_FREE_PART = 20
 """At most a twentieth of a volume, so that a small one is not mostly unused."""
@@ -30,7 +32,7 @@ class Evictable:
 class DiskRoom:
     """The volume at one moment, in bytes. `max_bytes` 0: no limit of our own."""
 
-    free: int = 2**62
+    free: int = UNKNOWN_BYTES
     used: int = 0
     """By published versions and, where there is a limit of our own, by what lies in staging."""
     promised: int = 0

@@ -32,6 +32,8 @@ UNKNOWN = "unknown"
 """Fingerprint of content whose upload nobody remembers; its files are compared when the upload is seen."""
 DAMAGED = "damaged"
 """Fingerprint of content that somebody else has changed on the volume."""
+_MISSING = "missing:"
+"""Begins the fingerprint of content whose folder is gone; what it was follows, and may be put back there."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,17 @@ class StoredVersion:
     @property
     def trusted(self) -> bool:
         """Whether it is known to be what some upload was; else it is never listed anew."""
-        return self.fingerprint not in {UNKNOWN, DAMAGED}
+        return self.fingerprint != UNKNOWN and not self.harmed
+
+    @property
+    def harmed(self) -> bool:
+        """Whether its folder is not as it was published, or gone."""
+        return self.fingerprint == DAMAGED or self.is_missing
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether its folder is gone."""
+        return self.fingerprint.startswith(_MISSING)
 
     @cached_property
     def size(self) -> int:
@@ -74,6 +86,11 @@ class StoredVersion:
         """One digest for the content, `sha256:` and that of the version's SHA256SUMS text."""
         digests = {file.path: file.sha256 for file in self.files}
         return "sha256:" + hashlib.sha256(format_checksums(digests)).hexdigest()
+
+
+def missing(fingerprint: str) -> str:
+    """The fingerprint of a version that was `fingerprint`, and whose folder is gone."""
+    return fingerprint if fingerprint.startswith(_MISSING) else _MISSING + fingerprint
 
 
 class RejectedAt(StrEnum):

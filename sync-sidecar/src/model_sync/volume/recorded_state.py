@@ -64,6 +64,7 @@ class RecordedState:
         def rename() -> None:
             try:
                 self._volume.publish(model, version.local_version, tree)
+                self._volume.wait_until_seen(model, version)
             except OSError:
                 if not self._volume.is_intact(model, version):
                     # else config.json would list a folder that is not there

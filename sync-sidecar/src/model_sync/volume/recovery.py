@@ -1,14 +1,7 @@
-"""The first things after a start: become the volume's one writer, then see what is really on it.
+"""The first thing after a start: what is really on the volume, whatever happened before."""
 
-The lock is a POSIX record lock: the kernel drops it when its holder dies however it dies, and it works on the
-network file systems that ReadWriteMany volumes are made of.
-"""
-
-import fcntl
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
@@ -16,39 +9,8 @@ from edge_common.logs import get_logger
 from model_sync.bucket.keys import is_model_name
 from model_sync.download.object_download import digest_file
 from model_sync.model_server.config import configured_versions
-from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion
+from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion, missing
 from model_sync.volume.volume import Volume
-
-_MODE = 0o644
-
-
-class VolumeLock:
-    """Held from `try_acquire` until `release`, or until the process ends."""
-
-    def __init__(self, path: Path) -> None:
-        """`path` is a file on the volume, created when missing."""
-        self._path = path
-        self._descriptor: int | None = None
-
-    def try_acquire(self) -> bool:
-        """Become the writer if nobody else is; True when held afterwards. Raises OSError."""
-        if self._descriptor is not None:
-            return True
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        """Let another sidecar write."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
 
 _log = get_logger()
 
@@ -78,22 +40,17 @@ def recover_state(volume: Volume) -> State:
 def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:
     stored = {}
     for local_version, version in model.stored.items():
-        found = volume.found_files(name, local_version)
-        if found is None:
-            _log.info(
-                "version_gone_from_volume",
-                model=name,
-                version=local_version,
-                effect="fetched again if needed",
-            )
-        elif volume.is_intact(name, version):
+        found = _look(volume, name, local_version)
+        if found == {file.path: file.size for file in version.files}:
             stored[local_version] = version
+        elif found is None and local_version not in model.confirmed:
+            facts = {"model": name, "version": local_version}
+            _log.info("version_gone_from_volume", **facts, effect="fetched again if needed")
         else:
-            _log.warning(
-                "version_damaged", model=name, version=local_version, effect="fetched again and replaced"
-            )
-            stored[local_version] = _damaged(version, found)
-    listed = {n for n, version in stored.items() if version.fingerprint != DAMAGED or n in model.confirmed}
+            facts = {"model": name, "version": local_version}
+            _log.warning("version_damaged", **facts, effect="fetched again and replaced")
+            stored[local_version] = damaged(version, found)
+    listed = {n for n, version in stored.items() if not version.harmed or n in model.confirmed}
     return replace(
         model,
         stored=stored,
@@ -102,11 +59,29 @@ def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:
     )
 
 
-def _damaged(version: StoredVersion, found: Mapping[str, int]) -> StoredVersion:
-    """The version as its folder is now; what still has its size is taken to be what it was."""
+def damaged(
+    version: StoredVersion, found: Mapping[str, int] | None, digests: Mapping[str, str] | None = None
+) -> StoredVersion:
+    """The version as its folder is now; `found`: path -> size, None without a folder.
+
+    What still has its size is taken to be what it was, unless `digests` says otherwise.
+    """
+    if found is None:
+        return replace(version, fingerprint=missing(version.fingerprint), files=())
     recorded = {(file.path, file.size): file.sha256 for file in version.files}
-    files = (StoredFile(path, size, recorded.get((path, size), "")) for path, size in found.items())
-    return replace(version, fingerprint=DAMAGED, files=tuple(files))
+    known = {path: recorded.get((path, size), "") for path, size in found.items()} | dict(digests or {})
+    files = tuple(StoredFile(path, size, known[path]) for path, size in found.items())
+    return replace(version, fingerprint=DAMAGED, files=files)
+
+
+def _look(volume: Volume, name: str, local_version: int) -> Mapping[str, int] | None:
+    """Path -> size; what cannot be read is taken to be damaged."""
+    folder = volume.version_folder(name, local_version)
+    try:
+        return volume.found_files(name, local_version)
+    except OSError as error:
+        volume.walk.leave_alone(folder, error)
+        return {}
 
 
 def _rebuild(volume: Volume) -> State:
@@ -118,11 +93,16 @@ def _rebuild(volume: Volume) -> State:
         if not listed and not (volume.is_claimed and is_model_name(name)):
             continue
         folder = volume.version_folder(name, local_version)
-        files = tuple(
-            StoredFile(path, size, digest_file(folder / path))
-            for path, size in (volume.found_files(name, local_version) or {}).items()
-        )
-        version = StoredVersion(local_version, str(local_version), UNKNOWN, files, folder.stat().st_mtime)
+        try:
+            files = tuple(
+                StoredFile(path, size, digest_file(folder / path))
+                for path, size in (volume.found_files(name, local_version) or {}).items()
+            )
+            published_at = folder.stat().st_mtime
+        except OSError as error:
+            volume.walk.leave_alone(folder, error)
+            continue
+        version = StoredVersion(local_version, str(local_version), UNKNOWN, files, published_at)
         model = state.model(name).with_stored(version)
         if listed:
             local_versions = tuple(sorted({*model.configured, local_version}))

@@ -1,0 +1,141 @@
+"""What the sidecar writes for itself, for other pods and for the server: folders, state, config.json, cards.
+
+All of it is on one file system with the models, because only there a rename is atomic.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from edge_common.atomic_files import make_folder, move_aside, replace_file
+from edge_common.errors import FatalError
+
+from model_sync.model_server.config import configured_versions
+from model_sync.planning.state import State, state_from_json, state_to_json
+
+FOLDER_MODE = 0o755
+
+
+class OwnFiles:
+    """The files of our own in one models folder. Only the holder of its `VolumeLock` may change anything."""
+
+    before_write: Callable[[], object] = staticmethod(bool)
+    """Called ahead of what concerns the server or the record; raises OSError to prevent it."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is touched yet."""
+        self.root = root
+        self.config_path = root / "config.json"
+        self.own = root / ".model-sync"
+        self.trash = self.own / "trash"
+        self.state_path = self.own / "state.json"
+        self.lock_path = self.own / "lock"
+
+    def prepare(self) -> list[str]:
+        """Create our own folders where they are missing; returns the names of those that were.
+
+        Raises FatalError when the models folder is missing, read-only, or not ours to write.
+        """
+        if not self.root.is_dir():
+            raise FatalError(
+                f"the models folder {self.root} does not exist; "
+                "mount the volume there or set MODEL_SYNC_MODELS_DIR"
+            )
+        made = []
+        try:
+            for folder in (self.own, self.staging_root, self.trash, self.own / "cards"):
+                if not folder.is_dir():
+                    make_folder(folder, FOLDER_MODE)
+                    made.append(folder.name)
+        except OSError as error:
+            raise FatalError(
+                f"cannot write to the models folder {self.root}: {error.strerror} ({error.filename}); "
+                "it must be writable for this user (in a pod: fsGroup)"
+            ) from error
+        return made
+
+    def load_state(self) -> State | None:
+        """The recorded state; None when there is none. Raises FatalError when it is unreadable."""
+        if not os.path.lexists(self.state_path):
+            return None
+        try:
+            return state_from_json(read_plain(self.state_path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise FatalError(f"{self.state_path} cannot be read: {error.strerror}") from error
+
+    def save_state(self, state: State) -> None:
+        """Record `state`, durably, before it is acted upon."""
+        self._replace(self.state_path, state_to_json(state))
+
+    def set_aside_state(self) -> Path:
+        """Keep an unreadable state.json for a person to look at; returns its new place."""
+        aside = self.state_path.with_name("state.json.unreadable")
+        self.state_path.replace(aside)
+        return aside
+
+    def claim(self) -> None:
+        """Note that the version folders here are ours: what state.json does not know is no person's own."""
+        if not self.is_claimed:
+            replace_file(self.own / "claimed", b"")
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a sidecar has taken over this volume before."""
+        return (self.own / "claimed").exists()
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether config.json lists models, as it does where a sidecar has been at work. Raises OSError."""
+        return bool(configured_versions(self.load_config() or b""))
+
+    def load_config(self) -> bytes | None:
+        """The text of config.json; None when there is none that can be read. Raises OSError."""
+        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+            return read_plain(self.config_path)
+        return None
+
+    def save_config(self, content: bytes) -> None:
+        """Replace config.json, which the server may be reading at this moment."""
+        self._replace(self.config_path, content)
+
+    def save_card(self, model: str, local_version: int, card: bytes | None) -> None:
+        """Keep the effective card (JSON) of a version beside the state; None: it has none."""
+        self.before_write()
+        path = self.own / "cards" / f"{model}@{local_version}.json"
+        if card is None:
+            path.unlink(missing_ok=True)
+        elif self.load_card(model, local_version) != card:
+            self._replace(path, card)
+
+    def load_card(self, model: str, local_version: int) -> bytes | None:
+        """The effective card (JSON) of a version; None when it has none."""
+        with suppress(FileNotFoundError, IsADirectoryError):
+            return read_plain(self.own / "cards" / f"{model}@{local_version}.json")
+        return None
+
+    @property
+    def replicas_folder(self) -> Path:
+        """Where the pods on this volume tell what their servers serve."""
+        return self.own / "replicas"
+
+    @property
+    def staging_root(self) -> Path:
+        """Where everything that is not published yet lies."""
+        return self.own / "staging"
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        self.before_write()
+        if path.is_dir():
+            move_aside(path)
+        replace_file(path, content)
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a plain file; IsADirectoryError for anything else, of which a read may never end."""
+    if os.path.lexists(path) and not path.is_file():
+        raise IsADirectoryError(errno.EISDIR, "it is no plain file", str(path))
+    return path.read_bytes()

@@ -87,3 +87,58 @@ def test_what_stands_around_a_key_or_an_address_is_no_part_of_it(end: str) -> No
     )
     assert settings.s3_access_key.get_secret_value() == "key"
     assert settings.s3_secret_key.get_secret_value() == "secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("BUCKET", "s3://ml-models", {"BUCKET": "ml-models"}),
+        ("BUCKET", "s3://ml-models/prod", {"BUCKET": "ml-models", "PREFIX": "prod/"}),
+        ("BUCKET", "ml-models/", {"BUCKET": "ml-models"}),
+        ("BUCKET", "ml-models/prod/eu", {"BUCKET": "ml-models", "PREFIX": "prod/eu/"}),
+        ("BUCKET", "ML-Models", {"BUCKET": "ml-models"}),
+        ("BUCKET", "ml_models", {"BUCKET": "ml-models"}),
+        ("BUCKET", "ml models", {"BUCKET": "ml-models"}),
+        ("BUCKET", "arn:aws:s3:::ml-models", {"BUCKET": "ml-models"}),
+        ("BUCKET", "arn:aws:s3:::ml-models/team/", {"BUCKET": "ml-models", "PREFIX": "team/"}),
+        ("BUCKET", "m\u00f6dels", {"BUCKET": "m-dels"}),
+    ],
+)
+def test_a_bucket_written_otherwise_is_refused_with_what_to_set(
+    name: str, value: str, meant: dict[str, str]
+) -> None:
+    with pytest.raises(FatalError) as refused:
+        _read(**{name: value})
+    advice = " and ".join(f"MODEL_SYNC_{setting}={text}" for setting, text in meant.items())
+    assert str(refused.value).endswith(f"set {advice}")
+    _read(**meant)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("PREFIX", "/team/", "team/"),
+        ("PREFIX", "team", "team/"),
+        ("PREFIX", "team\\cars", "team/cars/"),
+        ("S3_ENDPOINT", "store:9000", "http://store:9000"),
+        ("S3_ENDPOINT", "s3://store:9000", "http://store:9000"),
+    ],
+)
+def test_a_prefix_or_address_written_otherwise_is_refused_with_what_to_write(
+    name: str, value: str, meant: str
+) -> None:
+    with pytest.raises(FatalError, match=f"write {meant}$"):
+        _read(**{name: value})
+    _read(**{name: meant})
+
+
+@pytest.mark.parametrize("value", ["a", "..", "-", "\u65e5\u672c", "x" * 64 + "!", ""])
+def test_a_bucket_of_which_nothing_can_be_made_is_refused(value: str) -> None:
+    with pytest.raises(FatalError, match="MODEL_SYNC_BUCKET"):
+        _read(BUCKET=value)
+
+
+def test_an_address_may_be_in_capitals_and_may_not_be_on_two_lines() -> None:
+    assert _read(S3_ENDPOINT="HTTP://store:9000").s3_endpoint == "http://store:9000"
+    with pytest.raises(FatalError, match="on one line"):
+        _read(S3_ENDPOINT="http://store\n:9000")

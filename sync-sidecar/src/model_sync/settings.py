@@ -1,5 +1,6 @@
 """The sidecar's settings: `MODEL_SYNC_*` variables, `/config/sync-config.yaml`, secrets from files."""
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import permutations
@@ -14,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 
 PREFIX = "MODEL_SYNC_"
 CONFIG_FILE = Path("/config/sync-config.yaml")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _OF_OTHER_COMMANDS = "STATUS_URL"
 """An option of `status` and `push`, not a setting of the sidecar."""
 
@@ -56,6 +58,34 @@ def _stripped(value: Any) -> Any:
     return text.strip().removeprefix("\ufeff") if isinstance(text, str) else value
 
 
+def _endpoint(value: Any) -> Any:
+    text = _stripped(value)
+    if not isinstance(text, str):
+        return text
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() not in {"http", "https"}:
+        raise ValueError(f"{text!r} needs http:// or https:// in front; write http://{rest or text}")
+    if not text.isprintable() or " " in text:
+        raise ValueError(f"{text!r} holds a blank or a control character; write the address on one line")
+    return f"{scheme.lower()}://{rest}"
+
+
+def _bucket(value: Any) -> Any:
+    name = _stripped(value)
+    if not isinstance(name, str) or _BUCKET.fullmatch(name):
+        return name
+    bare = re.sub(r"^(arn:[^/]*:|[a-zA-Z0-9]+://)", "", name).strip("/")
+    meant, _, folder = bare.partition("/")
+    meant = re.sub(r"[^a-z0-9.-]+", "-", meant.lower()).strip("-.")[:63]
+    if not _BUCKET.fullmatch(meant):
+        raise ValueError(f"{name!r} is no bucket's name: 3 to 63 small letters, digits, '.' and '-'")
+    below = f" and MODEL_SYNC_PREFIX={folder.strip('/')}/" if folder.strip("/") else ""
+    raise ValueError(
+        f"{name!r} is no bucket's name, which has small letters, digits, '.' and '-'; "
+        f"set MODEL_SYNC_BUCKET={meant}{below}"
+    )
+
+
 def _size_or_unset(value: Any) -> Any:
     return None if value is None or value == "" else parse_size(value)
 
@@ -68,7 +98,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    s3_endpoint: Annotated[str, BeforeValidator(_stripped)] = "http://localhost:9000"
+    s3_endpoint: Annotated[str, BeforeValidator(_endpoint)] = "http://localhost:9000"
     """Address of the store, with http:// or https://."""
     s3_region: Annotated[str, BeforeValidator(_stripped)] = ""
     """Region; empty: us-east-1, or what the endpoint's name or the store's answer says."""
@@ -82,7 +112,7 @@ class Settings(BaseModel):
     """PEM file of the authority that signed the store's certificate; empty: the public ones."""
     s3_addressing: Addressing = Addressing.AUTO
     """`path`, `virtual` or `auto`."""
-    bucket: Annotated[str, BeforeValidator(_stripped), Field(min_length=3, max_length=63)] = "ml-models"
+    bucket: Annotated[str, BeforeValidator(_bucket)] = "ml-models"
     """Bucket that holds the models."""
     prefix: Annotated[tuple[str, ...], BeforeValidator(_prefixes)] = ("",)
     """Only keys that begin with one of these are looked at, such as `team/` or `site/,shared/`; no part of a
@@ -143,13 +173,12 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if not self.s3_endpoint.startswith(("http://", "https://")):
-            raise ValueError(f"s3_endpoint {self.s3_endpoint!r} needs http:// or https:// in front")
         if bool(self.s3_access_key.get_secret_value()) != bool(self.s3_secret_key.get_secret_value()):
             raise ValueError("s3_access_key and s3_secret_key go together; set both or none")
         for prefix in self.prefix:
-            if prefix and not prefix.endswith("/"):
-                raise ValueError(f"prefix {prefix!r} must end with '/'")
+            meant = prefix.replace("\\", "/").strip("/") + "/"
+            if prefix and prefix != meant:
+                raise ValueError(f"prefix {prefix!r} must end with '/' and not begin with one; write {meant}")
         for one, other in permutations(self.prefix, 2):
             if one.startswith(other):
                 raise ValueError(f"prefix {one!r} lies within {other!r}; name only one of them")

@@ -11,7 +11,8 @@ import pytest
 from edge_common.errors import FatalError
 from minio.credentials.credentials import Credentials
 from minio.credentials.providers import IamAwsProvider
-from model_sync.store.credentials import DefaultChain
+from model_sync.settings import PREFIX, read_settings
+from model_sync.store.credentials import DefaultChain, credential_source
 
 _LATER = "2100-01-01T00:00:00Z"
 
@@ -101,3 +102,25 @@ def test_a_web_identity_is_exchanged_for_credentials(monkeypatch: pytest.MonkeyP
 def test_without_any_source_the_sentence_names_the_settings() -> None:
     with pytest.raises(FatalError, match="set MODEL_SYNC_S3_ACCESS_KEY and MODEL_SYNC_S3_SECRET_KEY"):
         DefaultChain().current()
+
+
+def test_keys_in_files_are_read_again_when_the_store_refuses_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    access, secret = tmp_path / "access", tmp_path / "secret"
+
+    def write(name: str) -> None:
+        access.write_text(f"{name}\n")
+        secret.write_text(f"secret-{name}\n")
+
+    write("old")
+    for name, path in (("S3_ACCESS_KEY_FILE", access), ("S3_SECRET_KEY_FILE", secret)):
+        monkeypatch.setenv(f"{PREFIX}{name}", str(path))
+    keys = credential_source(
+        read_settings({f"{PREFIX}S3_{n}_KEY_FILE": str(tmp_path / n.lower()) for n in ("ACCESS", "SECRET")})
+    )
+    write("new")
+    assert keys.current().access_key == "old"
+    assert (keys.renewed().access_key, keys.current().secret_key) == ("new", "secret-new")
+    access.unlink()  # in the middle of a rotation
+    assert keys.renewed().access_key == "new"

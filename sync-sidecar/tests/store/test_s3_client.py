@@ -154,7 +154,7 @@ def test_nobody_listening_is_an_error_of_the_connection() -> None:
     ("body", "told"),
     [
         (b"<Error><Code>SlowDown</Code><Message>later</Message></Error>", "status 503: SlowDown, later"),
-        (b"<html>gateway", "status 503: no code, no message"),
+        (b"<html>gateway", "status 503: no code, gateway"),
         (b"", "status 503: no code"),
         (b"x" * 1_000_000, "status 503: no code"),
     ],

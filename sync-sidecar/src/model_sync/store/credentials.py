@@ -1,13 +1,15 @@
 """The keys that requests are signed with: those of the settings, or what the surroundings offer."""
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import urllib3
 from edge_common.errors import FatalError
 from urllib3.exceptions import HTTPError
 
-from model_sync.settings import Settings
+from model_sync.settings import Settings, read_settings
 from model_sync.store.signing import Credentials
 
 if TYPE_CHECKING:
@@ -31,32 +33,35 @@ class CredentialSource(Protocol):
 
 def credential_source(settings: Settings) -> CredentialSource:
     """The keys of the settings, else the default chain."""
-    access_key = settings.s3_access_key.get_secret_value()
-    if not access_key:
-        return DefaultChain()
-    return SetKeys(
-        Credentials(
-            access_key,
-            settings.s3_secret_key.get_secret_value(),
-            settings.s3_session_token.get_secret_value() or None,
-        )
-    )
+    return SetKeys(settings) if settings.s3_access_key.get_secret_value() else DefaultChain()
 
 
 class SetKeys:
-    """The keys of the settings."""
+    """The keys of the settings, which may stand in files that somebody replaces."""
 
-    def __init__(self, keys: Credentials) -> None:
-        """Always these."""
-        self._keys = keys
+    def __init__(self, settings: Settings, read: Callable[[], Settings] | None = None) -> None:
+        """Begin with those of `settings`; `read` gives the settings anew, from the environment if None."""
+        self._keys = _keys_of(settings)
+        self._read = read or (lambda: read_settings(os.environ))
 
     def current(self) -> Credentials:
         """See CredentialSource."""
         return self._keys
 
     def renewed(self) -> Credentials:
-        """See CredentialSource."""
+        """See CredentialSource. Files that cannot be read at the moment leave the keys as they are."""
+        with suppress(FatalError):
+            found = _keys_of(self._read())
+            self._keys = found if found.access_key else self._keys
         return self._keys
+
+
+def _keys_of(settings: Settings) -> Credentials:
+    return Credentials(
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        settings.s3_session_token.get_secret_value() or None,
+    )
 
 
 class DefaultChain:

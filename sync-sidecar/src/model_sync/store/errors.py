@@ -1,5 +1,6 @@
 """What a store's refusals and outages mean for us: retryable, fatal, or another object than listed. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,7 +9,16 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from edge_common.errors import EdgeError, FatalError, RetryableError
 
 CREDENTIALS_REFUSED = frozenset(
-    {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "InvalidTokenId"}
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "InvalidTokenId",
+        "InvalidClientTokenId",
+        "TokenRefreshRequired",
+        "InvalidSecurity",
+    }
 )
 _CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "InvalidRange"})
 _PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
@@ -24,6 +34,15 @@ _BY_STATUS: Mapping[int, str] = {
 }
 """What an answer without a body means, such as that of HEAD."""
 _LONGEST_CAUSE = 200
+_WANTS_TLS = re.compile(
+    r"HTTP request to an HTTPS server|HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL|"
+    r"\\x15\\x03",
+    re.IGNORECASE,
+)
+"""What Go, nginx and Apache answer to http where they speak https, and what TLS itself does."""
+_SPEAKS_NO_TLS = re.compile(
+    r"WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|UNKNOWN_PROTOCOL|PACKET_LENGTH_TOO_LONG"
+)
 
 
 class ObjectChangedError(RetryableError):
@@ -46,7 +65,8 @@ class S3RefusalError(Exception):
         root = _described(body)
         self.status = status
         self.code = _text(root, "Code") or _BY_STATUS.get(status, "")
-        self.message = _text(root, "Message")
+        plain = re.sub(r"<[^>]*>", " ", body[:_LONGEST_CAUSE].decode("ascii", "replace"))
+        self.message = _text(root, "Message") or ("" if self.code else _short(plain))
         self.region = headers.get("x-amz-bucket-region") or _text(root, "Region")
         self.location = headers.get("location", "")
         super().__init__(f"status {status}: {self.code or 'no code'}, {self.message or 'no message'}")
@@ -98,6 +118,9 @@ def _set_up_problem(error: S3RefusalError, doing: str, where: BucketPlace) -> st
         )
     if error.code == _SKEW:
         return f"the clocks of this machine and of {where.endpoint} differ too much; correct them"
+    other = _other_scheme(error.message, where.endpoint)
+    if other is not None:
+        return other
     if error.location:
         return (
             f"{where.endpoint} sends requests on to {_short(error.location)}; "
@@ -108,10 +131,20 @@ def _set_up_problem(error: S3RefusalError, doing: str, where: BucketPlace) -> st
 
 def outage(error: Exception, doing: str, where: BucketPlace) -> RetryableError:
     """Our error for a store that did not answer properly while `doing`."""
+    cause = _short(str(getattr(error, "reason", None) or error))
+    advice = "check that the store runs and the address is right"
     return RetryableError(
-        f"cannot {doing} {where}: {_short(str(getattr(error, 'reason', None) or error))}; "
-        "check that the store runs and the address is right"
+        f"cannot {doing} {where}: {_other_scheme(cause, where.endpoint) or f'{cause}; {advice}'}"
     )
+
+
+def _other_scheme(said: str, endpoint: str) -> str | None:
+    """The sentence when http was spoken to a port of https, or the other way round; None: neither."""
+    scheme, _, rest = endpoint.partition("://")
+    pattern, other = (_WANTS_TLS, "https") if scheme == "http" else (_SPEAKS_NO_TLS, "http")
+    if not pattern.search(said):
+        return None
+    return f"{endpoint} speaks {other}; set MODEL_SYNC_S3_ENDPOINT to {other}://{rest}"
 
 
 def faulty(error: StoreFaultError, doing: str, where: BucketPlace) -> RetryableError:

@@ -56,7 +56,8 @@ def bucket_address(settings: Settings) -> BucketAddress:
     except ValueError as error:
         raise _unusable(settings, str(error)) from error
     if not host or parts.path or parts.query or parts.fragment or parts.username:
-        raise _unusable(settings, "it must be http://host:port or https://host:port, without a path")
+        bare = f"; write {parts.scheme}://{parts.netloc.rpartition('@')[2]}" if host else ""
+        raise _unusable(settings, f"it must be http://host:port or https://host:port, without more{bare}")
     amazon = _AMAZON.fullmatch(host)
     region = settings.s3_region or (amazon[1] if amazon else None) or FIRST_REGION
     shown = f"[{host}]" if ":" in host else host

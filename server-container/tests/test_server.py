@@ -12,6 +12,8 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
+from conftest import infer_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +176,30 @@ def test_a_body_beyond_the_limit_is_refused_unread(start_server: Start) -> None:
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert answer.endswith(b"\r\n\r\n")
         assert client.recv(1) == b""
+
+
+def test_the_body_for_a_model_that_does_not_exist_is_not_kept_and_the_connection_goes_on(
+    start_server: Start, models: Models
+) -> None:
+    models.add("m", 1, 1.0)
+    server = start_server([{"name": "m"}])
+    process = psutil.Process(server.process.pid)
+    server.infer("m", [0, 0])
+    before = process.memory_info().rss
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.putrequest("POST", "/v2/models/nosuch/infer")
+    connection.putheader("Content-Length", str(200 << 20))
+    connection.endheaders()
+    for _ in range(199):
+        connection.send(bytes(1 << 20))
+    assert server.ask("GET", "/v2")[0] == 200  # by when almost all has arrived
+    assert process.memory_info().rss - before < 50 << 20
+    connection.send(bytes(1 << 20))
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["error"][:15]) == (404, "Mediapipe graph")
+    connection.request("POST", "/v2/models/m/infer", infer_body([1, 1]))
+    assert connection.getresponse().status == 200
+    connection.close()
 
 
 def test_pipelined_requests_are_answered_in_order(start_server: Start, models: Models) -> None:

@@ -1,7 +1,9 @@
 """The running server: bind, answer at once, load, poll, and end cleanly on a signal."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ from edge_common.logs import get_logger
 from ovms_lite.config.entries import MonitoringConfig
 from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
+from ovms_lite.http.bodies import Bodies
+from ovms_lite.http.memory import memory_limit
 from ovms_lite.http.server import RestServer, listen
 from ovms_lite.options import ServerOptions
 from ovms_lite.reload.cycle import Reloader
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 4.5
 """How long requests under way may take after SIGTERM; the whole end stays within 5 s."""
+_SHARE_OF_BODIES = 4
+"""Of the memory that the process may use, this part holds bodies: they are parsed, copied and run as well."""
+_FILES_FOR_OTHERS = 200
+_MOST_FILES = 65_536
 _VERSION = version("edgeai-cars-ovms-lite")
 
 _log = get_logger()
@@ -67,6 +75,16 @@ def _config_source(options: ServerOptions) -> tuple[ConfigSource, MonitoringConf
     return source, flags if in_file is None else in_file
 
 
+def _room_for_connections() -> int:
+    """How many connections there may be, with as many open files as the process is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = max(soft, min(hard, _MOST_FILES)) if hard != resource.RLIM_INFINITY else max(soft, _MOST_FILES)
+    with contextlib.suppress(ValueError, OSError):  # a system with another limit of its own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        soft = files
+    return max(1, min(soft, _MOST_FILES) - _FILES_FOR_OTHERS)
+
+
 @dataclass(slots=True)
 class _Server:
     options: ServerOptions
@@ -85,9 +103,12 @@ class _Server:
         reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
         decoders = Decoders()
         inference = Inference(catalogue, self.metrics, decoders)
+        application = Application(catalogue, inference, reloader, self.metrics, _VERSION)
         rest = RestServer(
-            Application(catalogue, inference, reloader, self.metrics, _VERSION),
+            application,
             self.options.cors.header_lines(),
+            bodies=Bodies(application.reader_of_body, memory_limit() // _SHARE_OF_BODIES),
+            max_connections=_room_for_connections(),
         )
         await rest.start(sockets)
         grpc = await self._start_grpc(catalogue, inference, reloader)

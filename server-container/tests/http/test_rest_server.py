@@ -7,8 +7,8 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 import pytest
-from ovms_lite.http.protocol import TimeLimits
 from ovms_lite.http.server import RestServer
+from ovms_lite.http.time_limits import TimeLimits
 from ovms_lite.wire.http_message import Request, Response
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ SHORT = 0.05
 
 def _limits(**short: float) -> TimeLimits:
     relaxed = {
+        "silent": LONG,
         "request": LONG,
         "body_rate": 1e9,
         "answer": LONG,
@@ -89,6 +90,39 @@ def test_a_request_that_does_not_arrive_in_time_is_408_and_the_end(run: Run, beg
     answer = run(scenario())
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert answer.endswith(b"connection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("begin", [b"", POST % 10 + b"123"])
+def test_a_connection_on_which_nothing_comes_is_closed(run: Run, begin: bytes) -> None:
+    async def scenario() -> bytes:
+        async with Client(_limits(silent=SHORT)) as client:
+            client.send(begin)
+            return await client.everything()
+
+    assert run(scenario()).startswith(b"HTTP/1.1 408 " if begin else b"")
+
+
+def test_with_all_connections_taken_the_one_that_was_idle_for_longest_gives_way(run: Run) -> None:
+    async def scenario() -> list[bytes]:
+        server = RestServer(_echo, limits=_limits(), max_connections=2)
+        listener = socket.create_server(("127.0.0.1", 0))
+        await server.start([listener])
+        clients = []
+        for _ in range(3):
+            clients.append(await asyncio.open_connection(*listener.getsockname()))
+            clients[-1][1].write(POST % 1 + b"1")
+            await clients[-1][0].readuntil(b"\r\n\r\n1")
+        assert await clients[0][0].read() == b""
+        answers = []
+        for reader, writer in clients[1:]:
+            writer.write(POST % 1 + b"2")
+            answers.append(await reader.readuntil(b"\r\n\r\n2"))
+        for _, writer in clients:
+            writer.close()
+        await server.stop(1)
+        return answers
+
+    assert [answer[:15] for answer in run(scenario())] == [b"HTTP/1.1 200 OK"] * 2
 
 
 def test_a_client_that_sends_a_byte_now_and_then_gains_no_time(run: Run) -> None:

@@ -7,42 +7,24 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from typing import cast
 
 from edge_common.logs import get_logger
 
+from ovms_lite.http.bodies import Bodies
 from ovms_lite.http.request_reader import ReceivedRequest, RequestReader, UnreadableRequestError
+from ovms_lite.http.time_limits import TimeLimits
 from ovms_lite.wire.http_message import REASONS, Request, Response, json_response
 
 _MAX_PIPELINED = 16
+MAX_CONNECTIONS = 10_000
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _log = get_logger()
 
 App = Callable[[Request], Response | Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class TimeLimits:
-    """How long clients may take, in seconds and bytes per second.
-
-    OVMS has no such limits, so a few slow clients can hold all its connections.
-
-    `request`: from a request's first byte to its last, plus what its body takes at `body_rate`; `answer`: for
-    reading some of an answer that waits; `idle`: between two requests; `look`: between two checks;
-    `farewell`: how long a connection without a request stays when the server ends, see RestServer.stop.
-    """
-
-    request: float = 30.0
-    body_rate: float = 10_000.0
-    answer: float = 60.0
-    idle: float = 600.0
-    look: float = 1.0
-    farewell: float = 1.0
-
-    def allows_request(self, seconds: float, body_bytes: int) -> bool:
-        """Whether a request that began `seconds` ago and has `body_bytes` by now may go on arriving."""
-        return seconds <= self.request + body_bytes / self.body_rate
 
 
 @dataclass(slots=True)
@@ -52,6 +34,8 @@ class HttpSettings:
     app: App
     extra_headers: bytes = b""
     limits: TimeLimits = field(default_factory=TimeLimits)
+    bodies: Bodies = field(default_factory=Bodies)
+    max_connections: int = MAX_CONNECTIONS
     connections: "set[HttpConnection]" = field(default_factory=set)
     all_closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,7 +45,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
-        self._reader = RequestReader()
+        self._reader = RequestReader(settings.bodies)
         self._transport: asyncio.Transport | None = None
         self._queue: deque[ReceivedRequest] = deque()
         self._answering: asyncio.Task[None] | None = None
@@ -70,6 +54,7 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._idle_since = self._loop.time()
         self._request_since: float | None = None
+        self._has_spoken = False
         self._blocked_since = 0.0
         self._unsent_bytes = 0
 
@@ -77,6 +62,11 @@ class HttpConnection(asyncio.Protocol):
     def is_idle(self) -> bool:
         """Whether no request is being answered or waits."""
         return self._answering is None and not self._queue
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nothing has been asked, in the loop's time; None while something is."""
+        return self._idle_since if self.is_idle and self._request_since is None else None
 
     def close_after_answer(self) -> None:
         """End the connection with the next answer."""
@@ -101,24 +91,34 @@ class HttpConnection(asyncio.Protocol):
             if now - self._blocked_since > limits.answer:
                 self._transport.abort()
         elif self.is_idle and self._request_since is not None:
-            if not limits.allows_request(now - self._request_since, self._reader.body_bytes):
+            arrives = limits.allows_request(now - self._request_since, self._reader.body_bytes)
+            if not arrives or now - self._idle_since > limits.silent:
                 self._closing = True
                 self._send(Response(408), keep_alive=False)
-        elif self.is_idle and now - self._idle_since > limits.idle:
+        elif self.is_idle and now - self._idle_since > (limits.idle if self._has_spoken else limits.silent):
             self.close_when_idle()
+
+    def _make_room(self) -> None:
+        """End the connection that has been idle for longest, or this one when none is."""
+        idle = [(one.idle_since, one) for one in self._settings.connections if one.idle_since is not None]
+        _, longest = min(idle, key=itemgetter(0), default=(0.0, self))
+        longest.close_when_idle()
 
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected."""
         self._transport = cast("asyncio.Transport", transport)
+        if len(self._settings.connections) >= self._settings.max_connections:
+            self._make_room()
         self._settings.connections.add(self)
         self._settings.all_closed.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason changes nothing
         """The client is gone; what waits for it is given up, and what is being computed goes nowhere."""
         self._transport = None
-        self._queue.clear()
+        self._forget_queue()
+        self._reader.abandon()
         if self._answering is not None:
             self._answering.cancel()
         self._settings.connections.discard(self)
@@ -128,6 +128,7 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
         self._idle_since = self._loop.time()
+        self._has_spoken = True
         try:
             complete = self._reader.received(data)
         except UnreadableRequestError as error:
@@ -171,9 +172,11 @@ class HttpConnection(asyncio.Protocol):
             except Exception as error:  # noqa: BLE001 - see _unexpected
                 answer = _unexpected(received, error)
             if isinstance(answer, Response):
+                received.release()
                 self._finish(received, answer)
             else:
                 self._answering = self._loop.create_task(self._answer_later(received, answer))
+                self._answering.add_done_callback(partial(_release, received))
 
     async def _answer_later(self, received: ReceivedRequest, answer: Awaitable[Response]) -> None:
         try:
@@ -212,8 +215,18 @@ class HttpConnection(asyncio.Protocol):
         head.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
         self._transport.write(b"".join(head if head_only else [*head, *response.body]))
         if not keep_alive:
-            self._queue.clear()
+            self._forget_queue()
             self._transport.close()
+
+    def _forget_queue(self) -> None:
+        for received in self._queue:
+            received.release()
+        self._queue.clear()
+
+
+def _release(received: ReceivedRequest, _answered: object) -> None:
+    """Also for an answer that was given up before it was begun."""
+    received.release()
 
 
 def _unexpected(received: ReceivedRequest, error: Exception) -> Response:

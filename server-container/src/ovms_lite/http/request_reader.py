@@ -5,10 +5,9 @@ from urllib.parse import quote
 
 import httptools
 
+from ovms_lite.http.bodies import Bodies, HeldBody
 from ovms_lite.wire.http_message import Request
 
-MAX_BODY_BYTES = 1024**3
-"""Measured on OVMS 2026.2.1: a larger body is answered with 413."""
 MAX_HEAD_BYTES = 64 * 1024
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~ "
 
@@ -22,20 +21,28 @@ class UnreadableRequestError(Exception):
 
 
 class ReceivedRequest(NamedTuple):
-    """A complete request, and whether the connection may be used for another one."""
+    """A complete request, whether the connection may be used for another one, and what it keeps in memory."""
 
     request: Request
     keep_alive: bool
+    held: HeldBody | None
+
+    def release(self) -> None:
+        """It is answered, or will not be."""
+        if self.held is not None:
+            self.held.release()
 
 
 class RequestReader:
     """Reads one connection.
 
+    `body_bytes` is how much of a body has arrived.
     `is_within_request` tells whether a request has begun to arrive and is not complete.
     `awaits_continue` is set when the client wants to be told to send the body; whoever tells it resets it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bodies: Bodies | None = None) -> None:
+        self._bodies = bodies or Bodies()
         self._complete: list[ReceivedRequest] = []
         self.is_within_request = False
         self.awaits_continue = False
@@ -47,14 +54,16 @@ class RequestReader:
         self._headers: dict[bytes, bytes] = {}
         self._header_bytes = 0
         self._body = bytearray()  # writable: OpenVINO takes no other memory
+        self._held: HeldBody | None = None
+        self.body_bytes = 0
         self._unfinished_head_bytes = 0
         self._in_head = True
         self.is_within_request = False
 
-    @property
-    def body_bytes(self) -> int:
-        """How much of the body has arrived."""
-        return len(self._body)
+    def abandon(self) -> None:
+        """Forget a request that will not arrive whole."""
+        if self._held is not None:
+            self._held.release()
 
     def received(self, data: bytes) -> list[ReceivedRequest]:
         """The requests that `data` complete.
@@ -100,24 +109,34 @@ class RequestReader:
         self._in_head = False
         self._method: str = self._parser.get_method().decode("ascii")
         self._keep_alive: bool = self._parser.should_keep_alive()
-        if int(self._headers.get(b"content-length", 0)) > MAX_BODY_BYTES:
+        if int(self._headers.get(b"content-length", 0)) > self._bodies.max_body:
             raise UnreadableRequestError(413)
         if self._headers.get(b"expect", b"").lower() == b"100-continue":
             self.awaits_continue = True
 
     def on_body(self, data: bytes) -> None:
-        """A part of the body."""
-        self._body += data
-        if len(self._body) > MAX_BODY_BYTES:
+        """A part of the body; what is not kept is only counted."""
+        self.body_bytes += len(data)
+        if self.body_bytes > self._bodies.max_body:
             raise UnreadableRequestError(413)
+        if self._held is None:
+            self._held = self._bodies.begin(self._method, self._path())
+        if self._held.keeps(len(data)):
+            self._body += data
+        elif self._body:
+            self._body = bytearray()
 
     def on_message_complete(self) -> None:
         """A whole request is there."""
-        path = self._target.partition(b"?")[0].partition(b"#")[0].decode("ascii")
-        request = Request(self._method, path, self._headers, self._body)
+        held = self._held
+        refusal = None if held is None else held.refusal
+        request = Request(self._method, self._path(), self._headers, self._body, refusal)
         keep_alive = self._keep_alive
         self._begin()
-        self._complete.append(ReceivedRequest(request, keep_alive))
+        self._complete.append(ReceivedRequest(request, keep_alive, held))
+
+    def _path(self) -> str:
+        return self._target.partition(b"?")[0].partition(b"#")[0].decode("ascii")
 
 
 def _with_escaped_target(data: bytes) -> bytes:

@@ -6,7 +6,9 @@ import socket
 from collections.abc import Sequence
 
 from ovms_lite.errors import StartError
-from ovms_lite.http.protocol import App, HttpConnection, HttpSettings, TimeLimits
+from ovms_lite.http.bodies import Bodies
+from ovms_lite.http.protocol import MAX_CONNECTIONS, App, HttpConnection, HttpSettings
+from ovms_lite.http.time_limits import TimeLimits
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -27,8 +29,18 @@ def listen(address: str, port: int) -> socket.socket:
 class RestServer:
     """Serves `app` on sockets that listen already; all methods belong to one event loop."""
 
-    def __init__(self, app: App, extra_headers: bytes = b"", limits: TimeLimits | None = None) -> None:
-        self._http = HttpSettings(app, extra_headers, limits or TimeLimits())
+    def __init__(
+        self,
+        app: App,
+        extra_headers: bytes = b"",
+        *,
+        limits: TimeLimits | None = None,
+        bodies: Bodies | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self._http = HttpSettings(
+            app, extra_headers, limits or TimeLimits(), bodies or Bodies(), max_connections
+        )
         self._listeners: list[asyncio.Server] = []
         self._sweep: asyncio.Task[None] | None = None
 

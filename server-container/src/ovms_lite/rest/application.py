@@ -65,6 +65,15 @@ class Application:
         except RequestError as error:
             return error_response(error)
 
+    def reader_of_body(self, method: str, target: str) -> str | None:
+        """The model whose inference needs the body of such a request, None when nothing does.
+
+        Raises RequestError for a model that does not exist: that is the answer, whatever the body.
+        """
+        route = find_route(method, target)
+        missing = rest_inference.MISSING.get(route.operation)
+        return None if missing is None else self._catalogue.model(route.model, missing).name
+
     async def _reload(self) -> Response:
         # Shielded: a client that gives up must not leave the models half-way between two configurations.
         failure = await asyncio.shield(self._reloader.run_cycle(forced=True))

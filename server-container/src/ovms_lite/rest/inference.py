@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ovms_lite.errors import Fault
-from ovms_lite.rest.routes import Route
+from ovms_lite.rest.routes import Operation, Route
 from ovms_lite.serving.infer import Call, Inference, Prepared
 from ovms_lite.serving.servable import Servable
 from ovms_lite.wire.http_message import Request, Response
@@ -15,18 +15,24 @@ from ovms_lite.wire.tensors import Array
 from ovms_lite.wire.tfs_request import parse_predict_request
 from ovms_lite.wire.tfs_response import predict_response
 
+MISSING = {Operation.INFER: Fault.SERVABLE_MISSING, Operation.TFS_PREDICT: Fault.NAME_MISSING}
+"""What reads a body, and what an unknown model is for it."""
 JSON_LENGTH_HEADER = b"inference-header-content-length"
 
 
 async def infer(inference: Inference, route: Route, request: Request) -> Response:
     """`POST /v2/models/<m>[/versions/<v>]/infer`; raises RequestError."""
-    call = Call(route.model, route.version, "ModelInfer", "REST", Fault.SERVABLE_MISSING)
+    if request.refusal is not None:
+        raise request.refusal
+    call = Call(route.model, route.version, "ModelInfer", "REST", MISSING[route.operation])
     return await inference.run(call, partial(_prepare_infer, request))
 
 
 async def predict(inference: Inference, route: Route, request: Request) -> Response:
     """`POST /v1/models/<m>[/versions/<v>]:predict`; raises RequestError."""
-    call = Call(route.model, route.version, "Predict", "REST", Fault.NAME_MISSING)
+    if request.refusal is not None:
+        raise request.refusal
+    call = Call(route.model, route.version, "Predict", "REST", MISSING[route.operation])
     return await inference.run(call, partial(_prepare_predict, request))
 
 

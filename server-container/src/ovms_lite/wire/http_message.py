@@ -16,12 +16,16 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 @dataclass(slots=True)
 class Request:
-    """One request. `target` is the raw path without the query; header names are in lower case."""
+    """One request. `target` is the raw path without the query; header names are in lower case.
+
+    `refusal` is the answer where the body was not kept although one is wanted.
+    """
 
     method: str
     target: str
     headers: dict[bytes, bytes]
     body: Body
+    refusal: RequestError | None = None
 
 
 @dataclass(slots=True)

@@ -1,3 +1,6 @@
+import errno
+import io
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -66,3 +69,36 @@ def test_an_expected_error_is_one_sentence_and_its_exit_code(
 
     assert end.value.code == exit_code
     assert capsys.readouterr().err == sentence
+
+
+class Full(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class FullAtTheEnd(io.StringIO):
+    def flush(self) -> None:
+        raise OSError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [(None, "it is closed"), (Full(), "No space left on device"), (FullAtTheEnd(), "its reader has gone")],
+    ids=["closed", "full", "broken"],
+)
+def test_a_standard_output_that_cannot_be_written_is_a_sentence_and_74(
+    app: typer.Typer,
+    *,
+    output: io.StringIO | None,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["edge-thing", "--version"])
+    monkeypatch.setattr("sys.stdout", output)
+    with pytest.raises(SystemExit) as end:
+        run_app(app, "edge-thing")
+    sys.stdout.close()
+    monkeypatch.undo()
+    assert end.value.code == 74
+    assert capsys.readouterr().err == f"standard output cannot be written: {told}\n"

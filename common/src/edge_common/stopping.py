@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+OUTPUT_LOST = 74
+"""Exit code when standard output could not be written (EX_IOERR of sysexits.h)."""
 GRACE_SECONDS = 3.5
 """Less than the 5 seconds after which every process of the platform has to be gone."""
 
@@ -75,13 +77,30 @@ def raise_on_signals() -> None:
         signal.signal(each, interrupt)
 
 
+def flush_output() -> bool:
+    """Write what is left for standard output; whether it could be written, else a sentence says why not."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:  # ValueError: it was closed
+        give_output_up((error.strerror if isinstance(error, OSError) else None) or "it is closed")
+        return False
+    return True
+
+
+def give_output_up(reason: str) -> None:
+    """Say why standard output cannot be written; what would still go there goes nowhere from now on."""
+    sys.stderr.write(f"standard output cannot be written: {reason}\n")
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the rest of the process
+
+
 def leave_now(exit_code: int = 0) -> NoReturn:
     """End the process although threads may wait for an answer; they hold nothing that must be kept.
 
     The interpreter would wait for them, longer than a pod's end may take.
     """
     logging.shutdown()
-    sys.stdout.flush()
+    if not flush_output():
+        exit_code = exit_code or OUTPUT_LOST
     sys.stderr.flush()
     if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
         os._exit(exit_code)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import requests
 from car_client.pipeline.classifier import Classification
-from car_client.pipeline.files import classify_files
+from car_client.pipeline.files import classify_given
+from car_client.pipeline.given import given_file
 from car_client.session import Session
 from car_client.settings import Protocol, Transport, load_settings
 from edge_common.pictures.decode import decode_picture
@@ -65,7 +66,9 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 def classify(session: Session, pictures: list[Path]) -> list[Classification]:
-    outcome = classify_files(pictures, session.discovery, session.classifier, limits=session.limits)
+    outcome = classify_given(
+        [given_file(path) for path in pictures], session.discovery, session.classifier, limits=session.limits
+    )
     outcome.check()
     return outcome.results
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from car_client.pipeline.files import classify_files
+from car_client.pipeline.files import classify_given
+from car_client.pipeline.given import given_file
 from car_client.session import Session
 from car_client.settings import Protocol, load_settings
 from eventually import wait_until
@@ -80,7 +81,9 @@ def test_its_models_are_found_and_classify(
         grpc_address=f"127.0.0.1:{mlserver.grpc_port}",
     )
     session = Session(settings)
-    outcome = classify_files(files, session.discovery, session.classifier, limits=session.limits)
+    outcome = classify_given(
+        [given_file(path) for path in files], session.discovery, session.classifier, limits=session.limits
+    )
     outcome.check()
     found = {Path(result.picture).stem: result for result in outcome.results}
     assert {colour: list(COLOURS)[found[colour].verdict.predictions[0].index] for colour in COLOURS} == {

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import urllib3
 from edge_common.errors import FatalError
 from minio import Minio
+from minio.error import S3Error
+from minio.helpers import check_bucket_name
 
 from car_client.settings import Settings
 
@@ -27,6 +29,10 @@ class S3Address:
         bucket, _, prefix = text.removeprefix(SCHEME).partition("/")
         if not bucket:
             raise FatalError(f"{text!r} names no bucket; write s3://BUCKET or s3://BUCKET/PREFIX")
+        try:
+            check_bucket_name(bucket, strict=True)
+        except ValueError as error:
+            raise FatalError(f"{text!r} cannot be: {error}; correct the name of the bucket") from error
         return cls(bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
 
     def __str__(self) -> str:
@@ -58,3 +64,10 @@ def s3_client(settings: Settings) -> Minio:
     elif settings.s3_addressing == "virtual":
         client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # of the SDK
     return client
+
+
+def reason_of(error: Exception) -> str:
+    """What the store said, without what differs from one request to the next."""
+    if isinstance(error, S3Error):
+        return f"{error.code}: {error.message}"
+    return str(error) or type(error).__name__

@@ -65,6 +65,8 @@ class Settings(BaseModel):
     source: str | None = None
     """Where pictures come from: a folder, `s3://BUCKET/PREFIX`, a stream (`rtsp://...`, `http://...`),
     `camera:0`, `video:FILE`, or `urls:FILE` with one address a line."""
+    subfolders: bool = True
+    """Whether a folder is watched with its subfolders, such as those that cameras make for each day."""
     sample_interval: Annotated[Duration, Field(ge=0.02, le=3600)] = 1.0
     """Pause between two pictures of a stream, camera or address."""
     results: str | None = None

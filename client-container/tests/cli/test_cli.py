@@ -1,3 +1,4 @@
+import io
 import json
 import sys
 from collections import deque
@@ -11,6 +12,7 @@ from car_client import cli
 from edge_common import command_line
 from fake_kserve import FakeKServe, FakeModel
 from made_pictures import jpeg
+from picture_server import PictureServer
 from PIL import Image
 
 CARD = {"schema": 1, "input": {"color": "BGR"}, "output": {"labels": ["blue", "green", "red"]}}
@@ -110,6 +112,35 @@ def test_classify_as_json_with_one_model_and_one_class(run: Run, red: Path) -> N
     assert (prediction["index"], prediction["label"]) == (2, "red")
     assert set(result["timings_ms"]) == {"decode", "preprocess", "request"}
     assert document["rejected"] == document["failed"] == []
+
+
+@pytest.mark.usefixtures("served")
+def test_classify_takes_folders_addresses_and_standard_input(
+    run: Run, red: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "line\nbreak\ttab.jpg").write_bytes(jpeg("blue"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(jpeg("green"))))
+    with PictureServer(jpeg("red")) as camera:
+        classified = run("classify", tmp_path, "-", f"{camera.url}/still?pwd=x", "--model", "cars")
+    assert classified.code == 0
+    assert [line.split("\t")[0::2] for line in classified.out.splitlines()] == [
+        [f"{tmp_path}/deep/line\\nbreak\\ttab.jpg", "blue"],
+        [str(red), "red"],
+        ["stdin", "green"],
+        [f"{camera.url}/still?pwd=***", "red"],
+    ]
+
+
+def test_what_cannot_be_taken_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    empty = run("classify", tmp_path)
+    assert (empty.code, "there is no picture in the folder" in empty.sentence) == (65, True)
+    silent = run("classify", "http://127.0.0.1:9/a.jpg")
+    assert (silent.code, "http://127.0.0.1:9/a.jpg gives no picture: " in silent.sentence) == (65, True)
+    monkeypatch.setattr("sys.stdin", None)
+    assert run("classify", "-").code == 78
+    assert run("watch", "s3://No_Such").code == 78
 
 
 @pytest.mark.usefixtures("served")

@@ -50,6 +50,23 @@ def test_a_table_has_one_head_however_often_it_is_opened(tmp_path: Path) -> None
     assert (rows[0]["image"], rows[0]["probability"]) == ("a, b.jpg", "0.9")
 
 
+def test_a_table_computes_nothing_and_results_of_any_name_can_be_written(
+    tmp_path: Path, store: Minio
+) -> None:
+    verdict = Verdict((Prediction(0, "@SUM(1)", 0.9),), sure=True)
+    odd = dataclasses.replace(RESULT, picture="=cmd|' calc'!A1.jpg", verdict=verdict)
+    sink = open_sink(load_settings(results=str(tmp_path / "r.csv")))
+    sink.write(odd)
+    sink.close()
+    [head, row] = (tmp_path / "r.csv").read_text().splitlines()
+    assert (row.split(",")[0], row.split(",")[3]) == ("'=cmd|' calc'!A1.jpg", "'@SUM(1)")
+    assert head.startswith("image,")
+    address = dataclasses.replace(RESULT, picture="http://cam/../a.jpg")
+    BucketSink(store, S3Address.parse("s3://pictures/odd")).write(address)
+    listed = store.list_objects("pictures", "odd/", recursive=True)
+    assert [object_.object_name for object_ in listed] == ["odd/http:_/cam/_/a.jpg.m.json"]
+
+
 @pytest.mark.parametrize("address", ["results.txt", "/no/such/folder/x.csv"])
 def test_a_place_that_cannot_take_results_is_refused(address: str) -> None:
     with pytest.raises(FatalError, match="results cannot go to"):

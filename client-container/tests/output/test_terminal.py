@@ -53,6 +53,24 @@ def test_a_pipe_gets_one_whole_line_of_fields(pipe: Console) -> None:
     assert written(pipe) == "a.jpg\tm/2\tfire [engine]\t0.7500\na.jpg\tm/2\tnot sure\t0.7500\n"
 
 
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\n[red]b"
+
+
+def test_text_of_strangers_is_shown_and_does_nothing(terminal: Console, pipe: Console) -> None:
+    predictions = (Prediction(0, HOSTILE, 0.75),)
+    hostile = Classification(
+        HOSTILE, HOSTILE, 2, Verdict(predictions, sure=True), Transport.TENSOR, 0.001, 0.001, 0.01
+    )
+    models = ModelTable(states={HOSTILE: {1: VersionState.AVAILABLE}}, unusable={HOSTILE: HOSTILE})
+    for console in (terminal, pipe):
+        show_classification(console, hostile)
+        show_models(console, "http://x", models)
+        assert "\x1b]0" not in written(console)
+        assert "\x1b[2J" not in written(console)
+        assert "[red]b" in written(console).replace("\n", "")
+    assert written(pipe).splitlines()[0].count("\t") == 3
+
+
 def table() -> ModelTable:
     image = TensorSpec("image", "FP32", (1, 3, 8, 8))
     metadata = Metadata("m", (image,), (TensorSpec("y", "FP32", (1, 3)),), ("2",))

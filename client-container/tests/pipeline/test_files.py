@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 from car_client.errors import RequestRefusedError, ServerFailedError
-from car_client.pipeline.files import Failure, Outcome, classify_files
+from car_client.pipeline.files import Failure, Outcome, classify_given
+from car_client.pipeline.given import given_file
 from car_client.session import Session
 from car_client.settings import load_settings
 from edge_common.errors import RejectedError, RetryableError
@@ -25,7 +26,9 @@ def files(folder: Path, count: int) -> list[Path]:
 
 
 def run(session: Session, paths: list[Path]) -> Outcome:
-    return classify_files(paths, session.discovery, session.classifier, limits=session.limits)
+    return classify_given(
+        [given_file(path) for path in paths], session.discovery, session.classifier, limits=session.limits
+    )
 
 
 def test_many_files_are_taken_in_portions_and_each_gets_its_results(session: Session, tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 from car_client.s3_address import S3Address, s3_client
 from car_client.settings import Settings
+from car_client.sources import bucket
 from car_client.sources.bucket import BucketSource
+from car_client.sources.source import Supply
+from collected_logs import LogLines
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
 from minio import Minio
@@ -37,6 +40,45 @@ def test_pictures_under_the_prefix_are_offered_once_unless_they_are_given_back(
     assert source.poll(8) == []
     put(store, "gate/a.jpg", jpeg("blue"))
     assert [found.content for found in source.poll(8)] == [jpeg("blue")]
+
+
+def source_at(store: Minio, address: str) -> BucketSource:
+    return BucketSource(store, S3Address.parse(address), max_bytes=100_000, pause=0.1)
+
+
+def test_any_number_of_keys_is_read_part_by_part(
+    store: Minio, monkeypatch: pytest.MonkeyPatch, logged: LogLines
+) -> None:
+    monkeypatch.setattr(bucket, "_LISTED_AT_ONCE", 2)
+    for number in range(5):
+        put(store, f"parts/{number}.jpg", jpeg("red"))
+    put(store, "parts/notes.txt", b"x")
+    source = source_at(store, "s3://pictures/parts")
+    found: list[str] = []
+    supplies: list[Supply] = []
+    for _ in range(5):
+        supplies.append(source.supply)
+        for frame in source.poll(8):
+            found.append(frame.name)
+            source.acknowledge(frame)
+    assert found == [f"parts/{number}.jpg" for number in range(5)]
+    assert supplies == [Supply.UNDER_WAY] * 4 + [Supply.IDLE]
+    assert [line["kinds"] for line in logged.of("files_left_aside")] == [{".txt": 1}]
+
+
+def test_an_object_that_goes_between_listing_and_reading_stops_no_other(store: Minio) -> None:
+    for name in ("a", "b", "c"):
+        put(store, f"gone/{name}.jpg", jpeg("red"))
+    source = source_at(store, "s3://pictures/gone")
+    [first] = source.poll(1)
+    store.remove_object("pictures", "gone/b.jpg")
+    assert [first.name, *(frame.name for frame in source.poll(8))] == ["gone/a.jpg", "gone/c.jpg"]
+
+
+@pytest.mark.parametrize("name", ["s3://No_Such", "s3://a", "s3://a..b/x"])
+def test_a_mistyped_bucket_is_told(name: str) -> None:
+    with pytest.raises(FatalError, match="correct the name of the bucket"):
+        S3Address.parse(name)
 
 
 def test_a_store_or_bucket_that_is_away_is_waited_for(store: Minio) -> None:

@@ -35,9 +35,11 @@ class Clock:
 class TickingSource(FolderSource):
     """A second, the time to settle, passes before each poll."""
 
-    def __init__(self, folder: Path, *, max_bytes: int = 10_000) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int = 10_000, subfolders: bool = True) -> None:
         self.clock = Clock()
-        super().__init__(folder, max_bytes=max_bytes, quiet_time=1.0, monotonic=self.clock)
+        super().__init__(
+            folder, max_bytes=max_bytes, quiet_time=1.0, subfolders=subfolders, monotonic=self.clock
+        )
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         self.clock.tick()
@@ -75,13 +77,14 @@ def test_a_file_is_offered_when_it_was_unchanged_for_the_time_to_settle(
     assert (frame.name, frame.content) == ("a.jpg", jpeg("red"))
 
 
-def test_a_file_that_grows_from_poll_to_poll_is_never_offered(source: TickingSource, tmp_path: Path) -> None:
+def test_a_file_that_grows_from_poll_to_poll_is_offered_when_it_is_whole(
+    source: TickingSource, tmp_path: Path
+) -> None:
     whole = jpeg("red", size=(60, 60))
     for end in range(100, len(whole) + 1, 100):
         (tmp_path / "a.jpg").write_bytes(whole[:end])
         assert names(source) == []
     (tmp_path / "a.jpg").write_bytes(whole)
-    assert names(source) == []
     assert [frame.content for frame in source.poll(10)] == [whole]
 
 
@@ -150,6 +153,70 @@ def test_hidden_files_folders_empty_files_and_other_kinds_are_left_alone(
     put(tmp_path / "UPPER.JPG", b"x", at=1)
     source.poll(0)
     assert names(source) == ["UPPER.JPG"]
+
+
+def test_dated_subfolders_are_watched_too_unless_the_setting_says_no(tmp_path: Path) -> None:
+    (tmp_path / "2026/11/29").mkdir(parents=True)
+    (tmp_path / ".trash").mkdir()
+    for name in ("2026/11/29/a.jpg", "b.JFIF", ".trash/c.jpg", "d.heic"):
+        put(tmp_path / name, b"x", at=1)
+    deep, flat = (TickingSource(tmp_path, subfolders=yes) for yes in (True, False))
+    for source in (deep, flat):
+        source.poll(0)
+    assert names(deep) == ["2026/11/29/a.jpg", "b.JFIF", "d.heic"]
+    assert names(flat) == ["b.JFIF", "d.heic"]
+
+
+def test_what_is_left_aside_is_counted_and_said_when_a_kind_is_new(
+    source: TickingSource, tmp_path: Path, logged: Logged
+) -> None:
+    for name in ("a.txt", "b.txt", "c", "d.jpg"):
+        put(tmp_path / name, b"x", at=1)
+    for _ in range(3):
+        source.poll(0)
+    put(tmp_path / "e.tiff", b"x", at=1)
+    source.poll(0)
+    lines = logged.of("files_left_aside")
+    assert [(line["count"], line["kinds"]) for line in lines] == [
+        (3, {".txt": 2, "without a suffix": 1}),
+        (4, {".txt": 2, "without a suffix": 1, ".tiff": 1}),
+    ]
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+def test_a_file_that_changes_all_the_time_is_taken_now_and_then_when_it_is_whole(
+    source: TickingSource, tmp_path: Path, *, renamed: bool
+) -> None:
+    taken = []
+    for number in range(12):
+        aside = tmp_path / (".aside" if renamed else "latest.jpg")
+        put(aside, jpeg("red", size=(12, 16 + number)), at=number)
+        aside.rename(tmp_path / "latest.jpg")
+        for frame in source.poll(10):
+            taken.append(number)
+            source.acknowledge(frame)
+    assert taken == [3, 6, 9]
+    for number in range(12, 24):
+        put(tmp_path / "latest.jpg", jpeg("red", size=(60, 60))[: 300 + number], at=number)
+        assert names(source) == [], "it is never whole"
+
+
+def test_names_that_are_no_text_are_shown_escaped(source: TickingSource, tmp_path: Path) -> None:
+    odd = [os.fsdecode(b"Stra\xdfe.jpg"), "line\nbreak\x1b[2J.jpg"]
+    for at, name in enumerate(odd):
+        put(tmp_path / name, b"x", at=at)
+    source.poll(0)
+    frames = source.poll(10)
+    assert [frame.name for frame in frames] == ["Stra\\xdfe.jpg", "line\\nbreak\\x1b[2J.jpg"]
+    for frame in frames:
+        source.acknowledge(frame)
+    assert names(source) == []
+
+
+def test_a_file_in_place_of_a_folder_is_told_what_to_do(tmp_path: Path) -> None:
+    put(tmp_path / "a.mp4", b"x", at=1)
+    with pytest.raises(FatalError, match=r"is a file; watch its folder, classify it, or write video:"):
+        FolderSource(tmp_path / "a.mp4", max_bytes=1, quiet_time=1)
 
 
 def test_no_more_of_a_file_is_read_than_tells_that_it_is_too_large(

@@ -179,11 +179,12 @@ def test_no_more_than_eight_pictures_are_taken_while_the_server_is_slow(
 ) -> None:
     taken: list[str] = []
 
-    def count(source: FolderSource, name: str, expected: Any, read: Any = FolderSource._read) -> Any:
-        taken.append(name)
-        return read(source, name, expected)
+    def count(source: FolderSource, name: str, now: float, take: Any = FolderSource._take) -> Any:
+        frame = take(source, name, now)
+        taken.extend([name] if frame is not None else [])
+        return frame
 
-    monkeypatch.setattr(FolderSource, "_read", count)
+    monkeypatch.setattr(FolderSource, "_take", count)
     server.models["m"] = FakeModel()
     server.faults.extend(["slow"] * 4)
     for number in range(30):

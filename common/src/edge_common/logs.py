@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from enum import StrEnum
 from typing import Any
 
@@ -41,8 +42,12 @@ def _show_as_text(_logger: Any, _method: str, event: Any) -> Any:
     return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
+def _log_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:
+    logging.getLogger("py.warnings").warning("%s: %s", category.__name__, message)
+
+
 def configure_logging(log_format: LogFormat = LogFormat.AUTO, level: LogLevel = LogLevel.INFO) -> None:
-    """Send structlog's and the standard library's lines to standard error in one format.
+    """Send structlog's and the standard library's lines, and warnings, to standard error in one format.
 
     Keys are `ts` (UTC, ISO 8601), `level`, `event`, then what the line is about.
     """
@@ -73,6 +78,7 @@ def configure_logging(log_format: LogFormat = LogFormat.AUTO, level: LogLevel = 
         )
     )
     logging.root.handlers = [handler]
+    warnings.showwarning = _log_warning
     logging.root.setLevel(level)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from car_client.pipeline.files import read_picture
+from car_client.pipeline.given import read_picture
 from car_client.session import Session
 from edge_common.errors import EdgeError, RetryableError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from car_client.pipeline.classifier import Classification
-from car_client.pipeline.files import classify_files
+from car_client.pipeline.files import classify_given
+from car_client.pipeline.given import given_file
 from car_client.session import Session
 from car_client.settings import Settings as ClientSettings
 from car_models.tracking.promote import Waiting
@@ -65,11 +66,12 @@ class Platform:
     def classify(self, pictures: Sequence[Path], model: str) -> list[Classification]:
         """What the served `model` says of `pictures`, in order; raises what `car-client classify` does."""
         session = Session(self.client)
-        outcome = classify_files(
-            pictures, session.discovery, session.classifier, limits=session.limits, models=[model]
+        given = [given_file(picture) for picture in pictures]
+        outcome = classify_given(
+            given, session.discovery, session.classifier, limits=session.limits, models=[model]
         )
         outcome.check()
-        order = {str(path): place for place, path in enumerate(pictures)}
+        order = {picture.name: place for place, picture in enumerate(given)}
         return sorted(outcome.results, key=lambda result: order[result.picture])
 
 

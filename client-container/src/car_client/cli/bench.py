@@ -1,12 +1,13 @@
 """`car-client bench`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from edge_common.errors import RejectedError
 from rich.console import Console
 
-from car_client.cli.options import INFERENCE, AsJson, Images, Models, print_json, with_settings
+from car_client.cli.options import INFERENCE, AsJson, Models, print_json, with_settings
 from car_client.output.terminal import show_throughput
 from car_client.pipeline.throughput import measure_model
 from car_client.session import Session
@@ -16,7 +17,7 @@ from car_client.settings import Settings
 @with_settings(*INFERENCE, answers_on_terminal=True)
 def bench(
     settings: Settings,
-    images: Images,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files with pictures.")],
     *,
     model: Models = None,
     seconds: Annotated[float, typer.Option(min=0.2, max=600, help="Time for each of the two rates.")] = 5.0,

@@ -11,7 +11,8 @@ from car_client.output.documents import log_inference, outcome_document
 from car_client.output.drawing import annotated, annotation_paths, save_annotated
 from car_client.output.terminal import show_classification
 from car_client.pipeline.classifier import Classification
-from car_client.pipeline.files import classify_files, read_picture
+from car_client.pipeline.files import classify_given
+from car_client.pipeline.given import given_pictures
 from car_client.session import Session
 from car_client.settings import Settings
 
@@ -29,9 +30,10 @@ def classify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Classify pictures once, with every model or with those named.
+    """Classify pictures once: files, folders, http addresses, or `-` for standard input.
 
-    Pictures that cannot be classified are told on standard error, the others are classified all the same.
+    With every model, or with those named. Pictures that cannot be classified are told on standard error, the
+    others are classified all the same.
     """
     console = Console()
 
@@ -40,10 +42,11 @@ def classify(
         if not as_json:
             show_classification(console, result)
 
-    drawings = annotation_paths(annotate, images) if annotate is not None else {}
+    given = given_pictures(images)
+    drawings = annotation_paths(annotate, [picture.name for picture in given]) if annotate is not None else {}
     session = Session(settings)
-    outcome = classify_files(
-        images,
+    outcome = classify_given(
+        given,
         session.discovery,
         session.classifier,
         limits=session.limits,
@@ -51,10 +54,11 @@ def classify(
         top_k=top_k,
         show=show,
     )
-    for file, path in drawings.items():
-        results = [result for result in outcome.results if result.picture == str(file)]
+    for picture in given if drawings else ():
+        results = [result for result in outcome.results if result.picture == picture.name]
         if results:
-            save_annotated(annotated(read_picture(file, session.limits).pixels, results), path)
+            pixels = picture.load(session.limits).pixels
+            save_annotated(annotated(pixels, results), drawings[picture.name])
     if as_json:
         print_json(outcome_document(outcome))
     outcome.check()

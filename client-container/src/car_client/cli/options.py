@@ -4,19 +4,22 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 from edge_common.logs import LogLevel, configure_logging
 from edge_common.pictures.decode import FORMATS_FOR_PEOPLE
 
+from car_client.library_lines import logged_library_lines
 from car_client.settings import Protocol, Settings, Transport, load_settings
 
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 TopK = Annotated[int | None, typer.Option(min=1, max=100, help="Classes to show; else what the card says.")]
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help=f"{FORMATS_FOR_PEOPLE} files.")]
+Images = Annotated[
+    list[str],
+    typer.Argument(metavar="IMAGE...", help=f"{FORMATS_FOR_PEOPLE}: files, folders, http addresses, or -."),
+]
 
 SERVER = ("server_url", "sidecar_url", "timeout")
 INFERENCE = ("transport", "protocol", "grpc_address", *SERVER)
@@ -62,8 +65,9 @@ def with_settings(
             settings = load_settings(**{name: value for name, value in given.items() if value != []})
             quiet = answers_on_terminal and sys.stderr.isatty()
             level = settings.log_level or (LogLevel.WARNING if quiet else LogLevel.INFO)
-            configure_logging(settings.log_format, level)
-            command(settings, **arguments)  # type: ignore[call-arg]  # typer makes them of the signature below
+            with logged_library_lines():
+                configure_logging(settings.log_format, level)
+                command(settings, **arguments)  # type: ignore[call-arg]  # typer makes them of the signature below
 
         _, *own = inspect.signature(command).parameters.values()
         named = inspect.Parameter.KEYWORD_ONLY

@@ -5,6 +5,7 @@ import dataclasses
 from edge_common.errors import RejectedError
 from edge_common.model_card import Layout, ModelCard
 from edge_common.pictures.steps import Preprocessing
+from edge_common.printable import printable
 
 from car_client.errors import UnusableModelError
 from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, TensorSpec
@@ -57,7 +58,7 @@ def describe_model(
         activation=facts.activation,
         top_k=facts.top_k,
         min_probability=facts.min_probability,
-        description=facts.description,
+        description=printable(facts.description),
         warnings=(*warnings, *facts.warnings),
     )
 
@@ -153,4 +154,4 @@ def _labels(output: TensorSpec, facts: Facts) -> tuple[str, ...] | None:
         raise UnusableModelError(
             f"there are {len(facts.labels)} labels, but the output is {output}; each class needs one label"
         )
-    return facts.labels
+    return tuple(map(printable, facts.labels)) if facts.labels is not None else None

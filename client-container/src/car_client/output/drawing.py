@@ -55,19 +55,19 @@ def _draw_result(draw: ImageDraw.ImageDraw, result: Classification, top: int, wi
         draw.text((right + 8, top), f"{prediction.probability:.1%}", fill=_INK, font=font)
 
 
-def annotation_paths(out: Path, files: Sequence[Path]) -> Mapping[Path, Path]:
-    """Where the annotated picture of each file goes: `out` itself for one file, else into the folder `out`.
+def annotation_paths(out: Path, names: Sequence[str]) -> Mapping[str, Path]:
+    """Where the annotated picture of each name goes: `out` itself for one, else into the folder `out`.
 
-    Raises FatalError when the folder cannot be made, or two files would get the same name.
+    Raises FatalError when the folder cannot be made, or two pictures would get the same name.
     """
-    if len(files) == 1 and out.suffix.lower() in SUFFIXES:
-        return {files[0]: out}
+    if len(names) == 1 and out.suffix.lower() in SUFFIXES:
+        return {names[0]: out}
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FatalError(f"the folder {out} cannot be made: {error.strerror}; name another") from error
-    paths = {file: out / f"{file.stem}.png" for file in files}
-    if len(set(paths.values())) < len(paths):
+    paths = {name: out / f"{Path(name).stem}.png" for name in names}
+    if len(set(paths.values())) < len(names):
         raise FatalError(
             f"two of the pictures have the same name; annotate them into different folders than {out}"
         )
@@ -78,5 +78,6 @@ def save_annotated(image: Image.Image, path: Path) -> None:
     """Write `image` in the format of the suffix of `path`. Raises FatalError."""
     try:
         image.save(path)
-    except OSError as error:
-        raise FatalError(f"{path} cannot be written: {error.strerror or error}; name another file") from error
+    except (OSError, ValueError, KeyError) as error:  # ValueError and KeyError: Pillow writes no such format
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise FatalError(f"{path} cannot be written: {reason}; name another file") from error

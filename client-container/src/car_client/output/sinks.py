@@ -3,22 +3,26 @@
 import csv
 import io
 import json
+import re
 from collections import deque
 from pathlib import Path
 from typing import Protocol
 
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
+from edge_common.printable import printable_cell
 from minio import Minio
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
 from car_client.output.documents import classification_document
 from car_client.pipeline.classifier import Classification
-from car_client.s3_address import SCHEME, S3Address, s3_client
+from car_client.s3_address import SCHEME, S3Address, reason_of, s3_client
 from car_client.settings import Settings
 
 _log = get_logger()
+_UNSAFE_PART = re.compile(r"(?:(?<=/)|^)\.{1,2}(?=/)|/(?=/)")
+"""Parts of a path that stores refuse, or that mean another place."""
 _COLUMNS = ("image", "model", "version", "top1", "sure", "probability", "latency_ms")
 _MOST_HELD = 1000
 """Results kept while the store is away; the oldest is given up first."""
@@ -94,8 +98,13 @@ class CsvSink(_FileSink):
     def write(self, result: Classification) -> None:
         """Append one row."""
         document = classification_document(result)
-        self._rows.writerow({**document, "probability": document["predictions"][0]["probability"]})
+        row = {**document, "probability": document["predictions"][0]["probability"]}
+        self._rows.writerow({key: _cell(value) for key, value in row.items()})
         self._file.flush()
+
+
+def _cell(value: object) -> object:
+    return printable_cell(value) if isinstance(value, str) else value
 
 
 class BucketSink:
@@ -110,14 +119,15 @@ class BucketSink:
     def write(self, result: Classification) -> None:
         """Write it and what is held back; while the store is away it is held, which is logged once."""
         content = json.dumps(classification_document(result)).encode()
-        self._held.append((f"{self._address.prefix}{result.picture}.{result.model}.json", content))
+        name = _UNSAFE_PART.sub("_", f"{result.picture}.{result.model}.json").lstrip("/")
+        self._held.append((f"{self._address.prefix}{name}", content))
         try:
             while self._held:
                 self._put(*self._held[0])
                 self._held.popleft()
         except (MinioException, HTTPError, OSError) as error:
             if not self._away:
-                _log.warning("results_held", to=str(self._address), error=str(error))
+                _log.warning("results_held", to=str(self._address), error=reason_of(error))
             self._away = True
             return
         if self._away:

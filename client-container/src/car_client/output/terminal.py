@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from edge_common.printable import printable
 from edge_common.quantities import format_duration
 from edge_common.served_state import VersionState
 from rich.console import Console
@@ -29,7 +30,7 @@ def show_classification(console: Console, result: Classification) -> None:
 def _show_bars(console: Console, result: Classification) -> None:
     took = format_duration(result.latency_seconds)
     console.print(
-        f"[bold]{escape(result.picture)}[/]  {escape(result.model)}/{result.version}  [dim]{took}[/]",
+        f"[bold]{_text(result.picture)}[/]  {_text(result.model)}/{result.version}  [dim]{took}[/]",
         highlight=False,
     )
     if not result.verdict.sure:
@@ -41,22 +42,22 @@ def _show_bars(console: Console, result: Classification) -> None:
     for position, prediction in enumerate(result.verdict.predictions):
         bar = "█" * round(prediction.probability * _BAR_CELLS)
         style = "green" if position == 0 and result.verdict.sure else "cyan"
-        grid.add_row(f"  {escape(prediction.label)}", f"[{style}]{bar}[/]", f"{prediction.probability:.1%}")
+        grid.add_row(f"  {_text(prediction.label)}", f"[{style}]{bar}[/]", f"{prediction.probability:.1%}")
     console.print(grid)
 
 
 def show_models(console: Console, server_url: str, table: ModelTable) -> None:
     """A row for each version the server knows, then what is to be known about the models."""
     if not table.states:
-        console.print(f"The server at {escape(server_url)} has no models.", highlight=False, soft_wrap=True)
+        console.print(f"The server at {_text(server_url)} has no models.", highlight=False, soft_wrap=True)
         return
     rows = [row for name in sorted(table.states) for row in _rows(name, table.states[name], table)]
     _show_table(console, ("model", "version", "state", "input", "preprocessing", "labels"), rows)
     for name, reason in sorted(table.unusable.items()):
-        console.print(f"[red]{escape(name)}[/]: {escape(reason)}", highlight=False, soft_wrap=True)
+        console.print(f"[red]{_text(name)}[/]: {_text(reason)}", highlight=False, soft_wrap=True)
     for name, model in sorted(table.usable.items()):
         for warning in model.warnings:
-            console.print(f"[yellow]{escape(name)}[/]: {escape(warning)}", highlight=False, soft_wrap=True)
+            console.print(f"[yellow]{_text(name)}[/]: {_text(warning)}", highlight=False, soft_wrap=True)
 
 
 def show_throughput(console: Console, rates: Iterable[Throughput]) -> None:
@@ -75,9 +76,14 @@ def show_throughput(console: Console, rates: Iterable[Throughput]) -> None:
     _show_table(console, ("model", "pictures/s", "server alone", "ratio", "median ms", "p95 ms"), rows)
 
 
+def _text(text: str) -> str:
+    """`text` of strangers: neither markup nor a command to the terminal."""
+    return escape(printable(text))
+
+
 def _write_fields(console: Console, fields: Iterable[str]) -> None:
     """One line for scripts; past rich, which would turn the tabs into blanks."""
-    console.file.write("\t".join(fields) + "\n")
+    console.file.write("\t".join(map(printable, fields)) + "\n")
 
 
 def _show_table(console: Console, headings: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
@@ -90,7 +96,7 @@ def _show_table(console: Console, headings: Iterable[str], rows: Iterable[tuple[
     for heading in headings:
         grid.add_column(heading, overflow="fold")
     for row in rows:
-        grid.add_row(*(escape(cell) for cell in row))
+        grid.add_row(*(_text(cell) for cell in row))
     console.print(grid)
 
 

@@ -1,4 +1,4 @@
-"""Classify given files once: what cannot be read or classified harms nothing else, and is told at the end."""
+"""Classify given pictures once: what cannot be read or classified harms nothing else; told at the end."""
 
 import math
 from collections import deque
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from edge_common.errors import EdgeError, RejectedError, RetryableError
-from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
+from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits
 
 from car_client.errors import ServerUnreachableError, UnknownModelError, UnusableModelError
 from car_client.models.discovery import Discovery
 from car_client.pipeline.classifier import Classification, Classifier
+from car_client.pipeline.given import GivenPicture
 from car_client.pipeline.jobs import Job, Pipeline
 
 _JOBS = 4
@@ -42,7 +42,7 @@ class Outcome:
 
     results: list[Classification] = field(default_factory=list)
     rejected: dict[str, NotAPictureError] = field(default_factory=dict)
-    """By file."""
+    """By the picture's name."""
     failed: list[Failure] = field(default_factory=list)
     """What models did not answer."""
 
@@ -66,8 +66,8 @@ class Outcome:
         raise RejectedError(sentence)
 
 
-def classify_files(
-    files: Sequence[Path],
+def classify_given(
+    given: Sequence[GivenPicture],
     discovery: Discovery,
     classifier: Classifier,
     *,
@@ -76,7 +76,7 @@ def classify_files(
     top_k: int | None = None,
     show: Callable[[Classification], None] = lambda _result: None,
 ) -> Outcome:
-    """Classify `files` with the `models` named, or with all; hand each result to `show` as it comes.
+    """Classify the `given` pictures with the `models` named, or with all; `show` gets each result at once.
 
     A model that cannot be used, or failed many times and never answered, is not asked again. Raises
     UnknownModelError, UnusableModelError when a model named cannot be used or none can, and
@@ -84,12 +84,12 @@ def classify_files(
     """
     outcome = Outcome()
     chosen = None
-    size = max(1, min(_MOST_FILES_A_JOB, math.ceil(len(files) / _JOBS)))
-    begun: deque[tuple[Sequence[Path], Job]] = deque()
+    size = max(1, min(_MOST_FILES_A_JOB, math.ceil(len(given) / _JOBS)))
+    begun: deque[tuple[Sequence[GivenPicture], Job]] = deque()
     with closing(Pipeline(classifier)) as pipeline:
-        for start in range(0, len(files), size):
-            part = files[start : start + size]
-            job = pipeline.begin([partial(read_picture, file, limits) for file in part])
+        for start in range(0, len(given), size):
+            part = given[start : start + size]
+            job = pipeline.begin([partial(picture.load, limits) for picture in part])
             if chosen is None and any(isinstance(picture, Picture) for picture in job.pictures()):
                 chosen = discovery.refresh().choose_some(models)
             job.ask([model for model in chosen or () if not outcome.is_hopeless(model.name)], top_k=top_k)
@@ -102,11 +102,11 @@ def classify_files(
 
 
 def _finish(
-    files: Sequence[Path], job: Job, outcome: Outcome, show: Callable[[Classification], None]
+    part: Sequence[GivenPicture], job: Job, outcome: Outcome, show: Callable[[Classification], None]
 ) -> None:
-    for file, picture in zip(files, job.pictures(), strict=False):
+    for given, picture in zip(part, job.pictures(), strict=False):
         if isinstance(picture, NotAPictureError):
-            outcome.rejected[str(file)] = picture
+            outcome.rejected[given.name] = picture
     for reply in job.replies():
         if isinstance(reply.result, ServerUnreachableError):
             raise reply.result
@@ -117,13 +117,3 @@ def _finish(
         else:
             outcome.results.append(reply.result)
             show(reply.result)
-
-
-def read_picture(file: Path, limits: PictureLimits) -> Picture:
-    """The picture in `file`; raises NotAPictureError, also when it cannot be read."""
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(limits.max_bytes + 1)
-    except OSError as error:
-        raise NotAPictureError(f"{file} cannot be read: {error.strerror}") from error
-    return decode_picture(str(file), content, limits)

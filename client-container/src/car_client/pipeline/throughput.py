@@ -14,6 +14,7 @@ from edge_common.pictures.decode import PictureLimits, decode_picture
 
 from car_client.models.served_model import ServedModel
 from car_client.pipeline.classifier import Classifier, prepared_tensor
+from car_client.pipeline.given import given_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def measure_model(
 
     Both run in `workers` threads of this process, one picture a request.
     """
-    contents = [(file.name, file.read_bytes()) for file in files]
+    contents = [(file.name, given_file(file).read(limits.max_bytes)) for file in files]
     names = itertools.cycle(contents)
 
     def whole() -> None:

@@ -51,7 +51,9 @@ def open_source(address: str, settings: Settings) -> Source:
     if address.startswith(_URLS):
         addresses = read_addresses(Path(address.removeprefix(_URLS)))
         return UrlSource(addresses, every=settings.sample_interval, max_bytes=max_bytes)
-    return FolderSource(Path(address), max_bytes=max_bytes, quiet_time=settings.interval)
+    return FolderSource(
+        Path(address), max_bytes=max_bytes, quiet_time=settings.interval, subfolders=settings.subfolders
+    )
 
 
 def _host(address: str) -> str:

@@ -1,25 +1,34 @@
 """Picture files that arrive in a bucket."""
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 
 from edge_common.errors import RetryableError
+from edge_common.logs import get_logger
 from edge_common.pictures.decode import SUFFIXES
+from edge_common.printable import printable
 from minio import Minio
 from minio.datatypes import Object
-from minio.error import MinioException
+from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
-from car_client.s3_address import S3Address
+from car_client.s3_address import S3Address, reason_of
 from car_client.sources.source import Frame, Supply
 
-_MOST_LISTED = 100_000
-"""Keys looked at in one poll; a larger prefix should be split."""
+_log = get_logger()
+_LISTED_AT_ONCE = 10_000
+"""Keys looked at in one poll; a listing goes on where the last poll left it."""
+_GONE = "NoSuchKey"
+_ITS_OWN_FAULT = frozenset({"AccessDenied", "InvalidObjectState"})
+"""What the store says of one object and not of itself: no right to read it, or it lies in an archive."""
+_SOON = 0.02
 
 
 class BucketSource:
-    """Objects under an address with the suffix of a picture. An object that is replaced is offered again.
+    """Objects under an address with the suffix of a picture, any number of them, and again when replaced.
 
     An object appears complete or not at all, so none has to be quiet first.
     """
@@ -30,66 +39,126 @@ class BucketSource:
         self._address = address
         self._max_bytes = max_bytes
         self._pause = pause
-        self._done: dict[str, str] = {}
-        self._in_hand: set[tuple[str, str]] = set()
+        self._listing: Iterator[Object] | None = None
+        self._complete = False
+        """Whether everything was listed once."""
+        self._new: deque[Object] = deque()
+        self._done: set[bytes] = set()
+        """Marks of objects that were classified; a mark is shorter than a key."""
+        self._listed: set[bytes] = set()
+        self._in_hand: dict[Frame, bytes] = {}
+        self._aside: Counter[str] = Counter()
+        self._told: set[str] = set()
 
     def __str__(self) -> str:
         """The address."""
-        return str(self._address)
+        return printable(str(self._address))
 
     @property
     def pause(self) -> float:
-        """Seconds between two listings."""
-        return self._pause
+        """Seconds between two listings; soon, while one is not complete."""
+        return _SOON if self.supply is Supply.UNDER_WAY else self._pause
 
     @property
     def supply(self) -> Supply:
-        """Whatever comes, comes at any time."""
-        return Supply.IDLE
+        """Under way until everything was listed and offered once."""
+        under_way = not self._complete or self._listing is not None or self._new
+        return Supply.UNDER_WAY if under_way else Supply.IDLE
 
     def poll(self, at_most: int) -> Sequence[Frame]:
-        """Objects that are new, oldest first. Raises RetryableError when the store does not answer."""
+        """Objects that are new, the oldest of a part of the listing first.
+
+        Raises RetryableError when the store does not answer.
+        """
+        frames: list[Frame] = []
         try:
-            listed = {object_.object_name or "": object_ for object_ in self._list()}
-            self._done = {key: etag for key, etag in self._done.items() if key in listed}
-            fresh = [key for key, object_ in listed.items() if self._is_new(key, object_.etag or "")]
-            fresh.sort(key=lambda key: (str(listed[key].last_modified), key))
-            frames = [self._read(listed[key]) for key in fresh[:at_most]]
-        except (MinioException, HTTPError, OSError) as error:
+            if not self._new:
+                self._list_on()
+            while self._new and len(frames) < at_most:
+                frame = self._read(self._new[0])
+                self._new.popleft()
+                if frame is not None:
+                    frames.append(frame)
+        except (MinioException, HTTPError, OSError, ValueError) as error:
+            self._listing = None
+            self._complete = True  # a look that fails is over as well
+            for frame in frames:
+                del self._in_hand[frame]
             raise RetryableError(
-                f"{self._address} cannot be read: {error}; check the store, the bucket and the keys"
+                f"{self} cannot be read: {reason_of(error)}; check the store, the bucket and the keys"
             ) from error
-        self._in_hand.update((frame.name, frame.revision) for frame in frames)
         return frames
 
     def acknowledge(self, frame: Frame) -> None:
         """Remember the object by its content's tag."""
-        self._in_hand.remove((frame.name, frame.revision))
-        self._done[frame.name] = frame.revision
+        self._done.add(self._in_hand.pop(frame))
 
     def give_back(self, frame: Frame) -> None:
-        """Read the object again at the next poll, if it is still there."""
-        self._in_hand.remove((frame.name, frame.revision))
+        """Read the object again at the next listing, if it is still there."""
+        del self._in_hand[frame]
 
     def close(self) -> None:
         """Do nothing; no connection is in use between polls."""
 
-    def _is_new(self, key: str, tag: str) -> bool:
-        return self._done.get(key) != tag and (key, tag) not in self._in_hand
+    def _list_on(self) -> None:
+        """Look at the next keys, from the first one on after the last."""
+        if self._listing is None:
+            self._listing = self._store.list_objects(
+                self._address.bucket, self._address.prefix, recursive=True
+            )
+            self._listed = set()
+            self._aside = Counter()
+        part = list(islice(self._listing, _LISTED_AT_ONCE))
+        in_hand = set(self._in_hand.values())
+        new = [object_ for object_ in part if self._is_picture(object_)]
+        marks = {_mark(object_): object_ for object_ in new}
+        self._listed |= marks.keys()
+        fresh = [marks[mark] for mark in marks.keys() - self._done - in_hand]
+        self._new.extend(sorted(fresh, key=lambda o: (str(o.last_modified), o.object_name)))
+        if len(part) < _LISTED_AT_ONCE:
+            self._listing = None
+            self._complete = True
+            self._done &= self._listed
+            self._tell_what_is_aside()
 
-    def _list(self) -> Sequence[Object]:
-        objects = self._store.list_objects(self._address.bucket, self._address.prefix, recursive=True)
-        return [
-            object_
-            for object_ in islice(objects, _MOST_LISTED)
-            if PurePosixPath(object_.object_name or "").suffix.lower() in SUFFIXES and object_.size
-        ]
-
-    def _read(self, object_: Object) -> Frame:
+    def _is_picture(self, object_: Object) -> bool:
         name = object_.object_name or ""
-        answer = self._store.get_object(self._address.bucket, name, length=self._max_bytes + 1)
+        suffix = PurePosixPath(name).suffix.lower()
+        if name.endswith("/") or not object_.size:
+            return False
+        if suffix not in SUFFIXES:
+            self._aside[suffix or "without a suffix"] += 1
+        return suffix in SUFFIXES
+
+    def _tell_what_is_aside(self) -> None:
+        if self._aside.keys() - self._told:
+            self._told |= self._aside.keys()
+            kinds = {printable(kind): count for kind, count in self._aside.most_common(20)}
+            _log.warning("files_left_aside", folder=str(self), count=self._aside.total(), kinds=kinds)
+
+    def _read(self, object_: Object) -> Frame | None:
+        """The object; None when it is gone meanwhile, or may not be read, which is told."""
+        key = object_.object_name or ""
+        name, mark = printable(key), _mark(object_)
         try:
-            return Frame(name, answer.read(), revision=object_.etag or "")
+            answer = self._store.get_object(self._address.bucket, key, length=self._max_bytes + 1)
+        except S3Error as error:
+            if error.code == _GONE:
+                return None
+            if error.code not in _ITS_OWN_FAULT:
+                raise
+            _log.warning("picture_rejected", image=name, error=f"{name} cannot be read: {reason_of(error)}")
+            self._done.add(mark)
+            return None
+        try:
+            frame = Frame(name, answer.read(), revision=object_.etag or "")
         finally:
             answer.close()
             answer.release_conn()
+        self._in_hand[frame] = mark
+        return frame
+
+
+def _mark(object_: Object) -> bytes:
+    text = f"{object_.etag}\0{object_.object_name}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=12).digest()

@@ -1,35 +1,44 @@
 """Picture files that arrive in a folder."""
 
 import os
-import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
-from edge_common.pictures.decode import SUFFIXES
+from edge_common.pictures.decode import NotAPictureError, PictureLimits, PictureTooLargeError, decode_picture
+from edge_common.printable import printable
 
+from car_client.sources.found_files import FoundFiles, Signature, find_files
 from car_client.sources.source import Frame, Supply
 
 _log = get_logger()
+_RESTLESS = 3.0
+"""Quiet times after which a file that never stays unchanged is taken as it is, if it is whole."""
+_MOST_PIXELS = 80_000_000
+_MOST_TOLD = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    inode: int
-    size: int
-    modified_ns: int
+@dataclass(slots=True)
+class _Seen:
+    signature: Signature
+    since: float
+    """When it was first seen so."""
+    restless_since: float
+    """When it began to change, or was last offered."""
+    quiet: bool = False
+    """Whether it was found unchanged for the quiet time."""
 
 
 class FolderSource:
-    """Picture files of one folder, without its subfolders and hidden files.
+    """Picture files of a folder and, if wanted, its subfolders, without hidden ones.
 
     A file is complete when polls at least `quiet_time` seconds apart found it unchanged; it is read only as
-    long as it still is. This works on every file system, network ones included, where notifications do not.
-    A file that changes after it was classified is offered again.
+    long as it still is. One that changes all the time is taken every three quiet times, if it decodes to its
+    end. This works on every file system, network ones included, where notifications do not. A file that
+    changes after it was classified is offered again.
     """
 
     def __init__(
@@ -38,22 +47,28 @@ class FolderSource:
         *,
         max_bytes: int,
         quiet_time: float,
+        subfolders: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read at most `max_bytes` and one more of a file. Raises FatalError when there is no such folder."""
         if not folder.is_dir():
-            raise FatalError(f"there is no folder {folder}; create it or name another one")
+            shown = printable(str(folder))
+            if folder.is_file():
+                raise FatalError(f"{shown} is a file; watch its folder, classify it, or write video:{shown}")
+            raise FatalError(f"there is no folder {shown}; create it or name another one")
         self._folder = folder
         self._max_bytes = max_bytes
         self._quiet_time = quiet_time
+        self._subfolders = subfolders
         self._monotonic = monotonic
-        self._unchanged_since: dict[str, tuple[_Signature, float]] = {}
-        self._done: dict[str, _Signature] = {}
-        self._in_hand: dict[Frame, _Signature] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._done: dict[str, Signature] = {}
+        self._in_hand: dict[Frame, tuple[str, Signature]] = {}
+        self._told: set[str] = set()
 
     def __str__(self) -> str:
         """The folder's path."""
-        return str(self._folder)
+        return printable(str(self._folder))
 
     @property
     def pause(self) -> float:
@@ -67,24 +82,27 @@ class FolderSource:
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""
-        found = self._scan()
-        in_hand = {(frame.name, signature) for frame, signature in self._in_hand.items()}
-        complete = [
-            name
-            for name, signature in found.items()
-            if self._is_quiet(name, signature)
-            and self._done.get(name) != signature
-            and (name, signature) not in in_hand
-        ]
-        self._unchanged_since = {name: self._unchanged_since[name] for name in found}
-        self._done = {name: signature for name, signature in self._done.items() if name in found}
-        complete.sort(key=lambda name: (found[name].modified_ns, name))
-        frames = (self._read(name, found[name]) for name in complete)
-        return list(islice((frame for frame in frames if frame is not None), at_most))
+        found = self._find()
+        files = found.pictures
+        self._tell_what_is_aside(found)
+        now = self._monotonic()
+        self._seen = {path: self._look(path, files[path], now) for path in files}
+        self._done = {path: signature for path, signature in self._done.items() if path in files}
+        in_hand = set(self._in_hand.values())
+        new = [p for p in files if self._done.get(p) != files[p] and (p, files[p]) not in in_hand]
+        frames: list[Frame] = []
+        for path in sorted(new, key=lambda path: (files[path].modified_ns, path)):
+            if len(frames) >= at_most:
+                break
+            frame = self._take(path, now)
+            if frame is not None:
+                frames.append(frame)
+        return frames
 
     def acknowledge(self, frame: Frame) -> None:
         """Remember the file as it was when it was read."""
-        self._done[frame.name] = self._in_hand.pop(frame)
+        path, signature = self._in_hand.pop(frame)
+        self._done[path] = signature
 
     def give_back(self, frame: Frame) -> None:
         """Read the file again at the next poll, if it is still there."""
@@ -93,57 +111,59 @@ class FolderSource:
     def close(self) -> None:
         """Do nothing; no file is open between polls."""
 
-    def _is_quiet(self, name: str, signature: _Signature) -> bool:
-        """Whether the file was so for long enough; notes since when it is."""
-        now = self._monotonic()
-        known, since = self._unchanged_since.get(name, (None, now))
-        if known != signature:
-            self._unchanged_since[name] = (signature, now)
-            return False
-        return now - since >= self._quiet_time
-
-    def _scan(self) -> dict[str, _Signature]:
-        found: dict[str, _Signature] = {}
+    def _find(self) -> FoundFiles:
         try:
-            with os.scandir(self._folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith(".") or Path(entry.name).suffix.lower() not in SUFFIXES:
-                        continue
-                    signature = _signature_of(entry)
-                    if signature is not None:
-                        found[entry.name] = signature
+            return find_files(self._folder, subfolders=self._subfolders)
         except OSError as error:
             raise RetryableError(
-                f"the folder {self._folder} cannot be read: {error.strerror}; bring it back or end the watch"
+                f"the folder {self} cannot be read: {error.strerror}; bring it back or end the watch"
             ) from error
-        return found
 
-    def _read(self, name: str, expected: _Signature) -> Frame | None:
+    def _tell_what_is_aside(self, found: FoundFiles) -> None:
+        """Say how many files of which kind are left aside; again only when there is another kind."""
+        if found.aside.keys() - self._told and len(self._told) < _MOST_TOLD:
+            self._told |= found.aside.keys()
+            kinds = {printable(kind): count for kind, count in found.aside.most_common(_MOST_TOLD)}
+            _log.warning("files_left_aside", folder=str(self), count=found.aside.total(), kinds=kinds)
+
+    def _look(self, path: str, signature: Signature, now: float) -> _Seen:
+        known = self._seen.get(path)
+        if known is None:
+            return _Seen(signature, now, now)
+        if known.signature == signature:
+            known.quiet = now - known.since >= self._quiet_time
+            return known
+        return _Seen(signature, now, now if known.quiet else known.restless_since)
+
+    def _take(self, path: str, now: float) -> Frame | None:
+        """The file at `path` if it is quiet, or was restless for long and is whole."""
+        seen = self._seen[path]
+        if not seen.quiet and now - seen.restless_since < _RESTLESS * self._quiet_time:
+            return None
         try:
-            with (self._folder / name).open("rb") as file:
+            with (self._folder / path).open("rb") as file:
+                before = Signature.of(os.fstat(file.fileno()))
                 content = file.read(self._max_bytes + 1)
-                unchanged = _signature(os.fstat(file.fileno())) == expected
+                unchanged = Signature.of(os.fstat(file.fileno())) == before
         except FileNotFoundError:
             return None
         except OSError as error:
+            name = printable(path)
             _log.warning("picture_rejected", image=name, error=f"{name} cannot be read: {error.strerror}")
-            self._done[name] = expected
+            self._done[path] = seen.signature
             return None
-        if not unchanged:
+        if not unchanged or (before != seen.signature if seen.quiet else not self._is_whole(content)):
             return None
-        frame = Frame(name, content, revision=str(expected))
-        self._in_hand[frame] = expected
+        seen.restless_since = now
+        frame = Frame(printable(path), content, revision=str(before))
+        self._in_hand[frame] = (path, before)
         return frame
 
-
-def _signature_of(entry: os.DirEntry[str]) -> _Signature | None:
-    """The signature of a non-empty regular file; None for all else, and for what is gone already."""
-    try:
-        status = entry.stat()
-    except OSError:
-        return None
-    return _signature(status) if stat.S_ISREG(status.st_mode) and status.st_size else None
-
-
-def _signature(status: os.stat_result) -> _Signature:
-    return _Signature(status.st_ino, status.st_size, status.st_mtime_ns)
+    def _is_whole(self, content: bytes) -> bool:
+        try:
+            decode_picture("it", content, PictureLimits(self._max_bytes, _MOST_PIXELS))
+        except PictureTooLargeError:
+            return True  # whoever classifies it says so
+        except NotAPictureError:
+            return False
+        return True

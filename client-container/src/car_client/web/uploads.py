@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 
+from edge_common.printable import printable
 from edge_common.quantities import format_size
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -98,4 +99,4 @@ def _upload(name: str, content: bytes, models: Iterable[str], top_k: str | None)
     if top_k is not None and not (top_k.isdecimal() and 1 <= int(top_k) <= _MOST_CLASSES):
         raise ApiError(400, f"top_k is {top_k[:20]!r}; it must be a whole number from 1 to {_MOST_CLASSES}")
     named = tuple(dict.fromkeys(model for model in models if model and model != "all"))
-    return Upload(name[:_NAME_LENGTH], content, named, int(top_k) if top_k is not None else None)
+    return Upload(printable(name[:_NAME_LENGTH]), content, named, int(top_k) if top_k is not None else None)

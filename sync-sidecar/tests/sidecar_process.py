@@ -61,10 +61,10 @@ class SidecarProcess:
     @property
     def url(self) -> str:
         """Address of its HTTP interface; waits until it listens."""
-        wait_until(lambda: '"listening"' in self.log or self._process.poll() is not None)
-        found = re.search(r'"port":\s*(\d+),?[^\n]*"listening"|"listening"[^\n]*"port":\s*(\d+)', self.log)
+        wait_until(lambda: '"http_listening"' in self.log or self._process.poll() is not None)
+        found = re.search(r'"http_listening"[^\n]*"port":\s*(\d+)', self.log)
         assert found is not None, self.log
-        return f"http://127.0.0.1:{found[1] or found[2]}"
+        return f"http://127.0.0.1:{found[1]}"
 
     def terminate(self, *, within: float) -> int:
         """SIGTERM; returns the exit code, or raises when it has not ended `within` seconds."""

@@ -64,7 +64,7 @@ FAULTS = {"killed (-9)": (kill, start), "stopped": (stop, start), "frozen (SIGST
 
 @pytest.mark.fault("the server is {how} while a new version arrives", NOT_BLAMED)
 @pytest.mark.parametrize("how", FAULTS)
-def test_a_version_is_not_blamed_for_an_absent_server(
+def test_an_absent_server_is_no_load_failure_of_a_version(
     serving: Stack, tmp_path: Path, how: str, seen: Callable[[str], None]
 ) -> None:
     take_away, bring_back = FAULTS[how]
@@ -123,7 +123,7 @@ def fragile(idle_stack: Stack, tmp_path: Path) -> Stack:
 
 @pytest.mark.fault(
     "a version of which the server dies while it loads, each time it starts again",
-    "after the third death the version is blamed and taken back, the old one is served, the sentence says so",
+    "the third death is a load failure: the version is taken back, the old one served, the sentence says so",
 )
 def test_a_version_that_kills_the_server_three_times_is_taken_back(
     fragile: Stack, tmp_path: Path, seen: Callable[[str], None]

@@ -31,7 +31,7 @@ def test_defaults_of_settings_are_shown_as_people_write_them() -> None:
 
 def test_defaults_of_the_sidecar_too() -> None:
     table = settings_table(model_sync.settings.Settings, model_sync.settings.PREFIX)
-    assert "| `MODEL_SYNC_HOLD` | `10 min` | How long an empty" in table
+    assert "| `MODEL_SYNC_HOLD` | `10 min` | How long no removal" in table
     assert "| `MODEL_SYNC_PREFLIGHT_MEMORY` | `8.0 GiB` |" in table
     assert "| `MODEL_SYNC_VERSIONS` | `latest:1` |" in table
     assert "| `MODEL_SYNC_S3_SECRET_KEY` | unset |" in table

@@ -144,7 +144,7 @@ class Sidecar:
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
         with ThreadedHttpServer(app, host=host, port=port) as server:
-            _log.info("listening", host=host, port=server.port)
+            _log.info("http_listening", host=host, port=server.port)
             if not self._wait_for_lock():
                 return
             home, bucket_status = self.settings.home_prefix, None
@@ -222,13 +222,13 @@ class Sidecar:
                 self.open_volume()
             except RetryableError as error:
                 if not following:
-                    _log.info("following", reason=str(error))
+                    _log.info("volume_followed", reason=str(error))
                 following = True
                 self._follow()
                 self.wakeup.wait(_LOCK_RETRY)
                 continue
             if following:
-                _log.info("taking_over", volume=str(self.volume.root))
+                _log.info("volume_taken_over", volume=str(self.volume.root))
             self._writes = True
             return True
         return False

@@ -159,7 +159,7 @@ class Settings(BaseModel):
     delete_grace: Duration = 60.0
     """How long a removal must last before it is carried out."""
     hold: Duration = 600.0
-    """How long an empty or much smaller listing is doubted."""
+    """How long no removal is believed once a listing is empty or much smaller."""
     keep_previous: Annotated[int, Field(ge=0, le=100)] = 1
     """Retired versions kept on the volume for rollback, per model."""
     activation_timeout: Annotated[Duration, Field(gt=0)] = 300.0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from edge_common.http_server import ThreadedHttpServer
 from faulty_store import Change, FaultyStore, Matches, Reply, Request
+from model_sync.doctor import network
 from model_sync.doctor.checkup import Finding, Level, examine
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import ModelState, State
@@ -125,6 +126,31 @@ def test_misnamed_folders_are_told_with_the_right_names(
 
 def test_an_empty_bucket_is_told_with_where_models_belong(s3_settings: Settings, tmp_path: Path) -> None:
     assert "<model>/<version>/" in _findings(s3_settings, models_dir=tmp_path)["models in the bucket"].advice
+
+
+def test_behind_a_proxy_it_is_the_proxy_that_has_to_be_reached(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = "http://192.0.2.1:9000"  # an address that belongs to nobody
+    monkeypatch.setenv("http_proxy", s3.endpoint)
+    monkeypatch.setenv("no_proxy", "")
+    assert network.address(away) == (f"the proxy 127.0.0.1, which leads to {away}, accepts connections", "")
+    assert "differs from the store's by" in network.clock(away)[0]
+    monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:1")
+    seen, advice = network.address(away)
+    assert "the proxy 127.0.0.1, which leads to http://192.0.2.1:9000, cannot be reached" in seen
+    assert "NO_PROXY" in advice
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert network.address(s3.endpoint) == (f"{s3.endpoint} accepts connections", "")
+
+
+@pytest.mark.parametrize("endpoint", ["http://store:port", "http://127.0.0.1:99999"])
+def test_an_address_with_an_impossible_port_is_told(
+    endpoint: str, s3_settings: Settings, tmp_path: Path
+) -> None:
+    seen = _findings(s3_settings, models_dir=tmp_path, s3_endpoint=endpoint)["address of the store"]
+    assert "cannot be used" in seen.seen
+    assert "MODEL_SYNC_S3_ENDPOINT" in seen.advice
 
 
 @pytest.fixture

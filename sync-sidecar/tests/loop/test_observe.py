@@ -132,6 +132,20 @@ def test_a_fetch_that_failed_is_told_with_the_time_of_its_next_try(
     assert observer.look().model("cars").fetch_errors == {}, "it may be tried again"
 
 
+def test_why_a_fetch_failed_is_forgotten_with_its_upload(sidecar: HandSidecar, observer: Observer) -> None:
+    sidecar.store.put("cars/2/model.onnx", b"good 2")
+    sidecar.step(look=True)
+    sidecar.clock.advance(6.0)
+    sidecar.step(look=True)
+    sidecar.store.objects.pop("cars/2/model.onnx")
+    sidecar.jobs.run_next()
+    sidecar.step()
+    assert set(observer.look().work.fetch_errors["cars"]) == {"2"}
+    sidecar.step(look=True)
+    assert observer.look().work.fetch_errors == {}
+    assert not sidecar.reconciler.step(), "the loop rests"
+
+
 def test_cards_say_how_a_model_asks_to_be_served_and_why_not(
     sidecar: HandSidecar, observer: Observer
 ) -> None:

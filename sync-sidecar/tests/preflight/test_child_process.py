@@ -123,7 +123,7 @@ def test_how_the_child_died_of_a_model_becomes_a_sentence(tmp_path: Path, then: 
 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_child_that_dies_before_it_reads_its_request_is_not_blamed_on_the_model(
+def test_that_a_child_dies_before_it_reads_its_request_is_not_the_models_fault(
     child: Preflight, tmp_path: Path, death: signal.Signals
 ) -> None:
     os.kill(child._child.pid, death)

@@ -99,4 +99,4 @@ def test_an_endpoint_that_is_no_address_is_refused_by_name(endpoint: str) -> Non
 def test_a_proxy_is_used_where_the_environment_names_one(
     endpoint: str, environ: dict[str, str], proxy: str | None
 ) -> None:
-    assert proxy_for(bucket_address(Settings(s3_endpoint=endpoint)), environ) == proxy
+    assert proxy_for(endpoint, environ) == proxy

@@ -85,7 +85,7 @@ def test_a_rejected_version_is_the_sidecars_sentence_and_65(platform: Platform, 
     assert errors.startswith("model-sync: cars version 2 is rejected: OpenVINO cannot load it")
 
 
-def test_the_new_upload_of_a_rejected_version_is_waited_for_not_its_old_verdict(
+def test_the_new_upload_of_a_rejected_version_is_waited_for_not_its_old_rejection(
     platform: Platform, tmp_path: Path
 ) -> None:
     (tmp_path / "m").mkdir()

@@ -100,7 +100,7 @@ class Upload:
 
     @property
     def upload_id(self) -> str:
-        """Identity of the upload: content and SHA256SUMS; a verdict on an upload holds for its mark."""
+        """Identity of the upload: content and SHA256SUMS; a rejection holds for it."""
         return self.fingerprint if self.checksums is None else f"{self.fingerprint}+{self.checksums.state}"
 
 

@@ -1,5 +1,6 @@
 """What `doctor` looks for at the store and at the model server. Each tells what it saw and what to do."""
 
+import os
 import socket
 import time
 import warnings
@@ -7,7 +8,6 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 from urllib.parse import urlsplit
 
-import urllib3
 from edge_common.errors import EdgeError
 from edge_common.quantities import format_duration
 from edge_common.served_state import VersionState
@@ -19,6 +19,8 @@ from model_sync.model_server.client import ModelServer
 from model_sync.model_server.config import configured_versions
 from model_sync.settings import Settings
 from model_sync.status.report import FOLDER
+from model_sync.store.s3_address import proxy_for
+from model_sync.store.s3_client import connections_to
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.volume import Volume
 
@@ -29,24 +31,27 @@ _KEY = f"{FOLDER}doctor"
 
 
 def address(endpoint: str) -> tuple[str, str]:
-    """Whether somebody listens there."""
-    parts = urlsplit(endpoint)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    """Whether somebody listens there, or at the proxy that leads there."""
+    proxy = proxy_for(endpoint, os.environ)
+    parts = urlsplit(proxy or endpoint)
+    what = endpoint if proxy is None else f"the proxy {parts.hostname}, which leads to {endpoint},"
+    setting, there = ("MODEL_SYNC_S3_ENDPOINT", "store") if proxy is None else ("NO_PROXY", "proxy")
+    advice = f"check {setting}, that the {there} runs, and what filters the network"
     try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         with socket.create_connection((parts.hostname or "", port), timeout=_TIMEOUT):
-            return f"{endpoint} accepts connections", ""
+            return f"{what} accepts connections", ""
     except OSError as error:
-        return (
-            f"{endpoint} cannot be reached: {error.strerror or error}",
-            "check MODEL_SYNC_S3_ENDPOINT, that the store runs, and what filters the network",
-        )
+        return f"{what} cannot be reached: {error.strerror or error}", advice
+    except ValueError as error:
+        return f"{what} cannot be used: {error}", advice
 
 
 def clock(endpoint: str) -> tuple[str, str]:
     """How far the store's clock is from ours; its certificate may be anybody's, for only `Date` is read."""
     try:
         with warnings.catch_warnings(action="ignore", category=InsecureRequestWarning):
-            pool = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False, timeout=_TIMEOUT)
+            pool = connections_to(endpoint, cert_reqs="CERT_NONE", retries=False, timeout=_TIMEOUT)
             answer = pool.request("HEAD", endpoint)
         there = parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (HTTPError, KeyError, ValueError) as error:

@@ -9,7 +9,7 @@ from dataclasses import InitVar, dataclass, field
 
 from edge_common.errors import EdgeError, RejectedError
 
-from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.bucket.catalog import Catalog, ListedModel, Upload
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
@@ -141,6 +141,13 @@ class FetchJobs:
     def is_running(self, key: Key) -> bool:
         """Whether an upload of this bucket version is being fetched."""
         return key in self._jobs
+
+    def forget_errors_of_gone(self, catalog: Catalog) -> None:
+        """Forget why uploads could not be fetched that `catalog` does not list: nobody tries them again."""
+        for name, bucket_version in list(self.fetch_errors):
+            model = catalog.models.get(name)
+            if model is None or bucket_version not in model.versions:
+                del self.fetch_errors[name, bucket_version]
 
     def collect(self, now: float) -> list[tuple[Key, Outcome]]:
         """The fetches that have ended since the last call; `now` is monotonic.

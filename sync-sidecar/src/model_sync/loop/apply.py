@@ -95,17 +95,17 @@ class Applier:
         self.under_way.edits.collect(self.state)
 
     def follow_listing(self, snapshot: Snapshot) -> None:
-        """Give changed cards to versions, drop what is staged for uploads that are gone. Raises OSError."""
+        """Give changed cards to versions, forget what is staged and known of gone uploads. Raises OSError."""
         catalog = snapshot.bucket.catalog
         if catalog is not None:
             self.under_way.edits.follow(self.state, catalog)
+            self.under_way.jobs.forget_errors_of_gone(catalog)
         if snapshot.bucket.removal_hold is not None or catalog is None:
             return
         for name, bucket_version in list(self.volume.staged_uploads()):
             listed = catalog.models.get(name)
-            stored = self.state.model(name).stored.values()
-            kept = listed is not None and bucket_version in listed.versions
-            kept = kept or any(version.bucket_version == bucket_version for version in stored)
+            stored = {version.bucket_version for version in self.state.model(name).stored.values()}
+            kept = bucket_version in stored or (listed is not None and bucket_version in listed.versions)
             if not kept and not self.under_way.jobs.is_running((name, bucket_version)):
                 self._drop_staging(name, bucket_version)
 

@@ -201,5 +201,5 @@ class ServerWatch:
             self._own = self._busy_since = None
             return
         if self._failures or self._busy_since is not None:
-            _log.info("server_back")
+            _log.info("server_returned")
         self._own, self._failures, self._busy_since = own, 0, None

@@ -1,6 +1,6 @@
 """The child of `preflight`: reads one JSON line, loads that model, runs it, prints one JSON line.
 
-An empty line says first that the request was read, so that a death before is not blamed on the model.
+An empty line says first that the request was read, so that a death before is not taken for the model's fault.
 
 It protects its parent from itself: limits on memory and time, no files but the model's and no connections
 (`confinement`), first in line for the kernel's out-of-memory killer, gone when the parent is gone.

@@ -73,13 +73,14 @@ def bucket_address(settings: Settings) -> BucketAddress:
     return address if region == FIRST_REGION else address.in_region(region)
 
 
-def proxy_for(address: BucketAddress, environ: Mapping[str, str]) -> str | None:
-    """The proxy that HTTP_PROXY or HTTPS_PROXY names for `address`, unless NO_PROXY excepts it."""
+def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy that HTTP_PROXY or HTTPS_PROXY names for `url`, unless NO_PROXY excepts its host."""
+    parts = urlsplit(url)
     named = {name.lower(): value.strip() for name, value in environ.items() if name.upper() in _PROXY_NAMES}
     # lower-case names come first where both are set, as in curl
     named |= {name: environ[name].strip() for name in environ.keys() & {n.lower() for n in _PROXY_NAMES}}
-    proxy = named.get(f"{address.scheme}_proxy")
-    if not proxy or _is_excepted(address.authority, named.get("no_proxy", "")):
+    proxy = named.get(f"{parts.scheme}_proxy")
+    if not proxy or _is_excepted(parts.netloc, named.get("no_proxy", "")):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
 

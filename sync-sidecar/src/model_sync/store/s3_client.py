@@ -171,7 +171,7 @@ def _release(answer: Answer) -> None:
 
 
 def _pool(settings: Settings, address: BucketAddress) -> urllib3.PoolManager:
-    """Connections to the endpoint, through a proxy where the environment names one.
+    """Connections to the endpoint.
 
     Retries are left to the reconcile loop, which knows what else could be done meanwhile.
     """
@@ -184,7 +184,15 @@ def _pool(settings: Settings, address: BucketAddress) -> urllib3.PoolManager:
     }
     if address.scheme == "https":
         options["ssl_context"] = _trusting(settings.s3_ca_file)
-    proxy = proxy_for(address, os.environ)
+    return connections_to(address.base, **options)
+
+
+def connections_to(url: str, **options: Any) -> urllib3.PoolManager:
+    """Connections to the host of `url`, through a proxy where the environment names one.
+
+    `options` are those of urllib3. Raises FatalError for a proxy that cannot be used.
+    """
+    proxy = proxy_for(url, os.environ)
     if proxy is None:
         return urllib3.PoolManager(**options)
     try:
@@ -193,7 +201,7 @@ def _pool(settings: Settings, address: BucketAddress) -> urllib3.PoolManager:
             proxy, proxy_headers=make_headers(proxy_basic_auth=unquote(login)) if login else None, **options
         )
     except (HTTPError, ValueError) as error:
-        name = f"{address.scheme.upper()}_PROXY"
+        name = f"{parse_url(url).scheme or 'http'}_proxy".upper()
         raise FatalError(f"the proxy that {name} names cannot be used: {error}") from error
 
 

@@ -51,13 +51,13 @@ class Complete:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Something is still on its way; `reason` says what. `settles_in` seconds, when only quiet is awaited."""
+    """Something is still on its way; `reason` says what. `quiet_in` seconds, when only quiet is awaited."""
 
     reason: str
-    settles_in: float | None = None
+    quiet_in: float | None = None
 
 
-def check_upload(version: Upload, *, quiet_for: float, settle: float) -> Complete | Waiting:
+def check_upload(version: Upload, *, quiet_for: float, quiet_time: float) -> Complete | Waiting:
     """Whether `version` may be fetched, given how long (seconds) its listing has not changed.
 
     A version with SHA256SUMS is complete by its own word and waits for nothing here.
@@ -67,13 +67,13 @@ def check_upload(version: Upload, *, quiet_for: float, settle: float) -> Complet
     missing = version.partner_missing
     if missing is not None:
         return Waiting(missing)
-    apart = _apart(version, max(settle, _LEAST_APART))
-    needed = settle if apart is None else max(_QUIET_TIMES_APART * settle, _LEAST_QUIET_APART)
+    apart = _apart(version, max(quiet_time, _LEAST_APART))
+    needed = quiet_time if apart is None else max(_QUIET_TIMES_APART * quiet_time, _LEAST_QUIET_APART)
     if quiet_for < needed:
         at_once = f"or at once when {CHECKSUMS_NAME} is uploaded last"
-        fresh = f"upload still fresh; taken up when nothing has changed for {settle:g} s, {at_once}"
+        fresh = f"upload still fresh; taken up when nothing has changed for {quiet_time:g} s, {at_once}"
         longer = f"{apart}, or until nothing has changed for {needed:g} s, {at_once}"
-        return Waiting(fresh if apart is None else longer, settles_in=needed - quiet_for)
+        return Waiting(fresh if apart is None else longer, quiet_in=needed - quiet_for)
     return Complete()
 
 

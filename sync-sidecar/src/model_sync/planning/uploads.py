@@ -154,9 +154,9 @@ def _unfetched_status(model: ModelSnapshot, upload: Upload) -> UploadStatus:
     if taken is not None:
         return UploadStatus(Phase.HELD, taken)
     quiet_for = model.quiet_for.get(upload.bucket_version, 0.0)
-    complete = check_upload(upload, quiet_for=quiet_for, settle=model.rules.quiet_time)
+    complete = check_upload(upload, quiet_for=quiet_for, quiet_time=model.rules.quiet_time)
     if isinstance(complete, Waiting):
-        return UploadStatus(Phase.WAITING, complete.reason, quiet_in=complete.settles_in)
+        return UploadStatus(Phase.WAITING, complete.reason, quiet_in=complete.quiet_in)
     on_its_way = upload.bucket_version in model.fetches or model.is_stored(upload)
     shortage = None if on_its_way else model.room.shortage(upload)
     if shortage is not None:

@@ -80,7 +80,7 @@ def _problem(
     has_own_card = any(file.path == CARD_NAME for file in version.files)
     if model_card is not None and model_card.rejection is not None and not has_own_card:
         return model_card.rejection
-    completeness = check_upload(version, quiet_for=inf, settle=0)
+    completeness = check_upload(version, quiet_for=inf, quiet_time=0)
     if isinstance(completeness, Waiting):
         return completeness.reason
     with TemporaryDirectory(prefix="model-sync-check-") as folder:

@@ -117,7 +117,13 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         str, typer.Option("--grpc_channel_arguments", help="name=value,… for the gRPC library.")
     ] = "",
     log_path: Annotated[Path | None, typer.Option("--log_path", help="File that gets the log, too.")] = None,
-    rest_workers: Annotated[int | None, typer.Option("--rest_workers", help=_WITHOUT_EFFECT)] = None,
+    rest_workers: Annotated[
+        int | None,
+        typer.Option(
+            "--rest_workers",
+            help="REST requests answered at a time, each holding its worker; without it: any number.",
+        ),
+    ] = None,
     grpc_workers: Annotated[int | None, typer.Option("--grpc_workers", help=_WITHOUT_EFFECT)] = None,
     grpc_max_threads: Annotated[int | None, typer.Option("--grpc_max_threads", help=_WITHOUT_EFFECT)] = None,
     grpc_memory_quota: Annotated[
@@ -166,7 +172,6 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     if log_path is not None:
         _log_also_to(log_path)
     for flag, value in (
-        ("--rest_workers", rest_workers),
         ("--grpc_workers", grpc_workers),
         ("--grpc_max_threads", grpc_max_threads),
         ("--grpc_memory_quota", grpc_memory_quota),

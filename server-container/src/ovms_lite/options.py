@@ -15,7 +15,7 @@ MAX_PORT = 65535
 LOOPBACK = "127.0.0.1"
 """Where the ports are unless told otherwise: nobody signs in, so other machines are let in by a decision."""
 MIN_WORKERS, MAX_WORKERS = 2, 10_000
-"""What OVMS accepts; here one event loop answers, whatever their number."""
+"""How many REST workers OVMS accepts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from ovms_lite.options import ServerOptions
 from ovms_lite.reload.cycle import Reloader
 from ovms_lite.repository.load import ModelLoader, usable_cache
 from ovms_lite.rest.application import Application
+from ovms_lite.rest.workers import Workers
 from ovms_lite.serving.catalogue import Catalogue
 from ovms_lite.serving.decoders import Decoders
 from ovms_lite.serving.infer import Inference
@@ -104,8 +105,9 @@ class _Server:
         decoders = Decoders()
         inference = Inference(catalogue, self.metrics, decoders)
         application = Application(catalogue, inference, reloader, self.metrics, _VERSION)
+        workers = self.options.rest_workers
         rest = RestServer(
-            application,
+            application if workers is None else Workers(application, workers),
             self.options.cors.header_lines(),
             bodies=Bodies(application.reader_of_body, memory_limit() // _SHARE_OF_BODIES),
             max_connections=_room_for_connections(),

@@ -23,6 +23,13 @@ def observer(sidecar: HandSidecar) -> Observer:
     return sidecar.reconciler.observer
 
 
+def _begin_to_fetch_version_2(sidecar: HandSidecar) -> None:
+    sidecar.store.put("cars/2/model.onnx", b"good 2")
+    sidecar.step(look=True)
+    sidecar.clock.advance(6.0)
+    sidecar.step(look=True)
+
+
 def _everything_in(folder: Path) -> set[tuple[str, int]]:
     return {(str(path), path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
@@ -99,10 +106,7 @@ def test_a_server_that_is_away_is_none_and_counted(sidecar: HandSidecar, observe
 def test_fetches_and_what_they_have_brought_are_work_under_way(
     sidecar: HandSidecar, observer: Observer
 ) -> None:
-    sidecar.store.put("cars/2/model.onnx", b"good 2")
-    sidecar.step(look=True)
-    sidecar.clock.advance(6.0)
-    sidecar.step(look=True)
+    _begin_to_fetch_version_2(sidecar)
     fetching = observer.look().work
     assert set(fetching.fetches["cars"]) == {"2"}
     assert fetching.staged == {}
@@ -116,10 +120,7 @@ def test_fetches_and_what_they_have_brought_are_work_under_way(
 def test_a_fetch_that_failed_is_told_with_the_time_of_its_next_try(
     sidecar: HandSidecar, observer: Observer
 ) -> None:
-    sidecar.store.put("cars/2/model.onnx", b"good 2")
-    sidecar.step(look=True)
-    sidecar.clock.advance(6.0)
-    sidecar.step(look=True)
+    _begin_to_fetch_version_2(sidecar)
     sidecar.store.objects.pop("cars/2/model.onnx")
     sidecar.jobs.run_next()
     sidecar.step()
@@ -133,10 +134,7 @@ def test_a_fetch_that_failed_is_told_with_the_time_of_its_next_try(
 
 
 def test_why_a_fetch_failed_is_forgotten_with_its_upload(sidecar: HandSidecar, observer: Observer) -> None:
-    sidecar.store.put("cars/2/model.onnx", b"good 2")
-    sidecar.step(look=True)
-    sidecar.clock.advance(6.0)
-    sidecar.step(look=True)
+    _begin_to_fetch_version_2(sidecar)
     sidecar.store.objects.pop("cars/2/model.onnx")
     sidecar.jobs.run_next()
     sidecar.step()

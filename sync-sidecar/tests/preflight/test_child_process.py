@@ -14,6 +14,7 @@ from edge_common.errors import RejectedError, RetryableError
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.object_download import CancelledError
 from model_sync.preflight.check import ModelFacts, Preflight
+from model_sync.preflight.child_process import harmless_environment
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_ir, write_onnx, write_onnx_with_external_weights
 
@@ -176,3 +177,29 @@ def test_classes_are_known_only_of_a_single_fixed_output() -> None:
     assert ModelFacts({}, {"a": (1, 7)}).classes == 7
     assert ModelFacts({}, {"a": (1, -1)}).classes is None
     assert ModelFacts({}, {"a": (1, 7), "b": (1, 7)}).classes is None
+
+
+def test_the_child_gets_no_key_and_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_SYNC_S3_SECRET_KEY", "hunter2")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hunter2")
+    seen = tmp_path / "environment"
+    command = (
+        sys.executable,
+        "-P",
+        "-c",
+        f"import os; open({str(seen)!r}, 'w').write(str(dict(os.environ)))",
+    )
+    with Preflight(timeout=60, memory=1024**3, command=command) as child:
+        while child.usable:
+            pass
+    assert "PATH" in seen.read_text()
+    assert "hunter2" not in seen.read_text()
+
+
+def test_what_libraries_need_stays() -> None:
+    kept = harmless_environment({**os.environ, "LD_LIBRARY_PATH": "/somewhere", "LC_ALL": "C.UTF-8"})
+    assert (kept["PATH"], kept["LD_LIBRARY_PATH"], kept["LC_ALL"]) == (
+        os.environ["PATH"],
+        "/somewhere",
+        "C.UTF-8",
+    )

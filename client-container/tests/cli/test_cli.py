@@ -89,7 +89,7 @@ def test_models_as_json_tells_everything(served: FakeKServe, run: Run) -> None:
     assert (cars["usable"], cars["source"], cars["labels"]) == (True, "card", ["blue", "green", "red"])
     assert cars["preprocessing"]["color"] == "BGR"
     assert cars["jpeg"] == {"possible": True, "reason": None}
-    assert (odd["usable"], "3 channels" in odd["reason"]) == (False, True)
+    assert (odd["usable"], "three colours" in odd["reason"]) == (False, True)
     assert other["version"] == 4
 
 
@@ -214,8 +214,8 @@ def test_an_unknown_setting_ends_with_78(run: Run, monkeypatch: pytest.MonkeyPat
     ) == (78, True)
 
 
-@pytest.mark.usefixtures("served")
-def test_jpeg_bytes_are_sent_when_wanted(run: Run, red: Path) -> None:
+def test_jpeg_bytes_are_sent_when_wanted(served: FakeKServe, run: Run, red: Path) -> None:
+    served.cards["cars"] = CARD | {"input": {"color": "BGR", "resize": {"antialias": False}}}
     document = run("classify", red, "--model", "cars", "--transport", "jpeg", "--json").document
     assert document["results"][0]["transport"] == "jpeg"
 

@@ -118,11 +118,35 @@ def test_the_output_with_as_many_classes_as_labels_is_chosen() -> None:
     assert described(metadata(outputs=outputs), card(output={"name": "features"})).output.name == "features"
 
 
+@pytest.mark.parametrize(
+    ("output", "labels"),
+    [
+        (TensorSpec("y", "FP32", (1, 1, 1, 3)), ["a", "b", "c"]),
+        (TensorSpec("y", "UINT8", (1, 3)), ["a", "b", "c"]),
+        (TensorSpec("y", "FP16", (-1, 1)), ["no", "yes"]),
+        (TensorSpec("y", "FP32", (-1,)), ["yes"]),
+    ],
+)
+def test_scores_of_every_kind_of_classifier_are_taken(output: TensorSpec, labels: list[str]) -> None:
+    model = described(metadata(outputs=(output,)), card(output={"labels": labels}))
+    assert (model.output, model.labels) == (output, tuple(labels))
+
+
+def test_labels_are_text() -> None:
+    model = described(metadata(), card(output={"labels": ["\x1b[2J", "b", "c"]}))
+    assert model.label(0) == "\\x1b[2J"
+
+
 CONTRADICTIONS = {
     "input name": (metadata(), card(input={"name": "data"}), "names the input 'data'.*image FP32"),
-    "output name": (metadata(), card(output={"name": "y"}), "names the output 'y'.*prob FP32"),
-    "layout": (metadata(), card(input={"layout": "NHWC"}), r"card says layout NHWC.*\[1,3,8,10\]"),
+    "output name": (metadata(), card(output={"name": "y"}), "there is no output 'y'.*prob FP32"),
+    "layout": (metadata(), card(input={"layout": "NHWC"}), r"\[1,3,8,10\] and layout NHWC in the card"),
     "size": (metadata(), card(input={"size": [224, 224]}), r"card says size 224x224.*\[1,3,8,10\]"),
+    "activation": (
+        metadata(outputs=(TensorSpec("y", "FP32", (1, 1)),)),
+        card(output={"activation": "softmax"}),
+        "a softmax over one score is always 1",
+    ),
     "labels": (metadata(), card(output={"labels": ["a", "b"]}), r"2 labels.*prob FP32 \[1,3\]"),
     "mean for whole numbers": (
         metadata((1, 8, 10, 3), "UINT8"),
@@ -141,15 +165,15 @@ def test_a_contradiction_names_both_sides(case: str) -> None:
 
 
 UNUSABLE = {
-    "no channels": (metadata((1, 1, 28, 28)), "no dimension has the 3 channels"),
-    "no picture": (metadata((1, 10)), "a picture needs 4 dimensions"),
+    "no channels": (metadata((1, 1, 28, 28)), "no dimension is that of three colours"),
+    "no picture": (metadata((1, 10)), r"\[1,10\], in which no dimension"),
     "any size": (metadata((1, 3, -1, -1)), "input.size"),
-    "text": (metadata((1, 3, 8, 8), "BYTES"), "cannot be sent in that datatype"),
-    "bf16": (metadata((1, 3, 8, 8), "INVALID"), "cannot be sent in that datatype"),
-    "boxes": (metadata(outputs=(TensorSpec("boxes", "FP32", (1, 100, 7)),)), "vector of class scores"),
+    "text": (metadata((1, 3, 8, 8), "BYTES"), "no picture can be sent as"),
+    "bf16": (metadata((1, 3, 8, 8), "INVALID"), "no picture can be sent as"),
+    "boxes": (metadata(outputs=(TensorSpec("boxes", "FP32", (1, 100, 7)),)), "one row of scores"),
     "two outputs": (
         metadata(outputs=(TensorSpec("a", "FP32", (1, 3)), TensorSpec("b", "FP32", (1, 3)))),
-        "name it in model.yaml",
+        "output.name in the card",
     ),
     "nothing": (Metadata("m", (), (), ("1",)), "inputs are none"),
 }

@@ -85,6 +85,7 @@ def test_a_jpeg_goes_as_it_is_when_the_server_makes_the_same_of_it(
     server: FakeKServe, connection: Connection, discovery: Discovery, model: FakeModel
 ) -> None:
     assert model.datatype == "UINT8"
+    server.cards["m"] = card("BGR", resize={"antialias": False})
     sent = picture("red", "JPEG")
     [result] = Client(connection, discovery, Transport.JPEG).classify([sent])
     assert result.transport is Transport.JPEG

@@ -71,6 +71,18 @@ def test_the_scores_of_one_picture_say_nothing_about_its_neighbours() -> None:
     assert [row.top1 if isinstance(row, Verdict) else None for row in rows] == ["red", None, None, "green"]
 
 
+def test_two_labels_on_one_score_are_no_and_yes() -> None:
+    described = model(Activation.SIGMOID, labels=("no", "yes"))
+    best = verdict([2.2774], described).predictions
+    assert [(p.label, round(p.probability, 3)) for p in best] == [("yes", 0.907), ("no", 0.093)]
+
+
+def test_quantised_scores_are_probabilities_in_even_steps() -> None:
+    [row] = read_scores(np.array([[0, 64, 192]], np.uint8), model(), Activation.NONE, pictures=1, top_k=None)
+    assert isinstance(row, Verdict)
+    assert [(p.label, p.probability) for p in row.predictions[:2]] == [("blue", 0.75), ("green", 0.25)]
+
+
 def test_top_k_limits_and_the_request_goes_before_the_card() -> None:
     assert len(verdict([0.2, 0.5, 0.3], model(), top_k=2).predictions) == 2
     assert len(verdict([0.2, 0.5, 0.3], model()).predictions) == 3
@@ -91,7 +103,7 @@ def test_rows_beyond_the_pictures_are_padding_and_trailing_ones_are_dropped() ->
     assert [v.top1 for v in verdicts if isinstance(v, Verdict)] == ["red", "green"]
 
 
-@pytest.mark.parametrize("shape", [(3,), (0, 3), (1, 3, 2), (1, 0)])
+@pytest.mark.parametrize("shape", [(), (0, 3), (1, 3, 2), (1, 0)])
 def test_what_is_no_class_vector_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UnusableModelError, match="model m answered"):
         read_scores(np.zeros(shape, np.float32), model(), Activation.NONE, pictures=1, top_k=None)

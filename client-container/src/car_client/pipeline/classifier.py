@@ -21,7 +21,7 @@ from car_client.metrics import ClientMetrics
 from car_client.models.discovery import Discovery
 from car_client.models.served_model import ServedModel
 from car_client.pipeline.batches import BatchSizes
-from car_client.pipeline.scores import AssumedActivations, Verdict, read_scores
+from car_client.pipeline.scores import AssumedActivations, Verdict, read_scores, rows_of
 from car_client.pipeline.transport import choose_transport
 from car_client.settings import Transport
 
@@ -149,7 +149,7 @@ class Classifier:
         if model.output.name not in asked.answer.outputs:
             raise ServerFailedError(f"the server's answer lacks output {model.output.name!r} of {model.name}")
         scores = asked.answer.outputs[model.output.name]
-        activation = model.activation or self._assumed.of(model, scores)
+        activation = model.activation or self._assumed.of(model, rows_of(scores, model))
         verdicts = read_scores(scores, model, activation, pictures=len(pictures), top_k=top_k)
         return [
             Classification(

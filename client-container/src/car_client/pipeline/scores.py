@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from edge_common.logs import get_logger
 from edge_common.model_card import Activation
-from edge_common.probabilities import class_probabilities
+from edge_common.probabilities import ROUNDING, class_probabilities, score_rows
 from numpy.typing import NDArray
 
 from car_client.errors import UnreadableScoresError, UnusableModelError
@@ -15,8 +15,6 @@ from car_client.models.served_model import ServedModel
 _log = get_logger()
 NOT_SURE = "not sure"
 _RAW = "neither card nor rt_info says what the scores are, and some are not from 0 to 1"
-_ROUNDING = 0.02
-"""Room for probabilities computed in 16 bits: bf16 has 8 bits of mantissa, and sums add the errors up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +49,44 @@ class AssumedActivations:
         self._raw: dict[str, int] = {}
         """Model -> the version that gave values which are no probabilities."""
 
-    def of(self, model: ServedModel, scores: NDArray[Any]) -> Activation:
-        """For `scores`, which are an answer of `model`, and for all later ones."""
-        if self._raw.get(model.name) != model.version and not _all_probabilities(scores):
+    def of(self, model: ServedModel, rows: NDArray[np.float64]) -> Activation:
+        """For `rows`, an answer of `model`, and for all later ones; one score alone gets a sigmoid."""
+        assumed = Activation.SOFTMAX if rows.shape[1] > 1 else Activation.SIGMOID
+        if self._raw.get(model.name) != model.version and not _all_probabilities(rows):
             self._raw[model.name] = model.version
-            _log.info("softmax_assumed", model=model.name, version=model.version, reason=_RAW)
-        return Activation.SOFTMAX if self._raw.get(model.name) == model.version else Activation.NONE
+            _log.info(
+                "activation_assumed",
+                model=model.name,
+                version=model.version,
+                activation=str(assumed),
+                reason=_RAW,
+            )
+        return assumed if self._raw.get(model.name) == model.version else Activation.NONE
 
 
 def read_scores(
     scores: NDArray[Any], model: ServedModel, activation: Activation, *, pictures: int, top_k: int | None
 ) -> list[Verdict | UnreadableScoresError]:
-    """One verdict for each of the first `pictures` rows of `scores` [N,C] (trailing dimensions of 1 allowed).
+    """One verdict for each of the first `pictures` rows of `scores`, which are as `classifiers` describes.
 
     `top_k` None takes the model's own. A row that is not finite, or not probabilities although `activation`
     says so, gets an error in place of its verdict. Raises UnusableModelError when there is no row for each.
     """
-    if scores.ndim < 2 or scores.shape[0] < pictures or any(size != 1 for size in scores.shape[2:]):  # noqa: PLR2004 - batch and classes
+    rows = rows_of(scores, model)
+    if len(rows) < pictures:
         raise UnusableModelError(
             f"model {model.name} answered {model.output.name!r} with shape {list(scores.shape)} for "
-            f"{pictures} pictures; a class vector for each was expected"
+            f"{pictures} pictures; a row of scores for each was expected"
         )
-    rows = scores.reshape(scores.shape[0], -1)[:pictures].astype(np.float64)
-    if rows.shape[1] == 0:
-        raise UnusableModelError(f"model {model.name} answered no scores at all")
-    return [_read_row(row, model, activation, top_k or model.top_k) for row in rows]
+    return [_read_row(row, model, activation, top_k or model.top_k) for row in rows[:pictures]]
+
+
+def rows_of(scores: NDArray[Any], model: ServedModel) -> NDArray[np.float64]:
+    """`scores` as [N,C]. Raises UnusableModelError when they are no rows."""
+    try:
+        return score_rows(scores)
+    except ValueError as error:
+        raise UnusableModelError(f"model {model.name} answered {model.output.name!r}: {error}") from error
 
 
 def _read_row(
@@ -86,20 +97,20 @@ def _read_row(
             f"model {model.name} answered numbers that are not finite; the model cannot cope with this "
             "picture, other pictures are not concerned"
         )
-    if activation is not Activation.NONE:
-        return _verdict(class_probabilities(row[None], activation)[0], model, top_k)
-    if not _all_probabilities(row):
+    if activation is Activation.NONE and not _all_probabilities(row):
         return UnreadableScoresError(
             f"model {model.name} answered values from {row.min():.3g} to {row.max():.3g}, which are no "
             "probabilities; its card says activation: none where it should say softmax or sigmoid"
         )
-    return _verdict(row.clip(0, 1), model, top_k)
+    labels = len(model.labels) if model.labels is not None else None
+    [probabilities] = class_probabilities(row[None], activation, labels)
+    return _verdict(probabilities.clip(0, 1), model, top_k)
 
 
 def _all_probabilities(scores: NDArray[Any]) -> bool:
     """Whether all finite values are from 0 to 1."""
     finite = scores[np.isfinite(scores)]
-    return not finite.size or bool(finite.min() >= -_ROUNDING and finite.max() <= 1 + _ROUNDING)
+    return not finite.size or bool(finite.min() >= -ROUNDING and finite.max() <= 1 + ROUNDING)
 
 
 def _verdict(row: NDArray[np.float64], model: ServedModel, top_k: int) -> Verdict:

@@ -38,7 +38,6 @@ from model_sync.planning.plan import ModelPlan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import RejectedAt, State, StoredVersion
 from model_sync.volume.recorded_state import RecordedState, WriteError
-from model_sync.volume.refusals import refusal
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -79,7 +78,7 @@ class Applier:
                 if isinstance(action, Publish | Renumber | Withdraw | Delete):
                     changed[name] = None
         errors += self.records.flush()
-        self._note_write_errors(snapshot, plans, errors)
+        self.under_way.note_write_errors(snapshot, plans, errors)
         self.write_config()
         return [name for name in changed if name not in self.under_way.write_errors]
 
@@ -236,23 +235,3 @@ class Applier:
         self.under_way.staged.pop((name, bucket_version), None)
         self.volume.delete_staging(name, bucket_version)
         self.volume.forget_model(name)
-
-    def _note_write_errors(
-        self, snapshot: Snapshot, plans: Mapping[str, ModelPlan], errors: list[WriteError]
-    ) -> None:
-        known = self.under_way.write_errors
-        noted = {
-            name: known[name]
-            for name in known
-            if name in snapshot.names and (name not in plans or self._tries_again(plans[name]))
-        }
-        for one in errors:
-            reason = refusal(one.error)
-            if known.get(one.model) != reason and one.model not in noted:
-                _log.error("action_failed", model=one.model, action=one.doing, reason=reason)
-            noted[one.model] = reason
-        self.under_way.write_errors = noted
-
-    def _tries_again(self, plan: ModelPlan) -> bool:
-        """Whether the plan is still on its way to what the volume refused."""
-        return bool(plan.model.fetches) or any(isinstance(action, Fetch) for action in plan.actions)

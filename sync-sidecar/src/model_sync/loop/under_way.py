@@ -1,25 +1,31 @@
 """What this process has begun or holds ready, and how it ends. All of it is lost with the process."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from edge_common.errors import EdgeError, RejectedError
+from edge_common.logs import get_logger
 
 from model_sync.cards.model_cards import ServingCards
 from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
+from model_sync.planning.actions import Fetch
 from model_sync.planning.activation import rollouts_since
 from model_sync.planning.model_snapshot import Rules
-from model_sync.planning.snapshot import Work, by_model
+from model_sync.planning.plan import ModelPlan
+from model_sync.planning.snapshot import Snapshot, Work, by_model
 from model_sync.planning.state import RejectedAt, RejectedSettings
 from model_sync.planning.uploads import next_rejection
 from model_sync.preflight.pool import WarmPreflight
-from model_sync.volume.recorded_state import RecordedState
+from model_sync.volume.recorded_state import RecordedState, WriteError
+from model_sync.volume.refusals import refusal
+
+_log = get_logger()
 
 
 @dataclass(frozen=True)
@@ -152,3 +158,25 @@ class UnderWay:
             rules=rules,
         )
         records.change(name, model.with_rejection(bucket_version, rejection))
+
+    def note_write_errors(
+        self, snapshot: Snapshot, plans: Mapping[str, ModelPlan], errors: Iterable[WriteError]
+    ) -> None:
+        """Keep why the volume refused changes; what is known holds while the model's plan tries again."""
+        known = self.write_errors
+        noted = {
+            name: known[name]
+            for name in known
+            if name in snapshot.names and (name not in plans or _tries_again(plans[name]))
+        }
+        for one in errors:
+            reason = refusal(one.error)
+            if known.get(one.model) != reason and one.model not in noted:
+                _log.error("action_failed", model=one.model, action=one.doing, reason=reason)
+            noted[one.model] = reason
+        self.write_errors = noted
+
+
+def _tries_again(plan: ModelPlan) -> bool:
+    """Whether the plan is still on its way to what the volume refused."""
+    return bool(plan.model.fetches) or any(isinstance(action, Fetch) for action in plan.actions)

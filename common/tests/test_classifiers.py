@@ -8,6 +8,7 @@ from edge_common.classifiers import (
     ScoreOutput,
     activation_rejection,
     class_count,
+    datatype_of_openvino,
     labels_rejection,
     picture_input,
     score_output,
@@ -68,6 +69,20 @@ def test_scores_are_floats_or_quantised(datatype: str) -> None:
 @pytest.mark.parametrize("datatype", ["INT64", "INT32", "BOOL", "BYTES"])
 def test_numbers_of_classes_are_no_scores(datatype: str) -> None:
     assert class_count(scores(FREE, datatype=datatype)) is None
+
+
+@pytest.mark.parametrize(
+    ("openvino", "kserve"),
+    [
+        ("f32", "FP32"),
+        ("bf16", "BF16"),
+        ("i8", "INT8"),
+        ("u64", "UINT64"),
+        ("boolean", "BOOL"),
+    ],
+)
+def test_datatypes_go_by_kserves_names(openvino: str, kserve: str) -> None:
+    assert datatype_of_openvino(openvino) == kserve
 
 
 def test_of_several_heads_the_card_names_one() -> None:

@@ -40,6 +40,25 @@ Tensor = TypeVar("Tensor", bound=TensorFacts)
 
 
 @dataclass(frozen=True, slots=True)
+class NamedTensor:
+    """An input or output that was read from a model; without dimensions where their number is open."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Name, type and shape."""
+        return f"{self.name} {self.datatype} [{','.join('?' if n == FREE else str(n) for n in self.shape)}]"
+
+
+def datatype_of_openvino(name: str) -> str:
+    """KServe's name of OpenVINO's element type `name`, such as FP32 of f32."""
+    word = {"f": "FP", "bf": "BF", "i": "INT", "u": "UINT"}.get(name.rstrip("0123456789"))
+    return "BOOL" if name == "boolean" else name.upper() if word is None else word + name.lstrip("bfiu")
+
+
+@dataclass(frozen=True, slots=True)
 class PictureInput(Generic[Tensor]):
     """The input that takes pictures: `size` is height and width, -1 where the model leaves one open."""
 

@@ -2,9 +2,17 @@ import json
 from typing import Any
 
 import pytest
+from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError
 from edge_common.model_card import Serving
-from model_sync.cards.cards import MAX_BATCH, EffectiveCard, label_rejection, read_card, serving_rejection
+from model_sync.cards.cards import (
+    MAX_BATCH,
+    EffectiveCard,
+    card_rejection,
+    label_rejection,
+    read_card,
+    serving_rejection,
+)
 from model_sync.cards.model_cards import serving_in
 
 _CARD = b"schema: 1\noutput: {labels: labels.txt}\nserving: {nireq: 2}\n"
@@ -42,8 +50,34 @@ def test_a_labels_file_at_fault_is_named(content: bytes, labels: bytes | None, s
 def test_another_number_of_labels_than_classes_is_a_problem() -> None:
     card = _read(_CARD, labels=b"cat\ndog\n")
     assert label_rejection(card, 2) is None
-    assert label_rejection(card, None) is None
+    assert label_rejection(card, -1) is None
     assert "2 labels, but the model gives 3 values" in str(label_rejection(card, 3))
+
+
+@pytest.mark.parametrize(
+    ("output", "tensors", "sentence"),
+    [
+        ("labels: [cat, dog]", [("y", "FP32", (1, 2))], None),
+        ("labels: [cat, dog]", [("y", "FP16", (-1, 2, 1, 1))], None),
+        ("labels: [cat, dog]", [("y", "FP32", (1, 1))], None),
+        ("labels: [cat, dog]", [("maps", "FP32", (1, 9, 7, 7)), ("y", "FP32", (1, 2))], None),
+        ("{labels: [cat, dog], name: y}", [("x", "FP32", (1, 2)), ("y", "FP32", (1, 2))], None),
+        ("labels: [cat, dog]", [("x", "FP32", (1, 2)), ("y", "FP32", (1, 2))], "could all be the scores"),
+        ("labels: [cat, dog]", [("y", "FP32", (1, 3))], "2 labels, but the model gives 3 values"),
+        ("labels: [cat, dog]", [("boxes", "FP32", (1, 100, 4))], "gives one row of scores"),
+        ("labels: [cat, dog]", [("y", "INT64", (-1,))], "gives one row of scores"),
+        ("name: z", [("y", "FP32", (1, 2))], "no output 'z'; the model has y FP32"),
+        ("activation: softmax", [("y", "FP32", (1, 1))], "always 1"),
+        ("top_k: 3", [("boxes", "FP32", (1, 100, 4))], None),
+    ],
+)
+def test_a_card_that_speaks_of_scores_needs_a_classifier(
+    output: str, tensors: list[tuple[str, str, tuple[int, ...]]], sentence: str | None
+) -> None:
+    said = output if output.startswith("{") else f"{{{output}}}"
+    card = _read(f"schema: 1\noutput: {said}".encode())
+    found = card_rejection(card, {}, [NamedTensor(*tensor) for tensor in tensors])
+    assert found is None if sentence is None else sentence in str(found)
 
 
 def _rejection(further: tuple[str, ...] = (), **serving: Any) -> str | None:

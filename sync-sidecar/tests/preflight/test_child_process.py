@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.object_download import CancelledError
@@ -28,7 +29,7 @@ def _check(tree: Path, settings: Mapping[str, Any] | None = None, *, memory: int
 
 def test_a_good_model_passes_with_its_facts(tmp_path: Path) -> None:
     facts = _check(write_onnx(tmp_path, classes=3), {"plugin_config": {"NUM_STREAMS": 1}})
-    assert (facts.inputs, facts.outputs, facts.classes) == ({"x": (1, 4)}, {"y": (1, 3)}, 3)
+    assert facts == ModelFacts({"x": (1, 4)}, (NamedTensor("y", "FP32", (1, 3)),))
 
 
 def test_a_child_that_answers_and_ends_between_two_looks_is_heard(
@@ -45,7 +46,7 @@ def test_a_child_that_answers_and_ends_between_two_looks_is_heard(
         return []
 
     monkeypatch.setattr(selectors.DefaultSelector, "select", look_late)
-    assert _check(write_onnx(tmp_path, classes=3)).classes == 3
+    assert _check(write_onnx(tmp_path, classes=3)).outputs[0].shape == (1, 3)
 
 
 def test_a_truncated_model_is_rejected_with_the_reason(tmp_path: Path) -> None:
@@ -69,7 +70,9 @@ def test_weights_that_are_too_short_are_rejected(tmp_path: Path) -> None:
 
 
 def test_weights_beside_an_onnx_file_are_read(tmp_path: Path) -> None:
-    assert _check(write_onnx_with_external_weights(tmp_path / "1", location="weights/w.bin")).classes == 3
+    assert _check(write_onnx_with_external_weights(tmp_path / "1", location="weights/w.bin")).outputs[
+        0
+    ].shape == (1, 3)
 
 
 def test_an_onnx_file_waits_for_the_weights_it_names(tmp_path: Path) -> None:
@@ -171,12 +174,6 @@ def test_a_dead_reserve_is_not_handed_out() -> None:
     with warm.take() as child:
         assert child.usable
     warm.release(at_once=True)
-
-
-def test_classes_are_known_only_of_a_single_fixed_output() -> None:
-    assert ModelFacts({}, {"a": (1, 7)}).classes == 7
-    assert ModelFacts({}, {"a": (1, -1)}).classes is None
-    assert ModelFacts({}, {"a": (1, 7), "b": (1, 7)}).classes is None
 
 
 def test_the_child_gets_no_key_and_no_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from edge_common.errors import RejectedError
+from edge_common.model_card import parse_card
 from hand_executors import AtOnce
 from made_pictures import encoded, jpeg, plain
 from memory_store import MemoryStore
@@ -13,6 +15,7 @@ from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.preflight.pool import WarmPreflight
+from model_sync.preflight.sample_check import SampleCheck
 from sync_models import write_colour_classifier
 
 _CARD = """
@@ -89,3 +92,17 @@ def test_a_picture_of_very_many_pixels_is_refused_undecoded(tmp_path: Path) -> N
     bomb = encoded(plain("red", size=(8000, 8000)))
     with pytest.raises(RejectedError, match="8000x8000 pixels; at most"):
         _fetch(tmp_path, {"1/model.yaml": _card(), "1/sample.jpg": bomb})
+
+
+def test_one_score_with_two_labels_is_that_of_the_second() -> None:
+    card = parse_card(
+        b"{schema: 1, output: {activation: sigmoid, labels: [no car, car]},"
+        b" sample: {picture: a, label: car}}",
+        "model.yaml",
+    )
+    assert card.sample is not None
+    check = SampleCheck(card.sample, card, ("no car", "car"), np.zeros((8, 8, 3), np.uint8))
+    assert check.rejection({"y": np.array([[0.5]], np.float32)}) is None
+    assert "'no car' (then 'car'), not for 'car'" in str(
+        check.rejection({"y": np.array([[-0.5]], np.float32)})
+    )

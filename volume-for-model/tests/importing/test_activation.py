@@ -151,6 +151,21 @@ def test_one_sigmoid_is_the_probability_of_its_label(tmp_path: Path) -> None:
     assert chances(version) == {"car": pytest.approx(sigmoid(logits(1))[0], abs=1e-4)}
 
 
+@pytest.mark.parametrize(("tail", "written"), [("Sigmoid", Activation.NONE), (None, Activation.SIGMOID)])
+def test_one_score_with_two_labels_is_a_binary_classifier(
+    tmp_path: Path, tail: str | None, written: Activation
+) -> None:
+    version = imported(write(tmp_path / "net.onnx", tail, classes=1), ("no car", "car"))
+    assert version.card.output.activation is written
+    assert "taken for the probability of 'car'" in version.notes[0]
+    assert "swap the labels" in version.notes[0]
+    yes = sigmoid(logits(1))[0]
+    assert chances(version) == {
+        "car": pytest.approx(yes, abs=1e-4),
+        "no car": pytest.approx(1 - yes, abs=1e-4),
+    }
+
+
 @pytest.mark.parametrize(
     ("tail", "classes", "said", "advice"),
     [

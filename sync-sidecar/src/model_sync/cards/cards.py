@@ -7,12 +7,14 @@ being loaded (seen with OVMS 2026.2.1). So only properties of a list are let thr
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_common.classifiers import NamedTensor, activation_rejection, labels_rejection, score_output
 from edge_common.errors import RejectedError
 from edge_common.model_card import (
+    Activation,
     Layout,
     ModelCard,
     Serving,
@@ -98,9 +100,12 @@ def _check_sample(card: ModelCard, labels: tuple[str, ...] | None, where: str) -
 
 
 def card_rejection(
-    card: EffectiveCard, inputs: Mapping[str, tuple[int, ...]], classes: int | None
+    card: EffectiveCard, inputs: Mapping[str, tuple[int, ...]], outputs: Sequence[NamedTensor]
 ) -> str | None:
-    """Why the card does not fit a model with these inputs and classes, as shapes tell; None: it does."""
+    """Why the card does not fit a model with these inputs and outputs; None: it does, or is silent on them.
+
+    A card that names labels or scores promises a classifier, as `edge_common.classifiers` has it for all.
+    """
     wanted = card.card.input
     named = (shape for name, shape in inputs.items() if wanted.name in (None, name))
     pictures = [shape for shape in named if len(shape) == _RANK]
@@ -112,12 +117,20 @@ def card_rejection(
                 f"the card's input.size {list(wanted.size)} and input.layout {wanted.layout} do not fit the "
                 f"model's input {list(shape)}; correct them"
             )
-    return label_rejection(card, classes)
+    said = card.card.output
+    if card.labels is None and said.name is None and said.activation is Activation.NONE:
+        return None
+    labels = len(card.labels) if card.labels is not None else None
+    try:
+        scores = score_output(outputs, name=said.name, labels=labels)
+    except RejectedError as error:
+        return str(error)
+    return label_rejection(card, scores.classes) or activation_rejection(said.activation, scores)
 
 
-def label_rejection(card: EffectiveCard, classes: int | None) -> str | None:
-    """The sentence when the card has another number of labels than the model has classes."""
-    if card.labels is None or classes is None or len(card.labels) == classes:
+def label_rejection(card: EffectiveCard, classes: int) -> str | None:
+    """The sentence when the card's labels do not fit so many classes; -1 stands for any number."""
+    if card.labels is None or labels_rejection(len(card.labels), classes) is None:
         return None
     return (
         f"the card has {len(card.labels)} labels, but the model gives {classes} values; "

@@ -107,6 +107,6 @@ class CardEdits:
         folder, settings = self.cards.volume.version_folder(*key), serving_settings(card.card.serving)
         with self.preflight.take() as child:
             facts = child.check(folder, settings, cancelled=self._stopping)
-        rejection = card_rejection(card, facts.inputs, facts.classes)
+        rejection = card_rejection(card, facts.inputs, facts.outputs)
         if rejection is not None:
             raise RejectedError(rejection)

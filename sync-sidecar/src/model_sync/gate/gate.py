@@ -141,7 +141,7 @@ class Gate:
                 )
             finally:
                 record.clear()
-        rejection = card_rejection(card, facts.inputs, facts.classes) if card else None
+        rejection = card_rejection(card, facts.inputs, facts.outputs) if card else None
         if rejection is not None:
             raise RejectedError(rejection)
         return fetched.version

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.model_card import card_as_mapping
 from edge_common.quantities import format_size
@@ -40,18 +41,10 @@ class SamplePicture:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the child found: shapes of inputs and outputs by name, -1 for a dynamic dimension."""
+    """What the child found: shapes of inputs by name, -1 for a dynamic dimension, and all of the outputs."""
 
     inputs: Mapping[str, tuple[int, ...]]
-    outputs: Mapping[str, tuple[int, ...]]
-
-    @property
-    def classes(self) -> int | None:
-        """Length of the last dimension of a single output; None when there is no such fixed number."""
-        if len(self.outputs) != 1:
-            return None
-        (shape,) = self.outputs.values()
-        return shape[-1] if shape and shape[-1] > 0 else None
+    outputs: tuple[NamedTensor, ...]
 
 
 class Preflight(ChildProcess):
@@ -114,7 +107,7 @@ class Preflight(ChildProcess):
             raise RejectedError(too_little_memory(allowance))
         return ModelFacts(
             inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
-            outputs={name: tuple(shape) for name, shape in answer["outputs"].items()},
+            outputs=tuple(NamedTensor(name, kind, tuple(shape)) for name, kind, shape in answer["outputs"]),
         )
 
     def _answer(self, received: bytes) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edge_common.classifiers import datatype_of_openvino
 from edge_common.errors import RejectedError
 from edge_common.quantities import format_size
 
@@ -98,7 +99,7 @@ def _inspect(
         return {"rejection": rejection}
     return {
         "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
-        "outputs": {_name(port): _shape(port) for port in compiled.outputs},
+        "outputs": [(_name(port), _datatype(port), _shape(port)) for port in compiled.outputs],
     }
 
 
@@ -194,6 +195,10 @@ def _shape(port: Any) -> list[int]:
     if port.partial_shape.rank.is_dynamic:
         return [-1]
     return [-1 if size.is_dynamic else size.get_length() for size in port.partial_shape]
+
+
+def _datatype(port: Any) -> str:
+    return datatype_of_openvino(port.element_type.get_type_name())
 
 
 def _name(port: Any) -> str:

@@ -14,6 +14,7 @@ from edge_common.model_card import FILE_NAME, Layout, ModelCard, Sample, card_fr
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
+from edge_common.probabilities import class_probabilities, score_rows
 from numpy.typing import NDArray
 
 _LIMITS = PictureLimits(max_bytes=16 * 1024 * 1024, max_pixels=50_000_000)
@@ -82,9 +83,14 @@ class SampleCheck:
             return None
         if scores is None or self.labels is None:
             return "the card's sample has a label, but no output to find it in; correct output.name"
-        if scores[0].size != len(self.labels):
-            return None  # the number of labels is judged for every model, with a sentence of its own
-        order = np.argsort(scores[0].ravel())[::-1]
+        try:
+            rows = score_rows(scores)[:1]
+        except ValueError:
+            return None  # shape and number of labels are judged for every model
+        (chances,) = class_probabilities(rows, self.card.output.activation, len(self.labels))
+        if len(chances) != len(self.labels):
+            return None
+        order = np.argsort(chances)[::-1]
         said = [self.labels[index] for index in order[:_LABELS_TOLD]]
         if said[0] == self.sample.label:
             return None

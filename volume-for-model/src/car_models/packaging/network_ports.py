@@ -1,42 +1,17 @@
 """Inputs and outputs of an OpenVINO network as plain facts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
-from edge_common.classifiers import FREE
+from edge_common.classifiers import FREE, NamedTensor, datatype_of_openvino
 from edge_common.openvino_runtime import ov
 
-_DATATYPES: Final = {"f16": "FP16", "bf16": "BF16", "f32": "FP32", "f64": "FP64", "boolean": "BOOL"} | {
-    f"{letter}{bits}": f"{word}{bits}"
-    for letter, word in (("i", "INT"), ("u", "UINT"))
-    for bits in (8, 16, 32, 64)
-}
-"""OpenVINO's name of an element type -> KServe's."""
 
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output as `edge_common.classifiers` takes it; without dimensions where the rank is open."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-
-    def __str__(self) -> str:
-        """Name, type and shape."""
-        sizes = ",".join("?" if size == FREE else str(size) for size in self.shape)
-        return f"{self.name} {self.datatype} [{sizes}]"
-
-
-def ports_of(ports: Sequence[ov.Output]) -> list[Port]:
+def ports_of(ports: Sequence[ov.Output]) -> list[NamedTensor]:
     """Inputs or outputs of a network, in their order."""
-    return [Port(_name(port), _datatype(port), _shape(port)) for port in ports]
-
-
-def _datatype(port: ov.Output) -> str:
-    name = str(port.element_type.get_type_name())
-    return _DATATYPES.get(name, name.upper())
+    return [
+        NamedTensor(_name(port), datatype_of_openvino(port.element_type.get_type_name()), _shape(port))
+        for port in ports
+    ]
 
 
 def _shape(port: ov.Output) -> tuple[int, ...]:

@@ -14,7 +14,8 @@ from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
-from model_sync.loop.observe import BucketWatch, Observer
+from model_sync.loop.bucket_watch import BucketWatch
+from model_sync.loop.observe import Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import SettingsChecks, UnderWay
 from model_sync.metrics import Metrics

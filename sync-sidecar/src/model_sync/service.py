@@ -9,7 +9,8 @@ from edge_common.logs import get_logger
 from model_sync.cards.model_cards import ModelCards, ServingCards
 from model_sync.gate.gate import Gate
 from model_sync.loop.apply import Applier
-from model_sync.loop.observe import BucketWatch, Observer
+from model_sync.loop.bucket_watch import BucketWatch, in_background
+from model_sync.loop.observe import Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import SystemClock, Wakeup
@@ -152,9 +153,10 @@ class Sidecar:
                 bucket_status = BucketStatus(self.store, prefix=home, instance=self.settings.instance)
             if self.settings.events == "auto":
                 EventListener(self.settings, self.wakeup, home + FOLDER).start()
-            look, bucket_ready = True, False
+            listings, look = self.reconciler.observer.bucket, True
+            listings.run, listings.listing_ended = in_background, self.wakeup.work_done
+            listings.prepare = self._try_bucket
             while not self.wakeup.stopped:
-                bucket_ready = bucket_ready or self._try_bucket()
                 self.step(look=look)
                 if bucket_status is not None and posted.document["store"]["reachable"]:
                     bucket_status.offer(posted.document)

@@ -18,10 +18,10 @@ def test_model_level_cards_are_read_once_and_a_bad_one_leaves_the_last_good() ->
     store.put("m/model.yaml", _CARD)
     store.put("m/labels.txt", b"cat\n")
     for _ in range(2):
-        cards.after_listing(build_catalog(store.list_objects()))
+        cards.take(cards.read(build_catalog(store.list_objects())))
     assert len(store.reads) == 2
     store.put("m/model.yaml", b"schema: 1\noutputs: {}\n")
-    cards.after_listing(build_catalog(store.list_objects()))
+    cards.take(cards.read(build_catalog(store.list_objects())))
     now = cards.of("m")
     assert now is not None
     assert now.card is not None

@@ -47,7 +47,7 @@ def test_what_comes_back_is_not_gone_and_starts_anew() -> None:
 
 
 def test_an_empty_listing_is_held_for_the_whole_hold() -> None:
-    absences = Absences()
+    absences = Absences(seen_any=True)
     for now in (0.0, 30.0, 60.0, 599.0):
         absences = absences.after_listing(Catalog(), _KEPT, now)
         assert _gone(absences, now) == frozenset()
@@ -57,6 +57,18 @@ def test_an_empty_listing_is_held_for_the_whole_hold() -> None:
     assert absences.removal_hold(1.0, 0.0) is None
     assert absences.removal_hold(600.0, _HOLD) is None
     assert _gone(absences, 600.0) == set(_KEPT)
+
+
+def test_a_bucket_without_models_since_the_start_is_no_evidence_that_they_were_removed() -> None:
+    absences = Absences()
+    for now in (0.0, 30.0, 6000.0):
+        absences = absences.after_listing(Catalog(objects=1), _KEPT, now)
+        assert _gone(absences, now) == frozenset()
+    assert "the bucket has had no models since this start" in str(absences.removal_hold(6000.0, _HOLD))
+    assert "MODEL_SYNC_HOLD=0" in str(absences.removal_hold(6000.0, _HOLD))
+    assert absences.removal_hold(6000.0, 0.0) is None
+    used_again = absences.after_listing(_catalog("a/1", "b/1", "c/1"), _KEPT, 6001.0)
+    assert used_again.removal_hold(6001.0, _HOLD) is None
 
 
 def test_losing_more_than_half_of_the_models_is_held_and_half_is_not() -> None:
@@ -90,7 +102,7 @@ def test_nothing_is_gone_that_the_last_listing_had_or_that_was_there_within_the_
 
 
 def test_an_outage_between_two_empty_listings_does_not_count_as_time_in_which_they_agree() -> None:
-    seen = Absences().after_listing(Catalog(), [("m", "1")], 0.0)
+    seen = Absences(seen_any=True).after_listing(Catalog(), [("m", "1")], 0.0)
     seen = seen.after_failure(500.0, hold=600.0)
     seen = seen.after_listing(Catalog(), [("m", "1")], 700.0)
     assert seen.removal_hold(700.0, 600.0) is not None

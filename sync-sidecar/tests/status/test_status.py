@@ -126,6 +126,7 @@ def test_the_cycle_tells_how_listing_went() -> None:
         "result": "none",
         "error": None,
         "consecutive_failures": 0,
+        "listing_since": None,
     }
     away = BucketSnapshot(last_attempt=NOW, error=RetryableError("the store is away"), failures=3)
     failed = _document(Snapshot(NOW, 0.0, away))

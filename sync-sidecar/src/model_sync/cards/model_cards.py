@@ -1,10 +1,11 @@
 """Which card holds for a model: those in the bucket's folders of models, and those kept beside versions."""
 
 import json
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from edge_common.errors import EdgeError, RejectedError
+from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.model_card import (
     FILE_NAME,
     MAX_BYTES,
@@ -36,6 +37,13 @@ class ModelLevelCard:
     rejection: str | None = None
 
 
+FoundCards = tuple[dict[str, ModelLevelCard], dict[str, int]]
+"""Model -> its card; model -> how many listings in a row had none."""
+
+_READING = 120.0
+"""Seconds for all cards of a listing."""
+
+
 class ModelCards:
     """The model-level cards as of the last listing."""
 
@@ -49,9 +57,13 @@ class ModelCards:
         self._cards: dict[str, ModelLevelCard] = {}
         self._listings_without: dict[str, int] = {}
 
-    def after_listing(self, catalog: Catalog) -> None:
-        """Read the cards that changed; one that cannot be read now is read after the next listing."""
+    def read(self, catalog: Catalog) -> FoundCards:
+        """The cards in `catalog`; those that changed are read from the store, for two minutes at most.
+
+        One that cannot be read now is read after the next listing. Changes nothing here: see `take`.
+        """
         cards, without = {}, {}
+        until = time.monotonic() + _READING
         for name, model in catalog.models.items():
             if model.card is None:
                 without[name] = self._listings_without.get(name, 0) + 1
@@ -63,12 +75,20 @@ class ModelCards:
                 continue
             last_good = before.card if before is not None else None
             try:
+                if time.monotonic() > until:
+                    raise RetryableError(
+                        "the store gives cards too slowly; it is read after the next listing"
+                    )
                 cards[name] = ModelLevelCard(mark, self._read(model))
             except RejectedError as error:
                 cards[name] = ModelLevelCard(mark, last_good, str(error))
             except EdgeError as error:
                 cards[name] = ModelLevelCard("unread", last_good, str(error))
-        self._cards, self._listings_without = cards, without
+        return cards, without
+
+    def take(self, found: FoundCards) -> None:
+        """Let the cards hold that `read` found."""
+        self._cards, self._listings_without = found
 
     def has_none(self, model: str) -> bool:
         """Whether the bucket lists the model without a card, and not only for a moment."""

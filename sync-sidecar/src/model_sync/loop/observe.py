@@ -1,114 +1,23 @@
 """Looks at bucket, model server and volume, and makes the snapshot that everything else is a function of."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from edge_common.errors import EdgeError
-from edge_common.logs import get_logger
-
-from model_sync.bucket.catalog import Catalog, Upload, build_catalog, combined
-from model_sync.cards.model_cards import ModelCards, ServingCards
+from model_sync.bucket.catalog import Upload
+from model_sync.cards.model_cards import ServingCards
 from model_sync.download.staging import staged_bytes
+from model_sync.loop.bucket_watch import BucketWatch
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
-from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.disk_budget import UNKNOWN_BYTES, DiskRoom, Evictable, least_free
 from model_sync.planning.model_snapshot import Rules, has_ended
-from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, by_model
+from model_sync.planning.snapshot import ServerSnapshot, ServingCard, Snapshot, by_model
 from model_sync.planning.state import ModelState, State
-from model_sync.planning.uploads import Absences, quiet_since
-from model_sync.store.object_store import ObjectStore
 from model_sync.volume.probe import DiskUsage
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
-
-_log = get_logger()
-
-_FIRST_RETRY = 1.0
-"""Seconds after the first failed listing; doubled each time, up to the poll interval."""
-
-
-@dataclass
-class BucketWatch:
-    """Lists the bucket and remembers what its listings told. Used by one thread."""
-
-    store: ObjectStore
-    prefixes: Sequence[str]
-    cards: ModelCards
-    clock: Clock
-    metrics: Metrics
-    poll_interval: float
-    delete_grace: float
-    hold: float
-    _last: BucketSnapshot = field(default_factory=BucketSnapshot)
-    _absences: Absences = field(default_factory=Absences)
-
-    @property
-    def list_again_at(self) -> float:
-        """Monotonic time of the next poll, or of the next try after a listing that failed."""
-        return self._last.list_again_at
-
-    def snapshot(self) -> BucketSnapshot:
-        """What the listings so far tell at this moment."""
-        now = self.clock.monotonic()
-        return replace(
-            self._last,
-            gone=self._absences.gone(now, grace=self.delete_grace, hold=self.hold),
-            removal_hold=self._absences.removal_hold(now, self.hold),
-        )
-
-    def list_bucket(self, kept: Iterable[tuple[str, str]]) -> None:
-        """List everything; `kept`: model and bucket version of what is on the volume.
-
-        A listing that fails anywhere tells nothing but its error: the last complete one stays.
-        """
-        attempt, started = self.clock.now(), self.clock.monotonic()
-        try:
-            with self.metrics.listing_seconds.time():
-                catalog = combined(
-                    {
-                        prefix: build_catalog(self.store.list_objects(prefix), prefix, self._last.catalog)
-                        for prefix in self.prefixes
-                    }
-                )
-        except EdgeError as error:
-            self._note_failure(error, attempt, started)
-        else:
-            self._note_listing(catalog, kept, attempt, started)
-
-    def _note_failure(self, error: EdgeError, attempt: float, started: float) -> None:
-        now, failures = self.clock.monotonic(), self._last.failures + 1
-        retry_at = now + min(_FIRST_RETRY * 2 ** min(failures - 1, 16), self.poll_interval)
-        self._last = replace(
-            self._last,
-            last_attempt=attempt,
-            error=error,
-            failures=failures,
-            list_again_at=min(started + self.poll_interval, retry_at),
-        )
-        self._absences = self._absences.after_failure(now, self.hold)
-        self.metrics.listings.labels(result="error").inc()
-        told = failures & (failures - 1) == 0  # the 1st, 2nd, 4th, 8th ... time
-        (_log.warning if told else _log.debug)("listing_failed", reason=str(error), count=failures)
-
-    def _note_listing(
-        self, catalog: Catalog, kept: Iterable[tuple[str, str]], attempt: float, started: float
-    ) -> None:
-        last, now = self._last, self.clock.monotonic()
-        if last.failures:
-            _log.info("store_returned", failures=last.failures)
-        self.metrics.listings.labels(result="noop" if catalog == last.catalog else "success").inc()
-        self._last = BucketSnapshot(
-            catalog=catalog,
-            quiet_since=quiet_since(catalog, now, last.catalog, last.quiet_since),
-            last_attempt=attempt,
-            last_success=attempt,
-            list_again_at=started + self.poll_interval,
-        )
-        self._absences = self._absences.after_listing(catalog, kept, now)
-        self.cards.after_listing(catalog)
 
 
 @dataclass
@@ -129,12 +38,13 @@ class Observer:
     """None: what suits the size of the volume."""
 
     def look(self, before: Snapshot | None = None, *, list_bucket: bool = False) -> Snapshot:
-        """Ask the server, and list the bucket if so; room and cards are still those of `before`.
+        """Ask the server, and begin a listing if so; room and cards are still those of `before`.
 
         Raises OSError when the volume refuses what this pod has to tell the others.
         """
         if list_bucket:
-            self.bucket.list_bucket(self._kept())
+            self.bucket.begin_listing()
+        self.bucket.take_in_listing(self._kept())
         server = self.server.ask(self.records.current, self.clock.monotonic())
         now, time = self.clock.now(), self.clock.monotonic()
         looked = Snapshot(now, time, self.bucket.snapshot(), server, rules=self.rules)

@@ -37,7 +37,7 @@ class Reconciler:
     """The snapshot of which the plans had nothing to do; None while there is something."""
 
     def step(self, *, look: bool = False) -> bool:
-        """List the bucket if it is time (or `look`), then plan and act on what is known; False: all is still.
+        """Begin to list if it is time (or `look`), then plan and act on what is known; False: all is still.
 
         What goes wrong for one model, or with the store or the server, is kept for the status; it stops
         nothing else. Raises OSError when the state or config.json cannot be written.
@@ -47,11 +47,12 @@ class Reconciler:
             self._list_early_at = math.inf
         self.applier.take_in_ended_work()
         seen = self.observer.look(self.snapshot, list_bucket=look)
-        if not look and self._at_rest is not None and unchanged(self._at_rest, seen):
+        listed = seen.bucket.listings != self.snapshot.bucket.listings
+        if not listed and self._at_rest is not None and unchanged(self._at_rest, seen):
             self.snapshot = seen
             return False
         self._at_rest = None
-        if look and seen.bucket.error is None:
+        if listed and seen.bucket.error is None:
             self.applier.follow_listing(seen)
         self.applier.write_config()  # first: the next plan may take a folder away that the file still lists
         self.snapshot = self.observer.complete(seen)

@@ -1,5 +1,6 @@
 """When to look again, and whether anything has changed since. Pure; times are monotonic seconds."""
 
+import math
 from collections.abc import Mapping
 
 from edge_common.served_state import VersionState
@@ -38,6 +39,7 @@ def unchanged(before: Snapshot, after: Snapshot) -> bool:
         and (before.state is after.state or before.state == after.state)
         and (before.server.served, before.server.own) == (after.server.served, after.server.own)
         and before.server.busy == after.server.busy
+        and before.bucket.listing_since == after.bucket.listing_since
         and before.work.fetches == after.work.fetches
         and before.work.fetch_errors == after.work.fetch_errors
         and before.work.staged == after.work.staged
@@ -66,7 +68,9 @@ def next_listing_at(snapshot: Snapshot, plans: Plans) -> float:
     """When to list the bucket again: with the next poll, or early to find an upload quiet."""
     quiet_in = _quiet_in(plans)
     poll = snapshot.bucket.list_again_at
-    return poll if quiet_in is None else min(poll, snapshot.time + quiet_in + _TICK)
+    if quiet_in is None or math.isinf(poll):  # none is begun while another lasts
+        return poll
+    return min(poll, snapshot.time + quiet_in + _TICK)
 
 
 def next_look_at(snapshot: Snapshot, plans: Plans, list_at: float) -> float:

@@ -53,6 +53,10 @@ class BucketSnapshot:
     """Model -> bucket versions whose removal holds."""
     removal_hold: str | None = None
     """Why removals are not believed at the moment."""
+    listings: int = 0
+    """How many have ended, well or not."""
+    listing_since: float | None = None
+    """Unix time at which a listing began that has lasted for a while; None: none does."""
     last_attempt: float | None = None
     last_success: float | None = None
     error: EdgeError | None = None

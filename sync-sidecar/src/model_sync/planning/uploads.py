@@ -56,6 +56,8 @@ class Absences:
     suspicious_since: float | None = None
     lost: int = 0
     known: int = 0
+    seen_any: bool = False
+    """Whether a listing since the start had a model; else the bucket may be another than it was."""
 
     def after_listing(self, catalog: Catalog, stored: Iterable[tuple[str, str]], now: float) -> "Absences":
         """The same after one more complete listing; `stored`: model and bucket version of what we keep."""
@@ -72,7 +74,8 @@ class Absences:
         lost = {model for model in known if model not in catalog.models or not catalog.models[model].versions}
         suspicious = bool(known) and (catalog.objects == 0 or 2 * len(lost) > len(known))
         since = (self.suspicious_since if self.suspicious_since is not None else now) if suspicious else None
-        return Absences(missing, since, len(lost), len(known))
+        seen_any = self.seen_any or any(model.versions for model in catalog.models.values())
+        return Absences(missing, since, len(lost), len(known), seen_any)
 
     def after_failure(self, now: float, hold: float) -> "Absences":
         """The same after a listing that failed: a removal hold begins anew.
@@ -83,8 +86,16 @@ class Absences:
 
     def removal_hold(self, now: float, hold: float) -> str | None:
         """Why no removal is believed at the moment; None when the listings are believable."""
-        if self.suspicious_since is None or now - self.suspicious_since >= hold:
+        if self.suspicious_since is None or (
+            now - self.suspicious_since >= hold and (self.seen_any or not hold)
+        ):
             return None
+        if not self.seen_any:
+            return (
+                f"the bucket has had no models since this start, and {self.known} are on the volume; "
+                "nothing is removed, in case the bucket is another one; upload the models again, or, if "
+                "the removal is meant, start the sidecar with MODEL_SYNC_HOLD=0 for once"
+            )
         return (
             f"the listing suddenly lacks {self.lost} of {self.known} models; nothing is removed until that "
             f"has lasted {format_duration(hold)}, in case the store is at fault; if the removal is meant, "

@@ -53,7 +53,9 @@ class HttpApi:
 
     def startupz(self, _request: Request) -> Response:
         """200 once config.json is there and the bucket was asked for, whatever it answered."""
-        return _health(self.posted.readiness.started, "the bucket has not been looked at yet")
+        since = self.posted.document.get("cycle", {}).get("listing_since")
+        otherwise = f"listing the bucket since {since}" if since else "the bucket has not been looked at yet"
+        return _health(self.posted.readiness.started, otherwise)
 
     def readyz(self, _request: Request) -> Response:
         """200 while this pod's server serves what the state says it should, once the pod has caught up."""

@@ -11,6 +11,8 @@ from model_sync.planning.snapshot import Snapshot
 
 _CATCH_UP_LIMIT = 600.0
 """Seconds after which a pod that began with an empty volume is ready whatever is still on its way."""
+_LONG_LISTING = 60.0
+"""Seconds of a first listing after which a start counts as made: to start again would list no faster."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Readiness:
     """What is known of it so far."""
 
     started: bool = False
-    """The bucket was asked, whatever it answered, or this pod follows another."""
+    """The bucket was asked, whatever it answered so far, or this pod follows another."""
     ready: bool = False
     """Its own server has everything AVAILABLE that was confirmed, and the pod has caught up."""
     began: float | None = None
@@ -35,6 +37,8 @@ def readiness(
 ) -> Readiness:
     """The readiness after one more snapshot; `writes`: whether this pod writes to the volume."""
     models = snapshot.state.models
+    since = snapshot.bucket.listing_since
+    listing_for = snapshot.now - since if since is not None else 0.0
     began = before.began if before.began is not None else snapshot.time
     caught_up = (
         before.caught_up
@@ -49,7 +53,7 @@ def readiness(
     )
     return replace(
         before,
-        started=snapshot.bucket.last_attempt is not None or not writes,
+        started=snapshot.bucket.last_attempt is not None or not writes or listing_for > _LONG_LISTING,
         ready=caught_up and serves_all,
         began=began,
         caught_up=caught_up,

@@ -203,6 +203,7 @@ def status_document(
             "result": "none" if not listed else "error" if bucket.error else "success",
             "error": str(bucket.error) if bucket.error else None,
             "consecutive_failures": bucket.failures,
+            "listing_since": iso_time(bucket.listing_since),
         },
         "server": _server(snapshot),
         "store": {
@@ -229,6 +230,9 @@ def _server(snapshot: Snapshot) -> dict[str, Any]:
 def _notices(snapshot: Snapshot) -> Iterable[str]:
     if snapshot.bucket.catalog is not None:
         yield from snapshot.bucket.catalog.notices
+    if snapshot.bucket.listing_since is not None:
+        since = iso_time(snapshot.bucket.listing_since)
+        yield f"listing the bucket since {since}; until it ends, what is new in the bucket is not seen"
     if snapshot.bucket.removal_hold is not None:
         yield snapshot.bucket.removal_hold
     for name, card in snapshot.cards.items():

@@ -1,6 +1,7 @@
 """What the sidecar needs of a bucket: listing, reading one state of an object, writing small ones."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
@@ -13,6 +14,10 @@ from model_sync.store.answers import Listed, ObjectFacts, has_md5
 from model_sync.store.errors import ObjectChangedError
 
 __all__ = ["ByteStream", "KnowsFacts", "LearnsEtags", "ObjectChangedError", "ObjectStore", "read_small"]
+
+
+_SMALL_SECONDS = 30.0
+"""For one small object, so that a store that trickles does not hold its reader."""
 
 
 class ByteStream(Protocol):
@@ -74,11 +79,17 @@ def read_small(store: ObjectStore, listed: Listed, limit: int) -> bytes:
     if listed.size > limit:
         raise RejectedError(f"{quoted(listed.key)} has {listed.size} bytes; make it smaller than {limit}")
     answers: list[bytearray] = []
+    until = time.monotonic() + _SMALL_SECONDS
     for _ in range(2):
         content = bytearray()
         with store.open_object(listed) as stream:
             while len(content) <= listed.size and (chunk := stream.read(listed.size + 1 - len(content))):
                 content += chunk
+                if time.monotonic() > until:
+                    raise RetryableError(
+                        f"the store sent {len(content)} of {listed.size} bytes of {quoted(listed.key)} in "
+                        f"{_SMALL_SECONDS:g} s; it is read again"
+                    )
         if len(content) == listed.size and (_as_promised(listed, content) or content in answers):
             return bytes(
                 content

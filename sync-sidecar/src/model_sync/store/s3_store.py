@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from prometheus_client import Counter
 
 _OUTAGES = (HTTPError, OSError, ValueError)
-_MAX_PAGE_BYTES, _PAGE_SECONDS = 16 * 1024 * 1024, 60.0
+_MAX_PAGE_BYTES, _PAGE_SECONDS = 8 * 1024 * 1024, 60.0
 _LISTING_SECONDS = 900.0
 """All pages together."""
 _LOCATION = (

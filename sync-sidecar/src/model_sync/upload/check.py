@@ -47,7 +47,7 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[CheckedVersion]
     store = FolderStore(folder.parent if only else folder)
     catalog = build_catalog(store.list_objects())
     cards = ModelCards(store)
-    cards.after_listing(catalog)
+    cards.take(cards.read(catalog))
     versions = [
         (model, version)
         for model in catalog.models.values()

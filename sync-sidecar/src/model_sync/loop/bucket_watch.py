@@ -1,0 +1,163 @@
+"""Lists the bucket in a thread of its own, and remembers what its listings told.
+
+A store that trickles, or lists without end, holds that thread until the listing's own limits end it; the loop
+goes on, serves what there is, and tells since when the listing lasts.
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
+
+from edge_common.errors import EdgeError
+from edge_common.logs import get_logger
+
+from model_sync.bucket.catalog import Catalog, build_catalog, combined
+from model_sync.cards.model_cards import FoundCards, ModelCards
+from model_sync.loop.wakeup import Clock
+from model_sync.metrics import Metrics
+from model_sync.planning.snapshot import BucketSnapshot
+from model_sync.planning.uploads import Absences, quiet_since
+from model_sync.store.object_store import ObjectStore
+
+_log = get_logger()
+
+_FIRST_RETRY = 1.0
+"""Seconds after the first failed listing; doubled each time, up to the poll interval."""
+_LONG = 5.0
+"""Seconds after which a listing that lasts is told."""
+
+
+def in_background(work: Callable[[], None]) -> None:
+    """Run `work` in a thread that does not keep the program from ending."""
+    threading.Thread(target=work, name="listing", daemon=True).start()
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """When the listing that runs began: Unix and monotonic seconds."""
+
+    attempt: float
+    started: float
+
+
+@dataclass
+class BucketWatch:
+    """What the listings so far tell. Used by the loop's thread; only `_list` runs in another."""
+
+    store: ObjectStore
+    prefixes: Sequence[str]
+    cards: ModelCards
+    clock: Clock
+    metrics: Metrics
+    poll_interval: float
+    delete_grace: float
+    hold: float
+    run: Callable[[Callable[[], None]], None] = lambda work: work()
+    """Runs a listing; unless set otherwise, where it is begun."""
+    prepare: Callable[[], bool] = lambda: True
+    """Called before listings until it gives True; may ask the store."""
+    listing_ended: Callable[[], None] = lambda: None
+    """Called from the listing's thread."""
+    _last: BucketSnapshot = field(default_factory=BucketSnapshot)
+    _absences: Absences = field(default_factory=Absences)
+    _prepared: bool = False
+    _begun: _Begun | None = None
+    _ended: SimpleQueue[tuple[Catalog, FoundCards] | Exception] = field(default_factory=SimpleQueue)
+    _asked_again: bool = False
+
+    @property
+    def list_again_at(self) -> float:
+        """Monotonic time of the next poll, or of the next try after a listing that failed."""
+        return self._last.list_again_at if self._begun is None else math.inf
+
+    def snapshot(self) -> BucketSnapshot:
+        """What the listings so far tell at this moment."""
+        now, begun = self.clock.monotonic(), self._begun
+        lasts = begun is not None and now - begun.started >= _LONG
+        return replace(
+            self._last,
+            gone=self._absences.gone(now, grace=self.delete_grace, hold=self.hold),
+            removal_hold=self._absences.removal_hold(now, self.hold),
+            list_again_at=self.list_again_at,
+            listing_since=begun.attempt if begun is not None and lasts else None,
+        )
+
+    def begin_listing(self) -> None:
+        """Begin to list everything, or do so again when the listing that runs has ended."""
+        if self._begun is not None:
+            self._asked_again = True
+            return
+        self._begun = _Begun(self.clock.now(), self.clock.monotonic())
+        before = self._last.catalog
+        self.run(lambda: self._list(before))
+
+    def take_in_listing(self, kept: Iterable[tuple[str, str]]) -> None:
+        """Note what the listing told, if it has ended; `kept`: model and bucket version of what is stored.
+
+        A listing that failed anywhere tells nothing but its error: the last complete one stays.
+        """
+        try:
+            ended = self._ended.get_nowait()
+        except Empty:
+            return
+        begun, self._begun = self._begun or _Begun(self.clock.now(), self.clock.monotonic()), None
+        if isinstance(ended, EdgeError):
+            self._note_failure(ended, begun)
+        elif isinstance(ended, Exception):
+            raise ended
+        else:
+            self._note_listing(*ended, kept, begun)
+        if self._asked_again:
+            self._asked_again = False
+            self._last = replace(self._last, list_again_at=self.clock.monotonic())
+
+    def _list(self, before: Catalog | None) -> None:
+        try:
+            self._prepared = self._prepared or self.prepare()
+            with self.metrics.listing_seconds.time():
+                catalog = combined(
+                    {
+                        prefix: build_catalog(self.store.list_objects(prefix), prefix, before)
+                        for prefix in self.prefixes
+                    }
+                )
+            self._ended.put((catalog, self.cards.read(catalog)))
+        except Exception as error:  # noqa: BLE001 - noted, or raised again, by the loop
+            self._ended.put(error)
+        self.listing_ended()
+
+    def _note_failure(self, error: EdgeError, begun: _Begun) -> None:
+        now, failures = self.clock.monotonic(), self._last.failures + 1
+        retry_at = now + min(_FIRST_RETRY * 2 ** min(failures - 1, 16), self.poll_interval)
+        self._last = replace(
+            self._last,
+            listings=self._last.listings + 1,
+            last_attempt=begun.attempt,
+            error=error,
+            failures=failures,
+            list_again_at=max(now, min(begun.started + self.poll_interval, retry_at)),
+        )
+        self._absences = self._absences.after_failure(now, self.hold)
+        self.metrics.listings.labels(result="error").inc()
+        told = failures & (failures - 1) == 0  # the 1st, 2nd, 4th, 8th ... time
+        (_log.warning if told else _log.debug)("listing_failed", reason=str(error), count=failures)
+
+    def _note_listing(
+        self, catalog: Catalog, cards: FoundCards, kept: Iterable[tuple[str, str]], begun: _Begun
+    ) -> None:
+        last, now = self._last, self.clock.monotonic()
+        if last.failures:
+            _log.info("store_back", failures=last.failures)
+        self.metrics.listings.labels(result="noop" if catalog == last.catalog else "success").inc()
+        self._last = BucketSnapshot(
+            catalog=catalog,
+            quiet_since=quiet_since(catalog, now, last.catalog, last.quiet_since),
+            listings=last.listings + 1,
+            last_attempt=begun.attempt,
+            last_success=begun.attempt,
+            list_again_at=begun.started + self.poll_interval,
+        )
+        self._absences = self._absences.after_listing(catalog, kept, now)
+        self.cards.take(cards)

@@ -1,0 +1,107 @@
+"""Listings in a thread of their own, moved by hand."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from edge_common.errors import RetryableError
+from hand_sidecar import HandSidecar
+from model_sync.loop.bucket_watch import BucketWatch
+
+
+@pytest.fixture
+def sidecar(tmp_path: Path) -> HandSidecar:
+    """It serves version 1 of cars."""
+    made = HandSidecar(tmp_path)
+    made.store.put("cars/1/model.onnx", b"good 1")
+    made.pass_time(20)
+    return made
+
+
+@pytest.fixture
+def begun(sidecar: HandSidecar) -> list[Callable[[], None]]:
+    """The listings that were begun and have not ended."""
+    listings: list[Callable[[], None]] = []
+    sidecar.reconciler.observer.bucket.run = listings.append
+    return listings
+
+
+def _watch(sidecar: HandSidecar) -> BucketWatch:
+    return sidecar.reconciler.observer.bucket
+
+
+def test_the_loop_goes_on_while_a_listing_lasts_and_takes_in_what_it_told(
+    sidecar: HandSidecar, begun: list[Callable[[], None]]
+) -> None:
+    sidecar.store.put("cars/2/model.onnx", b"good 2")
+    ended: list[str] = []
+    _watch(sidecar).listing_ended = lambda: ended.append("told")
+    sidecar.step(look=True)
+    sidecar.clock.advance(1.0)
+    sidecar.step()
+    assert "2" not in sidecar.reconciler.snapshot.model("cars").listed.versions  # type: ignore[union-attr]  # it is
+    assert sidecar.reconciler.next_step_in() > 0
+    begun.pop()()
+    assert ended == ["told"]
+    sidecar.step()
+    assert "2" in sidecar.reconciler.snapshot.model("cars").listed.versions  # type: ignore[union-attr]  # it is
+
+
+def test_a_listing_that_lasts_is_told_in_the_status_and_another_is_not_begun(
+    sidecar: HandSidecar, begun: list[Callable[[], None]]
+) -> None:
+    sidecar.step(look=True)
+    for _ in range(3):
+        sidecar.clock.advance(6.0)
+        sidecar.step(look=True)
+    assert len(begun) == 1
+    assert math.isinf(_watch(sidecar).list_again_at)
+    since = sidecar.posted.document["cycle"]["listing_since"]
+    assert any(f"listing the bucket since {since}" in notice for notice in sidecar.posted.document["notices"])
+    begun.pop()()
+    sidecar.step()
+    assert sidecar.posted.document["cycle"]["listing_since"] is None
+    sidecar.step()
+    assert len(begun) == 1, "it was asked for while the other lasted, which may not have seen everything"
+
+
+def test_a_first_listing_that_lasts_for_long_does_not_keep_the_pod_from_starting(tmp_path: Path) -> None:
+    made = HandSidecar(tmp_path)
+    made.reconciler.observer.bucket.run = lambda _listing: None
+    started = []
+    for seconds in (0.0, 30.0, 31.0):
+        made.clock.advance(seconds)
+        made.step(look=True)
+        started.append(made.posted.readiness.started)
+    assert started == [False, False, True]
+    assert not made.posted.readiness.ready
+
+
+def test_a_listing_that_fails_in_its_thread_is_noted_by_the_loop_and_a_defect_ends_it(
+    sidecar: HandSidecar, begun: list[Callable[[], None]]
+) -> None:
+    sidecar.store.fail_with(RetryableError("the store is away"))
+    sidecar.step(look=True)
+    begun.pop()()
+    sidecar.step()
+    assert str(sidecar.reconciler.snapshot.bucket.error) == "the store is away"
+
+    def defect() -> bool:
+        raise LookupError("a defect")
+
+    _watch(sidecar).prepare = defect
+    _watch(sidecar)._prepared = False
+    sidecar.step(look=True)
+    begun.pop()()
+    with pytest.raises(LookupError):
+        sidecar.step()
+
+
+def test_what_prepares_the_bucket_is_asked_until_it_has_succeeded(sidecar: HandSidecar) -> None:
+    answers = [False, True]
+    _watch(sidecar)._prepared = False
+    _watch(sidecar).prepare = lambda: answers.pop(0)
+    for _ in range(3):
+        sidecar.step(look=True)
+    assert not answers

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -52,7 +53,7 @@ def test_without_a_stack_each_command_says_so_in_one_line(home: Path) -> None:
 def test_an_unknown_component_is_answered_with_the_known_ones(home: Path) -> None:
     logs = edge_stack(home, "logs", "broker")
     assert logs.returncode == 65
-    assert "choose one of store, sidecar, server, client" in logs.stderr
+    assert "choose one of store, sidecar, server, client, supervisor" in logs.stderr
 
 
 def test_help_shows_an_example_for_every_command(home: Path) -> None:
@@ -154,14 +155,65 @@ def test_up_status_logs_down_can_each_be_repeated_and_leave_nothing(home: Path) 
     assert edge_stack(home, "down").stdout == "nothing was running\n"
 
 
-def test_up_replaces_a_stack_of_which_a_part_has_died(home: Path) -> None:
-    started = json.loads(edge_stack(home, "up", "--store", "embedded", "--json").stdout)
-    pids = {process["name"]: process["pid"] for process in started["processes"]}
-    os.kill(pids["sidecar"], 9)
+def components(home: Path) -> dict[str, dict[str, Any]]:
+    told = json.loads(edge_stack(home, "status", "--json").stdout)
+    return {component["name"]: component for component in told["processes"]}
+
+
+@pytest.mark.timeout(300)  # two starts
+def test_what_dies_is_started_again_and_told_and_all_of_it_may_be_killed(home: Path) -> None:
+    assert edge_stack(home, "up", "--store", "embedded").returncode == 0
+    before = components(home)
+    os.kill(before["sidecar"]["pid"], 9)
+    wait_until(lambda: components(home)["sidecar"]["restarts"] == 1, within=90)
+    wait_until(lambda: components(home)["sidecar"]["health"] == "ready", within=90)
+    after = components(home)
+    assert "exit code -9" in after["sidecar"]["trouble"]
+    assert {name for name in FOUR if after[name]["pid"] != before[name]["pid"]} == {"sidecar"}
+    assert "component_started_again" in edge_stack(home, "logs", "supervisor").stdout
+    assert not json.loads(edge_stack(home, "up", "--json").stdout)["started"]
+
+    for options in (("--store", "minio"), ("--host", "0.0.0.0")):
+        other = edge_stack(home, "up", *options)
+        assert (other.returncode, "run `edge-stack down` first" in other.stderr) == (78, True)
+
+    for process in running_of(home):
+        process.kill()
     assert edge_stack(home, "status").returncode == 75
-    again = json.loads(edge_stack(home, "up", "--store", "embedded", "--json").stdout)
-    assert again["started"]
-    assert not set(pids.values()) & {process["pid"] for process in again["processes"]}
+    assert edge_stack(home, "up", "--store", "embedded").returncode == 0
+    assert edge_stack(home, "status").returncode == 0
+    assert edge_stack(home, "down").returncode == 0
+    assert running_of(home) == []
+
+
+def test_down_also_ends_what_is_only_being_started(home: Path) -> None:
+    with subprocess.Popen(
+        [program("edge-stack"), "up", "--store", "embedded"], cwd=home, stderr=subprocess.PIPE, text=True
+    ) as up:
+        wait_until((home / ".local" / "stack" / "up.lock").exists)
+        down = edge_stack(home, "down")
+        assert down.stdout.startswith("ended: "), down
+        _, told = up.communicate(timeout=30)
+    assert (up.returncode, "was ended while it started" in told) == (75, True)
+    assert running_of(home) == []
+
+
+@pytest.mark.timeout(300)  # two starts
+def test_two_checkouts_run_beside_each_other(home: Path) -> None:
+    here, there = home / "here", home / "a place with ü"
+    for folder in (here, there):
+        folder.mkdir()
+    try:
+        addresses = [
+            json.loads(edge_stack(folder, "up", "--store", "embedded", "--json").stdout)["addresses"]
+            for folder in (here, there)
+        ]
+        assert not set(addresses[0].values()) & set(addresses[1].values())
+        assert edge_stack(here, "down").returncode == 0
+        assert edge_stack(there, "status").returncode == 0
+    finally:
+        for folder in (here, there):
+            edge_stack(folder, "down")
 
 
 def test_when_a_component_cannot_start_nothing_is_left(home: Path) -> None:
@@ -173,10 +225,14 @@ def test_when_a_component_cannot_start_nothing_is_left(home: Path) -> None:
     assert "volume" in up.stderr
     assert "Traceback" not in up.stderr
     assert read_record(home / ".local" / "stack" / "stack.json") is None
-    assert processes_of(home) == []
+    assert running_of(home) == []
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines that mention the folder."""
-    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if str(folder) in line]
+def running_of(folder: Path) -> list[psutil.Process]:
+    """Processes that were started in the folder, or whose command line mentions it."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+        words = [*(process.info["cmdline"] or ()), process.info["cwd"] or ""]
+        if str(folder) in " ".join(words) and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found

@@ -5,6 +5,7 @@ import pytest
 from edge_stack.components import (
     StackFolder,
     StackPorts,
+    client_command,
     client_environment,
     program,
     server_command,
@@ -54,6 +55,14 @@ def test_the_client_is_told_server_and_sidecar(ports: StackPorts) -> None:
         "CAR_CLIENT_SERVER_URL": ports.server_url,
         "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url,
     }
+
+
+def test_only_the_page_is_opened_to_others_and_found_here_all_the_same() -> None:
+    with ReservedPort() as server, ReservedPort() as sidecar, ReservedPort(host="0.0.0.0") as client:
+        ports = StackPorts(server=server, sidecar=sidecar, client=client)
+        assert "0.0.0.0" in client_command(FOLDER, ports).argv
+        assert "0.0.0.0" not in server_command(FOLDER, ports).argv
+        assert ports.page_url == f"http://127.0.0.1:{client.number}"
 
 
 def test_commands_of_this_environment_come_before_those_of_path() -> None:

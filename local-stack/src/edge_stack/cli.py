@@ -2,23 +2,33 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 from edge_common.command_line import add_version_option, run_app
 from edge_common.errors import FatalError, RejectedError
+from edge_common.printable import printable
 from edge_common.stopping import raise_on_signals
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from edge_stack.background.health import ComponentHealth, Health, look_at
 from edge_stack.background.record import StackRecord, read_record
+from edge_stack.background.supervisor import NAME as SUPERVISOR
 from edge_stack.background.up import COMPONENTS, bring_up, take_down
-from edge_stack.components import StackFolder, program
+from edge_stack.components import ALL_ADDRESSES, StackFolder, program
 from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.scenario import DemoOptions, run_demo
 from edge_stack.processes.command import log_tail
+from edge_stack.processes.ports import HOST
 from edge_stack.stack import StackOptions
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
 from edge_stack.store.store import BUCKET, StoreKind
@@ -55,10 +65,19 @@ def up(
         Path | None,
         typer.Option(help="Upload what is in here, as NAME/VERSION/, and wait until it is served."),
     ] = None,
+    host: Annotated[
+        str,
+        typer.Option(help=f"Open the page, and only the page, on this address; {ALL_ADDRESSES}: on all."),
+    ] = HOST,
     as_json: AsJson = False,
 ) -> None:
-    """Start everything in the background and print the addresses; `down` ends it. May be repeated."""
-    record, started = bring_up(StackOptions(root=folder, store=store, default_ports=True), models)
+    """Start everything in the background and print the addresses; `down` ends it. May be repeated.
+
+    What ends by itself is started again, after 1 s at first and 60 s at most; `status` tells.
+    """
+    record, started = bring_up(
+        StackOptions(root=folder, store=store, page_host=host, default_ports=True), models
+    )
     if as_json:
         _print_json({"started": started, **_document(record)})
         return
@@ -75,30 +94,37 @@ def down(folder: Folder = _STACK) -> None:
 
 @app.command(epilog="Example: edge-stack status --json")
 def status(folder: Folder = _STACK, as_json: AsJson = False) -> None:
-    """Show which components run, and where; exit code 75 when not all do."""
+    """Show how the four are, since when, how often they were started again, and where they are.
+
+    Exit code 75 when one has ended or does not answer, or nobody would start it again.
+    """
     record = _record(folder)
+    found = look_at(record, time.time())
     if as_json:
-        _print_json(_document(record))
+        _print_json({"supervised": record.is_supervised(), **_document(record, found)})
     else:
-        table = Table("component", "state", "pid", "log")
-        for process in record.processes:
-            state = "running" if process.runs() else "ended"
-            table.add_row(process.name, state, str(process.pid), str(process.log))
-        Console().print(table)
-        typer.echo("\n".join(_directions(record, folder)))
-    if len(record.running()) < len(COMPONENTS):
+        _show(found)
+        if not record.is_supervised():
+            typer.echo("nobody starts again what ends: run `edge-stack up`, which starts all anew")
+        elif not record.ready:
+            typer.echo("it is being started")
+        if record.ready:
+            typer.echo("\n".join(_directions(record, folder)))
+    well = sum(component.health in (Health.READY, Health.ALIVE) for component in found)
+    if well < len(COMPONENTS) or not record.is_supervised():
         raise typer.Exit(75)
 
 
 @app.command(epilog="Example: edge-stack logs sidecar --lines 50")
 def logs(
-    component: Annotated[str, typer.Argument(help="store, sidecar, server or client.")],
+    component: Annotated[str, typer.Argument(help="store, sidecar, server, client or supervisor.")],
     folder: Folder = _STACK,
     lines: Annotated[int, typer.Option(min=1, max=1000, help="How many lines from the end.")] = 30,
 ) -> None:
     """Print the end of a component's log."""
-    if component not in COMPONENTS:
-        raise RejectedError(f"there is no component {component!r}; choose one of {', '.join(COMPONENTS)}")
+    known = (*COMPONENTS, SUPERVISOR)
+    if component not in known:
+        raise RejectedError(f"there is no component {component!r}; choose one of {', '.join(known)}")
     log = StackFolder(folder).log(component)
     if not log.exists():
         raise FatalError(f"{component} has no log in {folder}; start it with `edge-stack up`")
@@ -146,6 +172,11 @@ def _directions(record: StackRecord, root: Path) -> Iterator[str]:
     """Lines to print after `up` and with `status`."""
     where = record.addresses
     yield f"page      {where['page']}  classify pictures, watch models come and change"
+    if record.page_host != HOST:
+        port = where["page"].rpartition(":")[2]
+        others = ", ".join(f"http://{address}:{port}" for address in _addresses(record.page_host))
+        yield f"          WARNING: open to others at {others}; the page has no sign-in: whoever reaches"
+        yield "          it may classify and sees the recent pictures"
     yield f"store     {where['store']}  {record.store}"
     if "console" in where:
         yield f"console   {where['console']}  bucket {BUCKET}, sign in with {ACCESS_KEY} / {SECRET_KEY}"
@@ -160,12 +191,35 @@ def _directions(record: StackRecord, root: Path) -> Iterator[str]:
     yield f"classify  {program('car-client')} classify {urls} PICTURE"
 
 
-def _document(record: StackRecord) -> dict[str, object]:
+def _addresses(host: str) -> list[str]:
+    """Where a page that listens on `host` is found from elsewhere."""
+    if host != ALL_ADDRESSES:
+        return [host]
+    found = [entry for entries in psutil.net_if_addrs().values() for entry in entries]
+    own = [entry.address for entry in found if entry.family == socket.AF_INET]
+    return [address for address in own if not address.startswith("127.")] or [host]
+
+
+def _document(record: StackRecord, found: Sequence[ComponentHealth] = ()) -> dict[str, object]:
+    health = {component.name: asdict(component) for component in found}
     return {
         "store": record.store,
         "addresses": record.addresses,
-        "processes": [{"name": p.name, "pid": p.pid, "running": p.runs()} for p in record.processes],
+        "processes": [
+            {"name": process.name, "pid": process.pid, "running": process.runs()}
+            | health.get(process.name, {})
+            for process in record.processes
+        ],
     }
+
+
+def _show(found: Sequence[ComponentHealth]) -> None:
+    table = Table("component", "health", "since", "restarts", "pid", "last trouble")
+    for component in found:
+        since = "" if component.uptime is None else str(timedelta(seconds=round(component.uptime)))
+        cells = (component.name, component.health, since, str(component.restarts), str(component.pid))
+        table.add_row(*cells, Text(printable(component.trouble)))
+    Console().print(table)
 
 
 def _print_json(document: dict[str, object]) -> None:

@@ -10,6 +10,9 @@ from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
 from edge_stack.store.store import BUCKET
 
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - compared with what a person asked for
+"""Every address of this machine."""
+
 
 class StackFolder:
     """Where a stack keeps what it has; everything lies under `root`."""
@@ -50,8 +53,10 @@ class StackPorts:
 
     @property
     def page_url(self) -> str:
-        """The client's web page."""
-        return f"http://{HOST}:{self.client.number}"
+        """The client's web page, as this machine reaches it."""
+        return (
+            f"http://{HOST if self.client.host == ALL_ADDRESSES else self.client.host}:{self.client.number}"
+        )
 
 
 def program(name: str) -> str:
@@ -111,7 +116,7 @@ def client_command(folder: StackFolder, ports: StackPorts) -> Command:
         name="client",
         argv=[
             *(program("car-client"), "serve", folder.pictures),
-            *("--host", HOST, "--port", str(ports.client.number)),
+            *("--host", ports.client.host, "--port", str(ports.client.number)),
         ],
         log=folder.log("client"),
         env=client_environment(ports),

@@ -32,7 +32,7 @@ from edge_stack.components import (
 )
 from edge_stack.measuring.served_timeline import read_served
 from edge_stack.processes.command import Command
-from edge_stack.processes.ports import ReservedPort
+from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.processes.running import Processes, RunningProcess
 from edge_stack.processes.waiting import http_answers, http_get, wait_until
 from edge_stack.store.minio_server import call_no_more, call_on_changes
@@ -52,6 +52,8 @@ class StackOptions:
     store: StoreKind = StoreKind.AUTO
     default_ports: bool = False
     """Prefer the documented ports (8000, 8080, 8081, 9000, 9001) where they are free; else any free ones."""
+    page_host: str = HOST
+    """Address that the page listens on; everything else stays on this machine."""
     sidecar_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of model-sync without their prefix, such as `{"POLL_INTERVAL": "1s"}`."""
     server_flags: tuple[str, ...] = ()
@@ -61,7 +63,7 @@ class StackOptions:
 class Stack:
     """Starts the components in the order they need and knows their addresses.
 
-    Leaving the context ends everything, unless `leave_running` was called.
+    Leaving the context ends everything.
     """
 
     def __init__(self, options: StackOptions) -> None:
@@ -85,7 +87,7 @@ class Stack:
             self._ports = StackPorts(
                 server=opening.enter_context(self._port(_SERVER_PORT)),
                 sidecar=opening.enter_context(self._port(_SIDECAR_PORT)),
-                client=opening.enter_context(self._port(_CLIENT_PORT)),
+                client=opening.enter_context(self._port(_CLIENT_PORT, self.options.page_host)),
             )
             self._open = opening.pop_all()
         return self
@@ -107,6 +109,11 @@ class Stack:
         if self._store is None:
             raise FatalError("the store was not started; call start_store or start_all")
         return self._store
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the store was started."""
+        return self._store is not None
 
     def start_all(self) -> None:
         """Start every component, each once the one it needs is ready."""
@@ -233,9 +240,5 @@ class Stack:
         wait_until(f"{model} version {version} {state}", look, within=within)
         return found
 
-    def leave_running(self) -> None:
-        """Let the components outlive this process; leaving the context then ends nothing."""
-        self.processes.release()
-
-    def _port(self, preferred: int) -> ReservedPort:
-        return ReservedPort(preferred if self.options.default_ports else 0)
+    def _port(self, preferred: int, host: str = HOST) -> ReservedPort:
+        return ReservedPort(preferred if self.options.default_ports else 0, host)

@@ -2,6 +2,7 @@ import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from edge_common.errors import FatalError
 from edge_stack.processes.ports import HOST, ReservedPort
 
 
@@ -23,6 +24,12 @@ def test_another_port_is_taken_when_somebody_listens_on_the_preferred_one() -> N
         taken = listener.getsockname()[1]
         with ReservedPort(taken) as other:
             assert other.number != taken
+
+
+def test_an_address_of_another_machine_is_refused_with_what_to_name_instead() -> None:
+    for host in ("192.0.2.1", "no.such.host.invalid", "::1"):
+        with pytest.raises(FatalError, match="name an IPv4 address of this machine"):
+            ReservedPort(host=host)
 
 
 def test_two_reservations_never_share_a_port() -> None:

@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -48,8 +47,6 @@ from edge_stack.processes.running import Processes
 
 with Processes() as processes:
     child = processes.start(Command(name="child", argv=sys.argv[2:], log=Path(sys.argv[1])))
-    if "release" in sys.argv[1]:
-        processes.release()
     print(child.pid, flush=True)
     time.sleep(600)
 """
@@ -161,13 +158,13 @@ def test_an_error_in_the_context_ends_everything_too(python_program: ProgramMake
     assert started[0].exit_code is not None
 
 
-def owner(tmp_path: Path, log: str) -> tuple[subprocess.Popen[str], int]:
+def owner(tmp_path: Path) -> tuple[subprocess.Popen[str], int]:
     """A process of its own that has started a sleeper through Processes; returns it and the sleeper's pid."""
     script = tmp_path / "owner.py"
     script.write_text(OWNER_THAT_WAITS_TO_BE_KILLED)
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     process = subprocess.Popen(
-        [sys.executable, script, tmp_path / log, *sleeper], stdout=subprocess.PIPE, text=True
+        [sys.executable, script, tmp_path / "child.log", *sleeper], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     with process.stdout as lines:
@@ -175,20 +172,17 @@ def owner(tmp_path: Path, log: str) -> tuple[subprocess.Popen[str], int]:
 
 
 def test_nothing_is_left_when_the_owner_itself_is_killed(tmp_path: Path) -> None:
-    process, child = owner(tmp_path, "child.log")
+    process, child = owner(tmp_path)
     process.kill()
     process.wait()
     wait_until("child gone", lambda: gone(child), within=20)
 
 
-def test_released_programs_outlive_their_owner(tmp_path: Path) -> None:
-    process, child = owner(tmp_path, "release.log")
-    process.kill()
-    process.wait()
-    try:
-        assert psutil.Process(child).is_running()
-    finally:
-        os.killpg(child, signal.SIGKILL)
+def test_all_together_are_given_no_more_than_the_time_they_have(python_program: ProgramMaker) -> None:
+    with Processes() as processes:
+        for name in ("one", "two"):
+            says(processes.start(python_program(IGNORES_SIGTERM, name=name)), "deaf")
+        assert processes.stop_all(within=0.1) == {"two": -signal.SIGKILL, "one": -signal.SIGKILL}
 
 
 def test_run_returns_what_the_program_printed(

@@ -1,5 +1,6 @@
 """What is known about a stack in the background, and how exactly its processes are found and ended again."""
 
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ from edge_common.errors import FatalError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_stack.processes.guard import GRACE_SECONDS, signal_group
+from edge_stack.processes.ports import HOST
 from edge_stack.processes.running import RunningProcess
 from edge_stack.processes.waiting import LOOK_EVERY_SECONDS
+from edge_stack.store.store import StoreKind
 
 _SAME_START_SECONDS = 1.0
 """Start times are compared with this tolerance: the system derives them from a clock that may be adjusted."""
@@ -30,12 +33,27 @@ class ProcessRecord(BaseModel):
     started: float
     """Unix seconds of its start."""
     log: Path
+    restarts: int = 0
+    """How often it was started again after it had ended by itself."""
+    last_end: str = ""
+    """How it ended the last time, with the last line of its log; empty: it never did."""
 
     @classmethod
-    def of(cls, process: RunningProcess) -> Self:
-        """The record of a running process."""
-        started = psutil.Process(process.pid).create_time()
-        return cls(name=process.name, pid=process.pid, started=started, log=process.command.log)
+    def of(cls, process: RunningProcess, *, restarts: int = 0, last_end: str = "") -> Self:
+        """The record of a process; `started` is 0 when it has ended already."""
+        return cls(
+            name=process.name,
+            pid=process.pid,
+            started=_start_of(process.pid),
+            log=process.command.log,
+            restarts=restarts,
+            last_end=last_end,
+        )
+
+    @classmethod
+    def of_this_one(cls, name: str, log: Path) -> Self:
+        """The record of the process that calls."""
+        return cls(name=name, pid=os.getpid(), started=_start_of(os.getpid()), log=log)
 
     def runs(self) -> bool:
         """Whether that very process still runs; False when it ended or its pid now is another's."""
@@ -54,10 +72,17 @@ class StackRecord(BaseModel):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     started: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    supervisor: ProcessRecord | None = None
+    """What started the others, and starts them again; None: written by a release that had none."""
+    ready: bool = True
+    """False while it is being started."""
     store: str
     """Which store it is, for people."""
+    store_kind: StoreKind = StoreKind.AUTO
+    page_host: str = HOST
+    """Address that the page listens on."""
     addresses: dict[str, str]
-    """Name of an address (`server`, `sidecar`, `store`, `console`) -> URL."""
+    """Name of an address (`server`, `sidecar`, `page`, `store`, `console`) -> URL."""
     environment: dict[str, str]
     """What `model-sync` and `car-client` commands for this stack need in their environment."""
     processes: tuple[ProcessRecord, ...]
@@ -67,8 +92,19 @@ class StackRecord(BaseModel):
         replace_file(path, self.model_dump_json(indent=2).encode(), mode=0o600)
 
     def running(self) -> list[ProcessRecord]:
-        """The processes that still run."""
+        """The components that still run."""
         return [process for process in self.processes if process.runs()]
+
+    def is_supervised(self) -> bool:
+        """Whether somebody starts again what ends."""
+        return self.supervisor is not None and self.supervisor.runs()
+
+
+def _start_of(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def read_record(path: Path) -> StackRecord | None:

@@ -1,103 +1,156 @@
 """A stack that keeps running after the command that started it: up, and down again."""
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from edge_common.errors import FatalError
+import psutil
+from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
 
-from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, read_record
-from edge_stack.components import StackFolder, client_environment
-from edge_stack.stack import Stack, StackOptions
+from edge_stack.background.record import StackRecord, end_recorded, read_record
+from edge_stack.background.supervisor import NAME, only_one
+from edge_stack.components import StackFolder
+from edge_stack.processes.waiting import LOOK_EVERY_SECONDS, wait_until
+from edge_stack.stack import StackOptions
+from edge_stack.store.store import StoreKind
 
 COMPONENTS = ("store", "sidecar", "server", "client")
-_SERVED_WITHIN_SECONDS = 60.0
+_ANOTHER_STARTS_WITHIN_SECONDS = 300.0
+_SUPERVISOR_ENDS_WITHIN_SECONDS = 20.0
+_LOCK_WITHIN_SECONDS = 10.0
+_UP_LOCK = "up.lock"
+"""Held by an `up` for as long as it runs; the supervisor holds one of its own."""
+_ERRORS = {error.exit_code: error for error in (FatalError, RejectedError, RetryableError)}
 
 
 def bring_up(options: StackOptions, models: Path | None = None) -> tuple[StackRecord, bool]:
-    """Have all components run in the background; returns the record and whether they were started now.
+    """Have all components run in the background, supervised; returns the record and whether it was done now.
 
-    A complete stack is left as it is; the rest of an incomplete one is ended first. One that is started now
-    gets the versions in `models` that its bucket lacks, and serves them when this returns. When starting
-    fails, nothing is left running.
+    A stack that runs is left as it is; FatalError when it has another store or page address than asked for.
+    One that is started now gets the versions in `models` that its bucket lacks, and serves them when this
+    returns. When starting fails, or is interrupted, nothing is left running.
     """
     folder = StackFolder(options.root.absolute())
-    with _one_at_a_time(folder.root):
-        known = read_record(folder.record)
-        if known is not None and len(known.running()) == len(COMPONENTS):
+    _make(folder.logs)
+    with only_one(folder, _UP_LOCK, within=_ANOTHER_STARTS_WITHIN_SECONDS):
+        if (known := _wait_started(folder)) is not None:
+            _check_is_as_asked(known, options)
             return known, False
-        _end(folder, known)
-        with Stack(options) as stack:
-            stack.start_all()
-            if models is not None:
-                upload_models(stack, models)
-            record = _record_of(stack)
-            record.write(folder.record)
-            stack.leave_running()
-        return record, True
+        _start_supervisor(folder, options, models)
+        record = read_record(folder.record)
+    if record is None:
+        raise RetryableError("the stack was ended as soon as it had started; run `edge-stack up` again")
+    return record, True
 
 
 def take_down(root: Path) -> Sequence[str]:
-    """End the background stack of a state folder; returns the components that still ran. May be repeated."""
-    folder = StackFolder(root.absolute())
-    if not folder.record.exists():
-        return []
-    with _one_at_a_time(folder.root):
-        return _end(folder, read_record(folder.record))
+    """End the background stack of a state folder, also one that is being started. May be repeated.
 
-
-def upload_models(stack: Stack, folder: Path) -> Sequence[str]:
-    """Upload each `NAME/VERSION/` of `folder` that the bucket lacks, and wait until all are served.
-
-    Returns `NAME/VERSION` of all of them. Raises FatalError when there is none, RejectedError when an upload
-    fails, and RetryableError when a model is not served in time.
+    Returns the components that still ran. Raises RetryableError when another command does the same.
     """
-    found = list(_versions(folder))
-    if not found:
-        raise FatalError(f"there is no model in {folder}, as NAME/VERSION/; build some: make models")
-    for model, version in found:
-        source = folder / model / str(version)
-        if not stack.store.has_all(source, f"{model}/{version}/"):
-            stack.push(source, model=model, version=version)
-    stack.ask_for_sync()
-    for model, version in found:
-        stack.wait_version(model, version, "serving", within=_SERVED_WITHIN_SECONDS)
-    return [f"{model}/{version}" for model, version in found]
-
-
-def _versions(folder: Path) -> Iterator[tuple[str, int]]:
-    for version in sorted(folder.glob("*/*/")):
-        if version.is_dir() and version.name.isdecimal():
-            yield version.parent.name, int(version.name)
-
-
-def _end(folder: StackFolder, record: StackRecord | None) -> Sequence[str]:
-    ended = end_recorded(record) if record else []
-    folder.record.unlink(missing_ok=True)
+    folder = StackFolder(root.absolute())
+    if not folder.root.exists() or not _is_or_will_be_recorded(folder):
+        return []
+    record = read_record(folder.record)
+    ended = []
+    if record is not None and record.supervisor is not None and record.is_supervised():
+        ended = [process.name for process in record.running()] or [NAME]
+        _end_supervisor(record.supervisor.pid, record)
+    with only_one(folder, within=_LOCK_WITHIN_SECONDS):
+        left = read_record(folder.record)
+        ended.extend(name for name in (end_recorded(left) if left else []) if name not in ended)
+        folder.record.unlink(missing_ok=True)
     return ended
 
 
-def _record_of(stack: Stack) -> StackRecord:
-    addresses = {
-        "server": stack.ports.server_url,
-        "sidecar": stack.ports.sidecar_url,
-        "page": stack.ports.page_url,
-        "store": stack.store.endpoint,
-    }
-    if stack.store.console:
-        addresses["console"] = stack.store.console
-    return StackRecord(
-        store=stack.store.description,
-        addresses=addresses,
-        environment=stack.sidecar_environment() | client_environment(stack.ports),
-        processes=tuple(ProcessRecord.of(process) for process in stack.processes.running),
-    )
+def _is_or_will_be_recorded(folder: StackFolder) -> bool:
+    """Whether there is a record, now or as soon as the `up` that runs has begun."""
+    deadline = time.monotonic() + _LOCK_WITHIN_SECONDS
+    while not folder.record.exists():
+        try:
+            with only_one(folder, _UP_LOCK):
+                return folder.record.exists()
+        except RetryableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(LOOK_EVERY_SECONDS)
+    return True
 
 
-@contextmanager
-def _one_at_a_time(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the folder {folder} cannot be made: {error.strerror}; use another with --dir"
+        raise FatalError(message) from error
+
+
+def _wait_started(folder: StackFolder) -> StackRecord | None:
+    """The record of a stack that runs, once it is ready when another command starts it now."""
+
+    def look() -> str | None:
+        record = read_record(folder.record)
+        starting = record is not None and record.is_supervised() and not record.ready
+        return "another command starts it" if starting else None
+
+    wait_until(f"the stack in {folder.root}", look, within=_ANOTHER_STARTS_WITHIN_SECONDS)
+    record = read_record(folder.record)
+    return record if record is not None and record.is_supervised() else None
+
+
+def _check_is_as_asked(record: StackRecord, options: StackOptions) -> None:
+    again = "run `edge-stack down` first (nothing is lost), then `up` again"
+    if options.store not in (StoreKind.AUTO, record.store_kind):
+        raise FatalError(
+            f"a stack with the store {record.store_kind} runs already; {again}. Each store keeps its own "
+            "objects: give `--models` to have models in the other one, too"
+        )
+    if options.page_host != record.page_host:
+        raise FatalError(f"a stack whose page listens on {record.page_host} runs already; {again}")
+
+
+def _start_supervisor(folder: StackFolder, options: StackOptions, models: Path | None) -> None:
+    """Start it and wait for its word; raises what it says, and ends it when this command is interrupted."""
+    argv = [
+        *(sys.executable, "-m", "edge_stack.background.supervisor", "--dir", folder.root),
+        *("--store", options.store, "--host", options.page_host),
+        *(("--models", models) if models else ()),
+    ]
+    with folder.log(NAME).open("ab") as errors:
+        child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+    if child.stdout is None:
+        raise FatalError("the supervisor has no output")  # never so: it was asked for
+    try:
+        with child.stdout as output:
+            line = output.readline()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+    if not line:
+        message = f"the stack was ended while it started; the log is {folder.log(NAME)}"
+        raise RetryableError(message)
+    answer = json.loads(line)
+    if "error" in answer:
+        child.wait()
+        error: type[EdgeError] = _ERRORS.get(answer["exit_code"], FatalError)
+        raise error(answer["error"])
+
+
+def _end_supervisor(pid: int, record: StackRecord) -> None:
+    """SIGTERM, after 20 s SIGKILL; its guard then ends the components."""
+    try:
+        process = psutil.Process(pid)
+        if record.is_supervised():
+            process.send_signal(signal.SIGTERM)
+            process.wait(_SUPERVISOR_ENDS_WITHIN_SECONDS)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.TimeoutExpired:
+        process.kill()

@@ -1,9 +1,9 @@
 """A tiny program that ends the stack's processes when whoever started them is gone, even by SIGKILL.
 
-It reads process group ids from standard input, a pipe. `12` adds a group, `-12` forgets it, `release`
-forgets all. End of input means that every holder of the pipe's other end is dead: then the groups still
-known get SIGTERM and, after a grace time, SIGKILL. It runs in a session of its own and ignores the signals
-of a terminal, so that Ctrl-C cannot take the guard away before what it guards.
+It reads process group ids from standard input, a pipe. `12` adds a group, `-12` forgets it. End of input
+means that every holder of the pipe's other end is dead: then the groups still known get SIGTERM and, after a
+grace time, SIGKILL. It runs in a session of its own and ignores the signals of a terminal, so that Ctrl-C
+cannot take the guard away before what it guards.
 """
 
 import os
@@ -42,9 +42,7 @@ def main() -> None:
     groups: set[int] = set()
     for line in sys.stdin:
         entry = line.strip()
-        if entry == "release":
-            groups.clear()
-        elif entry.startswith("-"):
+        if entry.startswith("-"):
             groups.discard(int(entry[1:]))
         elif entry:
             groups.add(int(entry))

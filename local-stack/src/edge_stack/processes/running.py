@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from typing import Self
 
@@ -25,6 +26,8 @@ from edge_stack.processes.waiting import Probe, wait_until
 
 _ENTER_BOOK_THEN_BECOME = 'echo $$ >&0 || exit 126; exec "$@" </dev/null'
 """Run by sh with the guard's pipe as standard input; a shell's pid stays that of what it execs."""
+
+_A_MOMENT_SECONDS = 0.2
 
 
 class RunningProcess:
@@ -197,11 +200,14 @@ class Processes:
         os.write(self._book, f"-{process.pid}\n".encode())
         return code
 
-    def stop_all(self) -> dict[str, int]:
-        """End everything, last started first; returns exit codes by name."""
-        return {process.name: self.stop(process) for process in reversed(self.running)}
+    def stop_all(self, *, within: float | None = None) -> dict[str, int]:
+        """End everything, last started first; returns exit codes by name.
 
-    def release(self) -> None:
-        """Leave everything running from here on, also after this process ends."""
-        os.write(self._book, b"release\n")
-        self._running.clear()
+        Each gets a grace time of its own, or all of them together `within` seconds and a moment more.
+        """
+        deadline = None if within is None else time.monotonic() + within
+        codes = {}
+        for process in reversed(self.running):
+            left = GRACE_SECONDS if deadline is None else max(_A_MOMENT_SECONDS, deadline - time.monotonic())
+            codes[process.name] = self.stop(process, grace=left)
+        return codes

@@ -1,0 +1,202 @@
+"""The process behind `edge-stack up`: starts the components and starts again what ends, until SIGTERM.
+
+    python -m edge_stack.background.supervisor --dir .local/stack --store auto --host 127.0.0.1
+
+It writes one JSON line to standard output, `{}` once all are ready or `{"error": …, "exit_code": …}`, and its
+log to standard error. When it dies, the guard ends the components.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_common.errors import EdgeError, FatalError, RetryableError
+from edge_common.logs import configure_logging, get_logger
+from edge_common.stopping import Interrupted, raise_on_signals
+
+from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, read_record
+from edge_stack.background.restarts import Restarts
+from edge_stack.background.uploading import upload_models
+from edge_stack.components import StackFolder, client_environment
+from edge_stack.processes.command import log_tail
+from edge_stack.processes.running import RunningProcess
+from edge_stack.stack import Stack, StackOptions
+from edge_stack.store.store import StoreKind
+
+NAME = "supervisor"
+_LOOK_EVERY_SECONDS = 0.5
+_END_WITHIN_SECONDS = 4.0
+"""For all components together, so that the whole is gone within five seconds."""
+_LONGEST_LAST_LINE = 300
+
+log = get_logger()
+
+
+class Supervisor:
+    """Keeps the components of one stack running, and its record true."""
+
+    def __init__(self, stack: Stack, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stack = stack
+        self._clock = clock
+        self._processes: dict[str, RunningProcess] = {}
+        self._memory: dict[str, Restarts] = {}
+        self._me = ProcessRecord.of_this_one(NAME, stack.folder.log(NAME))
+
+    def look(self) -> None:
+        """Notice who has ended, and start again who is due; a change is a line in the log."""
+        before = dict(self._memory)
+        self._processes.update({process.name: process for process in self._stack.processes.running})
+        for name, process in self._processes.items():
+            now = self._clock()
+            memory = self._memory.setdefault(name, Restarts(started_at=now))
+            if process.exit_code is not None and memory.due_at is None:
+                memory = memory.ended(now, _how_it_ended(process))
+                log.warning("component_ended", component=name, how=memory.last_end, again_in_s=memory.pause)
+            if memory.is_due(now):
+                memory = self._start_again(process, memory)
+            self._memory[name] = memory
+        if self._memory != before and before:
+            try:
+                self.write_record(ready=True)
+            except OSError as error:
+                log.warning("record_not_written", error=str(error))
+
+    def _start_again(self, process: RunningProcess, memory: Restarts) -> Restarts:
+        now, name = self._clock(), process.name
+        try:
+            self._processes[name] = self._stack.processes.start(process.command)
+        except (FatalError, OSError) as error:
+            memory = memory.ended(now, str(error))
+            log.warning("component_not_started", component=name, why=str(error), again_in_s=memory.pause)
+            return memory
+        memory = memory.started(now)
+        log.info("component_started_again", component=name, restarts=memory.count)
+        return memory
+
+    def write_record(self, *, ready: bool) -> None:
+        """Replace `stack.json` by what is so now."""
+        stack = self._stack
+        started = stack.has_store
+        addresses = {
+            "server": stack.ports.server_url,
+            "sidecar": stack.ports.sidecar_url,
+            "page": stack.ports.page_url,
+        }
+        if started:
+            addresses["store"] = stack.store.endpoint
+            if stack.store.console:
+                addresses["console"] = stack.store.console
+        StackRecord(
+            supervisor=self._me,
+            ready=ready,
+            store=stack.store.description if started else "",
+            store_kind=stack.store.kind if started else stack.options.store,
+            page_host=stack.options.page_host,
+            addresses=addresses,
+            environment=(stack.sidecar_environment() if started else {}) | client_environment(stack.ports),
+            processes=tuple(map(self._record_of, self._processes.values() or stack.processes.running)),
+        ).write(stack.folder.record)
+
+    def _record_of(self, process: RunningProcess) -> ProcessRecord:
+        memory = self._memory.get(process.name, Restarts(started_at=0))
+        return ProcessRecord.of(process, restarts=memory.count, last_end=memory.last_end)
+
+
+def supervise(options: StackOptions, models: Path | None, tell_ready: Callable[[], None]) -> None:
+    """Start everything, upload `models`, and keep it running until a signal; nothing is left then.
+
+    Raises RetryableError when another supervisor has the state folder, and what starting raises.
+    """
+    folder = StackFolder(options.root.absolute())
+    with only_one(folder):
+        known = read_record(folder.record)
+        if known is not None:
+            end_recorded(known)
+        try:
+            with Stack(options) as stack:
+                supervisor = Supervisor(stack)
+                supervisor.write_record(ready=False)
+                steps: tuple[Callable[[], object], ...] = (
+                    *(stack.start_store, stack.start_sidecar, stack.connect_events),
+                    *(stack.start_server, stack.start_client),
+                )
+                for step in steps:
+                    step()
+                    supervisor.write_record(ready=False)
+                if models is not None:
+                    upload_models(stack, models)
+                supervisor.write_record(ready=True)
+                log.info("stack_ready", store=stack.store.description, page=stack.ports.page_url)
+                tell_ready()
+                try:
+                    while True:
+                        supervisor.look()
+                        time.sleep(_LOOK_EVERY_SECONDS)
+                finally:
+                    stack.processes.stop_all(within=_END_WITHIN_SECONDS)
+        finally:
+            folder.record.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_one(folder: StackFolder, lock_name: str = "lock", *, within: float = 0.0) -> Iterator[None]:
+    """Hold a lock of a state folder; raises RetryableError when another has it for `within` seconds more."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + within
+    with (folder.root / lock_name).open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise RetryableError(f"another edge-stack works in {folder.root}; try again") from error
+            time.sleep(_LOOK_EVERY_SECONDS / 10)
+        yield
+
+
+def _how_it_ended(process: RunningProcess) -> str:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    lines = log_tail(process.command.log, 1)[-_LONGEST_LAST_LINE:]
+    return f"{at} exit code {process.exit_code}" + (f"; {lines}" if lines else "")
+
+
+def main() -> None:
+    """Supervise until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description="starts the components and starts again what ends")
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--store", type=StoreKind, required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--models", type=Path)
+    asked = parser.parse_args()
+    raise_on_signals()
+    configure_logging()
+    options = StackOptions(root=asked.dir, store=asked.store, page_host=asked.host, default_ports=True)
+    try:
+        supervise(options, asked.models, lambda: _answer({}))
+    except EdgeError as error:
+        _answer({"error": str(error), "exit_code": error.exit_code})
+        sys.exit(error.exit_code)
+    except Interrupted as interrupted:
+        log.info("stack_ended", why=str(interrupted))
+        sys.exit(interrupted.exit_code)
+
+
+def _answer(document: dict[str, object]) -> None:
+    """Tell `up`, which may be gone; nobody reads what is written later."""
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), json.dumps(document).encode() + b"\n")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+if __name__ == "__main__":
+    main()

@@ -54,3 +54,21 @@ def test_a_finding_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) 
     assert lines[0] == "OK   clock: differs from the store's by 0 s"
     assert lines[1] == f"WARN preflight: {findings[1].seen}; use another kernel"
     assert lines[2] == "FAIL models folder: is not there; mount it"
+
+
+_HOSTILE = "\x1b]0;pwned\x07\x1b[2J\u202e\x9b31m\nFAKE  1  serving"
+
+
+def test_what_strangers_wrote_reaches_the_terminal_as_plain_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    finding = Finding(Level.WARN, "models in the bucket", _HOSTILE, _HOSTILE)
+    list(console.show_findings(iter([finding]), as_json=False))
+    list(console.show_findings(iter([finding]), as_json=True))
+    for as_json in (False, True):
+        console.show_status(_document(_HOSTILE, _HOSTILE), as_json=as_json)
+        console.show_plans({_HOSTILE: [_HOSTILE]}, as_json=as_json)
+    print(console.pushed({"model": _HOSTILE, "version": _HOSTILE, "files": 1, "bytes": 1}, "http://s"))  # noqa: T201 - as the command does
+    shown = capsys.readouterr().out
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert not any(line.startswith("FAKE") for line in shown.splitlines())

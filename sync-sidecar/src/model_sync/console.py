@@ -1,5 +1,7 @@
 """What the commands show: tables and progress on a terminal, plain lines in a file, JSON for scripts.
 
+Names and reasons come from whoever may write to the bucket, so all of them are shown as `printable` text.
+
 Rich is imported where it draws: a sidecar without a terminal does not spend its start and its memory on it.
 """
 
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+from edge_common.printable import printable
 from edge_common.quantities import format_duration, format_size
 
 from model_sync.planning.state import StoredFile
@@ -38,10 +41,10 @@ def now() -> float:
 def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
     """The status document as a table, or as it is."""
     if as_json:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(document) + "\n")
         return
-    rows = list(_status_rows(document))
-    notes = list(_status_notes(document))
+    rows = [tuple(map(printable, row)) for row in _status_rows(document)]
+    notes = list(map(printable, _status_notes(document)))
     if not rows:
         sys.stdout.write("no models yet; upload one to <model>/<version>/\n")
     elif sys.stdout.isatty():
@@ -100,7 +103,7 @@ def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(plans) + "\n")
         return
-    lines = [f"{model}: {step}" for model, steps in plans.items() for step in steps]
+    lines = [printable(f"{model}: {step}") for model, steps in plans.items() for step in steps]
     sys.stdout.write("\n".join(lines or ["nothing to do"]) + "\n")
 
 
@@ -112,7 +115,7 @@ def show_findings(findings: Iterator["Finding"], *, as_json: bool) -> Iterator["
         if not as_json:
             level = typer.style(f"{finding.level:<4}", fg=_LEVEL_COLOURS[finding.level], bold=True)
             advice = f"; {finding.advice}" if finding.advice else ""
-            typer.echo(f"{level} {finding.what}: {finding.seen}{advice}")
+            typer.echo(f"{level} {printable(f'{finding.what}: {finding.seen}{advice}')}")
         yield finding
     if as_json:
         typer.echo(json.dumps([vars(finding) for finding in seen]))
@@ -140,12 +143,13 @@ def waiting_for(what: str) -> Iterator[Callable[[Mapping[str, Any] | None], None
         yield lambda _entry: None
         return
     from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
 
-    with Console(stderr=True).status(f"waiting for {what}") as line:
+    with Console(stderr=True).status(Text(printable(f"waiting for {what}"))) as line:
 
         def show(entry: Mapping[str, Any] | None) -> None:
             seen = f"{entry['state']} {entry['reason']}" if entry is not None else "not seen yet"
-            line.update(f"{what}: {seen}")
+            line.update(Text(printable(f"{what}: {seen}")))
 
         yield show
 
@@ -155,7 +159,5 @@ def pushed(result: Mapping[str, Any], status_url: str) -> str:
     served = result.get("served_after_s")
     after = f", served {format_duration(served)} after the last byte" if served is not None else ""
     step = f"next: {sys.argv[0]} status --status-url {status_url}\n" if served is None else ""
-    return (
-        f"{result['model']} version {result['version']}: "
-        f"{result['files']} files, {format_size(result['bytes'])} uploaded{after}\n{step}"
-    )
+    version = printable(f"{result['model']} version {result['version']}")
+    return f"{version}: {result['files']} files, {format_size(result['bytes'])} uploaded{after}\n{step}"

@@ -3,7 +3,7 @@ import io
 import zipfile
 
 import pytest
-from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem, kind_by_name
+from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem, kind_by_name, text_problem
 
 _LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 48605698\n"
 _HTML = b"\n<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head></html>\n"
@@ -81,3 +81,25 @@ def test_nothing_speaks_against_what_models_begin_with(name: str, content: bytes
 def test_a_suffix_tells_the_kind_whatever_its_letters() -> None:
     assert kind_by_name("Model.PT") == kind_by_name("model.pt") is not None
     assert kind_by_name("model.onnx") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("schema: 1\r\n".encode("utf-16"), "UTF-16 text"),
+        ("a\nb\n".encode("utf-16-le"), "UTF-16 text"),
+        (_HTML, "a web page"),
+        (_S3_ERROR, "an error answer of a store"),
+        (_LFS, "a Git LFS pointer"),
+        (gzip.compress(b"schema: 1"), "packed with gzip"),
+    ],
+)
+def test_a_card_or_labels_file_that_is_something_else_is_named(content: bytes, what: str) -> None:
+    assert str(text_problem("model.yaml", content)).startswith(f"'model.yaml' is {what}")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"schema: 1\n", b"\xef\xbb\xbfschema: 1\r\n", "f\u00fcnf\n".encode()]
+)
+def test_utf8_text_is_text(content: bytes) -> None:
+    assert text_problem("model.yaml", content) is None

@@ -6,7 +6,7 @@ import pytest
 from model_sync.bucket.catalog import Catalog, ListedObject, build_catalog
 from model_sync.bucket.keys import CARD_NAME, is_dropping
 from model_sync.bucket.model_formats import model_file, partner_missing
-from model_sync.bucket.recognise import loose_notices, misnamed_notices
+from model_sync.bucket.recognise import loose_notices, misnamed_notices, similar_name
 
 
 def _catalog(*keys: str, prefix: str = "") -> Catalog:
@@ -229,3 +229,19 @@ def test_keys_with_the_wrong_strokes_are_told_as_they_should_be(key: str, as_tol
     ) or ("\\" in key and as_told in _catalog(key).notices[0])
     model, version, _ = as_told.split("/")
     assert _fit(_catalog(as_told), model, version)
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        (["Labels.txt", "x.txt"], "Labels.txt"),
+        (["1/labels.txt", "notes.txt"], "1/labels.txt"),
+        (["label.txt"], "label.txt"),
+        (["labels.csv"], "labels.csv"),
+        (["labels.txt.txt"], "labels.txt.txt"),
+        (["2/Labels.txt", "labels.csv"], "2/Labels.txt"),
+        (["model.onnx", "classes"], None),
+    ],
+)
+def test_the_file_that_was_probably_meant_is_found(others: list[str], found: str | None) -> None:
+    assert similar_name("labels.txt", others) == found

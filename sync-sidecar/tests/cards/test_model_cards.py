@@ -27,3 +27,21 @@ def test_model_level_cards_are_read_once_and_a_bad_one_leaves_the_last_good() ->
     assert now.card is not None
     assert now.card.labels == ("cat",)
     assert "unknown key 'outputs'" in str(now.rejection)
+
+
+@pytest.mark.parametrize("key", ["m/Labels.txt", "m/1/labels.txt"])
+def test_labels_that_lie_elsewhere_are_pointed_out_and_uploading_them_as_told_works(key: str) -> None:
+    store = MemoryStore()
+    cards = ModelCards(store)
+    store.put("m/model.yaml", _CARD)
+    store.put("m/1/model.onnx", b"x")
+    store.put(key, b"cat\n")
+    cards.take(cards.read(build_catalog(store.list_objects())))
+    told = cards.of("m")
+    assert told is not None
+    assert f"if {key.removeprefix('m/')!r} is meant, upload it there under that name" in str(told.rejection)
+    store.put("m/labels.txt", b"cat\n")
+    cards.take(cards.read(build_catalog(store.list_objects())))
+    mended = cards.of("m")
+    assert mended is not None
+    assert mended.rejection is None

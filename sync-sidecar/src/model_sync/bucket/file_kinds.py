@@ -35,6 +35,7 @@ _OTHER_XML = Kind(
     "XML, but no OpenVINO model", "upload the .xml file that the conversion wrote, or remove it if it is none"
 )
 _MESSAGE_KIND = Kind("a message in words, no model", "download the file itself and upload it")
+_UTF16 = Kind("UTF-16 text, or no text", "save it as UTF-8 text and upload it again")
 _EMPTY = Kind("empty", "upload it again")
 _PART = Kind("the part of a transfer that did not end", "upload the whole file")
 
@@ -95,6 +96,16 @@ def content_problem(name: str, size: int, head: bytes) -> str | None:
     None when nothing speaks against it; the sentence names what it is and what to do.
     """
     kind = _kind_by_content(PurePosixPath(name).suffix, size, head)
+    return None if kind is None else f"{quoted(name)} is {kind.what}; {kind.advice}"
+
+
+def text_problem(name: str, content: bytes) -> str | None:
+    """Why the file `name` with `content` is not the UTF-8 text that it should be; None when it may be."""
+    head = content[:HEAD_BYTES]
+    binary = next((kind for beginning, kind in _BEGINNINGS if head.startswith(beginning)), None)
+    page = next((kind for pattern, kind in _BY_TEXT if pattern.match(_as_text(head))), None)
+    utf16 = _UTF16 if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head else None
+    kind = page or binary or utf16
     return None if kind is None else f"{quoted(name)} is {kind.what}; {kind.advice}"
 
 

@@ -1,6 +1,7 @@
 """What people upload by mistake, recognised by where it lies and how it is called, and what to do. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import PurePosixPath
 
@@ -122,6 +123,24 @@ def misnamed_notices(where: str, names: Collection[str]) -> Sequence[str]:
         if found is not None and name not in names:
             notices.append(f"{where}: {quoted(found)} is not read; if it is {use}, upload it as {name}")
     return notices
+
+
+def similar_name(name: str, others: Iterable[str]) -> str | None:
+    """The path among `others` that was probably meant by the file `name`; None when none is like it."""
+    wanted = PurePosixPath(_folded(name))
+
+    def likeness(path: str) -> int:
+        other = PurePosixPath(_folded(path))
+        if other.name == wanted.name:
+            return 3
+        return 2 if other.stem.rstrip("s") == wanted.stem.rstrip("s") else other.name.startswith(wanted.stem)
+
+    like = [path for path in others if likeness(path)]
+    return min(like, key=lambda path: (-likeness(path), path.count("/"), path), default=None)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def no_etag_notice(key: str, count: int, *, dated: bool) -> str:

@@ -23,7 +23,9 @@ from edge_common.model_card import (
     read_labels,
 )
 
+from model_sync.bucket.file_kinds import text_problem
 from model_sync.bucket.keys import path_problem, quoted
+from model_sync.bucket.recognise import similar_name
 
 _RANK = 4
 MAX_LABELS_BYTES = 1024 * 1024
@@ -49,23 +51,28 @@ def read_card(
     where: str,
     read_beside: Callable[[str], bytes | None],
     properties: Collection[str] = (),
+    beside: Collection[str] = (),
 ) -> EffectiveCard:
     """The card in `content`; `read_beside` gives the file of a name beside it, None when there is none.
 
-    `properties` are those that the operator allows beside the usual ones, each as `DEVICE:NAME`.
-    Raises RejectedError that names the card, and the key or the labels file at fault.
+    `properties` are those that the operator allows beside the usual ones, each as `DEVICE:NAME`; `beside` are
+    the paths of files there and near, to find one that was probably meant. Raises RejectedError that names
+    the card, and the key or the labels file at fault.
     """
+    problem = text_problem(where, content)
+    if problem is not None:
+        raise RejectedError(problem)
     card = parse_card(content, where)
     rejection = serving_rejection(card.serving, cores=os.cpu_count() or 1, further=properties)
     if rejection is not None:
         raise RejectedError(f"{where}: {rejection}")
-    labels = _labels(card, where, read_beside)
+    labels = _labels(card, where, read_beside, beside)
     _check_sample(card, labels, where)
     return EffectiveCard(card, labels)
 
 
 def _labels(
-    card: ModelCard, where: str, read_beside: Callable[[str], bytes | None]
+    card: ModelCard, where: str, read_beside: Callable[[str], bytes | None], beside: Collection[str]
 ) -> tuple[str, ...] | None:
     named = card.output.labels
     if not isinstance(named, str):
@@ -75,9 +82,14 @@ def _labels(
         raise RejectedError(f"{where}: output.labels {quoted(named)} cannot be read: {problem}")
     text = read_beside(named)
     if text is None:
+        found = similar_name(named, beside)
+        hint = f"; if {quoted(found)} is meant, upload it there under that name" if found is not None else ""
         raise RejectedError(
-            f"{where} names the labels file {quoted(named)}, which is not there; upload it beside it"
+            f"{where} names the labels file {quoted(named)}, which is not there; upload it beside it{hint}"
         )
+    problem = text_problem(named, text)
+    if problem is not None:
+        raise RejectedError(problem)
     labels = tuple(read_labels(text))
     if not labels:
         raise RejectedError(f"the labels file {quoted(named)} is empty; write one label a line")

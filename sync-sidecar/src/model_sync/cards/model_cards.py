@@ -107,7 +107,8 @@ class ModelCards:
                 return None
             return read_small(self._store, beside, MAX_LABELS_BYTES)
 
-        return read_card(content, FILE_NAME, read_beside, self._properties)
+        in_versions = [f"{name}/{file.path}" for name, one in model.versions.items() for file in one.files]
+        return read_card(content, FILE_NAME, read_beside, self._properties, [*model.loose, *in_versions])
 
 
 @dataclass

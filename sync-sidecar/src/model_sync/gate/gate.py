@@ -187,7 +187,8 @@ class Gate:
             return None if listed is None else read_small(self.store, listed, MAX_LABELS_BYTES)
 
         where = f"{upload.bucket_version}/{CARD_NAME}"
-        return read_card(path.read_bytes(), where, read_beside, self.properties)
+        near = [*(file.path for file in upload.files), *(f"../{name}" for name in remote.loose)]
+        return read_card(path.read_bytes(), where, read_beside, self.properties, near)
 
 
 def _check_contents(tree: Path, files: Sequence[StoredFile]) -> None:

@@ -4,6 +4,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from car_models.evaluating.classifier import Classifier
 from car_models.samples.recipes import RECIPES
@@ -142,3 +144,22 @@ def test_evaluate_as_json_has_one_entry_per_model_and_picture(
     (result,) = json.loads(done.stdout)["models"]
     assert result["of"] == len(result["pictures"]) == 13
     assert result["right"] == sum(p["label"] == p["expected"] for p in result["pictures"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "absent"),
+        ("card", "absent"),
+        ("card", "absent/1"),
+        ("evaluate", "absent", "--pictures", "."),
+        ("compare", "absent/1", "absent/2", "--pictures", "."),
+    ],
+)
+def test_a_folder_that_is_not_there_is_said(
+    car_models: CarModels, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 9, 3), np.uint8))
+    done = car_models(*(str(tmp_path) if each == "." else each for each in arguments))
+    assert (done.returncode, done.stderr.count("\n")) == (65, 1)
+    assert "there is no folder absent" in done.stderr

@@ -13,7 +13,7 @@ from edge_common.model_card import card_as_mapping
 from edge_common.quantities import format_size
 
 from car_models.cli.evaluate import Seconds
-from car_models.cli.options import AsJson, ModelFlags, with_model_flags
+from car_models.cli.options import AsJson, ModelFlags, with_flags
 from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.model_spec import Precision
 
@@ -37,7 +37,7 @@ app = typer.Typer()
           --calibrate photos
           a quarter of the size; prints accuracy and speed before and after""",
 )
-@with_model_flags
+@with_flags(ModelFlags)
 def import_command(
     file: Annotated[
         Path,
@@ -141,7 +141,7 @@ def _before_and_after(request: "ImportRequest", folder: Path, pictures: Path, se
       car-models card models/cars/1 --labels cars.txt --preset efficientnet --write
           write model.yaml beside a model that has none"""
 )
-@with_model_flags
+@with_flags(ModelFlags)
 def card(
     folder: Annotated[Path, typer.Argument(help="A model folder (highest version) or a version folder.")],
     *,

@@ -112,22 +112,43 @@ def _card_labels(path: Path | None, card: ModelCard | None) -> tuple[str, ...] |
     return tuple(labels)
 
 
-def with_model_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """`command`, which takes `flags: ModelFlags`, with an option for each field of it instead."""
-    hints = get_type_hints(ModelFlags, include_extras=True)
+@dataclass(frozen=True, kw_only=True)
+class UploadFlags:
+    """Where an upload goes in the bucket, and whether to wait until it is served."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name in the bucket; else that of the folder above, or the registered one."),
+    ] = None
+    version: Annotated[
+        str | None, typer.Option(help="Number in the bucket; else that of the folder, or the next free one.")
+    ] = None
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is served, or rejected.")] = False
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait.")] = 300.0
+    status_url: Annotated[
+        str, typer.Option(envvar="MODEL_SYNC_STATUS_URL", help="Address of the sidecar, for --wait.")
+    ] = "http://localhost:8081"
+
+
+def with_flags(kind: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command that takes `flags: kind`, a dataclass, an option for each of its fields instead."""
+    hints = get_type_hints(kind, include_extras=True)
     options = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
-        for field in fields(ModelFlags)
+        for field in fields(kind)
     ]
 
-    @wraps(command)
-    def run(*arguments: object, **values: Any) -> None:
-        flags = ModelFlags(**{option.name: values.pop(option.name) for option in options})
-        command(*arguments, flags=flags, **values)
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(*arguments: object, **values: Any) -> None:
+            flags = kind(**{option.name: values.pop(option.name) for option in options})
+            command(*arguments, flags=flags, **values)
 
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != "flags"]
-    run.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]  # typer reads it
-    run.__annotations__ = {each.name: each.annotation for each in (*own, *options)}
-    return run
+        own = [each for each in inspect.signature(command).parameters.values() if each.name != "flags"]
+        run.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]  # typer reads it
+        run.__annotations__ = {each.name: each.annotation for each in (*own, *options)}
+        return run
+
+    return with_options

@@ -13,16 +13,9 @@ import typer
 from edge_common.errors import RejectedError
 from edge_common.quantities import format_duration, format_size
 
-from car_models.cli.options import AsJson
+from car_models.cli.options import AsJson, UploadFlags, with_flags
 
 app = typer.Typer()
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until it is served, or rejected.")]
-Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait.")]
-StatusUrl = Annotated[
-    str, typer.Option(envvar="MODEL_SYNC_STATUS_URL", help="Address of the sidecar, for --wait.")
-]
-_TIMEOUT = 300.0
-_STATUS_URL = "http://localhost:8081"
 _MLFLOW_URI = "sqlite:///mlflow.db"
 """MLflow's own default: a file in the current folder."""
 
@@ -44,6 +37,8 @@ def check(
     """
     from model_sync.upload import check_model
 
+    if not folder.is_dir():
+        raise RejectedError(f"there is no folder {folder}; name the one that holds <version>/<files>")
     versions = check_model(folder)
     if as_json:
         typer.echo(json.dumps({"versions": [asdict(version) for version in versions]}))
@@ -62,18 +57,11 @@ def check(
           to the bucket that MODEL_SYNC_S3_ENDPOINT and its like name, as model-sync push does
       car-models push build/out --model cars --version 3"""
 )
+@with_flags(UploadFlags)
 def push(
     folder: Annotated[Path, typer.Argument(help="A version folder, <model>/<version>.")],
     *,
-    model: Annotated[
-        str | None, typer.Option(help="The model's name; else that of the folder above.")
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option(help="A whole number, or latest; else what the folder is called.")
-    ] = None,
-    wait: Wait = False,
-    timeout: Timeout = _TIMEOUT,
-    status_url: StatusUrl = _STATUS_URL,
+    flags: UploadFlags,
     as_json: AsJson = False,
 ) -> None:
     """Check a version and upload it so that it is taken up whole: the files, then SHA256SUMS.
@@ -92,7 +80,7 @@ def push(
     )
 
     folder = folder.resolve()
-    upload = read_version_folder(folder, model or folder.parent.name, version or folder.name)
+    upload = read_version_folder(folder, flags.model or folder.parent.name, flags.version or folder.name)
     if is_version_name(folder.name):
         for checked in check_model(folder):
             if checked.problem is not None:
@@ -100,12 +88,12 @@ def push(
     settings = read_settings(os.environ)
     destination = Destination(settings)
     uploaded_at = destination.send(upload)
-    ask_for_sync(status_url, destination.store, settings.sync_token.get_secret_value())
+    ask_for_sync(flags.status_url, destination.store, settings.sync_token.get_secret_value())
     served_after = None
-    if wait:
+    if flags.wait:
         state = ""
         upload_id, store = destination.upload_id(upload), destination.store
-        for entry in wait_until_served(upload, upload_id, status_url, timeout, pushed_to=store):
+        for entry in wait_until_served(upload, upload_id, flags.status_url, flags.timeout, pushed_to=store):
             if entry is not None and entry["state"] != state:
                 state = str(entry["state"])
                 if not as_json:
@@ -134,6 +122,7 @@ def push(
       car-models promote models:/car_classifier/3 --model cars --version 7
       car-models promote runs:/0a1b2c3d/model --model cars"""
 )
+@with_flags(UploadFlags)
 def promote(
     reference: Annotated[
         str, typer.Argument(help="models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN/PATH.")
@@ -142,15 +131,7 @@ def promote(
     tracking_uri: Annotated[
         str, typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's server, or its database.")
     ] = _MLFLOW_URI,
-    model: Annotated[
-        str | None, typer.Option(help="Name in the bucket; by default the registered one.")
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option(help="Number in the bucket; by default the next free one.")
-    ] = None,
-    wait: Wait = False,
-    timeout: Timeout = _TIMEOUT,
-    status_url: StatusUrl = _STATUS_URL,
+    flags: UploadFlags,
     as_json: AsJson = False,
 ) -> None:
     """Bring a model from MLflow's registry into the bucket, checked as the sidecar checks it.
@@ -167,9 +148,9 @@ def promote(
         reference,
         registry=Registry(tracking_uri),
         store=read_settings(os.environ),
-        model=model,
-        version=version,
-        waiting=promotion.Waiting(status_url, timeout) if wait else None,
+        model=flags.model,
+        version=flags.version,
+        waiting=promotion.Waiting(flags.status_url, flags.timeout) if flags.wait else None,
         show=lambda line: None if as_json else typer.echo(line),
     )
     if as_json:

@@ -66,8 +66,10 @@ def write_version(out: Path, model: str, version: int, files: Files) -> Path:
 def highest_version(path: Path) -> Path:
     """`path` when it is a version folder, else the highest version in the model folder `path`.
 
-    Raises RejectedError when it is neither.
+    Raises RejectedError when it is neither, or not there.
     """
+    if not path.is_dir():
+        raise RejectedError(f"there is no folder {path}; name a model's folder, or a version in it")
     if path.name.isdecimal():
         return path
     versions = [child for child in path.glob("*") if child.name.isdecimal() and child.is_dir()]

@@ -2,7 +2,8 @@
 
 New before old; a version that fails is retried each poll and never retires another that is listed; a listed
 version whose folder is missing is not requested, so it is retired; files behind a loaded number are never
-read again until it has ended; removed models stay listed as END until a restart.
+read again until it has ended; removed models stay listed as END until a restart. Changed settings compile
+what serves anew in its place, after what is new was loaded; settings for a GPU take it away.
 """
 
 import json
@@ -29,7 +30,9 @@ class FakeOvms:
     starts: int = 1
     on_half_read: Callable[[str], None] = lambda _what: None
     """Called when a requested folder is there but is no whole model."""
-    _settings: dict[str, tuple[Path, list[int]]] = field(default_factory=dict)
+    settings: dict[tuple[str, int], str] = field(default_factory=dict)
+    """With which serving settings a version was loaded last, as JSON."""
+    _entries: dict[str, tuple[Path, list[int], str]] = field(default_factory=dict)
 
     def served(self) -> ServedModels:
         if not self.up:
@@ -39,7 +42,7 @@ class FakeOvms:
     def stop(self) -> None:
         """Die, as in a crash or a restart of the pod."""
         self.up = False
-        self.states, self.loaded, self._settings = {}, {}, {}
+        self.states, self.loaded, self._entries = {}, {}, {}
 
     def start(self) -> None:
         """Come back with nothing loaded."""
@@ -66,21 +69,22 @@ class FakeOvms:
         except FileNotFoundError:
             return
         entries = [entry["config"] for entry in json.loads(content)["model_config_list"]]
-        self._settings = {
-            entry["name"]: (
-                Path(entry["base_path"]),
-                entry["model_version_policy"]["specific"]["versions"],
+        self._entries = {
+            entry.pop("name"): (
+                Path(entry.pop("base_path")),
+                entry.pop("model_version_policy")["specific"]["versions"],
+                json.dumps(entry, sort_keys=True),
             )
             for entry in entries
         }
-        for name in self._settings:
+        for name in self._entries:
             self.states.setdefault(name, {})
 
     def _requested(self, name: str) -> list[int] | None:
         """Listed numbers that have a folder; None when the listing fails, which changes nothing."""
-        if name not in self._settings:
+        if name not in self._entries:
             return []
-        base, listed = self._settings[name]
+        base, listed, _ = self._entries[name]
         if not base.is_dir():
             return None
         return [number for number in sorted(listed) if (base / str(number)).is_dir()]
@@ -92,11 +96,23 @@ class FakeOvms:
                 versions[number] = VersionState.LOADING
             elif state is VersionState.LOADING and not self._finish_load(name, versions, number):
                 return False
+        if all(versions[number] is not VersionState.LOADING for number in requested):
+            self._compile_anew(name, versions, requested)
         return True
+
+    def _compile_anew(self, name: str, versions: dict[int, VersionState], requested: list[int]) -> None:
+        for number in requested:
+            changed = self.settings.get((name, number)) != self._asked(name)
+            if changed and versions[number] is VersionState.AVAILABLE:
+                versions[number] = VersionState.LOADING
+                return
+
+    def _asked(self, name: str) -> str:
+        return self._entries[name][2]
 
     def _finish_load(self, name: str, versions: dict[int, VersionState], number: int) -> bool:
         try:
-            content = (self.root / name / str(number) / MODEL_FILE).read_bytes()
+            content = (self._entries[name][0] / str(number) / MODEL_FILE).read_bytes()
         except FileNotFoundError:
             self.on_half_read(f"{name}/{number}")
             versions[number] = VersionState.FAILED
@@ -104,11 +120,12 @@ class FakeOvms:
         if content.startswith(b"crash"):
             self.stop()
             return False
-        if content.startswith(b"broken"):
+        if content.startswith(b"broken") or "GPU" in self._asked(name):
             versions[number] = VersionState.FAILED
         elif not content.startswith(b"slow"):
             versions[number] = VersionState.AVAILABLE
             self.loaded[name, number] = content
+            self.settings[name, number] = self._asked(name)
         return True
 
     @staticmethod

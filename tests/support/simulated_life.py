@@ -26,6 +26,8 @@ VERSIONS = ("1", "2", "3", "7", "latest")
 _MODELS = ("cars", "dogs", "zoo")
 _KINDS = ("good", "good", "good", "broken", "slow", "crash")
 _NONSENSE = ("v1/model.onnx", "²/model.onnx", "9" * 30 + "/model.onnx", "1/../x")
+_UNUSABLE = b"schema: 1\nserving: {target_device: GPU}"
+_SETTINGS = (_UNUSABLE, *(b"schema: 1\nserving: {nireq: %d}" % requests for requests in (1, 2, 3)))
 _MOST_ATTEMPTS = 40
 """Of one rejected version within one life; more means that the pauses between do not grow."""
 _SERVER_LOOKS = 4.0
@@ -61,7 +63,7 @@ class Life:
     def make_peace(self) -> None:
         """End all faults and all bad uploads; then the bucket's wishes have to come true."""
         world = self.world
-        self._remove_uploads(b"crash", b"<net/>", b"x")
+        self._remove_uploads(b"crash", b"<net/>", b"x", _UNUSABLE)
         self._wait()
         for model in (*_MODELS, STEADY):
             assert self._served(model) or not self._good(model), f"nothing answers for {model}"
@@ -82,6 +84,12 @@ class Life:
     def upload_nonsense(self) -> None:
         model, key = map(self.world.random.choice, (_MODELS, _NONSENSE))
         self.world.store.put(f"{model}/{key}", b"x")
+
+    def change_settings(self) -> None:
+        """Of the model's card; settings for a GPU cannot be used by this server."""
+        model = self.world.random.choice(_MODELS)
+        settings = self.world.random.choice(_SETTINGS)
+        self.world.store.put(f"{model}/model.yaml", settings)
 
     def remove_version(self) -> None:
         model, version = map(self.world.random.choice, (_MODELS, VERSIONS))
@@ -175,6 +183,11 @@ class Life:
             wishes = {good[bucket_version] for bucket_version in asked_for(world.policy, good)}
             assert served == wishes, f"{model} answers with {served}, wished is {wishes}"
             assert good or model not in state.models, f"{model} is remembered: {state.models[model]}"
+            rollout, asked = state.model(model).rollout, world.reconciler.snapshot.model(model).settings
+            assert rollout is None, f"{model} rolls out {rollout} for ever"
+            rejected = state.model(model).rejected_settings
+            settled = {str(state.model(model).settings), str(rejected.settings) if rejected else ""}
+            assert str(asked) in settled or not good, f"{model} is served with {settled}, asked is {asked}"
         stored = {
             (name, local_version) for name, model in state.models.items() for local_version in model.stored
         }
@@ -188,6 +201,7 @@ class Life:
 
 _EVENTS: list[tuple[int, Callable[[Life], None]]] = [
     (30, Life.upload_something),
+    (6, Life.change_settings),
     (3, Life.upload_half),
     (2, Life.upload_nonsense),
     (6, Life.remove_version),

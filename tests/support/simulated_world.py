@@ -117,7 +117,8 @@ class World:
     def _note_truth(self) -> None:
         if self.store_is_away:
             raise RetryableError("the store is away")
-        self.present = {(parts[0], parts[1]) for parts in (key.split("/") for key in self.store.objects)}
+        keys = (key.split("/") for key in self.store.objects)
+        self.present = {(parts[0], parts[1]) for parts in keys if len(parts) > 2}  # else it is a card
         self.seen_last |= dict.fromkeys(self.present, self.clock.monotonic())
 
     def _moment(self, what: str) -> None:

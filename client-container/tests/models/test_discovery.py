@@ -57,6 +57,15 @@ def test_a_model_that_goes_between_two_questions_is_left_out(
     assert (list(table.usable), table.unusable) == (["here"], {})
 
 
+def test_names_under_which_the_sidecar_tries_settings_are_no_models(
+    server: FakeKServe, discovery: Discovery
+) -> None:
+    server.models = {"cars": FakeModel(), "_rollout.0a1b2c3d.cars": FakeModel()}
+    table = discovery.refresh()
+    assert (list(table.usable), list(table.states)) == (["cars"], ["cars"])
+    assert server.sent("/v2/models/_rollout.0a1b2c3d.cars") == []
+
+
 def test_only_the_chosen_models_are_looked_at(server: FakeKServe, connection: Connection) -> None:
     server.models = {"a": FakeModel(), "b": FakeModel()}
     table = Discovery(connection, None, only=("b",)).refresh()

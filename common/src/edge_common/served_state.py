@@ -40,6 +40,9 @@ class _Model(BaseModel):
 
 _ANSWER = TypeAdapter(dict[str, _Model])
 
+RESERVED = "_"
+"""What names begin with that are no models: the sidecar tries new serving settings under them."""
+
 ServedModels = Mapping[str, Mapping[int, VersionState]]
 """Model name -> version number -> state."""
 

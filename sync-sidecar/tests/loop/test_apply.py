@@ -128,7 +128,7 @@ def test_a_rejection_is_recorded_and_cleared(sidecar: HandSidecar) -> None:
     assert sidecar.state.model("cars").rejections == {}
 
 
-def test_new_settings_are_rolled_out_for_one_model_at_a_time_and_taken_back(sidecar: HandSidecar) -> None:
+def test_new_settings_are_tried_for_one_model_at_a_time_and_taken_back(sidecar: HandSidecar) -> None:
     sidecar.store.put("dogs/1/model.onnx", b"good dogs")
     sidecar.pass_time(30)
     _apply(sidecar, StartRollout({"nireq": 4}))
@@ -136,7 +136,7 @@ def test_new_settings_are_rolled_out_for_one_model_at_a_time_and_taken_back(side
     config = (sidecar.volume.load_config() or b"").decode()
     assert '"nireq": 4' in config
     assert '"nireq": 9' not in config
-    _apply(sidecar, EndRollout("the server cannot use them"))
+    _apply(sidecar, EndRollout("the server cannot use them", (1,)))
     assert "nireq" not in (sidecar.volume.load_config() or b"").decode()
     rejected = sidecar.state.model("cars").rejected_settings
     assert rejected is not None

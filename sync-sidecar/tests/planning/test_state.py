@@ -54,8 +54,8 @@ def test_what_is_no_state_is_told_as_such(content: bytes) -> None:
 
 
 def test_another_schema_is_not_guessed_at() -> None:
-    with pytest.raises(FatalError, match="has schema 3"):
-        state_from_json(b'{"schema": 3, "models": {}}')
+    with pytest.raises(FatalError, match="has schema 4"):
+        state_from_json(b'{"schema": 4, "models": {}}')
 
 
 _JSON: st.SearchStrategy[Any] = st.recursive(

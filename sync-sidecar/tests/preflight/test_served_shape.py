@@ -56,3 +56,11 @@ def test_a_setting_that_the_model_cannot_take_is_rejected_and_named(
 ) -> None:
     with pytest.raises(RejectedError, match=sentence):
         _inputs(write_onnx(tmp_path), settings)
+
+
+def test_a_device_that_is_not_here_is_left_to_the_server_with_what_is_set_for_it(tmp_path: Path) -> None:
+    asked = {"target_device": "NPU", "plugin_config": {"NPU_ONLY": "1"}}
+    with Preflight(timeout=60, memory=8 * 1024**3) as child:
+        facts = child.check(write_onnx(tmp_path), asked, cancelled=threading.Event())
+    assert facts.absent_device == "NPU"
+    assert dict(facts.inputs) == {"x": (1, 4)}

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from edge_common.errors import RejectedError, RetryableError
-from edge_common.served_state import ServedModels, VersionState, available_versions, parse_served_models
+from edge_common.served_state import (
+    RESERVED,
+    ServedModels,
+    VersionState,
+    available_versions,
+    parse_served_models,
+)
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from car_client.errors import RequestRefusedError, ServerFailedError, UnknownModelError, UnusableModelError
@@ -93,7 +99,8 @@ class Discovery:
         if states is None:
             states = self._repository_index()
         if not self._only:
-            return states
+            # a sidecar tries new serving settings of a model under a name that is none
+            return {name: versions for name, versions in states.items() if not name.startswith(RESERVED)}
         return {name: versions for name, versions in states.items() if name in self._only}
 
     def _config_status(self) -> ServedModels | None:

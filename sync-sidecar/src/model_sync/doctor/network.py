@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from edge_common.errors import EdgeError
 from edge_common.quantities import format_duration
-from edge_common.served_state import VersionState
+from edge_common.served_state import RESERVED, VersionState
 from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from model_sync.bucket.catalog import build_catalog, combined
@@ -109,7 +109,9 @@ def served_folder(url: str, volume: Volume) -> tuple[str, str]:
     foreign = [
         name
         for name, versions in served.items()
-        if name not in configured and any(state is not VersionState.END for state in versions.values())
+        if not name.startswith(RESERVED)
+        and name not in configured
+        and any(state is not VersionState.END for state in versions.values())
     ]
     if foreign:
         return f"{seen}, but config.json does not list {quoted(min(foreign))} that it serves", advice

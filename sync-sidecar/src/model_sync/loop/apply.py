@@ -30,11 +30,13 @@ from model_sync.planning.actions import (
     Reject,
     Renumber,
     StartRollout,
+    TakeOver,
     Withdraw,
 )
 from model_sync.planning.disk_budget import Evictable
 from model_sync.planning.model_snapshot import ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan
+from model_sync.planning.rollout import after_rollout, with_bridge, with_rollout
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import RejectedAt, State, StoredVersion
 from model_sync.volume.recorded_state import RecordedState, WriteError
@@ -128,8 +130,12 @@ class Applier:
                 self.under_way.checks.start(name, folder, settings)
             case StartRollout(settings):
                 self._start_rollout(name, settings)
-            case EndRollout(reason):
-                self._end_rollout(name, reason)
+            case TakeOver(bridge):
+                self.records.change(name, with_bridge(self.state.model(name), bridge))
+            case EndRollout(reason, local_versions):
+                ended = after_rollout(self.state.model(name), reason, local_versions)
+                self.records.change(name, ended)
+                _log.info("settings_rejected" if reason else "settings_in_use", model=name, reason=reason)
             case Confirm(local_versions):
                 self._confirm(name, local_versions)
             case Reject(bucket_version, rejection):
@@ -200,18 +206,11 @@ class Applier:
         _log.debug("config_entry", model=name, versions=list(local_versions))
 
     def _start_rollout(self, name: str, settings: Mapping[str, Any]) -> None:
-        if any(other.before_rollout is not None for other in self.state.models.values()):
+        if any(other.rollout is not None for other in self.state.models.values()):
             return  # one model at a time; the next plan asks again
-        self.records.change(name, self.state.model(name).with_rollout(settings))
+        self.records.change(name, with_rollout(self.state.model(name), settings))
         self.under_way.checked_settings.pop(name, None)
         _log.info("settings_tried", model=name, settings=dict(settings))
-
-    def _end_rollout(self, name: str, reason: str | None) -> None:
-        self.records.change(name, self.state.model(name).after_rollout(reason))
-        if reason is None:
-            _log.info("settings_kept", model=name)
-        else:
-            _log.warning("settings_taken_back", model=name, reason=reason)
 
     def _withdraw(self, name: str, local_version: int) -> None:
         version = self.state.model(name).stored[local_version]

@@ -76,7 +76,7 @@ class Observer:
         return replace(snapshot, volume_error=reason, room=replace(snapshot.room, free=free))
 
     def _with_own_side(self, snapshot: Snapshot) -> Snapshot:
-        work = self.under_way.snapshot(self.records, snapshot.time, snapshot.work)
+        work = self.under_way.snapshot
         return replace(snapshot, state=self.records.current, work=work)
 
     def _kept(self) -> Iterator[tuple[str, str]]:
@@ -131,7 +131,8 @@ def _evictable(state: State, server: ServerSnapshot) -> Iterator[Evictable]:
         return
     for name, model in state.models.items():
         served = server.served.get(name, {}) if server.served is not None else None
+        tried = server.tried.get(name, {}).values()
+        kept = {*model.configured, *model.confirmed, model.rollout.bridge if model.rollout else None}
         for local_version, version in model.stored.items():
-            listed = local_version in model.configured or local_version in model.confirmed
-            if not listed and has_ended(local_version, served):
+            if local_version not in kept and has_ended(local_version, served, tried):
                 yield Evictable(name, local_version, version.size, version.published_at)

@@ -51,7 +51,7 @@ def is_busy(snapshot: Snapshot, plans: Plans) -> bool:
     """Whether something is under way that needs no new upload to go on."""
     return (
         bool(snapshot.work.fetches)
-        or bool(snapshot.work.rollouts_since)
+        or _rolls_out(snapshot)
         or _server_in_motion(snapshot)
         or _more_to_do(plans)
         or _quiet_in(plans) is not None
@@ -77,9 +77,9 @@ def next_look_at(snapshot: Snapshot, plans: Plans, list_at: float) -> float:
     """When the next step is worth while, if nothing wakes the loop before; `list_at`: the next listing."""
     now, work, away = snapshot.time, snapshot.work, snapshot.server.failures
     looks = [list_at, now + (min(_SERVER_AWAY * _GROWTH ** min(away - 1, 16), _IDLE) if away else _IDLE)]
-    if _server_in_motion(snapshot) or _more_to_do(plans):
+    if _server_in_motion(snapshot) or _rolls_out(snapshot) or _more_to_do(plans):
         looks.append(now + (_SERVER_BUSY if snapshot.server.busy else _TICK))
-    if work.fetches or work.write_errors or work.rollouts_since:
+    if work.fetches or work.write_errors:
         looks.append(now + _FETCHING)
     retries = (error.retry_at for errors in work.fetch_errors.values() for error in errors.values())
     looks += [retry for retry in retries if retry > now]
@@ -93,6 +93,10 @@ def is_upload_arriving(plans: Plans) -> bool:
         for made in plans.values()
         for bucket_version, status in made.uploads.items()
     )
+
+
+def _rolls_out(snapshot: Snapshot) -> bool:
+    return any(model.rollout is not None for model in snapshot.state.models.values())
 
 
 def _server_in_motion(snapshot: Snapshot) -> bool:

@@ -15,9 +15,9 @@ from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate, StagedVersion
 from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
 from model_sync.planning.actions import Fetch
-from model_sync.planning.activation import rollouts_since
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.plan import ModelPlan
+from model_sync.planning.rollout import describe_change
 from model_sync.planning.snapshot import Snapshot, Work, by_model
 from model_sync.planning.state import RejectedAt, RejectedSettings
 from model_sync.planning.uploads import next_rejection
@@ -110,8 +110,9 @@ class UnderWay:
         self.edits.close()
         self.jobs.close()
 
-    def snapshot(self, records: RecordedState, time: float, before: Work) -> Work:
-        """All of it as a value; `time` is monotonic, `before` the same of the last look."""
+    @property
+    def snapshot(self) -> Work:
+        """All of it as a value."""
         staged = {key: version.upload.upload_id for key, version in self.staged.items()}
         return Work(
             fetches=by_model(self.jobs.fetches()),
@@ -119,7 +120,6 @@ class UnderWay:
             staged=by_model(staged),
             settings_checks=self.checks.running | self.edits.running,
             checked_settings=dict(self.checked_settings),
-            rollouts_since=rollouts_since(records.current, time, before.rollouts_since),
             write_errors=dict(self.write_errors),
         )
 
@@ -131,8 +131,9 @@ class UnderWay:
             if checked.rejection is None:
                 self.checked_settings[name] = checked.settings
             else:
-                rejected = RejectedSettings(checked.settings, checked.rejection)
                 model = records.current.model(name)
+                change = describe_change(model.settings, checked.settings)
+                rejected = RejectedSettings(checked.settings, f"{change} cannot be used: {checked.rejection}")
                 records.change(name, replace(model, rejected_settings=rejected))
 
     def _take_outcome(

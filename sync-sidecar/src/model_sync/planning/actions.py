@@ -57,16 +57,24 @@ class CheckSettings:
 
 @dataclass(frozen=True)
 class StartRollout:
-    """Write new serving settings into the model's entry of config.json, to be taken back if they fail."""
+    """Try new serving settings in an entry of their own in config.json."""
 
     settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class TakeOver:
+    """End the try, which went well, and record that `bridge` is to answer while the rest is compiled anew."""
+
+    bridge: int
+
+
+@dataclass(frozen=True)
 class EndRollout:
-    """Keep the new settings, or go back to those before for the `reason`."""
+    """Keep the settings of the model's entry, or go back to those before for the `reason`; list these."""
 
     reason: str | None
+    local_versions: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,7 @@ Action = (
     | Configure
     | CheckSettings
     | StartRollout
+    | TakeOver
     | EndRollout
     | Confirm
     | Reject

@@ -4,12 +4,14 @@ A failed load shows as FAILED, as LOADING that does not end, or as a server that
 The server being away is no failure of the version: its clock stands still meanwhile.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 
 from edge_common.quantities import format_duration
 from edge_common.served_state import ServedModels, VersionState
 
 from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot
+from model_sync.planning.rollout import describe_settings, is_taken_over, trial_name, tried_model
 from model_sync.planning.state import RejectedAt, Rejection, State, StoredVersion
 from model_sync.planning.uploads import next_rejection
 
@@ -46,11 +48,7 @@ class LoadWatch:
         if busy:
             self._last_seen = None
             return
-        configured = {
-            (name, local_version)
-            for name, model in state.models.items()
-            for local_version in model.configured
-        }
+        configured = set(_asked_to_load(state))
         self.loading_for = {key: value for key, value in self.loading_for.items() if key in configured}
         self._losses = {key: value for key, value in self._losses.items() if key in configured}
         self.crashes = {key: crash for key, crash in self.crashes.items() if key in configured}
@@ -79,6 +77,7 @@ class LoadWatch:
             for name, local_version in loading
             if local_version in state.model(name).stored and local_version not in state.model(name).confirmed
         }
+        since |= {key: math.inf for key in loading if tried_model(key[0]) is not None}
         for key in since:
             self._losses[key] = self._losses.get(key, 0) + 1
         if not any(self._losses[key] >= _LOSSES_OF_A_CRASH for key in since):
@@ -88,13 +87,23 @@ class LoadWatch:
         self._losses = {}
 
 
+def _asked_to_load(state: State) -> Iterator[_Key]:
+    for name, model in state.models.items():
+        yield from ((name, local_version) for local_version in model.configured)
+        if model.rollout is not None and model.rollout.bridge is None:
+            trial = trial_name(name, model.rollout)
+            yield from ((trial, local_version) for local_version in model.rollout.versions)
+
+
 def load_failures(model: ModelSnapshot) -> Mapping[int, Rejection]:
     """Local version -> rejection, for configured ones that were never AVAILABLE and will not be by waiting.
 
     A version that answered before is not among them: when the server cannot load it any more, the server
     itself tries again, and something older answers meanwhile.
     """
-    failures = {}
+    failures: dict[int, Rejection] = {}
+    if is_taken_over(model):
+        return failures  # the settings are at fault
     for local_version in model.state.configured:
         version = model.state.stored.get(local_version)
         reason = _reason(model, local_version)
@@ -105,7 +114,13 @@ def load_failures(model: ModelSnapshot) -> Mapping[int, Rejection]:
 
 def _reason(model: ModelSnapshot, local_version: int) -> str | None:
     if model.state_of(local_version) is VersionState.FAILED:
-        return "the model server could not load it; its log says why. Export the model again and upload it"
+        settings = describe_settings(model.state.settings)
+        asked = f" with the serving settings of its card ({settings})" if settings else ""
+        advice = ", or correct serving in model.yaml" if settings else ""
+        return (
+            f"the model server could not load it{asked}; its log says why. Export the model again and "
+            f"upload it{advice}"
+        )
     waited = model.loading_for.get(local_version, 0.0)
     if waited > model.rules.activation_timeout:
         return (

@@ -1,6 +1,6 @@
 """One model as seen at one moment: all that its plan may depend on. Data only."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,8 @@ from edge_common.served_state import VersionState
 from model_sync.bucket.catalog import ListedModel, Upload
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
+
+_HOLDS = frozenset({VersionState.START, VersionState.LOADING, VersionState.AVAILABLE, VersionState.UNLOADING})
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,12 @@ class ModelSnapshot:
     """Bucket version -> why its last fetch failed; it is tried again by itself."""
     checked_settings: Mapping[str, Any] | None = None
     checking_settings: bool = False
-    rollout_for: float = 0.0
-    """Seconds since the settings in config.json are being rolled out."""
+    trial: Mapping[int, VersionState] = field(default_factory=dict)
+    """What the server says of the entry in which new serving settings are tried."""
+    trial_loading_for: Mapping[int, float] = field(default_factory=dict)
+    trial_crashes: Mapping[int, LoadCrash] = field(default_factory=dict)
+    tried: Collection[Mapping[int, VersionState]] = ()
+    """The same of every entry in which settings of this model were ever tried."""
     loading_for: Mapping[int, float] = field(default_factory=dict)
     load_crashes: Mapping[int, LoadCrash] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
@@ -89,7 +95,8 @@ class ModelSnapshot:
     def stored_for(self, bucket_version: str, excluded: Collection[int] = ()) -> StoredVersion | None:
         """The content on the volume that stands for `bucket_version`; None without any but the `excluded`.
 
-        The listed content before an earlier one, and under its own number before a borrowed one.
+        The listed content before an earlier one, and under its own number before a borrowed one; among equals
+        what config.json lists.
         """
         upload = self.upload(bucket_version)
         found = [
@@ -102,6 +109,7 @@ class ModelSnapshot:
             key=lambda version: (
                 upload is not None and version.fingerprint == upload.fingerprint,
                 str(version.local_version) == bucket_version,
+                version.local_version in self.state.configured,
                 version.local_version,
             ),
             default=None,
@@ -118,7 +126,12 @@ class ModelSnapshot:
 
     def has_ended(self, local_version: int) -> bool:
         """Whether the server surely no longer holds the files of a version."""
-        return not self.server_busy and has_ended(local_version, self.served)
+        return not self.server_busy and has_ended(local_version, self.served, self.tried)
+
+    @property
+    def trial_holds_files(self) -> bool:
+        """Whether the server still has a version from an entry in which settings were tried."""
+        return any(state in _HOLDS for states in self.tried for state in states.values())
 
     def active_rejection(self, bucket_version: str) -> Rejection | None:
         """The rejection that keeps a version from being tried now; None when there is none."""
@@ -140,6 +153,14 @@ class ModelSnapshot:
         )
 
 
-def has_ended(local_version: int, served: Mapping[int, VersionState] | None) -> bool:
-    """Whether a server that has just said this no longer holds the files of a version; None: it is away."""
-    return served is not None and served.get(local_version) in {None, VersionState.END}
+def has_ended(
+    local_version: int,
+    served: Mapping[int, VersionState] | None,
+    tried: Iterable[Mapping[int, VersionState]] = (),
+) -> bool:
+    """Whether a server that has just said this no longer holds the files of a version; None: it is away.
+
+    `tried`: what it says of the entries in which settings of the model were tried.
+    """
+    held = any(states.get(local_version) in _HOLDS for states in tried)
+    return served is not None and not held and served.get(local_version) in {None, VersionState.END}

@@ -25,8 +25,6 @@ from model_sync.planning.actions import (
 )
 from model_sync.planning.activation import (
     Target,
-    begin_rollout,
-    end_rollout,
     local_version_for,
     must_step_aside,
     next_configured,
@@ -34,6 +32,7 @@ from model_sync.planning.activation import (
 )
 from model_sync.planning.load_failures import load_failures
 from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.rollout import end_rollout, is_taken_over, roll_out
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.uploads import UploadStatus, upload_status
 from model_sync.planning.versions import superfluous_versions, unfit_versions, wanted_versions
@@ -96,17 +95,23 @@ def plan_model(model: ModelSnapshot) -> ModelPlan:
     unfit = unfit_versions(model, failures)
     wanted = wanted_versions(model, uploads, unfit)
     target = _target(model, wanted, unfit)
-    configured = next_configured(
-        model.state.configured, target, model.served, failures, server_busy=model.server_busy
-    )
+    ending = end_rollout(model)
+    if ending is not None or is_taken_over(model):
+        configured = ending.local_versions if ending is not None else model.state.configured
+    else:
+        configured = next_configured(
+            model.state.configured, target, model.served, failures, server_busy=model.server_busy
+        )
     actions: list[Action] = [
         Reject(model.state.stored[local_version].bucket_version, rejection)
         for local_version, rejection in failures.items()
     ]
     actions += _cancelling(model, wanted)
     actions += _publishing(model, wanted, uploads)
-    ending = list(end_rollout(model))
-    actions += ending or _configuring(model, target, configured)
+    if ending is not None:
+        actions.append(ending)
+    elif not is_taken_over(model):
+        actions += _configuring(model, target, configured)
     actions += _clearing(model, target, configured)
     return ModelPlan(model, tuple(actions), uploads, wanted, target)
 
@@ -129,9 +134,8 @@ def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int])
     stored_gone = all(version.bucket_version in model.gone for version in model.state.stored.values())
     if model.bucket_listed and not listed and stored_gone:
         return Target(frozenset(), complete=True, remove=True)
-    in_rollout = model.state.before_rollout is not None  # the settings are at fault, and go back
     failed = any(model.state_of(local_version) is VersionState.FAILED for local_version in local_versions)
-    if failed and not in_rollout:
+    if failed and not is_taken_over(model):  # else the settings are at fault, and go back
         fallback = _fallback(model, local_versions.union(unfit))
         return Target(frozenset(local_versions | fallback), complete=False)
     return Target(frozenset(local_versions), complete)
@@ -193,13 +197,17 @@ def _configuring(model: ModelSnapshot, target: Target, configured: tuple[int, ..
     if configured != before:
         settings = model.state.settings if before else model.settings
         yield Configure(configured, settings if configured else {})
-    elif target.complete and target.local_versions == set(configured) == answering == confirmed:
-        yield from begin_rollout(model)
+    elif set(configured) == answering == confirmed and (
+        model.state.rollout is not None or (target.complete and target.local_versions == answering)
+    ):
+        yield from roll_out(model)
 
 
 def _clearing(model: ModelSnapshot, target: Target, configured: tuple[int, ...]) -> Iterator[Action]:
     """Folders that are no longer listed go, but never while the server holds them."""
     in_use = {*configured, *model.state.configured, *target.local_versions}
+    if model.state.rollout is not None and model.state.rollout.bridge is not None:
+        in_use.add(model.state.rollout.bridge)
     superfluous = superfluous_versions(model, in_use)
     for local_version, version in sorted(model.state.stored.items()):
         if local_version in configured and configured == model.state.configured:

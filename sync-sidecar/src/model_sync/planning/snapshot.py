@@ -6,6 +6,7 @@ may see is cut out of it by `Snapshot.model`.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from edge_common.errors import EdgeError
@@ -15,6 +16,7 @@ from edge_common.served_state import ServedModels
 from model_sync.bucket.catalog import Catalog
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
+from model_sync.planning.rollout import trial_name, tried_model
 from model_sync.planning.state import State
 
 K = TypeVar("K")
@@ -84,6 +86,12 @@ class ServerSnapshot:
     """Model -> configured local version -> seconds the reachable server has not had it AVAILABLE."""
     load_crashes: Mapping[str, Mapping[int, LoadCrash]] = field(default_factory=dict)
 
+    @cached_property
+    def tried(self) -> Mapping[str, ServedModels]:
+        """Model -> what is said of the entries in which serving settings of that model were ever tried."""
+        entries = {(tried_model(name), name): states for name, states in (self.served or {}).items()}
+        return by_model({(model, name): states for (model, name), states in entries.items() if model})
+
     @property
     def busy(self) -> bool:
         """Whether this pod's server is there, and answers late."""
@@ -102,8 +110,6 @@ class Work:
     """Models whose new serving settings are in preflight."""
     checked_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Model -> serving settings that passed preflight and are not in config.json yet."""
-    rollouts_since: Mapping[str, float] = field(default_factory=dict)
-    """Model -> monotonic time at which a rollout of serving settings was first seen."""
     write_errors: Mapping[str, str] = field(default_factory=dict)
     """Model -> why the volume did not take its last change."""
 
@@ -137,9 +143,12 @@ class Snapshot:
         bucket, server, work = self.bucket, self.server, self.work
         card = self.cards.get(name, _NO_CARD)
         errors = work.fetch_errors.get(name, {})
+        state = self.state.model(name)
+        trial = trial_name(name, state.rollout) if state.rollout is not None else ""
+        tried = server.tried.get(name, {})
         return ModelSnapshot(
             name=name,
-            state=self.state.model(name),
+            state=state,
             now=self.now,
             bucket_listed=bucket.catalog is not None,
             listed=bucket.catalog.models.get(name) if bucket.catalog is not None else None,
@@ -158,7 +167,10 @@ class Snapshot:
             fetch_errors={key: error.reason for key, error in errors.items() if self.time < error.retry_at},
             checked_settings=work.checked_settings.get(name),
             checking_settings=name in work.settings_checks,
-            rollout_for=self.time - work.rollouts_since.get(name, self.time),
+            trial=dict(tried.get(trial, {})),
+            trial_loading_for=server.loading_for.get(trial, {}),
+            trial_crashes=server.load_crashes.get(trial, {}),
+            tried=tuple(tried.values()),
             loading_for=server.loading_for.get(name, {}),
             load_crashes=server.load_crashes.get(name, {}),
             rules=self.rules,

@@ -17,7 +17,7 @@ from edge_common.errors import FatalError
 
 from model_sync.bucket.checksums import format_checksums
 
-SCHEMA = 2
+SCHEMA = 3
 _SCHEMA_1_NAMES = {
     "source": "bucket_version",
     "number": "local_version",
@@ -124,6 +124,17 @@ class RejectedSettings:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """New serving settings on their way into a model's entry, those before, and what they are tried with."""
+
+    settings: Mapping[str, Any]
+    before: Mapping[str, Any]
+    versions: tuple[int, ...]
+    bridge: int | None = None
+    """The number that answers while `versions` are compiled anew; None: the settings are being tried."""
+
+
+@dataclass(frozen=True)
 class ModelState:
     """One model on the volume."""
 
@@ -138,8 +149,7 @@ class ModelState:
     """Highest ever used, so that none is used twice for different content."""
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
     """By bucket version."""
-    before_rollout: Mapping[str, Any] | None = None
-    """The settings to go back to while those in config.json are rolled out; None: they are kept."""
+    rollout: Rollout | None = None
     rejected_settings: RejectedSettings | None = None
 
     def stored_with(self, bucket_version: str, files: Iterable[StoredFile]) -> StoredVersion | None:
@@ -168,17 +178,6 @@ class ModelState:
         return replace(
             self, rejections=others if rejection is None else {**others, bucket_version: rejection}
         )
-
-    def with_rollout(self, settings: Mapping[str, Any]) -> "ModelState":
-        """The same with `settings` in use, and the way back to the present ones kept."""
-        return replace(self, settings=settings, before_rollout=self.settings, rejected_settings=None)
-
-    def after_rollout(self, reason: str | None) -> "ModelState":
-        """The same with the new settings kept, or taken back and rejected for the `reason`."""
-        if reason is None or self.before_rollout is None:
-            return replace(self, before_rollout=None)
-        rejected = RejectedSettings(self.settings, reason)
-        return replace(self, settings=self.before_rollout, before_rollout=None, rejected_settings=rejected)
 
     @property
     def empty(self) -> bool:
@@ -219,7 +218,7 @@ def state_from_json(content: bytes) -> State:
     """The state in a state.json; raises FatalError when it is not one (then it is rebuilt)."""
     try:
         data = json.loads(content)
-        if data["schema"] not in {1, SCHEMA}:
+        if data["schema"] not in {1, 2, SCHEMA}:
             raise FatalError(f"state.json has schema {data['schema']}; this program reads schema {SCHEMA}")
         return State({name: _model(entry) for name, entry in data["models"].items()})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -237,17 +236,15 @@ def _model(written: dict[str, Any]) -> ModelState:
     for version in map(_renamed, entry["stored"]):
         files = tuple(StoredFile(**file) for file in version["files"])
         stored[int(version["local_version"])] = StoredVersion(**{**version, "files": files})
-    rejected = entry["rejected_settings"]
+    rejected, rollout = entry["rejected_settings"], entry.get("rollout")
+    before = entry.get("before_rollout")  # until schema 2 settings were tried in the model's own entry
     return ModelState(
         stored=stored,
         configured=tuple(entry["configured"]),
         confirmed=tuple(entry["confirmed"]),
-        settings=entry["settings"],
-        before_rollout=entry["before_rollout"],
+        settings=entry["settings"] if before is None else before,
+        rollout=Rollout(**{**rollout, "versions": tuple(rollout["versions"])}) if rollout else None,
         rejected_settings=RejectedSettings(**rejected) if rejected is not None else None,
         last_local_version=entry["last_local_version"],
-        rejections={
-            bucket_version: Rejection(**_renamed(rejection))
-            for bucket_version, rejection in entry["rejections"].items()
-        },
+        rejections={name: Rejection(**_renamed(found)) for name, found in entry["rejections"].items()},
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
+from edge_common.logs import get_logger
 from edge_common.model_card import card_as_mapping
 from edge_common.quantities import format_size
 
@@ -21,6 +22,8 @@ from model_sync.bucket.completeness import IncompleteError
 from model_sync.cards.cards import EffectiveCard
 from model_sync.preflight.child_process import CHILD, ChildProcess, Supervision, too_little_memory
 from model_sync.preflight.memory import free_memory
+
+_log = get_logger()
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class ModelFacts:
 
     inputs: Mapping[str, tuple[int, ...]]
     outputs: tuple[NamedTensor, ...]
+    absent_device: str = ""
+    """The card's device, where this container does not have it; the model was checked on the CPU."""
 
 
 class Preflight(ChildProcess):
@@ -105,7 +110,13 @@ class Preflight(ChildProcess):
             raise RejectedError(str(answer["rejection"]))
         if "short_of_memory" in answer:
             raise RejectedError(too_little_memory(allowance))
+        absent = str(answer.get("absent_device", ""))
+        if absent:
+            _log.info(
+                "device_not_here", device=absent, effect="checked on the CPU; the server tries the device"
+            )
         return ModelFacts(
+            absent_device=absent,
             inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
             outputs=tuple(NamedTensor(name, kind, tuple(shape)) for name, kind, shape in answer["outputs"]),
         )

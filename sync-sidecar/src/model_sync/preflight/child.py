@@ -35,6 +35,8 @@ _SHORT_OF_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate|[
 _NICE = 10
 _MOST_OF_MEMORY = 4
 """Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
+_OF_SEVERAL = frozenset({"AUTO", "HETERO", "MULTI", "BATCH"})
+"""Devices that stand for others; they are checked on the CPU."""
 
 
 def main() -> None:
@@ -77,12 +79,19 @@ def _inspect(
     if name is None:
         return {"rejection": "it holds no model file that the server can read"}
     core = ov.Core()
-    device = settings.get("target_device") or "CPU"
+    device = asked_device = settings.get("target_device") or "CPU"
+    plugin_config = settings.get("plugin_config", {})
     # asking for the devices loads the plugins of all of them, 20 MiB that a model for the CPU does not need
-    if device != "CPU" and device not in core.available_devices:
-        device = "CPU"  # the server may see devices that this container does not
+    here = ["CPU"] if device == "CPU" else core.available_devices
+    absent = device.partition(":")[0] not in _OF_SEVERAL and not any(
+        name == device or name.startswith(f"{device}.") for name in here
+    )
+    if absent:  # the server may see devices that this container does not; it tries them itself
+        plugin_config = {}
+    if absent or device not in here:
+        device = "CPU"
     supported = {*core.get_property(device, "SUPPORTED_PROPERTIES"), "ENABLE_MMAP"}
-    for key in settings.get("plugin_config", {}):
+    for key in plugin_config:
         if key not in supported:
             return {
                 "rejection": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"
@@ -93,11 +102,12 @@ def _inspect(
     model = as_served(core.read_model(folder / name), settings)
     rejection = _too_many_requests(model, settings, asked["memory"])
     if rejection is None:
-        compiled = core.compile_model(model, device, settings.get("plugin_config", {}))
+        compiled = core.compile_model(model, device, plugin_config)
         rejection = _run(ov, compiled, asked["sample"])
     if rejection is not None:
         return {"rejection": rejection}
     return {
+        "absent_device": asked_device if absent else "",
         "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
         "outputs": [(_name(port), _datatype(port), _shape(port)) for port in compiled.outputs],
     }

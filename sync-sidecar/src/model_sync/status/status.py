@@ -7,9 +7,9 @@ from typing import Any
 
 from edge_common.served_state import VersionState, available_versions
 
-from model_sync.planning.activation import settings_note
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
+from model_sync.planning.rollout import settings_note
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import DAMAGED, StoredVersion
 from model_sync.planning.uploads import Phase, UploadStatus

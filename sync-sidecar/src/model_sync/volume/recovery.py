@@ -8,7 +8,7 @@ from edge_common.logs import get_logger
 
 from model_sync.bucket.keys import is_model_name
 from model_sync.download.object_download import digest_file
-from model_sync.model_server.config import configured_versions
+from model_sync.model_server.config import configured_settings, configured_versions
 from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion, missing
 from model_sync.volume.volume import Volume
 
@@ -86,7 +86,8 @@ def _look(volume: Volume, name: str, local_version: int) -> Mapping[str, int] | 
 
 def _rebuild(volume: Volume) -> State:
     """What config.json lists, which serves; and all other versions, if they can only be ours."""
-    configured = configured_versions(volume.load_config() or b"")
+    config = volume.load_config() or b""
+    configured, settings = configured_versions(config), configured_settings(config)
     state = State()
     for name, local_version in volume.stored_versions():
         listed = local_version in configured.get(name, ())
@@ -106,9 +107,8 @@ def _rebuild(volume: Volume) -> State:
         model = state.model(name).with_stored(version)
         if listed:
             local_versions = tuple(sorted({*model.configured, local_version}))
-            model = replace(
-                model, configured=local_versions
-            )  # whether they have answered, the server has to say
+            # whether they have answered, the server has to say
+            model = replace(model, configured=local_versions, settings=settings.get(name, {}))
         state = state.with_model(name, model)
         why = "config.json lists it" if listed else "it is checked against the bucket"
         _log.info("version_adopted", model=name, version=local_version, reason=f"no record, but {why}")

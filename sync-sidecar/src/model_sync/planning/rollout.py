@@ -1,0 +1,184 @@
+"""Serving settings that change while a model is served: device, requests in parallel, shape. Pure.
+
+The server compiles a version anew in its place when the settings of its entry change: its requests wait for
+as long as that takes, and settings that cannot be used take the model away (measured on OVMS 2026.2.1). So
+they are rolled out in three steps, for one model at a time, each recorded before it is made:
+
+1. tried: a second entry in config.json, under a name that no model in the bucket can have, lists the same
+   folders with the new settings. What happens to it happens to nobody else;
+2. tried well: that entry leaves. The newest version is linked to a free higher number, the bridge;
+3. taken over: one change of the model's entry brings the new settings and lists the bridge. The server loads
+   what is new before it touches what serves, so the bridge answers while the others are compiled anew.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from edge_common.served_state import RESERVED, VersionState
+
+from model_sync.bucket.keys import LATEST, MAX_VERSION, is_version_name
+from model_sync.planning.actions import (
+    Action,
+    CheckSettings,
+    Configure,
+    EndRollout,
+    Renumber,
+    StartRollout,
+    TakeOver,
+)
+from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.state import ModelState, RejectedSettings, Rollout
+
+_PREFIX = f"{RESERVED}rollout."
+_DIGITS = 8
+
+
+def trial_name(model: str, rollout: Rollout) -> str:
+    """The name under which a rollout is tried; another for other versions or settings.
+
+    The server remembers what became of a name, so none may be told apart from an earlier try by time alone.
+    """
+    tried = json.dumps([rollout.versions, rollout.settings], sort_keys=True).encode()
+    return f"{_PREFIX}{hashlib.sha256(tried).hexdigest()[:_DIGITS]}.{model}"
+
+
+def tried_model(name: str) -> str | None:
+    """The model whose settings are, or were, tried under this name of the server's; None for any other."""
+    return name[len(_PREFIX) + _DIGITS + 1 :] if name.startswith(_PREFIX) else None
+
+
+def roll_out(model: ModelSnapshot) -> Iterator[Action]:
+    """The next step towards the settings that the card asks for, for a model that is served as targeted."""
+    rollout = model.state.rollout
+    if rollout is None:
+        yield from _begin(model)
+    elif not model.server_busy and rollout.bridge is None:
+        if set(map(model.trial.get, rollout.versions)) == {VersionState.AVAILABLE}:
+            yield TakeOver(_free_number(model))
+    elif not model.server_busy and rollout.bridge is not None and not model.trial_holds_files:
+        if rollout.bridge not in model.state.stored:
+            yield Renumber(max(rollout.versions), rollout.bridge)
+        else:
+            listed = {*model.state.configured, rollout.bridge}
+            yield Configure(tuple(sorted(listed)), rollout.settings)
+
+
+def _begin(model: ModelSnapshot) -> Iterator[Action]:
+    state = model.state
+    if not state.configured or model.settings == state.settings or model.server_busy:
+        return
+    if state.rejected_settings is not None and state.rejected_settings.settings == model.settings:
+        return
+    if model.checked_settings == model.settings:
+        yield StartRollout(model.settings)
+    elif not model.checking_settings:
+        yield CheckSettings(max(state.configured), model.settings)
+
+
+def end_rollout(model: ModelSnapshot) -> EndRollout | None:
+    """How a rollout ends, when it does: kept, rejected, or overtaken by what else happened to the model."""
+    rollout = model.state.rollout
+    if rollout is None:
+        return None
+    listed = model.state.configured
+    taken_over = is_taken_over(model)
+    without_bridge = tuple(n for n in listed if n != rollout.bridge or n in rollout.versions)
+    states = {n: model.state_of(n) for n in listed} if taken_over else model.trial
+    failure = _failure(model, states, taken_over=taken_over)
+    if failure is not None:
+        answers = taken_over and model.state_of(rollout.bridge or 0) is VersionState.AVAILABLE
+        why = f"the model server {failure} {describe_change(rollout.before, rollout.settings)}"
+        device = rollout.settings.get("target_device", rollout.before.get("target_device"))
+        advice = f", or give the server's container the device {device}" if "target_device" in why else ""
+        return EndRollout(
+            f"{why}; the earlier ones stay. Correct serving in model.yaml{advice}",
+            listed if answers else without_bridge,
+        )
+    if not taken_over:
+        overtaken = set(listed) != set(rollout.versions) or model.settings != rollout.settings
+        return EndRollout(None, listed) if overtaken else None
+    done = set(states.values()) == {VersionState.AVAILABLE}
+    return EndRollout(None, without_bridge) if done and not model.server_busy else None
+
+
+def _failure(
+    model: ModelSnapshot, states: Mapping[int, VersionState | None], *, taken_over: bool
+) -> str | None:
+    crashes = model.load_crashes if taken_over else model.trial_crashes
+    loading_for = model.loading_for if taken_over else model.trial_loading_for
+    if crashes:
+        return "goes away again and again with"
+    if model.served is None or model.server_busy:
+        return None
+    if VersionState.FAILED in states.values():
+        return "cannot load it with"
+    if max(loading_for.values(), default=0.0) > model.rules.activation_timeout:
+        return "does not have it available in MODEL_SYNC_ACTIVATION_TIMEOUT with"
+    return None
+
+
+def is_taken_over(model: ModelSnapshot) -> bool:
+    """Whether the model's own entry has the settings that are rolled out; only how that ends matters then."""
+    rollout = model.state.rollout
+    return rollout is not None and rollout.bridge is not None and model.state.settings == rollout.settings
+
+
+def with_rollout(state: ModelState, settings: Mapping[str, Any]) -> ModelState:
+    """The state with `settings` being tried on all that is listed, beside it."""
+    rollout = Rollout(settings, state.settings, state.configured)
+    return replace(state, rollout=rollout, rejected_settings=None)
+
+
+def with_bridge(state: ModelState, bridge: int) -> ModelState:
+    """The state with the settings tried well, and `bridge` to answer while they are taken over."""
+    return state if state.rollout is None else replace(state, rollout=replace(state.rollout, bridge=bridge))
+
+
+def after_rollout(state: ModelState, reason: str | None, listed: tuple[int, ...]) -> ModelState:
+    """The state with the settings of its entry kept, or those before for the `reason`; it lists `listed`."""
+    bridge = state.rollout.bridge if state.rollout is not None else None
+    confirmed = tuple(number for number in listed if number in state.confirmed or number == bridge)
+    ended = replace(state, rollout=None, configured=listed, confirmed=confirmed)
+    if reason is None or state.rollout is None:
+        return ended
+    rejected = RejectedSettings(state.rollout.settings, reason)
+    return replace(ended, settings=state.rollout.before, rejected_settings=rejected)
+
+
+def _free_number(model: ModelSnapshot) -> int:
+    """A number above all that are used or listed; the highest that serves when there is none.
+
+    Then that one is compiled in its place, and its requests wait.
+    """
+    used = [model.state.last_local_version, *model.state.stored, *model.state.configured]
+    listed = model.listed.versions if model.listed is not None else {}
+    numbers = (int(name) for name in listed if name != LATEST and is_version_name(name))
+    free = max([*used, *numbers]) + 1
+    return free if free <= MAX_VERSION else max(model.state.configured)
+
+
+def describe_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What a change of settings is, by name."""
+    changed = describe_settings({key: after[key] for key in after if before.get(key) != after[key]})
+    unset = [f"{key} no longer set" for key in before if key not in after]
+    return f"the card's new serving settings ({', '.join(filter(None, [changed, *unset]))})"
+
+
+def describe_settings(settings: Mapping[str, Any]) -> str:
+    """Settings by name, as people write them; empty for none."""
+    return ", ".join(f"{key}: {value}" for key, value in settings.items())
+
+
+def settings_note(model: ModelSnapshot) -> str:
+    """What a served version's status says about its settings; empty when they are as the card asks."""
+    rollout = model.state.rollout
+    if rollout is not None:
+        step = "tried beside it" if rollout.bridge is None else "taken over"
+        return f"{describe_change(rollout.before, rollout.settings)} are being {step}"
+    rejected = model.state.rejected_settings
+    if rejected is not None and rejected.settings == model.settings:
+        return rejected.reason
+    return model.edit_rejection or ""

@@ -14,7 +14,7 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from edge_common.classifiers import datatype_of_openvino
 from edge_common.errors import RejectedError
 from edge_common.quantities import format_size
 
-from model_sync.bucket.keys import path_problem
 from model_sync.bucket.model_formats import model_file
 from model_sync.preflight.confinement import confine_to
+from model_sync.preflight.weights import unusable_weights
 
 _PR_SET_PDEATHSIG = 1
 _MAX_REASON = 300
@@ -96,9 +96,9 @@ def _inspect(
             return {
                 "rejection": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"
             }
-    missing_or_outside = _unusable_external_data(folder, name)
-    if missing_or_outside is not None:
-        return missing_or_outside
+    unusable = unusable_weights(folder, name)
+    if unusable is not None:
+        return unusable
     model = as_served(core.read_model(folder / name), settings)
     rejection = _too_many_requests(model, settings, asked["memory"])
     if rejection is None:
@@ -146,40 +146,6 @@ def _run(ov: Any, compiled: Any, asked: dict[str, Any] | None) -> str | None:
     if sample is None:
         return None
     return sample.rejection({_name(port): request.get_tensor(port).data for port in compiled.outputs})
-
-
-def _unusable_external_data(folder: Path, name: str) -> dict[str, str] | None:
-    """What is wrong with the files that an ONNX model keeps its weights in; None when nothing is.
-
-    OpenVINO would follow a location such as ../../secret; nothing outside the version may be read.
-    """
-    path = folder / name
-    if path.suffix != ".onnx" or b"location" not in path.read_bytes():
-        return None  # no tensor names a file
-    import onnx  # noqa: PLC0415 - heavy, and only a few models need it
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - as above
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError:
-        return None  # OpenVINO says it better
-    for location in _external_locations(model.graph):
-        if path_problem(location) is not None:
-            return {"rejection": f"{name} keeps weights in {location!r}, outside its folder; export it anew"}
-        if not (folder / location).is_file():
-            return {"missing": f"waiting for {location}, named by {name}"}
-    return None
-
-
-def _external_locations(graph: Any) -> Iterator[str]:
-    attributes = [attribute for node in graph.node for attribute in node.attribute]
-    tensors = [*graph.initializer, *(tensor for a in attributes for tensor in (a.t, *a.tensors))]
-    for tensor in tensors:
-        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
-    for attribute in attributes:
-        for inner in (attribute.g, *attribute.graphs):
-            if inner.node or inner.initializer:
-                yield from _external_locations(inner)
 
 
 def _zeros(ov: Any, port: Any) -> Any:

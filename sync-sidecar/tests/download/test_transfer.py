@@ -28,7 +28,7 @@ def _fetch(
 @pytest.fixture
 def store() -> MemoryStore:
     made = MemoryStore()
-    for name in ("model.xml", "model.bin", "sub/folder/labels.txt"):
+    for name in ("model.onnx", "model.bin", "sub/folder/labels.txt"):
         made.put(f"m/1/{name}", name.encode() * 10)
     made.put("m/1/large.bin", b"l" * 2 * IN_MEMORY)
     return made
@@ -74,7 +74,7 @@ def test_wrong_bytes_are_fetched_a_second_time(store: MemoryStore, tmp_path: Pat
     _fetch(store, tmp_path / "s", progress)
     different = [key for key in store.objects if key != "m/1/large.bin"]  # which is the same backwards
     assert sorted(store.reads) == sorted((key, 0) for key in [*store.objects, *different])
-    assert (tmp_path / "s" / "tree" / "model.xml").read_bytes() == (b"model.xml" * 10)[::-1]
+    assert (tmp_path / "s" / "tree" / "model.onnx").read_bytes() == (b"model.onnx" * 10)[::-1]
     assert progress.done == progress.total
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from ovms_lite.config.entries import AllVersions
 from ovms_lite.errors import StartError, UsageError
-from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, single_model
+from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, is_host, single_model
 
 if TYPE_CHECKING:
     from conftest import Models
@@ -61,6 +61,41 @@ def test_a_taken_port_and_a_missing_file_are_1_with_one_sentence(tmp_path: Path)
     assert f"cannot listen on 127.0.0.1:{port}" in busy.stderr
     assert "nowhere.json" in missing.stderr
     assert "Traceback" not in busy.stderr + missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("a-b.example", True),
+        ("no.such.host.invalid", True),
+        ("192.0.2", False),
+        ("192.0.2.256", False),
+        ("1", False),
+        ("cafe", False),
+        (":::1", False),
+        ("", False),
+        (" 127.0.0.1", False),
+        ("host.", False),
+        ("-host", False),
+        ("under_score", False),
+        ("a" * 256, False),
+    ],
+)
+def test_addresses_are_told_from_what_is_none(text: str, taken: bool) -> None:
+    """Derived from OVMS's source, not recorded from a running server."""
+    assert is_host(text) == taken
+
+
+@pytest.mark.parametrize("flag", ["--rest_bind_address", "--grpc_bind_address"])
+@pytest.mark.parametrize("address", ["192.0.2", "127.0.0.1, ::1", "cafe"])
+def test_what_is_no_address_is_64(flag: str, address: str) -> None:
+    """Derived from OVMS's source, not recorded from a running server."""
+    done = _run("--config_path", "c.json", "--rest_port", "1", "--port", "2", flag, address)
+    assert done.returncode == 64
+    assert flag in done.stderr
 
 
 def test_it_listens_on_the_loopback_address_unless_told() -> None:

@@ -156,11 +156,11 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         grpc=None
         if port == 0
         else GrpcOptions(
-            port, _listed(grpc_bind_address), channel_arguments(grpc_channel_arguments), grpc_workers
+            port, _addresses(grpc_bind_address), channel_arguments(grpc_channel_arguments), grpc_workers
         ),
         config_path=config_path,
         single_model=single_model(model_name, of_one_model),
-        rest_bind_addresses=_listed(rest_bind_address),
+        rest_bind_addresses=_addresses(rest_bind_address),
         poll_seconds=file_system_poll_wait_seconds,
         metrics_enable=metrics_enable,
         metrics_families=_listed(metrics_list),
@@ -184,6 +184,11 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    """As they are written: OVMS takes no spaces between them; an empty text is the default."""
+    return tuple(text.removesuffix(",").split(",")) if text else (LOOPBACK,)
 
 
 def _log_also_to(path: Path) -> None:

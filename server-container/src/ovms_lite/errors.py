@@ -79,10 +79,12 @@ class Fault(Enum):
     TFS_FORMAT_UNKNOWN = (400, "Invalid JSON structure. Could not detect row or column format")
     TFS_INSTANCES_MISSING = (400, "Invalid JSON structure. Missing instances in row format")
     TFS_NOT_NDARRAY = (400, INSTANCES_NDARRAY)
-    TFS_PRECISION_UNSUPPORTED = (
-        400,
-        "Could not parse instance content. Unsupported data precision detected",
-    )
+    TFS_INSTANCES_NOT_ARRAY = (400, "Invalid JSON structure. Nonamed instance is not an array.")
+    TFS_INSTANCE_NOT_OBJECT = (400, "Invalid JSON structure. One of named instances is not a JSON object.")
+    TFS_NEITHER_NAMED = (400, "Could not detect neither named or nonamed format")
+    TFS_BATCHES_DIFFER = (400, "Invalid JSON structure. Request inputs have different batch sizes")
+    TFS_INPUTS_NOT_OBJECT = (400, "Invalid JSON structure. One of inputs is not a JSON object.")
+    STRING_EMPTY = (400, "String val is empty")
     OVERLOADED = (503, "Too many requests are waiting")
     INFERENCE_FAILED = (500, "Internal inference error")
     CONFIG_UNREADABLE = (500, "Config file not found or cannot open.")

@@ -1,8 +1,10 @@
 """What the command line asks for, checked as a whole."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import orjson
@@ -105,6 +107,12 @@ class ServerOptions:
         rest, grpc, workers = self.rest_port, self.grpc_port, self.rest_workers
         yield not 0 <= rest <= MAX_PORT, f"--rest_port is {rest}; give a port from 1 to {MAX_PORT}"
         yield not rest and not grpc, "give --rest_port, --port (gRPC), or both"
+        for flag, addresses in (
+            ("--rest_bind_address", self.rest_bind_addresses),
+            ("--grpc_bind_address", () if self.grpc is None else self.grpc.bind_addresses),
+        ):
+            wrong = [address for address in addresses if not is_host(address)]
+            yield bool(wrong), f"{flag} has {wrong[:1]}; give IP addresses or host names, separated by commas"
         yield rest == grpc, f"--port and --rest_port are both {rest}; gRPC and REST need a port each"
         yield workers is not None and not rest, "--rest_workers needs --rest_port"
         yield (
@@ -123,6 +131,26 @@ class ServerOptions:
             extension is not None and not extension.exists(),
             f"--cpu_extension {extension} does not exist",
         )
+
+
+_ALL_NUMERIC = re.compile(r"[0-9a-fA-F.:]*")
+_LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_MAX_HOST_NAME = 255
+
+
+def is_host(text: str) -> bool:
+    """Whether OVMS takes it for an address or a host name; whether there is such a host is another matter.
+
+    Read in its source: what consists of hexadecimal digits, dots and colons has to be an IP address.
+    """
+    if not _ALL_NUMERIC.fullmatch(text):
+        return len(text) <= _MAX_HOST_NAME and _HOST_NAME.fullmatch(text) is not None
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 _JSON_SETTINGS = frozenset(("plugin_config", "model_version_policy"))

@@ -157,8 +157,10 @@ def test_pictures_that_do_not_fit_are_refused(info: TensorInfo, tensor: InputTen
 
 
 def test_pictures_for_a_declared_nchw_input_are_refused_before_decoding() -> None:
+    [images] = model_inputs([_info("img", "FP32", 1, 3, 32, 32, layout="NCHW")], [_sent(PICTURE)])
+    assert isinstance(images, EncodedImages)
     with pytest.raises(RequestError, match="not configured to accept NHWC"):
-        model_inputs([_info("img", "FP32", 1, 3, 32, 32, layout="NCHW")], [_sent(PICTURE)])
+        images.work()
 
 
 def test_more_pictures_than_the_batch_are_refused_before_decoding() -> None:
@@ -207,3 +209,36 @@ def test_pictures_that_would_be_drawn_for_minutes_are_refused_undecoded(
 ) -> None:
     with pytest.raises(RequestError, match=text):
         _work(*bombs)
+
+
+def _sizes(*sizes: tuple[int, int], suffix: str = ".png") -> InputTensor:
+    encoded = [cv2.imencode(suffix, np.zeros((*size, 3), np.uint8))[1].tobytes() for size in sizes]
+    return InputTensor("img", (len(sizes),), "BYTES", None, memoryview(join_elements(encoded)))
+
+
+def test_in_a_range_of_sizes_all_pictures_become_what_is_nearest_to_the_first() -> None:
+    dimensions = (Dimension(2, 2), Dimension(10, 20), Dimension(10, 20), Dimension(3, 3))
+    info = TensorInfo("img", BY_KSERVE_NAME["UINT8"], dimensions, "NHWC")
+    assert _decoded(info, _sizes((40, 12), (5, 18))).shape == (2, 20, 12, 3)
+
+
+def test_the_first_picture_that_does_not_fit_is_named_before_a_later_one_is_decoded() -> None:
+    wrong = _sizes((8, 8)).raw
+    assert wrong is not None
+    broken = memoryview(bytes(wrong) + join_elements([b"no picture"]))
+    info = _info("img", "UINT8", 2, 32, 32, 3, layout="N...")
+    with pytest.raises(RequestError, match=r"Invalid input shape$"):
+        _decoded(info, InputTensor("img", (2,), "BYTES", None, broken))
+
+
+def test_values_beyond_the_type_become_its_largest() -> None:
+    picture = np.full((4, 4, 3), 60_000, np.uint16)
+    encoded = cv2.imencode(".png", picture)[1].tobytes()
+    sent = InputTensor("img", (1,), "BYTES", None, memoryview(join_elements([encoded])))
+    assert _decoded(_info("img", "UINT8", 1, 4, 4, 3, layout="NHWC"), sent).min() == 255
+
+
+def test_one_input_after_the_other_is_looked_at_by_name() -> None:
+    sent = [InputTensor(name, (1, 3), "FP32", np.zeros(3, np.float32), None) for name in ("a", "z")]
+    with pytest.raises(RequestError, match=r"Invalid input shape .* input name: a"):
+        model_inputs([_info("b", "FP32", 1, 2), _info("a", "FP32", 1, 2)], sent)

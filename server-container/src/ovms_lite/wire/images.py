@@ -12,7 +12,6 @@ import numpy as np
 from edge_common.pictures.jpeg_scans import FULL_SCANS, jpeg_work
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.wire.input_checks import check_batch
 from ovms_lite.wire.tensors import Array, Dimension, TensorInfo
 
 MAX_PIXELS = 2**26
@@ -32,11 +31,10 @@ def takes_images(info: TensorInfo) -> bool:
     return len(info.shape) == _IMAGE_RANK and info.element.kserve in _IMAGE_TYPES
 
 
-def check_image_count(info: TensorInfo, count: int) -> None:
-    """Refuse pictures for an input that is not NHWC, or in a number it does not take; before any decoding."""
+def check_image_layout(info: TensorInfo) -> None:
+    """Refuse pictures for an input that is not NHWC; OVMS does so when all inputs are known to fit."""
     if info.layout not in ("NHWC", "N...", "..."):
         raise RequestError(Fault.IMAGE_LAYOUT)
-    check_batch(info, count)
 
 
 def decoding_work(pictures: Sequence[bytes | memoryview]) -> int:
@@ -68,25 +66,31 @@ def _work(picture: bytes | memoryview) -> int:
 def decode_images(info: TensorInfo, pictures: Sequence[bytes | memoryview]) -> Array:
     """Pictures as one tensor of the input's type and shape; slow, run it in a thread.
 
-    Raises RequestError when one cannot be decoded, has other channels, or another size and no resizing is
-    allowed.
+    One after the other, and each refused by RequestError, in this order: when it cannot be decoded, has
+    another size than the first where nothing is resized, other channels, or a size that the input does not
+    take. Where sizes are a range, all become what is nearest to the first.
     """
     _, height, width, channels = info.shape
+    may_resize = info.layout in _RESIZED_LAYOUTS and not (height.is_unbounded or width.is_unbounded)
     images: list[Array] = []
+    size = (0, 0)
     for picture in pictures:
-        image = _decode(info, picture, channels)
-        if info.layout in _RESIZED_LAYOUTS and not (height.is_unbounded or width.is_unbounded):
-            image = _resize(image, height, width)
-        if images and image.shape != images[0].shape:
+        image = _decode(picture)
+        if not images:
+            size = (_clamp(image.shape[0], height), _clamp(image.shape[1], width))
+        elif not may_resize and image.shape[:2] != images[0].shape[:2]:
             raise RequestError(Fault.IMAGE_SIZES_DIFFER)
-        images.append(image)
+        if not channels.admits(image.shape[2]) or (images and image.shape[2] != images[0].shape[2]):
+            raise RequestError(Fault.IMAGE_CHANNELS)
+        if image.shape[:2] != size and not may_resize:
+            raise RequestError(Fault.INPUT_SHAPE)
+        images.append(_resize(_converted(image, info.element.numpy), size))
     tensor: Array = images[0][np.newaxis] if len(images) == 1 else np.stack(images)
-    if not all(d.admits(size) for d, size in zip(info.shape, tensor.shape, strict=True)):
-        raise RequestError(Fault.INPUT_SHAPE)
     return np.ascontiguousarray(tensor)
 
 
-def _decode(info: TensorInfo, picture: bytes | memoryview, channels: Dimension) -> Array:
+def _decode(picture: bytes | memoryview) -> Array:
+    """A picture of height, width and channels; raises RequestError."""
     encoded = np.frombuffer(picture, dtype=np.uint8)
     try:
         image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
@@ -94,16 +98,20 @@ def _decode(info: TensorInfo, picture: bytes | memoryview, channels: Dimension) 
         raise RequestError(Fault.IMAGE_UNREADABLE) from error
     if image is None:
         raise RequestError(Fault.IMAGE_UNREADABLE)
-    colored = image if image.ndim == 3 else image[:, :, np.newaxis]  # noqa: PLR2004 - height, width, channels
-    if not channels.admits(colored.shape[2]):
-        raise RequestError(Fault.IMAGE_CHANNELS)
-    converted: Array = colored.astype(info.element.numpy, copy=False)
-    return converted
+    return image if image.ndim == 3 else image[:, :, np.newaxis]  # noqa: PLR2004 - height, width, channels
 
 
-def _resize(image: Array, height: Dimension, width: Dimension) -> Array:
-    """To the only size, or the nearest border of a range; bilinear, the aspect ratio is not kept."""
-    target = (_clamp(image.shape[0], height), _clamp(image.shape[1], width))
+def _converted(image: Array, target: np.dtype[Any]) -> Array:
+    """In the input's type; what is beyond it becomes its largest value, as OpenCV converts."""
+    if target.kind in "iu" and image.dtype != target:
+        limits = np.iinfo(target)
+        whole = np.rint(image) if image.dtype.kind == "f" else image
+        return np.clip(whole.astype(np.int64), limits.min, limits.max).astype(target)
+    return image.astype(target, copy=False)
+
+
+def _resize(image: Array, target: tuple[int, int]) -> Array:
+    """Bilinear, the aspect ratio is not kept."""
     if image.shape[:2] == target:
         return image
     # OpenCV resizes no FP16 and no INT32; FP32 holds every value both can have here.
@@ -113,4 +121,5 @@ def _resize(image: Array, height: Dimension, width: Dimension) -> Array:
 
 
 def _clamp(size: int, dimension: Dimension) -> int:
+    """The size, or the nearest border of a range."""
     return min(max(size, dimension.low), size if dimension.high is None else dimension.high)

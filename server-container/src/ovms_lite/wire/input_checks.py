@@ -1,22 +1,37 @@
 """Whether the tensors of a request fit a model: the checks of OVMS, in its order, with its texts. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.tensors import TensorInfo, shape_text
 
+_Given = TypeVar("_Given")
+_Checked = TypeVar("_Checked")
 _MAX_ELEMENTS = 2**30
 """No request can hold more. Checked without its zeros, a shape such as (0, 2^31, 2^31) is no memory either,
 but more than can be addressed."""
 
 
-def check_input_names(expected: Sequence[TensorInfo], given: Mapping[str, object], count: int) -> None:
-    """Refuse a request with too few or too many inputs (`count` as sent), or one under another name."""
+def inputs_in_order(
+    expected: Sequence[TensorInfo],
+    given: Mapping[str, _Given],
+    count: int,
+    check: Callable[[TensorInfo, _Given], _Checked],
+) -> list[_Checked]:
+    """What `check` makes of each input, in the model's order; `count` inputs were sent.
+
+    Refuses too few or too many, and then looks at one after the other by name: whether it is there, and
+    whether it fits.
+    """
     if count != len(expected):
         raise RequestError(Fault.INPUT_COUNT, f"Expected: {len(expected)}; Actual: {count}")
-    for name in sorted(info.name for info in expected):
-        if name not in given:
-            raise RequestError(Fault.INPUT_MISSING, f"Required input: {name}")
+    checked: dict[str, _Checked] = {}
+    for info in sorted(expected, key=lambda info: info.name):
+        if info.name not in given:
+            raise RequestError(Fault.INPUT_MISSING, f"Required input: {info.name}")
+        checked[info.name] = check(info, given[info.name])
+    return [checked[info.name] for info in expected]
 
 
 def check_precision(info: TensorInfo, datatype: str) -> None:

@@ -146,8 +146,8 @@ def _expected_size(shape: Sequence[int], datatype: str, tail: memoryview, *, is_
     if element is None:
         return len(tail)  # the model's check then names the datatype
     if element.is_string:
-        if not is_only:
-            raise RequestError(Fault.BINARY_SIZE_INVALID)
+        if not is_only or tuple(shape) != (1,):  # OVMS cannot tell where the texts end either
+            raise RequestError(Fault.INPUT_NOT_NDARRAY)
         return len(tail)
     size = element.numpy.itemsize
     for dimension in shape:

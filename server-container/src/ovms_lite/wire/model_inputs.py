@@ -7,13 +7,14 @@ import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.byte_strings import split_elements, text_rows
-from ovms_lite.wire.images import check_image_count, decode_images, decoding_work, takes_images
+from ovms_lite.wire.images import check_image_layout, decode_images, decoding_work, takes_images
 from ovms_lite.wire.input_checks import (
+    check_batch,
     check_byte_count,
-    check_input_names,
     check_precision,
     check_shape,
     check_value_count,
+    inputs_in_order,
 )
 from ovms_lite.wire.kserve_request import InputTensor
 from ovms_lite.wire.tensors import Array, TensorInfo
@@ -27,9 +28,14 @@ class EncodedImages:
 
     info: TensorInfo
     pictures: Sequence[bytes | memoryview]
+    if_empty: Fault = Fault.IMAGE_UNREADABLE
+    """What a picture without a byte is."""
 
     def work(self) -> int:
-        """About how many pixels will be drawn; raises RequestError when they are too many."""
+        """About how many pixels will be drawn; raises RequestError when none can be, or too many."""
+        check_image_layout(self.info)
+        if not all(len(picture) for picture in self.pictures):
+            raise RequestError(self.if_empty)
         return decoding_work(self.pictures)
 
     def decode(self) -> Array:
@@ -40,8 +46,12 @@ class EncodedImages:
 def model_inputs(expected: Sequence[TensorInfo], given: Sequence[InputTensor]) -> list[Array | EncodedImages]:
     """Check the tensors of a request and put them in the model's order; raises RequestError."""
     by_name = {tensor.name: tensor for tensor in given}
-    check_input_names(expected, by_name, len(given))
-    return [_model_input(info, by_name[info.name]) for info in expected]
+    return inputs_in_order(expected, by_name, len(given), _model_input)
+
+
+def takes_text_rows(info: TensorInfo) -> bool:
+    """Whether BYTES sent to this input mean texts, one a row."""
+    return len(info.shape) == _TEXT_ROWS_RANK and info.element.kserve == "UINT8"
 
 
 def _model_input(info: TensorInfo, tensor: InputTensor) -> Array | EncodedImages:
@@ -59,7 +69,7 @@ def _model_input(info: TensorInfo, tensor: InputTensor) -> Array | EncodedImages
 
 def _from_bytes(info: TensorInfo, tensor: InputTensor) -> Array | EncodedImages:
     """BYTES are text for string models and UINT8 matrices, and encoded pictures for models of rank 4."""
-    is_text_rows = len(info.shape) == _TEXT_ROWS_RANK and info.element.kserve == "UINT8"
+    is_text_rows = takes_text_rows(info)
     if info.element.is_string:
         check_shape(info, tensor.shape)
         elements = _elements(info, tensor)
@@ -79,7 +89,7 @@ def _from_bytes(info: TensorInfo, tensor: InputTensor) -> Array | EncodedImages:
         rows = text_rows(_elements(info, tensor))
         check_shape(info, rows.shape)
         return rows
-    check_image_count(info, tensor.shape[0])
+    check_batch(info, tensor.shape[0])
     return EncodedImages(info, _elements(info, tensor))
 
 

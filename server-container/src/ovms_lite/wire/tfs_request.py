@@ -4,22 +4,22 @@ Row form, `{"instances": […]}`, has one entry per item of the batch; column fo
 tensors. Either may leave out the name of an only input. `{"b64": "…"}` stands for an encoded picture.
 """
 
-import binascii
-from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.wire.images import check_image_count, takes_images
-from ovms_lite.wire.input_checks import check_input_names, check_shape
-from ovms_lite.wire.json_values import Body, flatten, parse_json
-from ovms_lite.wire.model_inputs import EncodedImages
+from ovms_lite.wire.byte_strings import text_rows
+from ovms_lite.wire.images import takes_images
+from ovms_lite.wire.input_checks import check_batch, check_byte_count, check_shape, inputs_in_order
+from ovms_lite.wire.json_values import Body, parse_json
+from ovms_lite.wire.model_inputs import EncodedImages, takes_text_rows
 from ovms_lite.wire.tensors import Array, TensorInfo
+from ovms_lite.wire.tfs_tensor import TfsTensor, is_picture
 
-_PICTURE_KEYS = frozenset(("b64",))
+_Tensors = dict[str, TfsTensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,79 +38,112 @@ def parse_predict_request(body: Body, expected: Sequence[TensorInfo]) -> Predict
     if ("instances" in document) == ("inputs" in document):
         raise RequestError(Fault.TFS_FORMAT_UNKNOWN)
     row_form = "instances" in document
-    columns = _columns(document["instances"]) if row_form else document["inputs"]
-    if not isinstance(columns, dict) or set(columns) == _PICTURE_KEYS:
-        if len(expected) != 1:
-            raise RequestError(Fault.BYTES_MALFORMED)
-        columns = {expected[0].name: columns}
-    check_input_names(expected, columns, len(columns))
-    return PredictRequest([_tensor(info, columns[info.name]) for info in expected], row_form)
+    tensors = {info.name: TfsTensor(info.element) for info in expected}
+    if row_form:
+        _read_rows(document["instances"], tensors)
+    else:
+        _read_columns(document["inputs"], tensors)
+    given = {name: tensor for name, tensor in tensors.items() if tensor.is_given}
+    return PredictRequest(inputs_in_order(expected, given, len(given), _model_input), row_form)
 
 
-def _columns(instances: Any) -> Any:
-    """Rows turned into columns: one list, or one list per input name."""
-    if not isinstance(instances, list) or not instances:
+def _read_rows(instances: Any, tensors: _Tensors) -> None:
+    if not isinstance(instances, list):
+        raise RequestError(Fault.TFS_INSTANCES_NOT_ARRAY)
+    if not instances:
         raise RequestError(Fault.TFS_INSTANCES_MISSING)
-    named = [isinstance(row, dict) and set(row) != _PICTURE_KEYS for row in instances]
-    if not any(named):
-        return instances
-    if not all(named) or any(set(row) != set(instances[0]) for row in instances):
-        raise RequestError(Fault.TFS_NOT_NDARRAY)
-    return {name: [row[name] for row in instances] for name in instances[0]}
+    first = instances[0]
+    if isinstance(first, dict) and not is_picture(first):
+        _read_named_rows(instances, tensors)
+    elif isinstance(first, list | str | dict) or type(first) in (int, float):
+        if not _only(tensors).add(instances, 0):
+            raise RequestError(Fault.TFS_NOT_NDARRAY)
+    else:
+        raise RequestError(Fault.TFS_NEITHER_NAMED)
 
 
-def _tensor(info: TensorInfo, data: Any) -> Array | EncodedImages:
-    if _is_picture(data):
+def _read_named_rows(instances: list[Any], tensors: _Tensors) -> None:
+    for instance in instances:
+        if not isinstance(instance, dict):
+            raise RequestError(Fault.TFS_INSTANCE_NOT_OBJECT)
+        if not instance:
+            raise RequestError(Fault.TFS_NOT_NDARRAY)
+        for name, data in instance.items():
+            tensor = tensors.setdefault(name, TfsTensor(None))
+            tensor.begin_row()
+            if not tensor.add(data, 1):
+                raise RequestError(Fault.TFS_NOT_NDARRAY)
+    if len({tensor.shape[0] for tensor in tensors.values() if tensor.is_given}) > 1:
+        raise RequestError(Fault.TFS_BATCHES_DIFFER)
+
+
+def _read_columns(inputs: Any, tensors: _Tensors) -> None:
+    if isinstance(inputs, list):
+        columns: Mapping[TfsTensor, Any] = {_only(tensors): inputs}
+    elif not isinstance(inputs, dict):
+        raise RequestError(Fault.TFS_INPUTS_NOT_OBJECT)
+    elif not inputs:
+        raise RequestError(Fault.INPUTS_MISSING)
+    else:
+        columns = {tensors.setdefault(name, TfsTensor(None)): data for name, data in inputs.items()}
+    for tensor, data in columns.items():
+        if not tensor.add(data, 0):
+            raise RequestError(Fault.INPUT_NOT_NDARRAY)
+
+
+def _only(tensors: _Tensors) -> TfsTensor:
+    if len(tensors) != 1:
+        raise RequestError(Fault.BYTES_MALFORMED)
+    return next(iter(tensors.values()))
+
+
+def _model_input(info: TensorInfo, tensor: TfsTensor) -> Array | EncodedImages:
+    if not tensor.is_text:
+        return _numbers(info, tensor)
+    if info.element.is_string:
+        check_shape(info, tensor.shape)
+        _check_string_count(info, tensor)
+        return np.array(tensor.strings, dtype=np.object_).reshape(tensor.shape)
+    if not takes_text_rows(info) and not takes_images(info):
+        raise RequestError(Fault.BYTES_UNSUPPORTED, f"the input {info.name} takes no texts and no pictures")
+    if len(tensor.shape) != 1:
         raise RequestError(
             Fault.INPUT_RANK,
-            f"Expected number of binary input shape dimensions: 1; Actual: 0; input name: {info.name}",
+            f"Expected number of binary input shape dimensions: 1; Actual: {len(tensor.shape)}; "
+            f"input name: {info.name}",
         )
-    if isinstance(data, list) and data and all(_is_picture(item) for item in data):
-        return _pictures(info, data)
-    if info.element.is_string:
-        return _strings(data)
-    array = _numbers(info, data)
-    check_shape(info, array.shape)
-    return array
+    if tensor.shape[0] != len(tensor.strings):
+        raise RequestError(Fault.INPUT_BATCH)
+    check_batch(info, len(tensor.strings))
+    if takes_images(info):
+        return EncodedImages(info, tensor.strings, if_empty=Fault.STRING_EMPTY)
+    rows = text_rows(tensor.strings)
+    if not all(dimension.admits(size) for dimension, size in zip(info.shape, rows.shape, strict=True)):
+        raise RequestError(
+            Fault.INPUT_SHAPE,
+            f"Expected batch size: {info.shape[0]}; got: {rows.shape[0]}; Expected max null terminated "
+            f"string length: {info.shape[1]}; got: {rows.shape[1]}; input name: {info.name}",
+        )
+    return rows
 
 
-def _is_picture(item: Any) -> bool:
-    return isinstance(item, dict) and set(item) == _PICTURE_KEYS
+def _check_string_count(info: TensorInfo, tensor: TfsTensor) -> None:
+    if len(tensor.strings) != tensor.shape[0] or len(tensor.shape) != 1:
+        raise RequestError(
+            Fault.INPUT_VALUE_COUNT,
+            f"Expected: {tensor.shape[0]}; Actual: {len(tensor.strings)}; input name: {info.name}",
+        )
 
 
-def _pictures(info: TensorInfo, data: list[dict[str, Any]]) -> EncodedImages:
-    if not takes_images(info):
-        raise RequestError(Fault.BYTES_UNSUPPORTED, f"the input {info.name} takes no pictures")
-    check_image_count(info, len(data))
-    try:
-        return EncodedImages(info, [b64decode(item["b64"], validate=True) for item in data])
-    except (binascii.Error, TypeError, ValueError) as error:
-        raise RequestError(Fault.TFS_NOT_NDARRAY) from error
-
-
-def _strings(data: Any) -> Array:
-    if not isinstance(data, list) or not all(isinstance(item, str) for item in data):
-        raise RequestError(Fault.TFS_NOT_NDARRAY)
-    return np.array([item.encode("utf-8") for item in data], dtype=np.object_)
-
-
-def _numbers(info: TensorInfo, data: Any) -> Array:
+def _numbers(info: TensorInfo, tensor: TfsTensor) -> Array:
     """Numbers of any kind, converted to the model's type; fractions are cut off for whole-number models."""
-    if info.element.numpy.kind == "b" or not info.element.in_json:
-        raise RequestError(Fault.TFS_PRECISION_UNSUPPORTED)
-    if isinstance(data, list) and flatten(data)[1] <= {int, float}:
-        try:
-            array = np.array(data)
-        except ValueError as error:  # ragged
-            raise RequestError(Fault.TFS_NOT_NDARRAY) from error
-    elif type(data) in (int, float):
-        array = np.array(data)
-    else:
-        raise RequestError(Fault.TFS_NOT_NDARRAY)
-    if array.dtype.kind == "O" or not _fits(array, info.element.numpy):
+    check_shape(info, tensor.shape)
+    numbers = tensor.numbers()
+    check_byte_count(info, tensor.shape, numbers.size * info.element.numpy.itemsize)
+    if not _fits(numbers, info.element.numpy):
         raise RequestError(Fault.TFS_NOT_NDARRAY)
     with np.errstate(over="ignore"):
-        return array.astype(info.element.numpy)
+        return numbers.astype(info.element.numpy).reshape(tensor.shape)
 
 
 def _fits(array: Array, target: np.dtype[Any]) -> bool:

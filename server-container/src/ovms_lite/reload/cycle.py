@@ -124,10 +124,14 @@ class Reloader:
         self._report_ignored(config, found)
         statuses: list[int] = []
         broken: frozenset[int] = frozenset()
+        must_wait = False
         while True:
             listing = _listing(model, config, found.versions, broken)
             newly_broken = set()
             for version in versions_to_load(listing, config.policy):
+                if self._transitions.must_wait(model, version):
+                    must_wait = True
+                    continue
                 status = await self._transitions.load(model, config, version)
                 if status:
                     newly_broken.add(version)
@@ -135,6 +139,8 @@ class Reloader:
             if not newly_broken:
                 break
             broken |= newly_broken
+        if must_wait:
+            return statuses  # nothing is retired for a version that cannot serve yet
         listing = _listing(model, config, found.versions, broken)
         for version in versions_to_retire(listing, config.policy, model.versions.keys()):
             self._transitions.retire(model, model.versions[version])

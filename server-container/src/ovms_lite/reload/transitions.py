@@ -75,6 +75,20 @@ class Transitions:
             self._drain(before, record)
         return status
 
+    def must_wait(self, model: ModelRecord, version: int) -> bool:
+        """Whether requests still use what had this number; as with OVMS, it ends before it is loaded anew.
+
+        OVMS waits with all models; here the others go on.
+        """
+        record = model.versions.get(version)
+        if record is None or record.state is not VersionState.UNLOADING:
+            return False
+        reason = "requests are still being answered by what had this number before"
+        self._failures.report(
+            "version_waits", _subject(model, version), reason, model=model.name, version=version
+        )
+        return True
+
     def retire(self, model: ModelRecord, record: VersionRecord) -> None:
         """Let a version go; it is UNLOADING while requests use it, then END."""
         servable = record.servable

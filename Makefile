@@ -15,8 +15,10 @@ UV := .local/uv/bin/uv
 IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
 JOBS ?= 2
+RUNTIME ?= /opt/edgeai
+PROGRAMS := model-sync ovms-lite car-client
 
-.PHONY: help demo test up down models minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory e2e-report screenshots chart-readme coverage lock chart-tools
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory e2e-report screenshots chart-readme coverage lock chart-tools
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +40,11 @@ down: setup ## End what `make up` started
 
 models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
+
+runtime: ## Install sidecar, server and client alone into RUNTIME (/opt/edgeai), as local-stack/systemd expects them
+	$(PYTHON) -m venv $(RUNTIME)
+	$(RUNTIME)/bin/python -m pip --quiet --disable-pip-version-check $(LOCKED)/build.txt $(PROGRAMS:%=--requirement locks/%.txt)
+	$(RUNTIME)/bin/python -m pip --quiet --disable-pip-version-check $(OWN) ./common ./sync-sidecar ./server-container ./client-container
 
 minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 

@@ -177,3 +177,26 @@ def test_a_run_that_ends_after_its_event_loop_harms_nobody(models: Models, run: 
     run(scenario())
     left[0].wait()  # an exception in OpenVINO's thread would abort this process
     assert left[0].get_output_tensor(0).data[0, 0] == 300
+
+
+def test_under_auto_metadata_shows_the_shapes_of_the_last_request_that_needed_others(
+    models: Models, run: Run
+) -> None:
+    """Derived from OVMS's source, not recorded from a running server."""
+    models.convolution("m", 1)
+
+    async def scenario() -> list[list[list[int]]]:
+        servable = _servable(models, shape="auto")
+
+        def shown() -> list[list[int]]:
+            infos = (*servable.shown_inputs, *servable.shown_outputs)
+            return [[dimension.as_metadata() for dimension in info.shape] for info in infos]
+
+        seen = [shown()]
+        for shape in ((1, 3, 8, 8), (2, 3, 8, 9)):
+            await servable.infer([np.ones(shape, np.float32)], _first, InferTimes())
+            seen.append(shown())
+        return seen
+
+    own = [[1, 3, 8, 8], [1, 1, 1, 1]]
+    assert run(scenario()) == [own, own, [[2, 3, 8, 9], [2, 1, 1, 1]]]

@@ -75,7 +75,7 @@ class GrpcService:
         self._count(servable, "ModelMetadata")
         versions = [other.version_text for other in model.available()]
         return message_class("ModelMetadataResponse")(
-            **model_metadata(model.name, versions, servable.inputs, servable.outputs, {})
+            **model_metadata(model.name, versions, servable.shown_inputs, servable.shown_outputs, {})
         )
 
     async def _model_infer(self, request: Any) -> Any:

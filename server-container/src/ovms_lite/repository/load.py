@@ -48,6 +48,8 @@ class LoadedModel:
     request_count: int
     likely_shapes: tuple[tuple[int, ...], ...]
     """For each input a shape that it can most likely run."""
+    shown: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None
+    """Inputs and outputs as the model has them, where `auto` lets requests choose; None elsewhere."""
     load_again: "Callable[[], LoadedModel]"
     """The same from the same files; blocking, raises LoadError."""
 
@@ -101,6 +103,12 @@ class ModelLoader:
         try:
             layouts = _apply_layouts(model, config)
             model = layouts.model
+            shown = None
+            if _is_auto(config):
+                shown = (
+                    tensor_infos(model.inputs, mapping.inputs, layouts.inputs),
+                    tensor_infos(model.outputs, mapping.outputs, {}),
+                )
             own_shapes = [port.partial_shape for port in model.inputs]
             _reshape(model, config, layouts.inputs)
             if not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys():
@@ -119,8 +127,17 @@ class ModelLoader:
             model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             likely_shapes(compiled.inputs, own_shapes),
+            shown,
             partial(self.load, config, version),
         )
+
+
+def _is_auto(config: ModelConfig) -> bool:
+    """Whether every input takes the shape that a request has."""
+    if config.shape is None:
+        return config.batch_size == "auto"
+    texts = [config.shape] if isinstance(config.shape, str) else [text for _, text in config.shape]
+    return all(text.strip() == "auto" for text in texts)
 
 
 def reason_of(error: BaseException) -> str:

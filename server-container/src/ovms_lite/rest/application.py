@@ -108,7 +108,9 @@ class Application:
         self._count(servable, "ModelMetadata")
         versions = [other.version_text for other in model.available()]
         return json_response(
-            model_metadata(model.name, versions, servable.inputs, servable.outputs, servable.model_info)
+            model_metadata(
+                model.name, versions, servable.shown_inputs, servable.shown_outputs, servable.model_info
+            )
         )
 
     def _model_ready(self, route: Route) -> Response:
@@ -143,7 +145,9 @@ class Application:
         servable = servable_now(self._catalogue.model(route.model), route.version)
         self._count(servable, "GetModelMetadata")
         return json_response(
-            signature_metadata(servable.name, servable.version_text, servable.inputs, servable.outputs)
+            signature_metadata(
+                servable.name, servable.version_text, servable.shown_inputs, servable.shown_outputs
+            )
         )
 
     def _count(self, servable: Servable, method: str) -> None:

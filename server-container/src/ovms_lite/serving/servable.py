@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from edge_common.logs import get_logger
@@ -12,9 +13,9 @@ from edge_common.logs import get_logger
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import Fault, LoadError, RequestError
 from ovms_lite.repository.load import LoadedModel, reason_of
-from ovms_lite.serving.health import still_answers, stream_count
+from ovms_lite.serving.health import Shapes, still_answers, stream_count
 from ovms_lite.serving.pool import InferPool, InferTimes
-from ovms_lite.wire.tensors import Array
+from ovms_lite.wire.tensors import Array, TensorInfo
 
 _Answer = TypeVar("_Answer")
 _LOG_SECONDS = 1.0
@@ -33,6 +34,8 @@ class Servable:
         self.loaded_at = int(time.time())
         self.inputs = loaded.inputs
         self.outputs = loaded.outputs
+        self.shown_inputs, self.shown_outputs = loaded.shown or (loaded.inputs, loaded.outputs)
+        """As metadata tells them; under `auto` with the shapes of the last request that needed others."""
         self.model_info = loaded.model_info
         self.request_count = loaded.request_count
         self.stream_count = stream_count(loaded.compiled)
@@ -94,6 +97,8 @@ class Servable:
         their shapes are known to work run once more.
         """
         shapes = tuple(array.shape for array in arrays)
+        if self._loaded.shown is not None:
+            answer = partial(self._answer_and_show, answer, shapes)
         may_run_again = shapes == self._good_shapes
         while True:
             if self._checking is not None:
@@ -115,6 +120,19 @@ class Servable:
             else:
                 self._good_shapes = shapes
                 return result
+
+    def _answer_and_show(
+        self, answer: Callable[[Sequence[Array]], _Answer], shapes: Shapes, outputs: Sequence[Array]
+    ) -> _Answer:
+        fits = (
+            dimension.admits(size)
+            for info, shape in zip(self.shown_inputs, shapes, strict=True)
+            for dimension, size in zip(info.shape, shape, strict=True)
+        )
+        if not all(fits):
+            self.shown_inputs = _with_sizes(self.shown_inputs, shapes)
+            self.shown_outputs = _with_sizes(self.shown_outputs, [output.shape for output in outputs])
+        return answer(outputs)
 
     def _report(self, error: RequestError, shapes: Sequence[Sequence[int]]) -> None:
         self._failed_count += 1
@@ -151,3 +169,7 @@ class Servable:
         finally:
             thread.shutdown(wait=False)
             self._checking = None
+
+
+def _with_sizes(infos: Sequence[TensorInfo], shapes: Sequence[Sequence[int]]) -> tuple[TensorInfo, ...]:
+    return tuple(info.with_sizes(shape) for info, shape in zip(infos, shapes, strict=True))

@@ -5,7 +5,7 @@ numpy call one type.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +109,10 @@ class TensorInfo:
         if all(dimension.is_static for dimension in self.shape):
             return tuple(dimension.low for dimension in self.shape)
         return None
+
+    def with_sizes(self, sizes: Sequence[int]) -> "TensorInfo":
+        """The same tensor with every size fixed."""
+        return replace(self, shape=tuple(Dimension(size, size) for size in sizes))
 
 
 def shape_text(shape: Sequence[Dimension | int]) -> str:

@@ -100,7 +100,11 @@ class _Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         catalogue = Catalogue()
-        loader = ModelLoader(usable_cache(self.options.cache_dir), self.options.cpu_extension)
+        loader = ModelLoader(
+            usable_cache(self.options.cache_dir),
+            self.options.cpu_extension,
+            ignore_bad_shapes=self.options.single_model is None,
+        )
         reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
         decoders = Decoders()
         inference = Inference(catalogue, self.metrics, decoders)

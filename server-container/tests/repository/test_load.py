@@ -179,3 +179,10 @@ def test_the_second_server_takes_the_compiled_model_from_the_cache(models: Model
         ModelLoader(cache).load(config, 1).compiled.get_property("LOADED_FROM_CACHE") for _ in range(2)
     ]
     assert from_cache == [False, True]
+
+
+@pytest.mark.parametrize("shape", ["(1,", "1,x", "(1:0,2)", (("x", "no"),)])
+def test_what_is_no_shape_in_config_json_is_left_out_as_by_ovms(models: Models, shape: object) -> None:
+    """Derived from OVMS's source, not recorded from a running server."""
+    models.add("m", 1, 1.0)
+    assert _shape(_load(ModelLoader(ignore_bad_shapes=True), models, shape=shape)) == [1, 2]

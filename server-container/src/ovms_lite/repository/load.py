@@ -75,9 +75,20 @@ class _Mapping(BaseModel):
 
 
 class ModelLoader:
-    """Loads versions with one OpenVINO core; `cache_dir` None compiles every time."""
+    """Loads versions with one OpenVINO core; `cache_dir` None compiles every time.
 
-    def __init__(self, cache_dir: Path | None = None, cpu_extension: Path | None = None) -> None:
+    `ignore_bad_shapes`: a `shape` that is no shape is left out with a warning, as OVMS does with config.json,
+    and not with its flag.
+    """
+
+    def __init__(
+        self,
+        cache_dir: Path | None = None,
+        cpu_extension: Path | None = None,
+        *,
+        ignore_bad_shapes: bool = False,
+    ) -> None:
+        self._ignore_bad_shapes = ignore_bad_shapes
         self._core = ov.Core()
         if cpu_extension is not None:
             self._core.add_extension(str(cpu_extension))
@@ -110,7 +121,8 @@ class ModelLoader:
                     tensor_infos(model.outputs, mapping.outputs, {}),
                 )
             own_shapes = [port.partial_shape for port in model.inputs]
-            _reshape(model, config, layouts.inputs)
+            if not self._has_bad_shape(config):
+                _reshape(model, config, layouts.inputs)
             if not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys():
                 plugin["PERFORMANCE_HINT"] = _DEFAULT_HINT
             compiled = self._core.compile_model(model, config.target_device or _DEFAULT_DEVICE, plugin)
@@ -130,6 +142,18 @@ class ModelLoader:
             shown,
             partial(self.load, config, version),
         )
+
+    def _has_bad_shape(self, config: ModelConfig) -> bool:
+        if not self._ignore_bad_shapes or config.shape is None:
+            return False
+        texts = [config.shape] if isinstance(config.shape, str) else [text for _, text in config.shape]
+        try:
+            for text in texts:
+                parse_shape(text)
+        except ConfigError as error:
+            _log.warning("shape_ignored", model=config.name, reason=str(error))
+            return True
+        return False
 
 
 def _is_auto(config: ModelConfig) -> bool:

@@ -14,6 +14,7 @@ OWN := install --no-deps --no-build-isolation
 UV := .local/uv/bin/uv
 IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 DEMO_FLAGS ?=
+UP_FLAGS ?=
 JOBS ?= 2
 RUNTIME ?= /opt/edgeai
 PROGRAMS := model-sync ovms-lite car-client
@@ -33,7 +34,7 @@ test: setup ## Unit, integration and conformance tests (under 10 minutes, no roo
 
 up: setup ## Start the platform in the background with the sample models, and print the page's address
 	@[ -d models ] || $(MAKE) models
-	$(BIN)/edge-stack up --models models
+	$(BIN)/edge-stack up --models models $(UP_FLAGS)
 
 down: setup ## End what `make up` started
 	$(BIN)/edge-stack down

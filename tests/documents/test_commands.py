@@ -43,7 +43,8 @@ def _commands(document: str) -> list[list[str]]:
             commands = split_commands(_TEXT_AFTER.sub("", line.removeprefix("$ ")))
         except ValueError:  # an apostrophe: not a shell's line
             continue
-        found += [[words[0].removeprefix(".venv/bin/"), *words[1:]] for words in commands]
+        for program, *arguments in (words[words[0] == "sudo" :] for words in commands):
+            found.append([program.removeprefix(".venv/bin/"), *arguments])
     return found
 
 
@@ -74,7 +75,7 @@ def _fault(document: str, words: list[str]) -> str | None:
     if program in PROGRAMS:
         return fault(program, arguments)
     files = [word for word in arguments if word.removeprefix("./").partition("/")[0] in _FOLDERS]
-    absent = [file for file in files if not (_ROOT / file).exists()]
+    absent = [file for file in files if not any(_ROOT.glob(file))]
     return f"there is no {absent[0]}" if absent else None
 
 

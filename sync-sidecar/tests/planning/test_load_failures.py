@@ -72,6 +72,60 @@ def test_time_in_which_a_busy_server_says_nothing_is_no_waiting() -> None:
     assert by_model(watch.loading_for) == {"m": {2: 6.0}}
 
 
+_TWO = State(
+    {
+        "heavy": state(stored(1), configured=(1,)),
+        "light": state(stored(1), stored(2), configured=(1, 2), confirmed=(1,)),
+    }
+)
+
+
+def _waited(
+    *moments: dict[str, dict[int, VersionState]], **others: dict[str, dict[int, VersionState]]
+) -> object:
+    watch = LoadWatch()
+    for now, served in enumerate(moments):
+        watch.observe(_TWO, served, now * 10.0, others)
+    return by_model(watch.loading_for)
+
+
+def test_the_clock_of_a_version_stands_still_while_the_server_loads_another() -> None:
+    loads_heavy = {"heavy": {1: VersionState.LOADING}, "light": {1: VersionState.AVAILABLE}}
+    assert _waited(*[loads_heavy] * 40) == {"heavy": {1: 390.0}}
+    of_somebody_else = {"foreign": {1: VersionState.LOADING}, "light": {1: VersionState.AVAILABLE}}
+    assert _waited(*[of_somebody_else] * 40) == {}
+
+
+def test_of_several_that_are_shown_as_loading_the_one_that_began_first_has_its_time_run() -> None:
+    first = {"light": {1: VersionState.AVAILABLE, 2: VersionState.LOADING}}
+    both = {**first, "heavy": {1: VersionState.LOADING}}
+    assert _waited(first, both, both, both) == {"light": {2: 30.0}}
+    then = {
+        "light": {1: VersionState.AVAILABLE, 2: VersionState.AVAILABLE},
+        "heavy": {1: VersionState.LOADING},
+    }
+    assert _waited(first, both, then, then) == {"heavy": {1: 20.0}}
+
+
+def test_what_the_server_does_not_even_begin_to_load_has_its_time_run() -> None:
+    nothing = {"light": {1: VersionState.AVAILABLE}}
+    assert _waited(nothing, nothing, nothing) == {"heavy": {1: 20.0}, "light": {2: 20.0}}
+
+
+def test_each_server_loads_for_itself() -> None:
+    done = {
+        "heavy": {1: VersionState.AVAILABLE},
+        "light": {1: VersionState.AVAILABLE, 2: VersionState.AVAILABLE},
+    }
+    loads_heavy = {"heavy": {1: VersionState.LOADING}, "light": {1: VersionState.AVAILABLE}}
+    assert _waited(done, done, done, b=loads_heavy) == {"heavy": {1: 20.0}}
+    loads_light = {
+        "heavy": {1: VersionState.AVAILABLE},
+        "light": {1: VersionState.AVAILABLE, 2: VersionState.LOADING},
+    }
+    assert _waited(loads_light, loads_light, b=loads_heavy) == {"heavy": {1: 10.0}, "light": {2: 10.0}}
+
+
 def _die_while_loading(watch: LoadWatch, state: State, **loading: tuple[int, ...]) -> None:
     watch.observe(state, {name: dict.fromkeys(n, VersionState.LOADING) for name, n in loading.items()}, 0.0)
     watch.observe(state, None, 1.0)

@@ -170,12 +170,14 @@ class ServerWatch:
         self._ask_own(now)
         busy = self._busy_since is not None
         served = self._own
+        others: Mapping[str, ServedModels] = {}
         if self.replicas is not None:
             if not busy:  # what others read of a server is never older than their patience with it
                 self.replicas.report(self._own, now)
             if served is not None:
-                served = merge_served(served, self.replicas.others())
-        self._loads.observe(state, served, now, busy=busy)
+                others = self.replicas.others()
+                served = merge_served(served, others)
+        self._loads.observe(state, self._own, now, others, busy=busy)
         return ServerSnapshot(
             url=self.server.url,
             own=self._own,

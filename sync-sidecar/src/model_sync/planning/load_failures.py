@@ -20,6 +20,9 @@ _LOSSES_OF_A_CRASH = 3
 
 _Key = tuple[str, int]
 """Model and local version."""
+_NOBODY: Mapping[str, ServedModels] = {}
+_OWN = ""
+"""This pod, among those whose servers answer."""
 
 
 class LoadWatch:
@@ -32,44 +35,71 @@ class LoadWatch:
     def __init__(self) -> None:
         """After a restart it begins anew, which costs a little time and never a wrong decision."""
         self.loading_for: dict[_Key, float] = {}
-        """Seconds that the server, while reachable, has not had a version AVAILABLE."""
+        """Seconds for which a version that is not AVAILABLE had its turn on a server that answers."""
         self.crashes: dict[_Key, LoadCrash] = {}
         """Why a version is taken to be what ends the server."""
         self._losses: dict[_Key, int] = {}
         self._was_loading: set[_Key] = set()
         self._last_seen: float | None = None
+        self._away = False
+        self._loading_since: dict[tuple[str, _Key], float] = {}
 
-    def observe(self, state: State, served: ServedModels | None, now: float, *, busy: bool = False) -> None:
-        """Take in one answer of the server, or None for its absence; `now` is monotonic.
+    def observe(
+        self,
+        state: State,
+        own: ServedModels | None,
+        now: float,
+        others: Mapping[str, ServedModels] = _NOBODY,
+        *,
+        busy: bool = False,
+    ) -> None:
+        """Take in one answer of this pod's server, and those of the `others`; `now` is monotonic.
 
-        Only time between two answers counts as waiting, and after an absence loads begin anew: a server that
-        was away lets no version look slow. Nor does one that is `busy`, so that it has said nothing new.
+        `own` None: it is away; `busy`: it has said nothing new. Only time between two answers counts as
+        waiting, and after an absence loads begin anew: a server that was away lets no version look slow.
+        Nor does one that loads another version: it loads one after the other, and only the one whose turn it
+        is has its time run.
         """
-        if busy:
-            self._last_seen = None
-            return
         configured = set(_asked_to_load(state))
         self.loading_for = {key: value for key, value in self.loading_for.items() if key in configured}
         self._losses = {key: value for key, value in self._losses.items() if key in configured}
         self.crashes = {key: crash for key, crash in self.crashes.items() if key in configured}
-        if served is None:
-            self._count_loss(state, self._was_loading & configured)
-            self._was_loading, self.loading_for = set(), {}
-            self._last_seen = None
-            return
+        self._note_absence(state, configured, away=own is None and not busy)
+        if own is not None and not busy:
+            self._was_loading = {key for key in configured if _state_in(own, key) in _LOADING}
+        answers = dict(others) if own is None or busy else {_OWN: own, **others}
         passed = 0.0 if self._last_seen is None else now - self._last_seen
-        self._last_seen = now
-        self._was_loading = set()
+        self._last_seen = now if answers else None
         for key in configured:
-            version_state = served.get(key[0], {}).get(key[1])
-            if version_state is VersionState.AVAILABLE:
-                self.loading_for.pop(key, None)
-                self._losses.pop(key, None)
-                self.crashes.pop(key, None)
-            else:
-                self.loading_for[key] = self.loading_for.get(key, 0.0) + passed
-                if version_state in _LOADING:
-                    self._was_loading.add(key)
+            if answers and all(_state_in(said, key) is VersionState.AVAILABLE for said in answers.values()):
+                for kept in (self.loading_for, self._losses, self.crashes):
+                    kept.pop(key, None)
+        for key in self._whose_turn(answers, configured, now):
+            self.loading_for[key] = self.loading_for.get(key, 0.0) + passed
+
+    def _note_absence(self, state: State, configured: set[_Key], *, away: bool) -> None:
+        if away and not self._away:
+            self._count_loss(state, self._was_loading & configured)
+            self._was_loading, self.loading_for, self._last_seen = set(), {}, None
+        self._away = away
+
+    def _whose_turn(
+        self, answers: Mapping[str, ServedModels], configured: set[_Key], now: float
+    ) -> set[_Key]:
+        """What some server is loading now, or might have begun to: of several the one that began first."""
+        before, self._loading_since = self._loading_since, {}
+        turns: set[_Key] = set()
+        for pod, said in answers.items():
+            loading = {
+                (name, local_version): before.get((pod, (name, local_version)), now)
+                for name, versions in said.items()
+                for local_version, state in versions.items()
+                if state is VersionState.LOADING
+            }
+            self._loading_since |= {(pod, key): since for key, since in loading.items()}
+            lacking = {key for key in configured if _state_in(said, key) is not VersionState.AVAILABLE}
+            turns |= lacking & {min(loading, key=lambda key: (loading[key], key))} if loading else lacking
+        return turns
 
     def _count_loss(self, state: State, loading: Iterable[_Key]) -> None:
         since = {
@@ -85,6 +115,10 @@ class LoadWatch:
         newest = max(since, key=lambda key: (since[key], key))
         self.crashes[newest] = LoadCrash(_LOSSES_OF_A_CRASH, len(since) - 1)
         self._losses = {}
+
+
+def _state_in(served: ServedModels, key: _Key) -> VersionState | None:
+    return served.get(key[0], {}).get(key[1])
 
 
 def _asked_to_load(state: State) -> Iterator[_Key]:

@@ -208,3 +208,57 @@ def test_a_file_in_place_of_the_folder_is_moved_aside(tmp_path: Path) -> None:
     (tmp_path / "replicas").write_text("notes")
     Replicas(tmp_path / "replicas", "one").report({"m": {1: A}}, 0.0)
     assert (tmp_path / ".replicas.moved-aside").read_text() == "notes"
+
+
+def _two_pods(folder: Path, other: ServedModels) -> tuple[_Server, ServerWatch, ServerWatch]:
+    """This pod's server and its watch, and that of another pod, which has told what it serves."""
+    server = _Server({"m": available(1)})
+    second = ServerWatch(_Server(other), Replicas(folder / "replicas", "two"))
+    second.ask(_STATE, 0.0)
+    return server, ServerWatch(server, Replicas(folder / "replicas", "one")), second
+
+
+def test_while_this_pods_server_is_away_the_others_are_judged_by_and_no_folder_may_leave(
+    tmp_path: Path,
+) -> None:
+    server, watch, _ = _two_pods(tmp_path, {"m": available(1, 2)})
+    assert watch.ask(_STATE, 0.0).complete
+    server.answer = None
+    away = watch.ask(_STATE, 1.0)
+    assert (away.own, away.served, away.outdated, away.complete) == (
+        None,
+        {"m": available(1, 2)},
+        False,
+        False,
+    )
+
+
+def test_a_pod_whose_server_is_away_and_that_has_the_volume_alone_is_told_nothing(tmp_path: Path) -> None:
+    seen = ServerWatch(_Server(None), Replicas(tmp_path / "replicas", "one")).ask(_STATE, 0.0)
+    assert (seen.served, seen.complete) == (None, False)
+
+
+def test_a_busy_server_is_waited_for_as_long_as_a_silent_pod(tmp_path: Path) -> None:
+    server, watch, _ = _two_pods(tmp_path, {"m": available(1, 2)})
+    watch.ask(_STATE, 0.0)
+    server.busy = True
+    watch.ask(_STATE, 1.0)
+    soon, later = watch.ask(_STATE, 10.0), watch.ask(_STATE, 20.0)
+    assert soon.served == {"m": {1: VersionState.AVAILABLE, 2: VersionState.LOADING}}
+    assert (soon.outdated, soon.complete) == (True, False)
+    assert later.served == {"m": available(1, 2)}
+    assert (later.outdated, later.complete) == (False, False)
+
+
+def test_a_pod_that_fell_silent_is_not_waited_for_and_may_hold_files_for_a_while(tmp_path: Path) -> None:
+    _, watch, second = _two_pods(tmp_path, {"m": {1: VersionState.LOADING}})
+    path = tmp_path / "replicas" / "two.json"
+    now = path.stat().st_mtime
+    os.utime(path, (now - 60, now - 60))
+    silent = watch.ask(_STATE, 1.0)
+    assert (silent.served, silent.complete) == ({"m": available(1)}, False)
+    os.utime(path, (now - 3600, now - 3600))
+    assert watch.ask(_STATE, 2.0).complete
+    assert second.replicas is not None
+    second.replicas.withdraw()
+    assert watch.ask(_STATE, 3.0).complete

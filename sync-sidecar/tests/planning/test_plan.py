@@ -128,6 +128,15 @@ def test_while_the_server_is_busy_versions_are_published_and_listed_and_no_folde
     assert plan_model(gone).actions == ()
 
 
+def test_what_one_server_has_not_told_of_is_swapped_by_the_others_and_its_folder_stays() -> None:
+    swapped = state(stored(1), stored(2), configured=(1, 2), confirmed=(1, 2))
+    seen = snap(swapped, upload("1"), upload("2"), served=available(1, 2), all_told=False)
+    assert plan_model(seen).actions == (Configure((2,), {}),)
+    gone = snap(state(stored(1)), served={1: VersionState.END}, gone={"1"})
+    assert plan_model(gone).actions == (Delete(1),)
+    assert plan_model(replace(gone, all_told=False)).actions == ()
+
+
 def test_without_a_listing_what_was_chosen_stays() -> None:
     serving = state(stored(1), stored(2), configured=(1,), confirmed=(1,))
     assert plan_model(snap(serving, bucket_listed=False, served=available(1))).actions == ()

@@ -127,7 +127,7 @@ def _is_here(upload: Upload, model: ModelState) -> bool:
 
 def _evictable(state: State, server: ServerSnapshot) -> Iterator[Evictable]:
     """Versions that nobody serves, and that the server surely let go of."""
-    if server.busy:
+    if not server.complete:
         return
     for name, model in state.models.items():
         served = server.served.get(name, {}) if server.served is not None else None

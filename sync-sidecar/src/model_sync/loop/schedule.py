@@ -38,7 +38,8 @@ def unchanged(before: Snapshot, after: Snapshot) -> bool:
         after.time - before.time < _LONGEST_REST
         and (before.state is after.state or before.state == after.state)
         and (before.server.served, before.server.own) == (after.server.served, after.server.own)
-        and before.server.busy == after.server.busy
+        and before.server.outdated == after.server.outdated
+        and before.server.complete == after.server.complete
         and before.bucket.listing_since == after.bucket.listing_since
         and before.work.fetches == after.work.fetches
         and before.work.fetch_errors == after.work.fetch_errors

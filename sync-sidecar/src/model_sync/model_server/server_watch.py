@@ -7,6 +7,7 @@ has made it, so each pod keeps a file with its server's states fresh, and the wr
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from model_sync.planning.state import State
 _REPORT = TypeAdapter(dict[str, dict[int, VersionState]])
 
 _LIVE_SECONDS = 15.0
-"""A file that was not renewed for so long belongs to a pod that is gone."""
+"""A file that was not renewed for so long belongs to a pod that nobody waits for."""
+_GONE_SECONDS = 600.0
+"""Seconds after which nobody expects that pod, or its server, to be there any more."""
 _RENEW_SECONDS = 4.0
 _MOST_BYTES = 16 * 1024**2
 """Of a report; some 100,000 versions."""
@@ -110,11 +113,34 @@ class Replicas:
                 continue  # withdrawn between the two calls, or not written by a sidecar
         return alive
 
+    def somebody_is_silent(self) -> bool:
+        """Whether a pod that has not withdrawn has told nothing for a while, but did not long ago.
+
+        Its server may hold files of versions that all the others have let go of.
+        """
+        now: float | None = None
+        for path in self._folder.glob("[!.]*.json"):
+            if path == self._path:
+                continue
+            now = self._volume_time() if now is None else now
+            with suppress(OSError):  # withdrawn meanwhile
+                if _LIVE_SECONDS < abs(now - path.lstat().st_mtime) <= _GONE_SECONDS:
+                    return True
+        return False
+
     def _volume_time(self) -> float:
         probe = self._path.with_suffix(".time")
         probe.touch()
         os.utime(probe)
         return probe.stat().st_mtime
+
+
+def _common(told: Mapping[str, ServedModels]) -> ServedModels | None:
+    """What those who have told have in common; None when nobody has."""
+    if not told:
+        return None
+    first, *rest = told
+    return merge_served(told[first], {pod: told[pod] for pod in rest})
 
 
 def merge_served(own: ServedModels, others: Mapping[str, ServedModels]) -> ServedModels:
@@ -168,21 +194,25 @@ class ServerWatch:
         Raises OSError when the volume refuses what this pod has to tell the others.
         """
         self._ask_own(now)
-        busy = self._busy_since is not None
-        served = self._own
+        busy_for = None if self._busy_since is None else now - self._busy_since
         others: Mapping[str, ServedModels] = {}
+        silent = False
         if self.replicas is not None:
-            if not busy:  # what others read of a server is never older than their patience with it
+            if busy_for is None:  # what others read of a server is never older than their patience with it
                 self.replicas.report(self._own, now)
-            if served is not None:
-                others = self.replicas.others()
-                served = merge_served(served, others)
-        self._loads.observe(state, self._own, now, others, busy=busy)
+            others, silent = self.replicas.others(), self.replicas.somebody_is_silent()
+        # the others do not wait for a server that has said nothing for as long as for a pod that is gone
+        told = dict(others)
+        if self._own is not None and not (others and (busy_for or 0.0) > _LIVE_SECONDS):
+            told[""] = self._own
+        self._loads.observe(state, self._own, now, others, busy=busy_for is not None)
         return ServerSnapshot(
             url=self.server.url,
             own=self._own,
-            served=served,
-            busy_for=None if self._busy_since is None else now - self._busy_since,
+            served=_common(told),
+            outdated=busy_for is not None and "" in told,
+            complete=self._own is not None and busy_for is None and not silent,
+            busy_for=busy_for,
             failures=self._failures,
             loading_for=by_model(self._loads.loading_for),
             load_crashes=by_model(self._loads.crashes),

@@ -60,7 +60,9 @@ class ModelSnapshot:
     served: Mapping[int, VersionState] | None = None
     """None: the server is away."""
     server_busy: bool = False
-    """It answers late, and `served` is what it said last."""
+    """It answers late, and what it said last is in `served`."""
+    all_told: bool = True
+    """Every server on the volume has just told its part of `served`."""
     policy: VersionPolicy = field(default_factory=LatestVersions)
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Serving settings that the card asks for."""
@@ -126,7 +128,8 @@ class ModelSnapshot:
 
     def has_ended(self, local_version: int) -> bool:
         """Whether the server surely no longer holds the files of a version."""
-        return not self.server_busy and has_ended(local_version, self.served, self.tried)
+        all_told = self.all_told and not self.server_busy
+        return all_told and has_ended(local_version, self.served, self.tried)
 
     @property
     def trial_holds_files(self) -> bool:

@@ -74,11 +74,15 @@ class ServerSnapshot:
     url: str = ""
     own: ServedModels | None = None
     served: ServedModels | None = None
-    """None: this pod's server is away."""
+    """What the servers that answer have in common; None: none does."""
+    outdated: bool = False
+    """What a busy server said last is among it."""
+    complete: bool = True
+    """Every server on the volume has just told its part; else one may hold files that no other does."""
     busy_for: float | None = None
     """Seconds for which this pod's server has not answered though it is there, None: it has just answered.
 
-    `own` and `served` are then what was said last.
+    `own` is then what it said last.
     """
     failures: int = 0
     """How often in a row it did not answer."""
@@ -153,7 +157,8 @@ class Snapshot:
             bucket_listed=bucket.catalog is not None,
             listed=bucket.catalog.models.get(name) if bucket.catalog is not None else None,
             served=server.served.get(name, {}) if server.served is not None else None,
-            server_busy=server.busy,
+            server_busy=server.outdated,
+            all_told=server.complete,
             policy=card.policy or self.rules.policy,
             settings=card.settings,
             card_rejection=card.rejection,

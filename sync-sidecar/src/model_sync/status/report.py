@@ -122,7 +122,7 @@ class Reporter:
         models = self.posted.document["models"]
         metrics.tell_served({name: model["serving"] for name, model in models.items()})
         metrics.leader.set(writes)
-        metrics.server_up.set(snapshot.server.served is not None)
+        metrics.server_up.set(snapshot.server.own is not None)
         metrics.disk_free.set(snapshot.room.free)
         stored = (v for model in snapshot.state.models.values() for v in model.stored.values())
         metrics.disk_used.set(sum(version.size for version in stored))

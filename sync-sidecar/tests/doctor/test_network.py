@@ -183,6 +183,44 @@ def test_a_server_that_serves_what_config_json_lists_is_well(server: str, tmp_pa
     assert _at_server(server, tmp_path).level is Level.OK
 
 
+@pytest.mark.parametrize(
+    ("there", "here", "sentence", "advice"),
+    [
+        (
+            "2026.4.0.fa3de4829",
+            "2026.4.1-1-abc",
+            "the server has OpenVINO 2026.4.0.fa3de4829, preflight 2026.4.1",
+            "",
+        ),
+        (
+            "2026.2.1",
+            "2026.4.1-1",
+            "what loads here may not load there",
+            "model_server of 2026.4 (OVMS_IMAGE",
+        ),
+        ("2026.2.1", "2026.4.1-1", "preflight 2026.4.1", "openvino==2026.2.*"),
+        ("0.1.0", "2026.4.1", "which tells no release", ""),
+    ],
+)
+def test_another_release_of_openvino_at_the_server_is_told_with_what_makes_them_one(
+    there: str, here: str, sentence: str, advice: str
+) -> None:
+    body = {"name": "OpenVINO Model Server", "version": there}
+    app = Starlette(routes=[Route("/v2", lambda _request: JSONResponse(body))])
+    with ThreadedHttpServer(app, host="127.0.0.1", port=0) as running:
+        told = network.runtime(f"http://127.0.0.1:{running.port}", here)
+    assert sentence in told[0]
+    assert advice in told[1]
+    assert bool(advice) == bool(told[1])
+
+
+def test_a_server_that_tells_no_version_is_not_compared(server: str) -> None:
+    assert network.runtime(server, "2026.4.1") == (
+        "preflight has OpenVINO 2026.4.1; the server does not tell its version",
+        "",
+    )
+
+
 def test_a_server_of_another_folder_is_told(server: str, tmp_path: Path) -> None:
     _configured(tmp_path, "ours")
     seen = _at_server(server, tmp_path)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import metadata
 
 from edge_common.errors import EdgeError
 
@@ -48,7 +49,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if address.level is Level.OK:
         yield from _store(settings)
     yield _checked("preflight", lambda: confinement(settings), worst=Level.WARN)
-    yield _checked("model server", lambda: network.served_folder(settings.ovms_url, shared))
+    yield (server := _checked("model server", lambda: network.served_folder(settings.ovms_url, shared)))
+    if server.level is not Level.FAIL and settings.preflight == "on":
+        here = metadata.version("openvino")
+        yield _checked("OpenVINO", lambda: network.runtime(settings.ovms_url, here), worst=Level.WARN)
 
 
 def _abilities(shared: Volume) -> Iterator[Finding]:

@@ -1,6 +1,8 @@
 """What `doctor` looks for at the store and at the model server. Each tells what it saw and what to do."""
 
+import json
 import os
+import re
 import socket
 import time
 import warnings
@@ -8,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 from urllib.parse import urlsplit
 
+import urllib3
 from edge_common.errors import EdgeError
 from edge_common.quantities import format_duration
 from edge_common.served_state import RESERVED, VersionState
@@ -119,3 +122,27 @@ def served_folder(url: str, volume: Volume) -> tuple[str, str]:
     if unseen:
         return f"{seen}, but no version of {quoted(min(unseen))}, which config.json lists", advice
     return seen, ""
+
+
+def runtime(url: str, here: str) -> tuple[str, str]:
+    """Whether the server has the OpenVINO release that preflight has, which is `here`.
+
+    The release is year and number (2026.2); the server tells its own version, which is that of its OpenVINO.
+    """
+    try:
+        answer = urllib3.request("GET", f"{url.rstrip('/')}/v2", timeout=_TIMEOUT, retries=False)
+        there = str(json.loads(answer.data)["version"])
+    except (HTTPError, ValueError, KeyError, TypeError):
+        return f"preflight has OpenVINO {here}; the server does not tell its version", ""
+    release = re.match(r"(20\d\d)\.(\d+)", there)
+    ours = re.match(r"(20\d\d)\.(\d+)", here)
+    if release is None or ours is None:
+        return f"preflight has OpenVINO {here}; the server says {quoted(there)}, which tells no release", ""
+    told = f"the server has OpenVINO {there}, preflight {here.partition('-')[0]}"
+    if release[0] == ours[0]:
+        return told, ""
+    advice = (
+        f"install openvino=={release[0]}.* for the sidecar, or build the server's image on a model_server of "
+        f"{ours[0]} (OVMS_IMAGE for build.sh)"
+    )
+    return f"{told}: what loads here may not load there", advice

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from edge_common.errors import FatalError, RejectedError
 from model_sync.store.object_store import ObjectChangedError, read_small
-from model_sync.upload.folder import FolderStore
+from model_sync.upload.folder import FolderStore, read_version_folder
 
 
 @pytest.fixture
@@ -49,3 +49,14 @@ def test_a_file_over_the_limit_is_rejected_unread(folder: Path) -> None:
 def test_nothing_is_ever_written(folder: Path) -> None:
     with pytest.raises(FatalError, match="not written by a check"):
         FolderStore(folder).put_small("car/1/model.onnx", b"", "application/octet-stream")
+
+
+def test_what_a_desktop_left_is_not_sent_and_a_link_to_a_folder_is_told(folder: Path) -> None:
+    version = folder / "1"
+    (version / ".DS_Store").write_bytes(b"x")
+    (version / "._saved_model.pb").write_bytes(b"x")
+    sent = read_version_folder(version, "car", "1")
+    assert [file.path for file in sent.files] == ["saved_model.pb", "variables/variables.index"]
+    (version / "data").symlink_to(folder)
+    with pytest.raises(RejectedError, match="'data' is a link or no plain file; copy what it leads to there"):
+        read_version_folder(version, "car", "1")

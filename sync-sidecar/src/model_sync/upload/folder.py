@@ -55,7 +55,7 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
     files = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or is_dropping(name):
+        if is_dropping(name) or (path.is_dir() and not path.is_symlink()):
             continue
         meaning = interpret_key(f"{model}/{version}/{name}")
         if isinstance(meaning, Misplaced):
@@ -66,7 +66,9 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
             )
         if not isinstance(meaning, VersionFile) or meaning.problem is not None or path.is_symlink():
             reason = meaning.problem if isinstance(meaning, VersionFile) else None
-            raise RejectedError(reason or f"{quoted(name)} is not a plain file; copy the file itself there")
+            raise RejectedError(
+                reason or f"{quoted(name)} is a link or no plain file; copy what it leads to there"
+            )
         if name != CHECKSUMS_NAME:
             files.append(StoredFile(name, path.stat().st_size, digest_file(path)))
     missing = partner_missing(file.path for file in files)

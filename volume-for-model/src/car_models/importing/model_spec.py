@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from car_models.importing.presets import Preset
 
-_MAX_LABELS_BYTES = 4 * 1024 * 1024
+_MAX_LABELS_BYTES = 1024 * 1024
 _CHANNELS = 3
 
 

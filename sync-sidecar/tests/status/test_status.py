@@ -118,6 +118,15 @@ def test_a_busy_server_is_told_with_since_when_and_what_it_said_last_still_holds
     assert (away["server"]["state"], away["server"]["reachable"]) == ("away", False)
 
 
+def test_a_version_whose_turn_on_the_server_has_not_come_says_which_model_is_loaded_before() -> None:
+    served = {"heavy": {1: VersionState.LOADING}}
+    waiting = State({"m": state(stored(1), configured=(1,))})
+    server = ServerSnapshot(own=served, served=served)
+    (version,) = _document(Snapshot(NOW, 0.0, server=server, state=waiting))["models"]["m"]["versions"]
+    told = (version["state"], version["reason"])
+    assert told == ("activating", "the model server loads 'heavy' before it")
+
+
 def test_the_cycle_tells_how_listing_went() -> None:
     never = _document(Snapshot(NOW, 0.0))
     assert never["cycle"] == {

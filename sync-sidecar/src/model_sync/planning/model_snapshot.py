@@ -61,6 +61,8 @@ class ModelSnapshot:
     """None: the server is away."""
     server_busy: bool = False
     """It answers late, and what it said last is in `served`."""
+    server_loads: str = ""
+    """A model of which the server is loading a version now."""
     all_told: bool = True
     """Every server on the volume has just told its part of `served`."""
     policy: VersionPolicy = field(default_factory=LatestVersions)

@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 
 from edge_common.errors import EdgeError
 from edge_common.model_card import VersionPolicy
-from edge_common.served_state import ServedModels
+from edge_common.served_state import ServedModels, VersionState
 
 from model_sync.bucket.catalog import Catalog
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.rollout import trial_name, tried_model
 from model_sync.planning.state import State
+
+_LOADING = VersionState.LOADING
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -96,6 +98,12 @@ class ServerSnapshot:
         entries = {(tried_model(name), name): states for name, states in (self.served or {}).items()}
         return by_model({(model, name): states for (model, name), states in entries.items() if model})
 
+    @cached_property
+    def loads(self) -> str:
+        """A model of which the server is loading a version; empty for none. It loads one after the other."""
+        loading = (name for name, states in (self.served or {}).items() if _LOADING in states.values())
+        return min((tried_model(name) or name for name in loading), default="")
+
     @property
     def busy(self) -> bool:
         """Whether this pod's server is there, and answers late."""
@@ -159,6 +167,7 @@ class Snapshot:
             served=server.served.get(name, {}) if server.served is not None else None,
             server_busy=server.outdated,
             all_told=server.complete,
+            server_loads=server.loads,
             policy=card.policy or self.rules.policy,
             settings=card.settings,
             card_rejection=card.rejection,

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_common.served_state import VersionState, available_versions
 
+from model_sync.bucket.keys import quoted
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import settings_note
@@ -156,7 +157,10 @@ def _awaited_answer(model: ModelSnapshot) -> str:
     """What a version waits for whose state the server has not told; empty when it has just answered."""
     if model.server_busy:
         return "the model server is busy with requests and answers late; waiting for its answer"
-    return "waiting for the model server to answer" if model.served is None else ""
+    if model.served is None:
+        return "waiting for the model server to answer"
+    other = model.server_loads not in {"", model.name}
+    return f"the model server loads {quoted(model.server_loads)} before it" if other else ""
 
 
 def status_document(
@@ -218,13 +222,10 @@ def status_document(
 
 def _server(snapshot: Snapshot) -> dict[str, Any]:
     server = snapshot.server
-    busy_since = snapshot.now - server.busy_for if server.busy_for is not None else None
-    return {
-        "url": server.url,
-        "reachable": server.own is not None,
-        "state": "busy" if server.busy else "away" if server.own is None else "answers",
-        "busy_since": iso_time(busy_since),
-    }
+    state = "busy" if server.busy else "away" if server.own is None else "answers"
+    since = snapshot.now - server.busy_for if server.busy_for is not None else None
+    facts = {"url": server.url, "reachable": server.own is not None}
+    return facts | {"state": state, "busy_since": iso_time(since)}
 
 
 def _notices(snapshot: Snapshot) -> Iterable[str]:

@@ -49,10 +49,10 @@ def test_sigterm_lets_a_call_under_way_finish_and_exits_with_0(start_server: Sta
 
         def note(result: Any, error: object) -> None:
             assert not error
-            assert result.as_numpy("y").tolist() == [[2000.0, 0.0]]
+            assert result.as_numpy("y").tolist() == [[400.0, 0.0]]
             answered.set()
 
-        client.async_infer("slow", fp32_input([[2000, 0]]), note)
+        client.async_infer("slow", fp32_input([[400, 0]]), note)
         _wait_until_running(server)
         assert server.stop() == 0
         assert answered.wait(10)

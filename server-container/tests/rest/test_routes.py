@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.repository.find import MAX_VERSION
+from ovms_lite.rest import routes
 from ovms_lite.rest.routes import Operation, Route, find_route
 
 
@@ -64,3 +65,11 @@ def test_any_path_has_a_route_or_a_fault(target: str) -> None:
         find_route("GET", target)
     except RequestError as error:
         assert error.status in (400, 406)  # noqa: PT017 - nearly every text is refused
+
+
+def test_of_long_paths_nothing_is_kept() -> None:
+    routes._kept_route.cache_clear()
+    for number in range(3):
+        name = "x" * 60_000 + str(number)
+        assert find_route("GET", f"/v2/models/{name}/ready") == Route(Operation.MODEL_READY, name)
+    assert routes._kept_route.cache_info().currsize == 0

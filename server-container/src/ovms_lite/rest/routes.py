@@ -78,9 +78,21 @@ _PATTERNS = (
 )
 
 
-@lru_cache(maxsize=4096)
+_KEPT_LENGTH = 256
+"""Of longer paths nothing is kept, so that the kept ones take a megabyte at most."""
+
+
 def find_route(method: str, target: str) -> Route:
     """The route of a raw path; raises RequestError for an unknown path or a wrong method."""
+    return _kept_route(method, target) if len(target) <= _KEPT_LENGTH else _find_route(method, target)
+
+
+@lru_cache(maxsize=2048)
+def _kept_route(method: str, target: str) -> Route:
+    return _find_route(method, target)
+
+
+def _find_route(method: str, target: str) -> Route:
     if method == "OPTIONS":
         return Route(Operation.PREFLIGHT)
     if method not in _METHODS:

@@ -38,6 +38,85 @@ def test_the_models_are_compared_in_a_line(page: Page, models: ModelServer) -> N
     models.serve(near=[1])
     verdicts(page, "red")
     expect(page.locator(".agreement")).to_have_count(0)
+    other = whole_number_model(info=MODEL_INFO | {"labels": "bus cab red"})
+    put_version(models.repository, "other", 1, other)
+    models.serve(near=[1], other=[1])
+    expect(page.locator(".agreement")).to_have_text(
+        "These models know different classes, so they are not compared"
+    )
+
+
+def test_from_four_models_on_there_is_a_table_and_what_is_not_sure_looks_so(
+    page: Page, models: ModelServer
+) -> None:
+    for name in ("c", "d"):
+        put_version(models.repository, name, 1, whole_number_model())
+    doubting = whole_number_model(info=MODEL_INFO | {"confidence_threshold": "1.0"})
+    put_version(models.repository, "doubts", 1, doubting)
+    models.serve(doubts=[1])
+    upload(page, picture("red"))
+    verdicts(page, "not sure")
+    expect(page.locator(".answer.unsure .bars li").first).to_contain_text("red")
+    models.serve(near=[1], c=[1], d=[1], doubts=[1])
+    table = page.get_by_role("table", name="What each model says")
+    expect(table.locator("tbody tr")).to_have_count(4)
+    expect(table.locator("tr[data-model=doubts]")).to_contain_text("not sure best guess red")
+    expect(page.locator(".agreement")).to_have_text("3 of 4 models say red, 1 is not sure")
+
+
+def test_several_pictures_are_all_answered_in_a_table_that_can_be_downloaded(page: Page) -> None:
+    named = {"red": "=red.jpg", "green": "green.jpg", "blue": "blue.jpg"}
+    notes: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"x"}
+    page.locator("#file").set_input_files([*(picture(c, name) for c, name in named.items()), notes])
+    expect(page.locator("#drop-hint")).to_have_text("4 of 4 done, 1 without an answer")
+    rows = page.get_by_role("table", name="The pictures and their answers").locator("tbody tr")
+    for row, colour in zip(rows.all(), named, strict=False):
+        expect(row.locator("strong")).to_have_text([colour, colour])
+    expect(rows.last).to_contain_text("notes.txt is not a picture")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download as CSV").click()
+    lines = downloading.value.path().read_text().splitlines()
+    assert lines[0] == "file,model,version,top1,sure,probability,error"
+    assert [line.split(",")[:4] for line in lines[1:3]] == [
+        ["'=red.jpg", "far", "1", "red"],
+        ["'=red.jpg", "near", "1", "red"],
+    ]
+    assert len(lines) == 1 + 3 * 2 + 1
+
+
+def test_a_request_that_fails_leaves_no_old_answer_and_is_sent_again(page: Page) -> None:
+    upload(page, picture("red"))
+    verdicts(page, "red", "red")
+    failing = [502, 503]
+    page.route(
+        "**/api/classify", lambda route: route.fulfill(status=failing.pop()) if failing else route.continue_()
+    )
+    upload(page, picture("blue"))
+    expect(page.get_by_role("alert")).to_contain_text("is sent again by itself")
+    expect(page.locator(".answer")).to_have_count(0)
+    verdicts(page, "blue", "blue")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert failing == []
+
+
+def test_a_phones_photo_is_made_smaller_before_it_is_sent(page: Page) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1500, 3000, 3)).astype(np.uint8)
+    photo: FilePayload = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": encoded(noise, "JPEG")}
+    upload(page, photo)
+    expect(page.locator("#drop-hint")).to_have_text(
+        re.compile(r"2048 .{1} 1024, [\d.]+ MB, shrunk from [\d.]+ MB, answered in \d+ ms")
+    )
+
+
+def test_an_address_is_not_fetched_unless_a_setting_allows_it(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.setData("text/uri-list", "http://camera/1.jpg");
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+        }"""
+    )
+    expect(page.get_by_role("alert")).to_contain_text("its setting PAGE_ADDRESSES is off")
 
 
 def test_what_is_known_of_a_model_can_be_opened_with_the_keyboard(page: Page) -> None:

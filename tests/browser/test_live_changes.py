@@ -34,6 +34,11 @@ def test_the_recent_list_grows_by_itself_with_everybodys_inferences(
     image = newest.locator("img")
     image.scroll_into_view_if_needed()
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
+    newest.get_by_role("button", name="Open elsewhere.jpg, near").click()
+    opened = page.get_by_role("dialog", name="elsewhere.jpg")
+    expect(opened.locator(".bars li")).to_have_count(3)
+    opened.get_by_role("button", name="Close").click()
+    expect(opened).to_be_hidden()
 
 
 def test_a_new_version_and_a_new_model_are_seen_and_answer_without_a_reload(
@@ -60,7 +65,7 @@ def test_the_model_server_may_go_and_come_back_and_the_picture_is_answered_then(
     models.stop()
     expect(page.locator("#server")).to_have_attribute("data-state", "away")
     upload(page, picture("blue"))
-    expect(page.get_by_role("alert")).to_contain_text("sent again as soon as it can be answered")
+    expect(page.get_by_role("alert")).to_contain_text("is sent again by itself")
     models.start()
     verdicts(page, "blue", "blue")
     expect(page.locator("#server")).to_have_attribute("data-state", "up")

@@ -57,6 +57,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         recent=recent,
         broadcast=broadcast,
         alive_within=alive_within(settings),
+        addresses=settings.page_addresses,
     )
     http = ThreadedHttpServer(create_app(gateway), host=settings.http_host, port=settings.http_port)
     with ExitStack() as running:

@@ -94,6 +94,9 @@ class Settings(BaseModel):
     has no sign-in."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of `serve`; 0 takes a free one, which the log line `http_listening` tells."""
+    page_addresses: Literal["off", "public", "any"] = "off"
+    """Which addresses `serve` fetches for its page: `off` none, `public` those outside of private networks,
+    `any` all. Whoever reaches the page may then have this client ask them."""
     log_format: LogFormat = LogFormat.AUTO
     """`json`, `console`, or `auto`: console on a terminal, else JSON."""
     log_level: LogLevel | None = None

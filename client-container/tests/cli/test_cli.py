@@ -229,6 +229,7 @@ def test_watch_once_prints_one_json_object_a_result(run: Run, red: Path) -> None
     assert [json.loads(line)["event"] for line in watched.err.splitlines()] == [
         "model_added",
         "inference",
+        "nothing_left",
     ]
 
 

@@ -25,6 +25,16 @@ def test_a_picture_in_the_body_is_answered_by_every_model(page: PageClient) -> N
     assert set(document["results"][0]["timings_ms"]) == {"decode", "preprocess", "request"}
 
 
+def test_models_that_know_the_same_classes_are_told(served: FakeKServe, page: PageClient) -> None:
+    labels = {"a": ["blue", "green", "red"], "b": ["red", "green", "blue"], "c": ["x", "y", "z"]}
+    served.models |= {"c": FakeModel(), "d": FakeModel()}
+    served.cards = {name: {"schema": 1, "output": {"labels": known}} for name, known in labels.items()}
+    page.gateway.follower.refresh()
+    sets = {result["model"]: result["label_set"] for result in page.send(RED).json()["results"]}
+    assert sets["a"] == sets["b"] != sets["c"]
+    assert sets["d"] is None
+
+
 @pytest.mark.usefixtures("served")
 def test_a_form_chooses_model_and_number_of_classes(page: PageClient) -> None:
     files = {"image": ("car.png", encoded(plain("blue")), "image/png")}

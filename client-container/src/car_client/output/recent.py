@@ -44,8 +44,8 @@ class RecentInferences:
         self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
         self._number = 0
 
-    def add(self, picture: Picture, result: Classification, *, origin: Origin) -> None:
-        """Remember `result` of `picture`, which came from `origin`."""
+    def add(self, picture: Picture, result: Classification, *, origin: Origin) -> str:
+        """Remember `result` of `picture`, which came from `origin`; returns the thumbnail's path."""
         key = hashlib.blake2b(picture.content, digest_size=12).hexdigest()
         with self._lock:
             known = key in self._thumbnails
@@ -67,6 +67,7 @@ class RecentInferences:
             }
             self._documents.append(document)
         self._on_new(document)
+        return document["thumbnail"]
 
     def latest(self, at_most: int) -> list[InferenceDocument]:
         """The newest documents, newest first."""

@@ -113,8 +113,11 @@ class Watch:
             self._end()
         if self._source_error is not None:
             raise RetryableError(self._source_error)
-        if not self._taken:
-            _log.warning("no_picture_found", source=str(self._source))
+        source, taken = str(self._source), self._taken
+        if taken:
+            _log.info("nothing_left", source=source, pictures=taken, rejected=self.rejected)
+        else:
+            _log.warning("no_picture_found", source=source)
 
     def _until_next_poll(self) -> float:
         """Seconds to wait for whatever comes first: a look at the models or, if there is room, a poll."""

@@ -14,12 +14,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from car_client.output.documents import InferencesDocument
+from car_client.web.addresses import fetch_upload
 from car_client.web.error_answers import ApiError, answer_raised
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
 from car_client.web.openapi import openapi_document
 from car_client.web.security import SecurityHeaders
-from car_client.web.uploads import read_upload
+from car_client.web.uploads import Upload, read_upload
 
 STATIC = Path(__file__).parent / "static"
 _MOST_LISTED = 100
@@ -59,12 +60,18 @@ def _classify_routes(gateway: Gateway) -> list[BaseRoute]:
         return JSONResponse(gateway.models_document(), headers=_FRESH)
 
     async def classify(request: Request) -> Response:
+        return await answer(lambda: read_upload(request, max_bytes=gateway.limits.max_bytes))
+
+    async def classify_address(request: Request) -> Response:
+        max_bytes = gateway.limits.max_bytes
+        return await answer(lambda: fetch_upload(request, gateway.addresses, max_bytes=max_bytes))
+
+    async def answer(upload: Callable[[], Awaitable[Upload]]) -> Response:
         if gateway.uploads >= MOST_UPLOADS:
             raise ApiError(503, f"{MOST_UPLOADS} pictures are being classified already; try again")
         gateway.uploads += 1
         try:
-            upload = await read_upload(request, max_bytes=gateway.limits.max_bytes)
-            return JSONResponse(await gateway.classify(upload), headers=_FRESH)
+            return JSONResponse(await gateway.classify(await upload()), headers=_FRESH)
         finally:
             gateway.uploads -= 1
 
@@ -72,6 +79,7 @@ def _classify_routes(gateway: Gateway) -> list[BaseRoute]:
         Route("/openapi.json", openapi),
         Route("/api/models", models),
         Route("/api/classify", classify, methods=["POST"]),
+        Route("/api/classify-address", classify_address, methods=["POST"]),
     ]
 
 

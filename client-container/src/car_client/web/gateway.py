@@ -1,10 +1,13 @@
 """What the routes share: the models, the means to classify, what happened lately, and who listens."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 from edge_common.errors import EdgeError, RetryableError
 from edge_common.pictures.decode import SUFFIXES, NotAPictureError, PictureLimits, decode_picture
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
@@ -23,6 +26,7 @@ from car_client.output.documents import (
 from car_client.output.recent import RecentInferences
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline
+from car_client.web.addresses import Allowed
 from car_client.web.broadcast import Broadcast
 from car_client.web.error_answers import ApiError, status_of
 from car_client.web.uploads import Upload
@@ -38,6 +42,7 @@ class LimitsDocument(TypedDict):
     max_bytes: int
     max_pixels: int
     suffixes: list[str]
+    addresses: Annotated[Allowed, Field(description="Which addresses the client fetches for the page.")]
 
 
 class ModelsDocument(TableDocument):
@@ -48,6 +53,14 @@ class ModelsDocument(TableDocument):
     limits: LimitsDocument
 
 
+class AnswerDocument(ClassificationDocument):
+    """What one model says, beside what others say."""
+
+    label_set: Annotated[
+        str | None, Field(description="The same for models that know the same classes; null: no labels.")
+    ]
+
+
 class ClassifiedDocument(TypedDict):
     """One picture, and what the models say of it."""
 
@@ -55,7 +68,8 @@ class ClassifiedDocument(TypedDict):
     width: int
     height: int
     bytes: int
-    results: list[ClassificationDocument]
+    thumbnail: Annotated[str, Field(description="Path of a small JPEG file.")]
+    results: list[AnswerDocument]
     failed: list[FailureDocument]
 
 
@@ -72,6 +86,8 @@ class Gateway:
     broadcast: Broadcast
     alive_within: float
     """Seconds without a look at the models after which the process counts as hanging."""
+    addresses: Allowed = "off"
+    """Which addresses are fetched for the page."""
     uploads: int = 0
 
     def models_document(self) -> ModelsDocument:
@@ -85,6 +101,7 @@ class Gateway:
                 "max_bytes": self.limits.max_bytes,
                 "max_pixels": self.limits.max_pixels,
                 "suffixes": sorted(SUFFIXES),
+                "addresses": self.addresses,
             },
         }
 
@@ -101,23 +118,30 @@ class Gateway:
             raise picture
         if picture is None:
             raise RetryableError(_ENDING)
-        job.ask(self._chosen(upload.models), top_k=upload.top_k)
+        models = self._chosen(upload.models)
+        job.ask(models, top_k=upload.top_k)
         replies = job.replies()
         results = [reply.result for reply in replies if isinstance(reply.result, Classification)]
         failed = {reply.model: reply.result for reply in replies if isinstance(reply.result, EdgeError)}
         if not results:
             raise max(failed.values(), key=status_of, default=RetryableError(_ENDING))
         self.metrics.count_picture("classified")
+        thumbnail = ""
         for result in results:
             log_inference(result)
-            self.recent.add(picture, result, origin="upload")
+            thumbnail = self.recent.add(picture, result, origin="upload")
+        label_sets = {model.name: _label_set(model) for model in models}
         height, width = picture.pixels.shape[:2]
         return {
             "image": picture.name,
             "width": width,
             "height": height,
             "bytes": len(picture.content),
-            "results": [classification_document(result) for result in results],
+            "thumbnail": thumbnail,
+            "results": [
+                {**classification_document(result), "label_set": label_sets[result.model]}
+                for result in results
+            ],
             "failed": [{"model": model, "error": str(error)} for model, error in failed.items()],
         }
 
@@ -134,3 +158,11 @@ class Gateway:
             reasons = table.why_unusable or "upload one to the bucket"
             raise ApiError(503, f"the server has no model to classify with: {reasons}")
         return chosen
+
+
+def _label_set(model: ServedModel) -> str | None:
+    """The same text for models that know the same classes, in whatever order."""
+    if model.labels is None:
+        return None
+    known = "\n".join(sorted(set(model.labels)))
+    return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()

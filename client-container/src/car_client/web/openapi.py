@@ -9,6 +9,7 @@ from edge_common.quantities import format_size
 from pydantic import TypeAdapter
 
 from car_client.output.documents import InferencesDocument
+from car_client.web.addresses import AddressRequest
 from car_client.web.error_answers import ErrorDocument
 from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
@@ -31,6 +32,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
         },
         "paths": {
             "/api/classify": {"post": _classify_operation(types, limits)},
+            "/api/classify-address": {"post": _address_operation(types)},
             "/api/models": {"get": _operation(types, "The server's models now", ModelsDocument)},
             "/api/inferences": {
                 "get": _operation(
@@ -134,6 +136,29 @@ def _classify_operation(types: _Types, limits: PictureLimits) -> dict[str, Any]:
             "required": True,
             "content": {kind: {"schema": schema} for kind, schema in bodies.items()},
         },
+    }
+
+
+def _address_operation(types: _Types) -> dict[str, Any]:
+    errors = {
+        400: "The body is wrong, or the address is not http or https.",
+        403: "The client fetches no addresses; a setting allows it.",
+        413: "The request is too long, or the picture too large.",
+        415: "The body is no JSON, or the address answers no picture.",
+        422: "The address gives no picture; the sentence says why.",
+        503: "The model server is away or has no model, or this client is busy.",
+    }
+    operation = _operation(
+        types,
+        "Fetch the picture at an address and classify it",
+        ClassifiedDocument,
+        says="At least one model has a result.",
+        errors=errors,
+    )
+    return operation | {
+        "description": "Only where the setting PAGE_ADDRESSES allows it: `public` for addresses outside of "
+        "private networks, `any` for all.",
+        "requestBody": {"required": True, "content": types.content(AddressRequest)},
     }
 
 

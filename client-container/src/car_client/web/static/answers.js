@@ -1,20 +1,29 @@
 // One card for each model's answer: verdict, bars, where the time went.
 import { breakable, make, milliseconds, percent } from "./dom.js";
 
-export function answerCards(document) {
-  return [...document.results.map(resultCard), ...document.failed.map(failureCard)];
+const MOST_CARDS = 3;
+
+/** A card for each model; from four models on a table. */
+export function answerParts(document) {
+  const models = document.results.length + document.failed.length;
+  return models > MOST_CARDS ? [answerTable(document)] : [...document.results.map(resultCard), ...document.failed.map(failureCard)];
 }
 
 /** Whether the models agree, in one line; empty when there is nothing to compare. */
-export function agreement(document) {
+export function agreement({ results }) {
+  if (results.length < 2) return "";
+  const labels = new Set(results.map((result) => result.label_set));
+  if (labels.size > 1 || labels.has(null)) return "These models know different classes, so they are not compared";
+  const sure = results.filter((result) => result.sure);
+  const unsure = results.length - sure.length;
+  if (!sure.length) return results.length === 2 ? "Both models are not sure" : `All ${results.length} models are not sure`;
   const votes = new Map();
-  for (const { top1 } of document.results) votes.set(top1, (votes.get(top1) ?? 0) + 1);
-  const asked = document.results.length;
-  if (asked < 2) return "";
+  for (const { top1 } of sure) votes.set(top1, (votes.get(top1) ?? 0) + 1);
   const [[first, most], ...others] = [...votes].sort(([, one], [, other]) => other - one);
-  if (!others.length) return `${asked === 2 ? "Both" : `All ${asked}`} models say ${first}`;
-  if (most > 1) return `${most} of ${asked} models say ${first}`;
-  return `The models disagree: ${[...votes.keys()].join(", ")}`;
+  const doubt = unsure ? `, ${unsure} ${unsure === 1 ? "is" : "are"} not sure` : "";
+  if (!others.length && !unsure) return `${results.length === 2 ? "Both" : `All ${results.length}`} models say ${first}`;
+  if (!others.length || most > 1) return `${most} of ${results.length} models ${most === 1 ? "says" : "say"} ${first}${doubt}`;
+  return `The models disagree: ${[...votes.keys()].join(", ")}${doubt}`;
 }
 
 /** What the tab tells: the one verdict, or that there are several. */
@@ -35,7 +44,7 @@ function resultCard(result) {
   const verdict = make("p", { className: result.sure ? "verdict" : "verdict unsure" }, result.top1);
   return make(
     "article",
-    { className: "answer", dataset: { model: result.model, version: result.version } },
+    { className: result.sure ? "answer" : "answer unsure", dataset: { model: result.model, version: result.version } },
     make("header", {}, make("h3", {}, ...breakable(result.model)), make("span", { className: "version" }, `version ${result.version}`)),
     verdict,
     make("ol", { className: "bars", "aria-label": `Likeliest classes of ${result.model}` }, ...result.predictions.map(bar)),
@@ -43,7 +52,30 @@ function resultCard(result) {
   );
 }
 
-function bar(prediction) {
+function answerTable(document) {
+  const head = ["Model", "Says", "", "Next", "Time"].map((text) => make("th", { scope: "col" }, text));
+  const rows = document.results.map(({ model, version, top1, sure, predictions: [best, next], latency_ms }) =>
+    make(
+      "tr",
+      { className: sure ? "" : "unsure", dataset: { model, version } },
+      make("th", { scope: "row" }, ...breakable(model), make("span", { className: "hint" }, ` ${version}`)),
+      make("td", {}, make("strong", { className: sure ? "" : "doubt" }, top1), sure ? "" : make("span", { className: "hint" }, ` best guess ${best.label}`)),
+      make("td", { className: "number" }, percent(best.probability)),
+      make("td", { className: "hint" }, next ? `${next.label} ${percent(next.probability)}` : ""),
+      make("td", { className: "number hint" }, milliseconds(latency_ms)),
+    ),
+  );
+  const failures = document.failed.map(({ model, error }) =>
+    make("tr", { className: "failed", dataset: { model } }, make("th", { scope: "row" }, ...breakable(model)), make("td", { colSpan: 4 }, error)),
+  );
+  return make(
+    "div",
+    { className: "answer-table" },
+    make("table", { "aria-label": "What each model says" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows, ...failures)),
+  );
+}
+
+export function bar(prediction) {
   const fill = make("div", { className: "fill" });
   fill.style.width = `${prediction.probability * 100}%`;
   return make(

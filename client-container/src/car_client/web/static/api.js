@@ -13,7 +13,7 @@ export class ApiError extends Error {
   }
 }
 
-const noAnswer = () => new ApiError(0, "This page's server does not answer. It is tried again by itself.");
+const noAnswer = () => new ApiError(0, "This page's server does not answer.");
 
 const refusal = (status, document) => new ApiError(status, document?.error ?? `The server answered with status ${status}.`);
 
@@ -50,9 +50,25 @@ export function classify(picture, name, model, { signal, progress }) {
       request.status === 200 && request.response ? resolve(request.response) : reject(refusal(request.status, request.response)),
     );
     request.addEventListener("error", () => reject(noAnswer()));
+    request.addEventListener("abort", () => reject(new ApiError(-1, "It is not asked about any more.")));
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });
+}
+
+/** Have the server fetch the picture at `address` and classify it, as `classify` does a file. */
+export async function classifyAddress(address, model, { signal }) {
+  let answer;
+  try {
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify({ address, models: model ? [model] : [] });
+    answer = await fetch("/api/classify-address", { method: "POST", headers, body, signal });
+  } catch {
+    throw noAnswer();
+  }
+  const document = await answer.json().catch(() => null);
+  if (!answer.ok || !document) throw refusal(answer.status, document);
+  return document;
 }
 
 /** Follow the server; `handlers` has one function an event, and `lost`. Every stream begins with `resync`. */

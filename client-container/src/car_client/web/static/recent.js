@@ -1,4 +1,5 @@
 // The latest inferences of everybody, newest first, as they happen.
+import { bar } from "./answers.js";
 import { byId, clock, make, milliseconds, percent } from "./dom.js";
 
 const MOST = 50;
@@ -28,11 +29,11 @@ function item(inference) {
   return make(
     "li",
     { dataset: { id: inference.id, model: inference.model } },
-    make("img", { src: inference.thumbnail, alt: "", width: 64, height: 52, loading: "lazy" }),
+    opener(inference),
     make(
       "div",
       { className: "words" },
-      make("p", { className: "what" }, inference.top1),
+      make("p", { className: inference.sure ? "what" : "what unsure" }, inference.top1),
       make("p", { className: "which hint", title: inference.model }, `${inference.model} ${inference.version}`),
       make("p", { className: "which hint", title: inference.image }, inference.origin === "watch" ? "watched: " : "", inference.image),
     ),
@@ -45,3 +46,28 @@ function item(inference) {
     ),
   );
 }
+
+/** The small picture; it opens with all that was said of it. */
+function opener(inference) {
+  const image = make("img", { src: inference.thumbnail, alt: "", width: 64, height: 52, loading: "lazy" });
+  const button = make("button", { type: "button", className: "open", "aria-label": `Open ${inference.image}, ${inference.model}` }, image);
+  button.addEventListener("click", () => open(inference));
+  return button;
+}
+
+function open(inference) {
+  byId("opened-title").textContent = inference.image;
+  const image = byId("opened-image");
+  image.src = inference.thumbnail;
+  image.alt = `The picture ${inference.image}`;
+  byId("opened-what").replaceChildren(...said(inference));
+  byId("opened").showModal();
+}
+
+const said = (inference) => [
+  make("p", { className: inference.sure ? "verdict" : "verdict unsure" }, inference.top1),
+  make("ol", { className: "bars" }, ...inference.predictions.map(bar)),
+  make("p", { className: "hint" }, `${inference.model} ${inference.version}, ${milliseconds(inference.latency_ms)}, ${clock(inference.time)}`),
+];
+
+byId("opened-close").addEventListener("click", () => byId("opened").close());

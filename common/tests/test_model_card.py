@@ -34,7 +34,7 @@ _RESIZES = st.fixed_dictionaries(
         "mode": st.sampled_from(["stretch", "crop", "letterbox"]),
         "fraction": st.floats(0.01, 1),
         "pad_value": st.floats(0, 255),
-        "interpolation": st.sampled_from(["nearest", "linear", "cubic", "area"]),
+        "interpolation": st.sampled_from(["nearest", "linear", "cubic", "lanczos", "area"]),
     },
 )
 _INPUTS = st.fixed_dictionaries(

@@ -62,6 +62,7 @@ class Interpolation(StrEnum):
     NEAREST = "nearest"
     LINEAR = "linear"
     CUBIC = "cubic"
+    LANCZOS = "lanczos"
     AREA = "area"
 
 

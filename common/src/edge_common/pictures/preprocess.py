@@ -17,6 +17,7 @@ _FILTERS: Final[Mapping[Interpolation, Image.Resampling]] = {
     Interpolation.NEAREST: Image.Resampling.NEAREST,
     Interpolation.LINEAR: Image.Resampling.BILINEAR,
     Interpolation.CUBIC: Image.Resampling.BICUBIC,
+    Interpolation.LANCZOS: Image.Resampling.LANCZOS,
     Interpolation.AREA: Image.Resampling.BOX,
 }
 """With antialiasing."""
@@ -24,6 +25,7 @@ _KERNELS: Final[Mapping[Interpolation, int]] = {
     Interpolation.NEAREST: cv2.INTER_NEAREST,
     Interpolation.LINEAR: cv2.INTER_LINEAR,
     Interpolation.CUBIC: cv2.INTER_CUBIC,
+    Interpolation.LANCZOS: cv2.INTER_LANCZOS4,
     Interpolation.AREA: cv2.INTER_AREA,
 }
 """Without."""

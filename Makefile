@@ -60,6 +60,7 @@ setup: $(READY) ## Make .venv with all components and tools
 
 $(READY): locks/build.txt locks/develop.txt $(COMPONENTS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; name another with PYTHON=")'
+	@echo "installing into $(VENV): 1.1 GB on disk when done, fetched where pip has it not yet; one to three minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(LOCKED)/build.txt
 	$(PIP) $(LOCKED)/develop.txt

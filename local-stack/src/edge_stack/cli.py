@@ -145,7 +145,7 @@ def demo(
     ] = "",
     patience: Annotated[
         float,
-        typer.Option(min=1, help="So many times longer may an upload take where the machine has other work."),
+        typer.Option(min=1, help="At least so many times longer may things take; it is measured as well."),
     ] = 1.0,
     keep: Annotated[
         Path | None, typer.Option(help="New folder that keeps models, data and logs; else they are removed.")

@@ -41,6 +41,13 @@ def test_an_upload_in_time_keeps_its_promise() -> None:
     assert not in_time.model_copy(update={"seconds": 2.1}).held
 
 
+def test_a_slow_machine_is_allowed_more_and_the_promise_stays_readable() -> None:
+    in_time = UploadFact(model="car", version=1, size=1, found_by="events", seconds=1.9, limit=2)
+    patient = in_time.model_copy(update={"seconds": 5.9, "patience": 3.0})
+    assert (patient.held, patient.promise) == (True, "under 2 s; allowed here 6.0 s")
+    assert not patient.model_copy(update={"seconds": 6.1}).held
+
+
 def test_under_load_nothing_is_promised() -> None:
     under_load = UploadFact(model="car", version=1, size=1, found_by="events", seconds=9, limit=None)
     assert under_load.held

@@ -84,7 +84,7 @@ def client_uses_every_model(findings: Findings, models: int) -> str:
         done = sum(name in names for name, _ in seen)
         return None if done == len(names) * models else f"{done} of {len(names) * models} are in its log"
 
-    seconds = wait_until("the client's inferences", look, within=_WITHIN_SECONDS)
+    seconds = wait_until("the client's inferences", look, within=_WITHIN_SECONDS * findings.patience)
     return f"{len(names)} pictures by {models} models in {seconds:.1f} s, as its log shows"
 
 

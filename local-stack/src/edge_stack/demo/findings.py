@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from edge_stack.components import program
+from edge_stack.demo.machine_speed import in_words
 from edge_stack.measuring.served_timeline import ServedTimeline, Transition
 from edge_stack.processes.command import Command
 from edge_stack.report.facts import (
@@ -57,7 +58,7 @@ class Findings:
     pictures_from: Path
     """Where the pictures are made."""
     patience: float = 1.0
-    """How many times longer than promised an upload may take."""
+    """How many times longer than on the machine of the promises everything may take."""
     begun: float = field(default_factory=time.time)
     """Unix second."""
     uploads: list[UploadFact] = field(default_factory=list)
@@ -86,7 +87,7 @@ class Findings:
             started=datetime.fromtimestamp(self.begun, UTC),
             seconds=round(time.time() - self.begun, 3),
             store=self.store,
-            machine=self.machine,
+            machine=self.machine + in_words(self.patience),
             software={name: installed_version(distribution) for name, distribution in _SOFTWARE.items()},
             steps=tuple(steps),
             uploads=tuple(self.uploads),

@@ -54,7 +54,7 @@ def end_load(findings: Findings, model: str, load: Load, loading: ExitStack) -> 
 def exchange_under_load(findings: Findings, model: str, load: Load) -> str:
     """Version 2 replaces version 1 while threads ask; afterwards 1 is retired."""
     fact = _upload(findings, model, 2, promised=False)
-    findings.stack.wait_version(model, 2, "serving", within=_WITHIN_SECONDS)
+    findings.stack.wait_version(model, 2, "serving", within=_WITHIN_SECONDS * findings.patience)
     _wait_only_available(findings, model, 2)
     time.sleep(_STEADY_SECONDS)
     summary = summarize(load.answers())
@@ -68,7 +68,7 @@ def refuse_broken(findings: Findings, model: str, load: Load) -> str:
     before = len(load.answers())
     findings.note("upload of a broken v3 begins")
     findings.stack.push(findings.models / model / "3", model=model, version=3)
-    entry = findings.stack.wait_version(model, 3, "rejected", within=_WITHIN_SECONDS)
+    entry = findings.stack.wait_version(model, 3, "rejected", within=_WITHIN_SECONDS * findings.patience)
     time.sleep(_STEADY_SECONDS)
     if not entry["reason"]:
         raise NotHeldError("version 3 was rejected without a reason")
@@ -106,7 +106,7 @@ def retire_removed(findings: Findings, model: str, other: str) -> str:
         left = sum(file.is_file() for file in folder.rglob("*"))
         return f"{left} files are still on the volume" if left else None
 
-    wait_until(f"{model} retired", look, within=_WITHIN_SECONDS)
+    wait_until(f"{model} retired", look, within=_WITHIN_SECONDS * findings.patience)
     seconds = time.time() - begun
     if not available_versions(stack.served(), other):
         raise NotHeldError(f"{other} does not serve any more either")
@@ -126,7 +126,7 @@ def _wait_only_available(findings: Findings, model: str, version: int) -> None:
         versions = available_versions(findings.stack.served(), model)
         return None if versions == [version] else f"the server has {versions} available"
 
-    wait_until(f"{model} version {version} alone", look, within=_WITHIN_SECONDS)
+    wait_until(f"{model} version {version} alone", look, within=_WITHIN_SECONDS * findings.patience)
 
 
 def _upload(findings: Findings, model: str, version: int, *, promised: bool) -> UploadFact:
@@ -139,9 +139,9 @@ def _upload(findings: Findings, model: str, version: int, *, promised: bool) -> 
         seen = findings.timeline.last(model, version, VersionState.AVAILABLE)
         return None if seen is not None else f"the server says {dict(stack.served().get(model, {}))}"
 
-    wait_until(f"{model} version {version} served", look, within=_WITHIN_SECONDS)
+    wait_until(f"{model} version {version} served", look, within=_WITHIN_SECONDS * findings.patience)
     served = findings.timeline.last(model, version, VersionState.AVAILABLE) or complete
-    limit = (_ALLOWANCE_SECONDS + (0.0 if findings.events else POLL_ALONE_SECONDS)) * findings.patience
+    limit = _ALLOWANCE_SECONDS + (0.0 if findings.events else POLL_ALONE_SECONDS)
     fact = UploadFact(
         model=model,
         version=version,
@@ -149,6 +149,7 @@ def _upload(findings: Findings, model: str, version: int, *, promised: bool) -> 
         found_by="events" if findings.events else "polling",
         seconds=round(served - complete, 3),
         limit=limit if promised else None,
+        patience=findings.patience,
     )
     findings.uploads.append(fact)
     return fact

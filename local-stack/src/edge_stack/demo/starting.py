@@ -27,7 +27,13 @@ def build_models(findings: Findings) -> str:
         (*loaded, "--version", "3", "--broken"),
         ("--only", OTHER_MODEL, "--version", "2"),
     ):
-        findings.car_models("build", "--out", str(findings.models), *arguments, within=_BUILD_WITHIN_SECONDS)
+        findings.car_models(
+            "build",
+            "--out",
+            str(findings.models),
+            *arguments,
+            within=_BUILD_WITHIN_SECONDS * findings.patience,
+        )
     versions = len(list(findings.models.glob("*/*/SHA256SUMS")))
     return f"{versions} versions of 2 models"
 
@@ -38,7 +44,7 @@ def make_pictures(findings: Findings) -> str:
     try:
         findings.car_models(*make, "--photos", "auto", within=_PHOTOS_WITHIN_SECONDS)
     except RetryableError:
-        findings.car_models(*make, "--photos", "none", within=_BUILD_WITHIN_SECONDS)
+        findings.car_models(*make, "--photos", "none", within=_BUILD_WITHIN_SECONDS * findings.patience)
     pictures = [file.name for file in findings.pictures_from.glob("*.jpg")]
     photos = sum(name.startswith("photo-") for name in pictures)
     return f"{photos} photos and {len(pictures) - photos} drawings"

@@ -24,25 +24,26 @@ class Screen:
             with self._console.status(escape(claim)):
                 yield
         else:
-            self._say(f"....  {claim}")
+            self.say(f"....  {claim}")
             yield
 
     def show(self, step: StepFact) -> None:
         """What came of a step."""
         verdict = "held" if step.held else "FAIL"
-        self._say(f"{verdict}  {step.claim}: {step.result} ({format_duration(step.seconds)})")
+        self.say(f"{verdict}  {step.claim}: {step.result} ({format_duration(step.seconds)})")
 
     def close(self, report: DemoReport) -> None:
         """Show the closing tables and the verdict over all."""
         self._console.print(steps_table(report.steps))
         if report.uploads:
             self._console.print(uploads_table(report.uploads))
-        self._say(_load_words(report))
+        self.say(_load_words(report))
         failed = sum(not step.held for step in report.steps)
         verdict = "every claim held" if report.held else f"{failed} of {len(report.steps)} claims failed"
-        self._say(f"{verdict} in {format_duration(report.seconds)}, with {report.store}")
+        self.say(f"{verdict} in {format_duration(report.seconds)}, with {report.store}")
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Show one line."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -199,16 +199,16 @@ def test_down_also_ends_what_is_only_being_started(home: Path) -> None:
 
 
 @pytest.mark.timeout(300)  # two starts
-def test_two_checkouts_run_beside_each_other(home: Path) -> None:
+def test_two_checkouts_run_beside_each_other_also_in_a_path_with_blanks_and_letters(home: Path) -> None:
+    addresses = []
     here, there = home / "here", home / "a place with ü"
-    for folder in (here, there):
-        folder.mkdir()
     try:
-        addresses = [
-            json.loads(edge_stack(folder, "up", "--store", "embedded", "--json").stdout)["addresses"]
-            for folder in (here, there)
-        ]
-        assert not set(addresses[0].values()) & set(addresses[1].values())
+        for folder in (here, there):
+            put_version(folder / "models", "near", 1, whole_number_model())
+            up = edge_stack(folder, "up", "--store", "embedded", "--models", "models", "--json")
+            assert up.returncode == 0, up.stderr
+            addresses.append(set(json.loads(up.stdout)["addresses"].values()))
+        assert not addresses[0] & addresses[1]
         assert edge_stack(here, "down").returncode == 0
         assert edge_stack(there, "status").returncode == 0
     finally:

@@ -131,16 +131,23 @@ def _start_supervisor(folder: StackFolder, options: StackOptions, models: Path |
             line = output.readline()
     except BaseException:
         child.terminate()
-        child.wait()
+        _wait_end(child)
         raise
     if not line:
         message = f"the stack was ended while it started; the log is {folder.log(NAME)}"
         raise RetryableError(message)
     answer = json.loads(line)
     if "error" in answer:
-        child.wait()
+        _wait_end(child)
         error: type[EdgeError] = _ERRORS.get(answer["exit_code"], FatalError)
         raise error(answer["error"])
+
+
+def _wait_end(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(_SUPERVISOR_ENDS_WITHIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()  # its guard ends the components
 
 
 def _end_supervisor(pid: int, record: StackRecord) -> None:

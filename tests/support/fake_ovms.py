@@ -68,7 +68,10 @@ class FakeOvms:
             content = (self.root / "config.json").read_bytes()
         except FileNotFoundError:
             return
-        entries = [entry["config"] for entry in json.loads(content)["model_config_list"]]
+        try:
+            entries = [entry["config"] for entry in json.loads(content)["model_config_list"]]
+        except (ValueError, KeyError, TypeError):
+            return  # what is no config.json changes nothing
         self._entries = {
             entry.pop("name"): (
                 Path(entry.pop("base_path")),

@@ -15,6 +15,7 @@ from model_sync.gate.gate import Gate
 from model_sync.gate.jobs import FetchJobs
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch
+from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import SettingsChecks, UnderWay
@@ -24,6 +25,7 @@ from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.status.report import Posted, Reporter
 from model_sync.status.status import Site
+from model_sync.volume.digests import DigestChecks
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
@@ -52,7 +54,8 @@ def start_by_hand(
     )
     bucket = BucketWatch(store, ("",), model_cards, clock, metrics, 10.0, GRACE, HOLD)
     observer = Observer(bucket, ServerWatch(ovms), volume, records, under_way, cards, clock, rules)
-    return Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules))
+    drift = DriftWatch(volume, records, cards, DigestChecks(volume, lambda: None, AtOnce()), metrics, clock)
+    return Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules), drift)
 
 
 class HandSidecar:

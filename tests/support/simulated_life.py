@@ -7,6 +7,7 @@ PYTHONPATH=tests/support python -m simulated_life --hours 168 --seed 7   # the s
 import argparse
 import logging
 import random
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -17,6 +18,7 @@ from pathlib import Path
 from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
+from fake_ovms import MODEL_FILE
 from model_sync.planning.versions import asked_for
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
@@ -125,6 +127,43 @@ class Life:
             self.world.restart_sidecar()
             self.world.step(look=False)
 
+    def change_config(self) -> None:
+        """Somebody else's hand: the server cannot read it, or does not find it, until it is written again."""
+        path = self.world.volume.config_path
+        self.world.config_is_ours = False
+        path.unlink(missing_ok=True)
+        if self.world.random.random() < 0.5:
+            path.write_text("junk")
+
+    def change_our_folder(self) -> None:
+        own = self.world.volume.own
+        spoilt = own / self.world.random.choice(["state.json", "staging", "trash", "cards", "claimed"])
+        if spoilt.is_dir():
+            shutil.rmtree(spoilt)
+        else:
+            spoilt.unlink(missing_ok=True)
+        if self.world.random.random() < 0.5:
+            spoilt.write_text("junk")
+
+    def damage_version(self) -> None:
+        world = self.world
+        stored = [key for key in world.volume.stored_versions() if key[0] != STEADY]
+        if not stored:
+            return
+        key = world.random.choice(stored)
+        folder = world.volume.version_folder(*key)
+        world.harmed.add(key)
+        kind = world.random.choice(["folder", "file", "size", "bytes"])
+        world.note(f"damage {key}: {kind}")
+        if kind == "folder":
+            shutil.rmtree(folder)
+        elif kind == "file":
+            (folder / MODEL_FILE).unlink(missing_ok=True)
+        else:
+            file = folder / MODEL_FILE
+            size = file.stat().st_size if file.is_file() else 1
+            file.write_bytes(b"?" * (size if kind == "bytes" else size + 1))
+
     def stop_or_start_server(self) -> None:
         (self.world.ovms.stop if self.world.ovms.up else self.world.ovms.start)()
 
@@ -214,6 +253,9 @@ _EVENTS: list[tuple[int, Callable[[Life], None]]] = [
     (3, Life.restart_sidecar),
     (1, Life.lose_state),
     (4, Life.stop_or_start_server),
+    (2, Life.change_config),
+    (2, Life.change_our_folder),
+    (3, Life.damage_version),
 ]
 
 

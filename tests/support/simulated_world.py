@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from edge_common.errors import RetryableError
 from edge_common.model_card import VersionPolicy
-from fake_ovms import FakeOvms
+from fake_ovms import MODEL_FILE, FakeOvms
 from hand_clock import HandClock
 from hand_executors import WhenTold
 from hand_sidecar import GRACE, start_by_hand
@@ -49,6 +49,10 @@ class World:
         self.seen_last: dict[tuple[str, str], float] = {}
         self.uploaded: set[bytes] = set()
         """The content of every model file that was ever in the bucket."""
+        self.harmed: set[tuple[str, int]] = set()
+        """Versions that somebody has damaged on the volume."""
+        self.config_is_ours = True
+        """False from the moment that somebody else changes config.json until it is written again."""
         self.grace = GRACE
         self.steps = self.deaths = self.refusals = 0
         self.last_moments: deque[str] = deque(maxlen=_LAST_MOMENTS)
@@ -93,6 +97,17 @@ class World:
                 continue
             self.dies_in = None
             return
+
+    def is_harmed(self, name: str, local_version: int) -> bool:
+        """Whether somebody has damaged this version, and it is neither whole again nor gone for good."""
+        key = name, local_version
+        if key not in self.harmed:
+            return False
+        file = self.volume.version_folder(name, local_version) / MODEL_FILE
+        content = file.read_bytes() if file.is_file() else None
+        if content in self.uploaded and self.ovms.loaded.get(key, content) == content:
+            self.harmed.discard(key)
+        return key in self.harmed
 
     def note(self, what: str) -> None:
         """Remember `what` for the report of a failure."""

@@ -54,6 +54,11 @@ class Metrics:
         self.config_writes = Counter(
             f"{prefix}_config_writes", "Changes of config.json.", registry=self.registry
         )
+        self.drift_mended = self._counter(
+            "drift_mended",
+            "What somebody else changed on the volume, and was put right.",
+            what=("state", "config", "folder", "card", "lock", "version"),
+        )
         self.models = Gauge(
             f"{prefix}_models", "Versions by the state they are in.", ["state"], registry=self.registry
         )

@@ -2,6 +2,7 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
@@ -10,6 +11,7 @@ from model_sync.cards.model_cards import ModelCards, ServingCards
 from model_sync.gate.gate import Gate
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
+from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import UnderWay
@@ -26,6 +28,7 @@ from model_sync.status.report import FOLDER, BucketStatus, Reporter
 from model_sync.status.status import Site
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
+from model_sync.volume.digests import DigestChecks
 from model_sync.volume.lock import VolumeLock
 from model_sync.volume.probe import probe_volume
 from model_sync.volume.recorded_state import RecordedState
@@ -54,6 +57,7 @@ class Sidecar:
         self.store = store = S3Bucket(settings, metrics)
         self.volume = volume = Volume(settings.models_dir)
         self.lock = VolumeLock(volume.lock_path)
+        volume.before_write = self.lock.check
         self.transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
         warm = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
         preflight = warm if settings.preflight == "on" else None
@@ -73,7 +77,9 @@ class Sidecar:
         observer = Observer(bucket, server, volume, records, under_way, cards, self.clock, rules)
         observer.max_bytes, observer.min_free = settings.max_bytes, settings.min_free_bytes
         applier = Applier(volume, records, under_way, cards, metrics, self.clock, rules)
-        self.reconciler = Reconciler(observer, applier)
+        digests = DigestChecks(volume, self.wakeup.work_done)
+        drift = DriftWatch(volume, records, cards, digests, metrics, self.clock)
+        self.reconciler = Reconciler(observer, applier, drift)
         self.reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
         self._writes = True
 
@@ -157,6 +163,8 @@ class Sidecar:
             listings.run, listings.listing_ended = in_background, self.wakeup.work_done
             listings.prepare = self._try_bucket
             while not self.wakeup.stopped:
+                if not self.lock.is_held and not self._take_lock_again():
+                    return
                 self.step(look=look)
                 if bucket_status is not None and posted.document["store"]["reachable"]:
                     bucket_status.offer(posted.document)
@@ -192,6 +200,7 @@ class Sidecar:
     def close(self) -> None:
         """End every thread and let others write to the volume."""
         self.under_way.close()
+        self.reconciler.drift.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
         self.replicas.withdraw()
         self.lock.release()
@@ -215,8 +224,24 @@ class Sidecar:
             return False
         return True
 
-    def _wait_for_lock(self) -> bool:
-        """Follow the pod that writes until this one may; False when the program ends before."""
+    def _take_lock_again(self) -> bool:
+        """Hold the lock file that is there now, or follow who does; False when the program ends before.
+
+        Another file system in the volume's place is taken over like one at a start.
+        """
+        with suppress(OSError):
+            self.volume.make_folders()
+            if not self.volume.is_another and self.lock.try_acquire(in_use=True):
+                self.reconciler.drift.tell_lock()
+                return True
+        self.under_way.abandon()
+        return self._wait_for_lock(patient=True)
+
+    def _wait_for_lock(self, *, patient: bool = False) -> bool:
+        """Follow the pod that writes until this one may; False when the program ends before.
+
+        A volume that cannot be used ends the program, unless it is `patient`.
+        """
         following = False
         while not self.wakeup.stopped:
             self._writes = False
@@ -228,6 +253,13 @@ class Sidecar:
                 following = True
                 self._follow()
                 self.wakeup.wait(_LOCK_RETRY)
+                continue
+            except FatalError as error:
+                if not patient:
+                    raise
+                _log.error("volume_refuses", reason=str(error), path=str(self.volume.root))
+                self._beat()
+                self.wakeup.wait(_VOLUME_RETRY)
                 continue
             if following:
                 _log.info("volume_taken_over", volume=str(self.volume.root))

@@ -119,6 +119,8 @@ class ServingCards:
     shared: ModelCards
     """The cards that lie in the models' folders of the bucket."""
     _known: dict[tuple[str, int], Serving] = field(default_factory=dict)
+    _kept: dict[tuple[str, int], bytes | None] = field(default_factory=dict)
+    """What lies beside a version, as far as it was looked at."""
 
     def effective(self, model: str, own: EffectiveCard | None) -> EffectiveCard | None:
         """The card that holds for a version with the card `own`, or with none."""
@@ -131,14 +133,25 @@ class ServingCards:
         """Keep `card` (JSON) beside version `local_version`; None: it has none. Raises OSError."""
         self.volume.save_card(model, local_version, card)
         self.forget(model, local_version)
+        self._kept[model, local_version] = card
+
+    def restore(self, model: str, local_version: int) -> bool:
+        """Keep the card of a version again where somebody changed it; True when it was. Raises OSError."""
+        there, key = self.volume.load_card(model, local_version), (model, local_version)
+        if there == self._kept.setdefault(key, there):
+            return False
+        self.keep(model, local_version, self._kept[key])
+        return True
 
     def forget(self, model: str, local_version: int) -> None:
         """Read the card of a version anew when it is asked for next."""
         self._known.pop((model, local_version), None)
+        self._kept.pop((model, local_version), None)
 
     def forget_all(self) -> None:
         """Read every card anew; another pod may have written them."""
         self._known.clear()
+        self._kept.clear()
 
     def serving(self, model: str, state: ModelState, staged: Iterable[EffectiveCard]) -> Serving:
         """What the next version, else the newest served one, else the model's own card asks for."""

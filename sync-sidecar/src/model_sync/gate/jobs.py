@@ -3,7 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 
@@ -25,6 +25,8 @@ from model_sync.volume.refusals import refusal
 _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL = 8, 4
 _FIRST_TURN = 10.0
 """Seconds that a preflight may take while others wait; it is made again behind them, with twice the time."""
+_ENDS_WITHIN = 5.0
+"""Seconds to wait for cancelled work."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 Key = tuple[str, str]
@@ -176,6 +178,13 @@ class FetchJobs:
     def outstanding_bytes(self) -> int:
         """Bytes that the running fetches have not written yet, as far as their listings tell."""
         return sum(max(0, job.upload.size - job.progress.done) for job in self._jobs.values())
+
+    def abandon(self) -> None:
+        """Cancel everything and forget it, after seconds even what has not ended by then."""
+        for job in self._jobs.values():
+            job.cancelled.set()
+        wait([job.staged for job in self._jobs.values()], timeout=_ENDS_WITHIN)
+        self._jobs.clear()
 
     def close(self) -> None:
         """Cancel everything and wait for it."""

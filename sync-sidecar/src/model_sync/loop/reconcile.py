@@ -1,9 +1,10 @@
 """One step of the loop: observe, plan, apply. Called again and again by `service`, which reports."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from model_sync.loop.apply import Applier
+from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.schedule import (
     is_at_rest,
@@ -27,6 +28,7 @@ class Reconciler:
 
     observer: Observer
     applier: Applier
+    drift: DriftWatch
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(0.0, 0.0))
     """What the last step saw and left behind."""
     plans: dict[str, ModelPlan] = field(default_factory=dict)
@@ -39,14 +41,19 @@ class Reconciler:
     def step(self, *, look: bool = False) -> bool:
         """Begin to list if it is time (or `look`), then plan and act on what is known; False: all is still.
 
+        First, what others changed on the volume is put right.
+
         What goes wrong for one model, or with the store or the server, is kept for the status; it stops
         nothing else. Raises OSError when the state or config.json cannot be written.
         """
+        if self.drift.put_right(self.snapshot):
+            self._at_rest = None
         look = look or self.observer.clock.monotonic() >= self._list_at
         if look:
             self._list_early_at = math.inf
         self.applier.take_in_ended_work()
         seen = self.observer.look(self.snapshot, list_bucket=look)
+        seen = replace(seen, mended=tuple(self.drift.mended))
         listed = seen.bucket.listings != self.snapshot.bucket.listings
         if not listed and self._at_rest is not None and unchanged(self._at_rest, seen):
             self.snapshot = seen

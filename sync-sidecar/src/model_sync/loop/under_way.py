@@ -104,6 +104,13 @@ class UnderWay:
             CardEdits(cards, gate.preflight, work_done),
         )
 
+    def abandon(self) -> None:
+        """End the fetches and forget what was held ready: another pod writes now."""
+        self.jobs.abandon()
+        self.staged.clear()
+        self.checked_settings.clear()
+        self.write_errors.clear()
+
     def close(self) -> None:
         """End all of it and wait for that."""
         self.checks.close()

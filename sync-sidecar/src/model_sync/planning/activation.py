@@ -79,6 +79,7 @@ def must_step_aside(model: ModelSnapshot, upload: Upload, wanted: Collection[str
         and upload.bucket_version.isdigit()
         and int(upload.bucket_version) in model.state.stored
         and int(upload.bucket_version) != _highest_staying(model, wanted)
+        and not model.state.stored[int(upload.bucket_version)].may_be_put_back(upload.fingerprint)
     )
 
 
@@ -91,6 +92,8 @@ def local_version_for(model: ModelSnapshot, upload: Upload, wanted: Collection[s
     own = int(upload.bucket_version)
     if own not in model.state.stored:
         return None if model.state_of(own) in _HELD_BY_SERVER else own
+    if model.state.stored[own].may_be_put_back(upload.fingerprint):
+        return own
     if own != _highest_staying(model, wanted):
         return None
     listed = model.listed.versions if model.listed is not None else {}

@@ -134,11 +134,18 @@ def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int])
     stored_gone = all(version.bucket_version in model.gone for version in model.state.stored.values())
     if model.bucket_listed and not listed and stored_gone:
         return Target(frozenset(), complete=True, remove=True)
-    failed = any(model.state_of(local_version) is VersionState.FAILED for local_version in local_versions)
+    failed = any(_answers_nobody(model, local_version) for local_version in local_versions)
     if failed and not is_taken_over(model):  # else the settings are at fault, and go back
         fallback = _fallback(model, local_versions.union(unfit))
         return Target(frozenset(local_versions | fallback), complete=False)
     return Target(frozenset(local_versions), complete)
+
+
+def _answers_nobody(model: ModelSnapshot, local_version: int) -> bool:
+    """Whether the server could not load a version, or lacks its files; it may be able to later."""
+    seen = model.state_of(local_version)
+    gone = model.served is not None and model.state.stored[local_version].is_missing
+    return seen is VersionState.FAILED or (gone and seen is not VersionState.AVAILABLE)
 
 
 def _fallback(model: ModelSnapshot, excluded: set[int]) -> set[int]:
@@ -148,7 +155,7 @@ def _fallback(model: ModelSnapshot, excluded: set[int]) -> set[int]:
         for local_version, version in model.state.stored.items()
         if local_version not in excluded
         and version.bucket_version not in model.gone
-        and model.state_of(local_version) is not VersionState.FAILED
+        and not _answers_nobody(model, local_version)
     ]
     return {max(others)} if others else set()
 

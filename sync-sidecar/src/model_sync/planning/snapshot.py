@@ -127,6 +127,16 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Mended:
+    """Something on the volume that was not as it was left, and is again; `at`: Unix seconds."""
+
+    at: float
+    what: str
+    """The kind: state, config, folder, card, lock or version."""
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Bucket, server, volume and work under way at one moment."""
 
@@ -141,6 +151,8 @@ class Snapshot:
     room: DiskRoom = field(default_factory=DiskRoom)
     volume_error: str = ""
     """Why the volume could not be written in the last step; empty: it could."""
+    mended: tuple[Mended, ...] = ()
+    """The last of what was mended on the volume, newest last."""
     cards: Mapping[str, ServingCard] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
 

@@ -70,6 +70,13 @@ class StoredVersion:
         """Whether its folder is gone."""
         return self.fingerprint.startswith(_MISSING)
 
+    def may_be_put_back(self, fingerprint: str) -> bool:
+        """Whether its folder is gone and the content `fingerprint` is what was in it.
+
+        A server that still answers from memory then finds what it has loaded.
+        """
+        return self.fingerprint == missing(fingerprint)
+
     @cached_property
     def size(self) -> int:
         """Bytes of all files."""

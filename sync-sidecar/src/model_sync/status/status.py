@@ -216,6 +216,9 @@ def status_document(
             "reachable": listed and bucket.error is None,
         },
         "models": models,
+        "mended": [
+            {"at": iso_time(one.at), "what": one.what, "sentence": one.sentence} for one in snapshot.mended
+        ],
         "notices": list(_notices(snapshot)),
     }
 

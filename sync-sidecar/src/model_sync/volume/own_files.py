@@ -17,6 +17,9 @@ from model_sync.planning.state import State, state_from_json, state_to_json
 
 FOLDER_MODE = 0o755
 
+Facts = tuple[int, int, int, int]
+"""Inode, size, time of change in nanoseconds, kind and mode."""
+
 
 class OwnFiles:
     """The files of our own in one models folder. Only the holder of its `VolumeLock` may change anything."""
@@ -32,9 +35,10 @@ class OwnFiles:
         self.trash = self.own / "trash"
         self.state_path = self.own / "state.json"
         self.lock_path = self.own / "lock"
+        self._device: int | None = None
 
-    def prepare(self) -> list[str]:
-        """Create our own folders where they are missing; returns the names of those that were.
+    def prepare(self) -> None:
+        """Create our own folders.
 
         Raises FatalError when the models folder is missing, read-only, or not ours to write.
         """
@@ -43,18 +47,33 @@ class OwnFiles:
                 f"the models folder {self.root} does not exist; "
                 "mount the volume there or set MODEL_SYNC_MODELS_DIR"
             )
-        made = []
         try:
-            for folder in (self.own, self.staging_root, self.trash, self.own / "cards"):
-                if not folder.is_dir():
-                    make_folder(folder, FOLDER_MODE)
-                    made.append(folder.name)
+            self.make_folders()
         except OSError as error:
             raise FatalError(
                 f"cannot write to the models folder {self.root}: {error.strerror} ({error.filename}); "
                 "it must be writable for this user (in a pod: fsGroup)"
             ) from error
-        return made
+        self._device = self.root.stat().st_dev
+
+    def make_folders(self) -> list[str]:
+        """Make our own folders where they are missing; returns the names of those. Raises OSError."""
+        missing = [
+            folder
+            for folder in (self.own, self.staging_root, self.trash, self.own / "cards")
+            if not folder.is_dir()
+        ]
+        for folder in missing:
+            make_folder(folder, FOLDER_MODE)
+        return [folder.name for folder in missing]
+
+    @property
+    def is_another(self) -> bool:
+        """Whether another file system is at the models folder than when it was prepared, or none."""
+        try:
+            return self.root.stat().st_dev != self._device
+        except OSError:
+            return True
 
     def load_state(self) -> State | None:
         """The recorded state; None when there is none. Raises FatalError when it is unreadable."""
@@ -132,6 +151,15 @@ class OwnFiles:
         if path.is_dir():
             move_aside(path)
         replace_file(path, content)
+
+
+def facts_of(path: Path) -> Facts | None:
+    """What changes with a file's content or place; None when there is none. Raises OSError."""
+    try:
+        seen = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_mode
 
 
 def read_plain(path: Path) -> bytes:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_common.errors import FatalError
+
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import ModelState, State, StoredVersion
+from model_sync.volume.own_files import Facts, facts_of
 from model_sync.volume.volume import Volume
 
 
@@ -42,11 +45,17 @@ class RecordedState:
         self._effects: list[_Effect] = []
         self._written_config: bytes | None = None
         self._configured_from: State | None = None
+        self._config_facts: Facts | None = None
+        self._state_facts: Facts | None = None
+        self._state_seen = False
+        """Whether the file was held against the state since that was adopted."""
 
     def adopt(self, state: State) -> None:
         """Go on from `state`, which somebody else recorded."""
         self.current = self._recorded = self._true_without_record = state
         self._effects = []
+        self._state_facts, self._state_seen = None, False
+        self._written_config = self._configured_from = self._config_facts = None
 
     def change(self, model: str, state: ModelState) -> None:
         """Replace what is known of `model`; recorded by the next `record` or `flush`."""
@@ -108,7 +117,7 @@ class RecordedState:
         if self.current is self._recorded:
             return
         try:
-            self._volume.save_state(self.current)
+            self._save_state(self.current)
         except OSError:
             self.current = self._true_without_record
             self._effects = []
@@ -149,8 +158,38 @@ class RecordedState:
         changed = content != self._written_config
         if changed:
             self._volume.save_config(content)
+        if changed or self._config_facts is None:
+            self._config_facts = facts_of(self._volume.config_path)
         self._written_config, self._configured_from = content, self.current
         return changed
+
+    def restore(self) -> list[str]:
+        """Write state.json and config.json again where somebody changed them; returns their names.
+
+        Raises OSError when the volume refuses.
+        """
+        restored = []
+        if facts_of(self._volume.state_path) != self._state_facts:
+            if self._recorded_differently():
+                self._save_state(self._recorded)
+                restored += ["state.json"] * self._state_seen
+            self._state_facts, self._state_seen = facts_of(self._volume.state_path), True
+        if self._written_config is not None and facts_of(self._volume.config_path) != self._config_facts:
+            if self._volume.load_config() != self._written_config:
+                self._volume.save_config(self._written_config)
+                restored.append("config.json")
+            self._config_facts = facts_of(self._volume.config_path)
+        return restored
+
+    def _recorded_differently(self) -> bool:
+        try:
+            return (self._volume.load_state() or State()) != self._recorded
+        except FatalError:
+            return True
+
+    def _save_state(self, state: State) -> None:
+        self._volume.save_state(state)
+        self._state_facts, self._state_seen = facts_of(self._volume.state_path), True
 
     def _correct(self, model: str, state: ModelState) -> None:
         """An effect was refused after its record was written: `state` is true, recorded or not."""

@@ -38,28 +38,43 @@ def recover_state(volume: Volume) -> State:
 
 
 def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:
-    stored = {}
-    for local_version, version in model.stored.items():
+    for local_version, version in list(model.stored.items()):
         found = _look(volume, name, local_version)
-        if found == {file.path: file.size for file in version.files}:
-            stored[local_version] = version
-        elif found is None and local_version not in model.confirmed:
-            facts = {"model": name, "version": local_version}
+        if found == {file.path: file.size for file in version.files} and not version.is_missing:
+            continue
+        facts = {"model": name, "version": local_version}
+        if found is None and local_version not in model.confirmed:
             _log.info("version_gone_from_volume", **facts, effect="fetched again if needed")
         else:
-            facts = {"model": name, "version": local_version}
             _log.warning("version_damaged", **facts, effect="fetched again and replaced")
-            stored[local_version] = damaged(version, found)
-    listed = {n for n, version in stored.items() if not version.harmed or n in model.confirmed}
-    return replace(
-        model,
-        stored=stored,
-        configured=tuple(local_version for local_version in model.configured if local_version in listed),
-        confirmed=tuple(local_version for local_version in model.confirmed if local_version in listed),
-    )
+        model = after_harm(model, local_version, found, answers=local_version in model.confirmed)
+    known = tuple(local_version for local_version in model.configured if local_version in model.stored)
+    return replace(model, configured=known, confirmed=tuple(n for n in model.confirmed if n in known))
 
 
-def damaged(
+def after_harm(
+    model: ModelState,
+    local_version: int,
+    found: Mapping[str, int] | None,
+    digests: Mapping[str, str] | None = None,
+    *,
+    answers: bool,
+) -> ModelState:
+    """The model once the files of a version are not what was published; `found`: path -> size, None: gone.
+
+    What `answers`, or did, keeps its place until it is replaced; what never did is listed no more.
+    """
+    if answers:
+        return model.with_stored(_damaged(model.stored[local_version], found, digests))
+    left = tuple(n for n in model.configured if n != local_version)
+    confirmed = tuple(n for n in model.confirmed if n != local_version)
+    model = replace(model, configured=left, confirmed=confirmed)
+    if found is None:
+        return model.without_stored(local_version)
+    return model.with_stored(_damaged(model.stored[local_version], found, digests))
+
+
+def _damaged(
     version: StoredVersion, found: Mapping[str, int] | None, digests: Mapping[str, str] | None = None
 ) -> StoredVersion:
     """The version as its folder is now; `found`: path -> size, None without a folder.

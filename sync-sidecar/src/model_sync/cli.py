@@ -99,7 +99,7 @@ def once(
 
     sidecar = _sidecar(_settings())
     with _until_a_signal(sidecar) as stopped:
-        sidecar.open_volume()
+        sidecar.ownership.take_over()
         sidecar.prepare_bucket()
         sidecar.converge(timeout)
     if stopped.is_set():

@@ -2,7 +2,6 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
@@ -13,6 +12,7 @@ from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
+from model_sync.loop.ownership import Ownership
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import SystemClock, Wakeup
@@ -30,9 +30,7 @@ from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.digests import DigestChecks
 from model_sync.volume.lock import VolumeLock
-from model_sync.volume.probe import probe_volume
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.recovery import recover_state
 from model_sync.volume.refusals import refusal
 from model_sync.volume.volume import Volume
 
@@ -56,8 +54,8 @@ class Sidecar:
         self.metrics = metrics = Metrics()
         self.store = store = S3Bucket(settings, metrics)
         self.volume = volume = Volume(settings.models_dir)
-        self.lock = VolumeLock(volume.lock_path)
-        volume.before_write = self.lock.check
+        lock = VolumeLock(volume.lock_path)
+        volume.before_write = lock.check
         self.transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
         warm = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
         preflight = warm if settings.preflight == "on" else None
@@ -81,33 +79,7 @@ class Sidecar:
         drift = DriftWatch(volume, records, cards, digests, metrics, self.clock)
         self.reconciler = Reconciler(observer, applier, drift)
         self.reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
-        self._writes = True
-
-    def open_volume(self) -> None:
-        """Take over what is on the volume, and make config.json say so, before anybody else is asked.
-
-        Raises:
-            FatalError: the volume cannot be used.
-            RetryableError: another sidecar writes to it.
-        """
-        try:
-            self.volume.prepare()
-            if not self.lock.try_acquire(in_use=self.volume.is_in_use):
-                raise RetryableError(
-                    f"another model-sync writes to {self.volume.root}; this one waits for it"
-                )
-            self._try_volume()
-            self.reconciler.adopt(recover_state(self.volume))
-            self.reconciler.applier.write_config()
-            self.volume.claim()
-        except OSError as error:
-            raise FatalError(f"the volume {self.volume.root} cannot be used: {error}") from error
-
-    def _try_volume(self) -> None:
-        for lack in probe_volume(self.volume.root, self.volume.own / "probe", self.wakeup.pause):
-            if lack.fatal:
-                raise FatalError(lack.sentence)
-            _log.warning("volume_lacks", what=lack.what, reason=lack.sentence)
+        self.ownership = Ownership(volume, lock, self.reconciler, self.wakeup, self._follow)
 
     def prepare_bucket(self) -> None:
         """Create the bucket where that is asked for; raises what stands in the way."""
@@ -152,7 +124,7 @@ class Sidecar:
         self._beat()
         with ThreadedHttpServer(app, host=host, port=port) as server:
             _log.info("http_listening", host=host, port=server.port)
-            if not self._wait_for_lock():
+            if not self.ownership.wait():
                 return
             home, bucket_status = self.settings.home_prefix, None
             if self.settings.status_to_bucket == "on":
@@ -163,7 +135,7 @@ class Sidecar:
             listings.run, listings.listing_ended = in_background, self.wakeup.work_done
             listings.prepare = self._try_bucket
             while not self.wakeup.stopped:
-                if not self.lock.is_held and not self._take_lock_again():
+                if not self.ownership.keep():
                     return
                 self.step(look=look)
                 if bucket_status is not None and posted.document["store"]["reachable"]:
@@ -203,14 +175,14 @@ class Sidecar:
         self.reconciler.drift.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
         self.replicas.withdraw()
-        self.lock.release()
+        self.ownership.lock.release()
 
     def _beat(self) -> float:
         self.reporter.posted.heartbeat = now = self.clock.monotonic()
         return now
 
     def _report(self) -> None:
-        self.reporter.report(self.reconciler.snapshot, self.reconciler.plans, writes=self._writes)
+        self.reporter.report(self.reconciler.snapshot, self.reconciler.plans, writes=self.ownership.writes)
 
     def _raise_bucket_error(self) -> None:
         if self.reconciler.snapshot.bucket.error is not None:
@@ -223,49 +195,6 @@ class Sidecar:
             _log.debug("bucket_not_ready", reason=str(error))  # the listing that follows says it aloud
             return False
         return True
-
-    def _take_lock_again(self) -> bool:
-        """Hold the lock file that is there now, or follow who does; False when the program ends before.
-
-        Another file system in the volume's place is taken over like one at a start.
-        """
-        with suppress(OSError):
-            self.volume.make_folders()
-            if not self.volume.is_another and self.lock.try_acquire(in_use=True):
-                self.reconciler.drift.tell_lock()
-                return True
-        self.under_way.abandon()
-        return self._wait_for_lock(patient=True)
-
-    def _wait_for_lock(self, *, patient: bool = False) -> bool:
-        """Follow the pod that writes until this one may; False when the program ends before.
-
-        A volume that cannot be used ends the program, unless it is `patient`.
-        """
-        following = False
-        while not self.wakeup.stopped:
-            self._writes = False
-            try:
-                self.open_volume()
-            except RetryableError as error:
-                if not following:
-                    _log.info("volume_followed", reason=str(error))
-                following = True
-                self._follow()
-                self.wakeup.wait(_LOCK_RETRY)
-                continue
-            except FatalError as error:
-                if not patient:
-                    raise
-                _log.error("volume_refuses", reason=str(error), path=str(self.volume.root))
-                self._beat()
-                self.wakeup.wait(_VOLUME_RETRY)
-                continue
-            if following:
-                _log.info("volume_taken_over", volume=str(self.volume.root))
-            self._writes = True
-            return True
-        return False
 
     def _follow(self) -> None:
         self._beat()

@@ -53,6 +53,18 @@ def _replaced_by_file(path: Path) -> None:
     path.write_text("notes")
 
 
+def _replaced_by_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/null")
+
+
+def _delete_all_but_ours(root: Path) -> None:
+    """As `rm -rf *` does, which passes hidden names over."""
+    for path in root.iterdir():
+        if not path.name.startswith("."):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _stray_types(path: Path) -> None:
     path.write_text(json.dumps({"schema": 2, "models": {"cars": {"stored": "many"}}}))
 
@@ -69,20 +81,13 @@ _DRIFTS: dict[str, Callable[[HandSidecar], object]] = {
     "our folder deleted": lambda s: shutil.rmtree(s.volume.own),
     "staging replaced by a file": lambda s: _replaced_by_file(s.volume.staging_root),
     "a file in staging": lambda s: (s.volume.staging_root / "notes.txt").write_text("x"),
-    "everything but our folder deleted": lambda s: [
-        shutil.rmtree(s.volume.root / "cars"),
-        shutil.rmtree(s.volume.root / "dogs"),
-        s.volume.config_path.unlink(),
-    ],
+    "everything but our folder deleted": lambda s: _delete_all_but_ours(s.volume.root),
     "a model's folder deleted": lambda s: shutil.rmtree(s.volume.root / "cars"),
     "a model's folder replaced by a file": lambda s: _replaced_by_file(s.volume.root / "cars"),
     "a version's folder replaced by a file": lambda s: _replaced_by_file(_folder(s)),
     "a file of a version emptied": lambda s: (_folder(s) / _MODEL).write_text(""),
     "a file of a version deleted": lambda s: (_folder(s) / _MODEL).unlink(),
-    "a file of a version replaced by a link": lambda s: (
-        (_folder(s) / _MODEL).unlink(),
-        (_folder(s) / _MODEL).symlink_to("/dev/null"),
-    ),
+    "a file of a version replaced by a link": lambda s: _replaced_by_link(_folder(s) / _MODEL),
     "a file too many in a version": lambda s: (_folder(s) / "more").write_text("?"),
     "other bytes of the same size": lambda s: (_folder(s) / _MODEL).write_bytes(_SECOND[::-1]),
     "the version kept for rollback deleted": lambda s: shutil.rmtree(_folder(s, 1)),
@@ -198,8 +203,8 @@ def test_a_card_that_was_changed_is_kept_again(sidecar: HandSidecar) -> None:
     kept = sidecar.volume.load_card("cars", 2)
     assert kept is not None
     card = sidecar.volume.own / "cards" / "cars@2.json"
-    for spoil in (lambda: card.write_text("junk"), card.unlink):
-        spoil()
+    for deleted in (False, True):
+        card.unlink() if deleted else card.write_text("junk")
         sidecar.pass_time(40)
         assert sidecar.volume.load_card("cars", 2) == kept
     assert {entry["what"] for entry in sidecar.posted.document["mended"]} == {"card"}

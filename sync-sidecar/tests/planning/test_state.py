@@ -12,9 +12,8 @@ from model_sync.planning.state import (
     State,
     StoredFile,
     StoredVersion,
-    state_from_json,
-    state_to_json,
 )
+from model_sync.planning.state_json import state_from_json, state_to_json
 
 _TEXT = st.text(max_size=10)
 _FILES = st.builds(StoredFile, _TEXT, st.integers(0), _TEXT)
@@ -114,3 +113,25 @@ def test_names_of_the_first_schema_are_understood() -> None:
     state = state_from_json(json.dumps(old).encode())
     assert state.models["m"].stored == {3: stored(3)}
     assert state.models["m"].rejections == {"4": Rejection("mark", "why", "server", 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("configured", ["many"]),
+        ("configured", 7),
+        ("confirmed", {"1": "2"}),
+        ("settings", "none"),
+        ("last_local_version", "high"),
+        ("rejections", []),
+        ("rejections", {"1": "no"}),
+        ("stored", [{"local_version": 1}]),
+        ("stored", [["model.onnx"]]),
+        ("rejected_settings", [1]),
+    ],
+)
+def test_values_of_other_types_are_no_state(name: str, value: object) -> None:
+    whole = json.loads(state_to_json(State({"m": ModelState({1: stored(1)}, configured=(1,))})))
+    whole["models"]["m"][name] = value
+    with pytest.raises(FatalError, match="cannot be understood"):
+        state_from_json(json.dumps(whole).encode())

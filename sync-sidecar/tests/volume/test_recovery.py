@@ -96,3 +96,16 @@ def test_an_unreadable_state_is_kept_for_a_person(volume: Volume, tmp_path: Path
     (volume.root / ".model-sync" / "state.json").write_text("half a st")
     assert recover_state(volume).model("cars").configured == (1,)
     assert (volume.root / ".model-sync" / "state.json.unreadable").read_text() == "half a st"
+
+
+def test_a_record_that_leads_out_of_the_volume_is_not_followed(volume: Volume, tmp_path: Path) -> None:
+    _publish(volume, tmp_path)
+    outside = tmp_path / "outside" / "1"
+    outside.mkdir(parents=True)
+    strange = {"../outside": _STATE.model("cars"), "cars": _STATE.model("cars")}
+    volume.save_state(State(strange))
+    assert set(recover_state(volume).models) == {"cars"}
+    elsewhere = replace(_VERSION, bucket_version="../../../outside")
+    volume.save_state(State({"cars": ModelState({1: elsewhere}, configured=(1,), confirmed=(1,))}))
+    assert recover_state(volume) == State()
+    assert outside.is_dir()

@@ -13,20 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from edge_common.errors import FatalError
-
 from model_sync.bucket.checksums import format_checksums
-
-SCHEMA = 3
-_SCHEMA_1_NAMES = {
-    "source": "bucket_version",
-    "number": "local_version",
-    "upload_mark": "upload_id",
-    "before_trial": "before_rollout",
-    "refused": "rejected_settings",
-    "last_number": "last_local_version",
-}
-"""Names that schema 1 had for what is in an entry today."""
 
 UNKNOWN = "unknown"
 """Fingerprint of content whose upload nobody remembers; its files are compared when the upload is seen."""
@@ -213,45 +200,3 @@ class State:
         """The same with one model replaced, or forgotten when nothing is left of it."""
         others = {other: state for other, state in self.models.items() if other != name}
         return State(others if model.empty else {**others, name: model})
-
-
-def state_to_json(state: State) -> bytes:
-    """The text of state.json."""
-    entries = [f"{json.dumps(name)}: {model.as_json}" for name, model in sorted(state.models.items())]
-    return "".join([f'{{"schema": {SCHEMA}, "models": {{\n', ",\n".join(entries), "\n}}\n"]).encode()
-
-
-def state_from_json(content: bytes) -> State:
-    """The state in a state.json; raises FatalError when it is not one (then it is rebuilt)."""
-    try:
-        data = json.loads(content)
-        if data["schema"] not in {1, 2, SCHEMA}:
-            raise FatalError(f"state.json has schema {data['schema']}; this program reads schema {SCHEMA}")
-        return State({name: _model(entry) for name, entry in data["models"].items()})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise FatalError(f"state.json cannot be understood: {error!r}") from error
-
-
-def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry with today's names, whichever schema it was written in."""
-    return {_SCHEMA_1_NAMES.get(name, name): value for name, value in entry.items()}
-
-
-def _model(written: dict[str, Any]) -> ModelState:
-    entry = _renamed(written)
-    stored = {}
-    for version in map(_renamed, entry["stored"]):
-        files = tuple(StoredFile(**file) for file in version["files"])
-        stored[int(version["local_version"])] = StoredVersion(**{**version, "files": files})
-    rejected, rollout = entry["rejected_settings"], entry.get("rollout")
-    before = entry.get("before_rollout")  # until schema 2 settings were tried in the model's own entry
-    return ModelState(
-        stored=stored,
-        configured=tuple(entry["configured"]),
-        confirmed=tuple(entry["confirmed"]),
-        settings=entry["settings"] if before is None else before,
-        rollout=Rollout(**{**rollout, "versions": tuple(rollout["versions"])}) if rollout else None,
-        rejected_settings=RejectedSettings(**rejected) if rejected is not None else None,
-        last_local_version=entry["last_local_version"],
-        rejections={name: Rejection(**_renamed(found)) for name, found in entry["rejections"].items()},
-    )

@@ -13,7 +13,8 @@ from edge_common.atomic_files import make_folder, move_aside, replace_file
 from edge_common.errors import FatalError
 
 from model_sync.model_server.config import configured_versions
-from model_sync.planning.state import State, state_from_json, state_to_json
+from model_sync.planning.state import State
+from model_sync.planning.state_json import state_from_json, state_to_json
 
 FOLDER_MODE = 0o755
 

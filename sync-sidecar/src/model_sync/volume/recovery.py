@@ -6,7 +6,7 @@ from dataclasses import replace
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
 
-from model_sync.bucket.keys import is_model_name
+from model_sync.bucket.keys import is_model_name, is_version_name
 from model_sync.download.object_download import digest_file
 from model_sync.model_server.config import configured_settings, configured_versions
 from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion, missing
@@ -33,13 +33,17 @@ def recover_state(volume: Volume) -> State:
         state = _rebuild(volume)
     supported = State()
     for name, model in state.models.items():
-        supported = supported.with_model(name, _supported(volume, name, model))
+        if is_model_name(name):  # else it would lead out of the models folder
+            supported = supported.with_model(name, _supported(volume, name, model))
     return supported
 
 
 def _supported(volume: Volume, name: str, model: ModelState) -> ModelState:
     for local_version, version in list(model.stored.items()):
         found = _look(volume, name, local_version)
+        if not is_version_name(version.bucket_version):
+            model = model.without_stored(local_version)
+            continue
         if found == {file.path: file.size for file in version.files} and not version.is_missing:
             continue
         facts = {"model": name, "version": local_version}

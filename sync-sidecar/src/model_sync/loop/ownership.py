@@ -1,0 +1,100 @@
+"""Becoming the volume's one writer, staying it, and following the one that is."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from edge_common.errors import FatalError, RetryableError
+from edge_common.logs import get_logger
+
+from model_sync.loop.reconcile import Reconciler
+from model_sync.loop.wakeup import Wakeup
+from model_sync.volume.lock import VolumeLock
+from model_sync.volume.probe import probe_volume
+from model_sync.volume.recovery import recover_state
+from model_sync.volume.volume import Volume
+
+_log = get_logger()
+
+_RETRY = 1.0
+"""Seconds between two tries to become the writer."""
+
+
+@dataclass
+class Ownership:
+    """The right to write to `volume`. Used by the loop's thread."""
+
+    volume: Volume
+    lock: VolumeLock
+    reconciler: Reconciler
+    wakeup: Wakeup
+    follow: Callable[[], None]
+    """One look at what the writer makes of the volume; called again and again while another one writes."""
+    writes: bool = True
+
+    def take_over(self) -> None:
+        """Take over what is on the volume, and make config.json say so, before anybody else is asked.
+
+        Raises:
+            FatalError: the volume cannot be used.
+            RetryableError: another sidecar writes to it.
+        """
+        root = self.volume.root
+        try:
+            self.volume.prepare()
+            if not self.lock.try_acquire(in_use=self.volume.is_in_use):
+                raise RetryableError(f"another model-sync writes to {root}; this one waits for it")
+            for lack in probe_volume(root, self.volume.own / "probe", self.wakeup.pause):
+                if lack.fatal:
+                    raise FatalError(lack.sentence)
+                _log.warning("volume_lacks", what=lack.what, reason=lack.sentence)
+            self.reconciler.adopt(recover_state(self.volume))
+            self.reconciler.applier.write_config()
+            self.volume.claim()
+        except OSError as error:
+            raise FatalError(f"the volume {root} cannot be used: {error}") from error
+
+    def wait(self, *, patient: bool = False) -> bool:
+        """Follow the pod that writes until this one may; False when the program ends before.
+
+        Raises FatalError for a volume that cannot be used, unless it is `patient` with that, too.
+        """
+        told = ""
+        while not self.wakeup.stopped:
+            self.writes = False
+            try:
+                self.take_over()
+            except RetryableError as error:
+                if not told:
+                    _log.info("following", reason=str(error))
+                told = str(error)
+            except FatalError as error:
+                if not patient:
+                    raise
+                if told != str(error):
+                    _log.error("volume_refuses", reason=str(error), path=str(self.volume.root))
+                told = str(error)
+            else:
+                if told:
+                    _log.info("volume_taken_over", volume=str(self.volume.root))
+                self.writes = True
+                return True
+            self.follow()
+            self.wakeup.wait(_RETRY)
+        return False
+
+    def keep(self) -> bool:
+        """Go on as the writer, or follow whoever has become it; False when the program ends before.
+
+        A lock file that is another is locked again; another file system in the volume's place is taken over
+        as at a start.
+        """
+        if self.lock.is_held:
+            return True
+        with suppress(OSError, FatalError):
+            self.volume.make_folders()
+            if not self.volume.is_another and self.lock.try_acquire(in_use=True):
+                self.reconciler.drift.tell_lock()
+                return True
+        self.reconciler.applier.under_way.abandon()
+        return self.wait(patient=True)

@@ -66,7 +66,7 @@ class Ownership:
                 self.take_over()
             except RetryableError as error:
                 if not told:
-                    _log.info("following", reason=str(error))
+                    _log.info("volume_followed", reason=str(error))
                 told = str(error)
             except FatalError as error:
                 if not patient:

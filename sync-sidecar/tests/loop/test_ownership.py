@@ -52,7 +52,9 @@ def _dates(owner: _Owner) -> dict[Path, int]:
 @pytest.fixture
 def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Owner]:
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
-    made = _Owner(tmp_path)
+    root = tmp_path / "models"
+    root.mkdir()
+    made = _Owner(root)
     yield made
     made.ownership.lock.release()
 

@@ -59,6 +59,8 @@ class OwnFiles:
 
     def make_folders(self) -> list[str]:
         """Make our own folders where they are missing; returns the names of those. Raises OSError."""
+        if not self.root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the models folder is gone", str(self.root))
         missing = [
             folder
             for folder in (self.own, self.staging_root, self.trash, self.own / "cards")

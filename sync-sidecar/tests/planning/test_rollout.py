@@ -29,7 +29,8 @@ from model_sync.planning.rollout import (
     with_rollout,
 )
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, Snapshot
-from model_sync.planning.state import ModelState, RejectedSettings, State, state_from_json, state_to_json
+from model_sync.planning.state import ModelState, RejectedSettings, State
+from model_sync.planning.state_json import state_from_json, state_to_json
 
 OLD, NEW = {"nireq": 1}, {"nireq": 4, "target_device": "GPU"}
 NAMED = "the card's new serving settings (nireq: 4, target_device: GPU)"

@@ -94,7 +94,7 @@ def _document(snapshot: Snapshot, since: Mapping[tuple[str, str], float] | None 
 def test_the_document_has_the_promised_shape() -> None:
     server = ServerSnapshot("http://ovms", own={"m": available(1)}, served={"m": available(1)})
     document = _document(Snapshot(NOW, 0.0, server=server, state=State({"m": _SERVING})), {("m", "1"): 0.0})
-    promised = "schema instance role time cycle server store models notices"
+    promised = "schema instance role time cycle server store models notices mended"
     assert set(document) == set(promised.split())
     assert (document["schema"], document["role"], document["instance"]) == (1, "writer", "i")
     told = {"url": "http://ovms", "reachable": True, "state": "answers", "busy_since": None}

@@ -192,3 +192,15 @@ def test_a_volume_error_is_kept_with_what_is_free(sidecar: HandSidecar, observer
     assert seen.room.free == pytest.approx(usage.free, rel=0.2)
     sidecar.volume.root.rename(sidecar.volume.root.with_name("elsewhere"))
     assert observer.with_volume_error(seen, "gone").room.free == 0
+
+
+def test_a_rejected_upload_makes_room_for_a_good_one(tmp_path: Path) -> None:
+    sidecar = HandSidecar(tmp_path)
+    sidecar.reconciler.observer.max_bytes = 4000
+    sidecar.store.put("bad/1/model.onnx", b"broken" + bytes(2500))
+    sidecar.pass_time(30)
+    assert sidecar.volume.staging_folder("bad", "1").exists()
+    sidecar.store.put("fine/1/model.onnx", b"good" + bytes(2500))
+    sidecar.pass_time(30)
+    assert sidecar.answering("fine") == {b"good" + bytes(2500)}
+    assert not sidecar.volume.staging_folder("bad", "1").exists()

@@ -24,6 +24,11 @@ def test_the_oldest_unserved_version_goes_first_and_no_more_than_needed() -> Non
     assert room.evictions(_upload(40)) == (older, old)
 
 
+def test_what_is_left_of_a_rejected_upload_goes_before_any_version() -> None:
+    old, rejected = Evictable("a", 1, 20, 1.0), Evictable("b", 0, 20, 9.0, staged="3")
+    assert DiskRoom(free=10, evictable=(old, rejected)).evictions(_upload(30)) == (rejected,)
+
+
 def test_what_running_fetches_will_write_counts_as_taken() -> None:
     assert DiskRoom(free=100, promised=60).lacking(50) == 10
 

@@ -152,6 +152,11 @@ class Applier:
         if model.listed is None or upload is None:
             return
         for version in evicted:
+            if version.staged:
+                facts = {"model": version.model, "version": version.staged}
+                _log.info("rejected_upload_evicted", **facts, to_make_room_for=model.name)
+                self._drop_staging(version.model, version.staged)
+                continue
             if version.local_version in self.state.model(version.model).stored:
                 facts = {"model": version.model, "version": version.local_version}
                 _log.info("version_evicted", **facts, to_make_room_for=model.name)

@@ -106,9 +106,20 @@ class Observer:
             promised=self.under_way.jobs.outstanding_bytes,
             max_bytes=self.max_bytes,
             min_free=least_free(usage.total, self.min_free),
-            evictable=tuple(_evictable(state, snapshot.server)),
+            evictable=(*_evictable(state, snapshot.server), *self._rejected(snapshot)),
         )
         return replace(room, staged=self._staged_bytes(room, snapshot))
+
+    def _rejected(self, snapshot: Snapshot) -> Iterator[Evictable]:
+        """What lies in staging of uploads that are rejected and not tried again yet."""
+        for name, model in snapshot.state.models.items():
+            for bucket_version, rejection in model.rejections.items():
+                key = name, bucket_version
+                waits = rejection.retry_at is None or snapshot.now < rejection.retry_at
+                if waits and key not in self.under_way.staged and not self.under_way.jobs.is_running(key):
+                    size = staged_bytes(self.volume.staging_folder(*key))
+                    if size:
+                        yield Evictable(name, 0, size, rejection.since, staged=bucket_version)
 
     def _staged_bytes(self, room: DiskRoom, snapshot: Snapshot) -> Mapping[tuple[str, str], int]:
         """What has arrived of uploads that else might not fit; a folder is looked at only if that matters."""

@@ -145,7 +145,7 @@ def describe(action: Action) -> str:
         case Publish(bucket_version, local_version) if str(local_version) != bucket_version:
             return f"publish {bucket_version} as {local_version}"
         case Fetch(bucket_version, evicted):
-            gone = ", ".join(f"{version.model} {version.local_version}" for version in evicted)
+            gone = ", ".join(f"{one.model} {one.staged or one.local_version}" for one in evicted)
             return f"fetch {bucket_version}, after evicting {gone}" if gone else f"fetch {bucket_version}"
         case _:
             words = [type(action).__name__.lower(), *(str(value) for value in vars(action).values())]

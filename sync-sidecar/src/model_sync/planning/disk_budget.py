@@ -20,12 +20,15 @@ _LEAST_FREE_PART = 20
 
 @dataclass(frozen=True)
 class Evictable:
-    """A version on the volume that nobody serves and the server has let go of."""
+    """A version that nobody serves and the server has let go of, or what is left of a rejected upload."""
 
     model: str
     local_version: int
+    """0 for what lies in staging."""
     size: int
     published_at: float
+    staged: str = ""
+    """Bucket version of a rejected upload; those go first, to be fetched again for their next try."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class DiskRoom:
         lacking = self.lacking(self.need(upload))
         chosen: list[Evictable] = []
         if lacking > 0:
-            for version in sorted(self.evictable, key=lambda version: version.published_at):
+            for version in sorted(self.evictable, key=lambda one: (not one.staged, one.published_at)):
                 chosen.append(version)
                 lacking -= version.size
                 if lacking <= 0:

@@ -153,8 +153,8 @@ class Applier:
             return
         for version in evicted:
             if version.staged:
-                facts = {"model": version.model, "version": version.staged}
-                _log.info("rejected_upload_evicted", **facts, to_make_room_for=model.name)
+                left = {"model": version.model, "version": version.staged}
+                _log.info("rejected_upload_evicted", **left, to_make_room_for=model.name)
                 self._drop_staging(version.model, version.staged)
                 continue
             if version.local_version in self.state.model(version.model).stored:

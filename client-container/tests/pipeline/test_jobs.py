@@ -149,11 +149,11 @@ def test_a_model_that_a_batch_broke_is_waited_for_and_one_that_stays_broken_only
 
     assert answered("a", "b") == [True, True]
     assert len(waited) == 2
-    server.faults.extend([(500, "Internal inference error")] * 9)
+    server.faults.extend([(500, "Internal inference error")] * 10)
     assert answered("c", "d") == [False, False]
-    assert len(waited) == 5, "three pauses for one picture, none for the next"
+    assert len(waited) == 6, "four pauses for one picture, none for the next"
     assert answered("e", "f") == [False, False]
-    assert len(waited) == 5
+    assert len(waited) == 6
 
 
 def test_a_server_that_is_lost_is_asked_nothing_more(server: FakeKServe, begin: Begin) -> None:

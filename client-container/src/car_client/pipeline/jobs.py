@@ -23,7 +23,7 @@ _REQUESTS = 4
 """More than the cores of a small machine, because requests mostly wait for the server."""
 
 _MAY_BE_THE_BATCH = (ServerFailedError, RequestRefusedError, ServerUnreachableError)
-_REPAIR_PAUSES = (0.25, 0.75, 2.0)
+_REPAIR_PAUSES = (0.25, 0.75, 2.0, 4.0)
 
 
 class Pipeline:

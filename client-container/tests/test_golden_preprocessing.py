@@ -10,7 +10,7 @@ from car_client.kserve.inference import TensorSpec
 from car_client.kserve.metadata import Metadata
 from car_client.models.describe import describe_model
 from car_client.models.served_model import ServedModel
-from edge_common.model_card import parse_card
+from edge_common.card_file import parse_card
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from edge_common.pictures.preprocess import preprocess

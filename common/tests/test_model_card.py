@@ -3,16 +3,9 @@ from typing import Any
 
 import pytest
 import yaml
+from edge_common.card_file import MAX_BYTES, card_as_mapping, card_from_mapping, parse_card, read_labels
 from edge_common.errors import RejectedError
-from edge_common.model_card import (
-    MAX_BYTES,
-    ModelCard,
-    Sample,
-    card_as_mapping,
-    card_from_mapping,
-    parse_card,
-    read_labels,
-)
+from edge_common.model_card import ModelCard, Sample
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,8 @@ from model_sync.bucket.catalog import Catalog
 from model_sync.doctor.checkup import Finding, Level
 from model_sync.planning.snapshot import BucketSnapshot, Snapshot
 from model_sync.planning.uploads import Phase
-from model_sync.status.status import Site, VersionReport, status_document
+from model_sync.status.status import Site, status_document
+from model_sync.status.version_reports import VersionReport
 
 
 def _document(bucket_version: str, reason: str) -> dict[str, object]:

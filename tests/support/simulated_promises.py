@@ -16,7 +16,7 @@ from fake_ovms import MODEL_FILE
 from model_sync.model_server.config import configured_versions
 from model_sync.planning.rollout import tried_model
 from model_sync.planning.uploads import Phase
-from model_sync.status.status import report_model
+from model_sync.status.version_reports import report_model
 
 if TYPE_CHECKING:
     from simulated_world import World

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edge_common.card_file import parse_card
 from edge_common.errors import RejectedError
-from edge_common.model_card import parse_card
 from hand_executors import AtOnce
 from made_pictures import encoded, jpeg, plain
 from memory_store import MemoryStore

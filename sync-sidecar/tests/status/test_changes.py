@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from model_sync.planning.uploads import Phase
 from model_sync.status.changes import changes, since_when
-from model_sync.status.status import VersionReport
+from model_sync.status.version_reports import VersionReport
 
 _ROW = VersionReport("cars", "2", Phase.ACTIVATING, local_version=2)
 _KEY = ("cars", "2")

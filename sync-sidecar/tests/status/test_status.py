@@ -11,7 +11,8 @@ from model_sync.planning.plan import plan, plan_model
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, Work
 from model_sync.planning.state import State
 from model_sync.planning.uploads import Phase
-from model_sync.status.status import Site, VersionReport, iso_time, report, report_model, status_document
+from model_sync.status.status import Site, iso_time, status_document
+from model_sync.status.version_reports import VersionReport, report, report_model
 
 
 def _rows(model: ModelSnapshot, write_error: str | None = None) -> dict[str, VersionReport]:

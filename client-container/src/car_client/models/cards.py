@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from edge_common.card_file import card_from_mapping
 from edge_common.errors import EdgeError, RejectedError
-from edge_common.model_card import ModelCard, card_from_mapping
+from edge_common.model_card import ModelCard
 
 from car_client.errors import ServerFailedError
 from car_client.kserve.connection import Connection

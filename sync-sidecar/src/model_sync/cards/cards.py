@@ -11,17 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_common.card_file import card_as_mapping, parse_card, read_labels
 from edge_common.classifiers import NamedTensor, activation_rejection, labels_rejection, score_output
 from edge_common.errors import RejectedError
-from edge_common.model_card import (
-    Activation,
-    Layout,
-    ModelCard,
-    Serving,
-    card_as_mapping,
-    parse_card,
-    read_labels,
-)
+from edge_common.model_card import Activation, Layout, ModelCard, Serving
 
 from model_sync.bucket.file_kinds import text_problem
 from model_sync.bucket.keys import path_problem, quoted

@@ -5,13 +5,9 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from edge_common.card_file import FILE_NAME, MAX_BYTES, card_from_mapping
 from edge_common.errors import EdgeError, RejectedError, RetryableError
-from edge_common.model_card import (
-    FILE_NAME,
-    MAX_BYTES,
-    Serving,
-    card_from_mapping,
-)
+from edge_common.model_card import Serving
 
 from model_sync.bucket.catalog import Catalog, ListedModel
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, read_card

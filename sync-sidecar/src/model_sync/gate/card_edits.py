@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from edge_common.card_file import FILE_NAME
 from edge_common.errors import EdgeError, RejectedError
-from edge_common.model_card import FILE_NAME
 
 from model_sync.bucket.catalog import Catalog
 from model_sync.cards.cards import EffectiveCard, card_rejection

@@ -10,8 +10,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from edge_common.card_file import FILE_NAME as CARD_NAME
 from edge_common.errors import RejectedError
-from edge_common.model_card import FILE_NAME as CARD_NAME
 
 from model_sync.bucket.catalog import ListedModel, Upload, UploadObject
 from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, parse_checksums

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_common.card_file import card_as_mapping
 from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.logs import get_logger
-from edge_common.model_card import card_as_mapping
 from edge_common.quantities import format_size
 
 from model_sync.bucket.completeness import IncompleteError

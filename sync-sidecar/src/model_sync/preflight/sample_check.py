@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from edge_common.card_file import FILE_NAME, card_from_mapping
 from edge_common.errors import RejectedError
-from edge_common.model_card import FILE_NAME, Layout, ModelCard, Sample, card_from_mapping
+from edge_common.model_card import Layout, ModelCard, Sample
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_sync.planning.uploads import Phase
-from model_sync.status.status import VersionReport
+from model_sync.status.version_reports import VersionReport
 
 Key = tuple[str, str]
 """Model and bucket version."""

@@ -16,7 +16,8 @@ from model_sync.planning.state import State
 from model_sync.planning.uploads import Phase
 from model_sync.status.changes import Change, Key, changes, since_when
 from model_sync.status.readiness import Readiness, readiness
-from model_sync.status.status import Site, VersionReport, report, status_document
+from model_sync.status.status import Site, status_document
+from model_sync.status.version_reports import VersionReport, report
 from model_sync.store.object_store import ObjectStore
 
 _log = get_logger()

@@ -10,8 +10,8 @@ from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edge_common.card_file import FILE_NAME as CARD_NAME
 from edge_common.errors import RejectedError
-from edge_common.model_card import FILE_NAME as CARD_NAME
 
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
 from model_sync.bucket.completeness import Waiting, check_upload

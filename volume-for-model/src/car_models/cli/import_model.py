@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from edge_common.model_card import card_as_mapping
+from edge_common.card_file import card_as_mapping
 from edge_common.quantities import format_size
 
 from car_models.cli.evaluate import Seconds

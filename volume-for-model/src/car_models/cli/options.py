@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from edge_common.card_file import parse_card, read_labels
 from edge_common.errors import RejectedError
-from edge_common.model_card import Activation, Color, ModelCard, parse_card, read_labels
+from edge_common.model_card import Activation, Color, ModelCard
 
 from car_models.importing.model_spec import ModelSpec, labels_from, resize_from, size_from, triple_from
 from car_models.importing.presets import PRESETS, preset_named

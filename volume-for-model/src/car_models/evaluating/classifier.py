@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from edge_common.card_file import FILE_NAME as CARD_FILE
 from edge_common.classifiers import activation_rejection, score_output
 from edge_common.errors import RejectedError
-from edge_common.model_card import FILE_NAME as CARD_FILE
 from edge_common.model_card import Layout, ModelCard, Resize
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess

@@ -7,14 +7,7 @@ from car_client.models.facts import Facts
 from car_client.models.model_info import facts_of_model_info
 from edge_common.classifiers import activation_rejection, labels_rejection
 from edge_common.errors import RejectedError
-from edge_common.model_card import (
-    ClassOutput,
-    ImageInput,
-    Limits,
-    ModelCard,
-    Resize,
-    Sample,
-)
+from edge_common.model_card import ClassOutput, ImageInput, Limits, ModelCard, Resize, Sample
 from edge_common.pictures.steps import NO_MEAN, NO_SCALE
 
 from car_models.importing.activation import FoundActivation, check_activation, found_activation

@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from edge_common.card_file import read_labels
 from edge_common.errors import RejectedError
-from edge_common.model_card import (
-    Activation,
-    Color,
-    Interpolation,
-    ModelCard,
-    Resize,
-    ResizeMode,
-    Triple,
-    read_labels,
-)
+from edge_common.model_card import Activation, Color, Interpolation, ModelCard, Resize, ResizeMode, Triple
 from pydantic import ValidationError
 
 from car_models.importing.presets import Preset

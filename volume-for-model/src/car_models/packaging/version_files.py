@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 from edge_common.atomic_files import fsync_folder
+from edge_common.card_file import FILE_NAME as CARD_FILE
+from edge_common.card_file import card_as_mapping
 from edge_common.errors import RejectedError
-from edge_common.model_card import FILE_NAME as CARD_FILE
-from edge_common.model_card import ModelCard, card_as_mapping
+from edge_common.model_card import ModelCard
 from model_sync.upload import CHECKSUMS_NAME, format_checksums
 
 Files = Mapping[str, bytes]

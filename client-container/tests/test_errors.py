@@ -11,6 +11,7 @@ EXIT_CODES = {
     "ModelChangingError": 75,
     "RequestRefusedError": 65,
     "UnknownModelError": 65,
+    "UnreadableScoresError": 65,
     "UnusableModelError": 65,
 }
 

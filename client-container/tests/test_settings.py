@@ -18,6 +18,7 @@ def test_the_defaults_are_those_promised() -> None:
         "timeout": 10.0,
         "interval": 1.0,
         "source": None,
+        "subfolders": True,
         "sample_interval": 1.0,
         "results": None,
         "s3_endpoint": "http://localhost:9000",
@@ -31,6 +32,7 @@ def test_the_defaults_are_those_promised() -> None:
         "max_picture_pixels": 50_000_000,
         "http_host": "0.0.0.0",
         "http_port": 8080,
+        "page_addresses": "off",
         "log_format": LogFormat.AUTO,
         "log_level": None,
     }

@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 import pytest
 from hypothesis import settings
+from infer_requests import infer_body
 from onnx import TensorProto, helper, numpy_helper
 
 _Result = TypeVar("_Result")
@@ -147,12 +148,6 @@ def models(tmp_path: Path) -> Models:
 def run() -> Callable[[Coroutine[Any, Any, _Result]], _Result]:
     """Run a coroutine to its end on a loop of its own."""
     return asyncio.run
-
-
-def infer_body(values: list[float]) -> bytes:
-    """A JSON request for the models of `Models`."""
-    tensor = {"name": "x", "shape": [1, len(values)], "datatype": "FP32", "data": values}
-    return json.dumps({"inputs": [tensor]}).encode()
 
 
 def free_port() -> int:

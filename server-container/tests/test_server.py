@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
-from conftest import infer_body
+from infer_requests import infer_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

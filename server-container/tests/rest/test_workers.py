@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import infer_body
+from infer_requests import infer_body
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.config.source import SingleModelSource
 from ovms_lite.reload.cycle import Reloader

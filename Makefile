@@ -105,7 +105,7 @@ integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
 
 faults: setup minio ## Kill, fill, cut and corrupt the sidecar's work against a real MinIO
-	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults $(ARGS)
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults local-stack/tests $(ARGS)
 
 soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with printed seeds
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} PYTHONPATH=tests/support $(BIN)/python -m soak --minutes $${MINUTES:-30}

@@ -160,6 +160,7 @@ def components(home: Path) -> dict[str, dict[str, Any]]:
     return {component["name"]: component for component in told["processes"]}
 
 
+@pytest.mark.heavy
 @pytest.mark.timeout(300)  # two starts
 def test_what_dies_is_started_again_and_told_and_all_of_it_may_be_killed(home: Path) -> None:
     assert edge_stack(home, "up", "--store", "embedded").returncode == 0
@@ -198,6 +199,7 @@ def test_down_also_ends_what_is_only_being_started(home: Path) -> None:
     assert running_of(home) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.timeout(300)  # two starts
 def test_two_checkouts_run_beside_each_other_also_in_a_path_with_blanks_and_letters(home: Path) -> None:
     addresses = []

@@ -41,6 +41,7 @@ class Life:
     """One world, what was done to it, and what has to be true when peace comes."""
 
     world: World
+    events: "Events"
     done: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -50,7 +51,7 @@ class Life:
         """Go on until the clock says `until` seconds and `steps` more steps were made."""
         world = self.world
         steps += world.steps
-        weights, events = zip(*_EVENTS, strict=True)
+        weights, events = zip(*self.events, strict=True)
         while world.clock.passed < until or world.steps < steps:
             if world.random.random() < 0.3:
                 event = world.random.choices(events, weights)[0]
@@ -238,7 +239,8 @@ class Life:
         assert not world.reconciler.snapshot.work.write_errors
 
 
-_EVENTS: list[tuple[int, Callable[[Life], None]]] = [
+Events = list[tuple[int, Callable[[Life], None]]]
+_EVENTS: Events = [
     (30, Life.upload_something),
     (6, Life.change_settings),
     (3, Life.upload_half),
@@ -253,18 +255,25 @@ _EVENTS: list[tuple[int, Callable[[Life], None]]] = [
     (3, Life.restart_sidecar),
     (1, Life.lose_state),
     (4, Life.stop_or_start_server),
+]
+_DRIFT: Events = [
     (2, Life.change_config),
     (2, Life.change_our_folder),
     (3, Life.damage_version),
 ]
+"""What others do to the volume behind the sidecar's back."""
 
 
-def live_for(root: Path, *, seed: int, hours: float, steps: int = 0, quarters: int = 4) -> str:
+def live_for(
+    root: Path, *, seed: int, hours: float, steps: int = 0, quarters: int = 4, drift: bool = False
+) -> str:
     """A whole life with peace after each of its `quarters`; returns in figures what happened.
 
-    Raises AssertionError with the seed, the promise that was broken, and the last moments before.
+    `drift`: others change the volume, too. Raises AssertionError with the seed, the promise that was broken,
+    and the last moments before.
     """
-    life = Life(World(root, seed, POLICIES[seed % len(POLICIES)]))
+    events = _EVENTS + _DRIFT if drift else _EVENTS
+    life = Life(World(root, seed, POLICIES[seed % len(POLICIES)]), events)
     world = life.world
     try:
         random.seed(seed)  # the sidecar's own dice, which spread its retries
@@ -291,13 +300,16 @@ def main() -> None:
     )
     parser.add_argument("--hours", type=float, default=24.0, help="simulated time (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeat an earlier life")
+    parser.add_argument("--drift", action="store_true", help="let others change the volume, too")
     arguments = parser.parse_args()
     sys.stdout.write(f"seed {arguments.seed}\n")
     configure_logging()
     logging.disable()  # the faults are meant, and their lines are many
     with tempfile.TemporaryDirectory(prefix="simulated-") as folder:
         quarters = max(1, round(arguments.hours / 6))
-        told = live_for(Path(folder), seed=arguments.seed, hours=arguments.hours, quarters=quarters)
+        told = live_for(
+            Path(folder), seed=arguments.seed, hours=arguments.hours, quarters=quarters, drift=arguments.drift
+        )
     sys.stdout.write(f"{told}\n")
 
 

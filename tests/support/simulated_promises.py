@@ -52,9 +52,10 @@ class Promises:
         listed = configured_versions(content)
         self._check_whole(listed, what)
         for name, before in self.listed.items():
-            answering = set(before) & self.answering().get(name, set())
-            answering = {n for n in answering if not self.world.is_harmed(name, n)}
-            if answering and not answering & set(listed.get(name, ())):
+            serving = set(before) & self.answering().get(name, set())
+            # what was damaged after the server read it may answer for others, but nobody owes that it stays
+            answering = {n for n in serving if not self.world.is_harmed(name, n)}
+            if answering and not serving & set(listed.get(name, ())):
                 self._check_removal(name, answering, f"2: {what}")
             for local_version in set(before) - set(listed.get(name, ())):
                 if self._is_gone(
@@ -84,7 +85,7 @@ class Promises:
     def half_read(self, what: str) -> None:
         """The server met a folder without a whole model."""
         name, _, local_version = what.partition("/")
-        harmed = self.world.is_harmed(name, int(local_version))
+        harmed = self.world.is_harmed(tried_model(name) or name, int(local_version))
         assert harmed, f"1: the server read {what}, which is not whole"
 
     def answering(self) -> dict[str, set[int]]:

@@ -26,7 +26,7 @@ def _only_our_variables(_no_settings_from_the_developer: None) -> None:
 
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_nothing_forbidden_happens_and_all_wishes_come_true_in_simulation(seed: int, tmp_path: Path) -> None:
-    live_for(tmp_path, seed=seed, hours=_HOURS, steps=_STEPS, quarters=1)
+    live_for(tmp_path, seed=seed, hours=_HOURS, steps=_STEPS, quarters=1, drift=True)
 
 
 def test_versions_are_ranked_as_the_simulation_believes() -> None:

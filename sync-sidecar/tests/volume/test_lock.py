@@ -59,6 +59,14 @@ def test_a_second_writer_gives_the_first_time_to_notice_that_its_lock_file_is_go
         first.check()
 
 
+def test_who_follows_a_living_writer_changes_nothing_on_the_volume(volume: Volume) -> None:
+    lock = VolumeLock(volume.lock_path)
+    assert lock.try_acquire()
+    before = {path: path.stat().st_mtime_ns for path in volume.own.rglob("*")}
+    assert not _another_gets_it(volume.lock_path, in_use=True)
+    assert {path: path.stat().st_mtime_ns for path in volume.own.rglob("*")} == before
+
+
 def test_a_restart_on_a_volume_in_use_waits_for_nobody(volume: Volume) -> None:
     assert VolumeLock(volume.lock_path).try_acquire()
     lock = VolumeLock(volume.lock_path)

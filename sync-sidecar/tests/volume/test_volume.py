@@ -152,3 +152,12 @@ def test_what_is_no_plain_file_is_not_read_and_makes_way(volume: Volume, name: s
     volume.save_card("cars", 1, b"{}")
     assert (volume.load_config(), volume.load_card("cars", 1)) == (b"{}", b"{}")
     assert volume.load_state() == State()
+
+
+def test_empty_folders_that_a_killed_process_left_go_from_both_places(volume: Volume) -> None:
+    for folder in (volume.root / "cars", volume.staging_root / "cars", volume.staging_root / "vans"):
+        folder.mkdir()
+    kept = _tree(volume.staging_root / "buses" / "1").parent
+    volume.forget_empty_models()
+    assert list(volume.walk.folders(volume.staging_root)) == [kept]
+    assert not (volume.root / "cars").exists()

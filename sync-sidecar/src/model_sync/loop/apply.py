@@ -40,6 +40,7 @@ from model_sync.planning.rollout import after_rollout, with_bridge, with_rollout
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import RejectedAt, State, StoredVersion
 from model_sync.volume.recorded_state import RecordedState, WriteError
+from model_sync.volume.recovery import harm_found
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -195,6 +196,10 @@ class Applier:
 
     def _renumber(self, name: str, local_version: int, to: int) -> None:
         state = self.state.model(name)
+        harmed = harm_found(self.volume, name, state, local_version)
+        if harmed is not None:  # a copy would spread what somebody did to it
+            self.records.change(name, harmed)
+            return
         version = state.stored[local_version]
         card = self.volume.load_card(name, local_version)
         copy = Staging(self.volume.staging_folder(name, version.bucket_version)).copy

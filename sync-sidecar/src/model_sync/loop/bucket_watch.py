@@ -149,7 +149,7 @@ class BucketWatch:
     ) -> None:
         last, now = self._last, self.clock.monotonic()
         if last.failures:
-            _log.info("store_back", failures=last.failures)
+            _log.info("store_returned", failures=last.failures)
         self.metrics.listings.labels(result="noop" if catalog == last.catalog else "success").inc()
         self._last = BucketSnapshot(
             catalog=catalog,

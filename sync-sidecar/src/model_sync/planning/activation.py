@@ -108,7 +108,7 @@ def number_to_take(model: ModelSnapshot, bridge: int) -> int | None:
         return None
     own = int(version.bucket_version)
     upload = model.upload(version.bucket_version)
-    current = upload is None or upload.fingerprint == version.fingerprint
+    current = upload.fingerprint == version.fingerprint if upload is not None else version.trusted
     answering = model.state_of(bridge) is VersionState.AVAILABLE
     free = own not in model.state.stored and model.has_ended(own)
     return own if free and answering and current else None

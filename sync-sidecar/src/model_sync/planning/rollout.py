@@ -59,8 +59,10 @@ def roll_out(model: ModelSnapshot) -> Iterator[Action]:
         if set(map(model.trial.get, rollout.versions)) == {VersionState.AVAILABLE}:
             yield TakeOver(_free_number(model))
     elif not model.server_busy and rollout.bridge is not None and not model.trial_holds_files:
+        newest = model.state.stored.get(max(rollout.versions))
         if rollout.bridge not in model.state.stored:
-            yield Renumber(max(rollout.versions), rollout.bridge)
+            if newest is not None and newest.trusted:
+                yield Renumber(newest.local_version, rollout.bridge)
         else:
             listed = {*model.state.configured, rollout.bridge}
             yield Configure(tuple(sorted(listed)), rollout.settings)

@@ -120,6 +120,11 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
         return Phase.ACTIVATING, _awaited_answer(model)
     state = model.served.get(stored.local_version)
     if state is not VersionState.AVAILABLE:
+        if stored.harmed:
+            return (
+                Phase.ACTIVATING,
+                "its files on the volume were changed; it is fetched again",
+            )
         failed = "the model server cannot load it at the moment and tries again"
         return Phase.ACTIVATING, failed if state is VersionState.FAILED else _awaited_answer(model)
     removed = model.bucket_listed and model.upload(stored.bucket_version) is None

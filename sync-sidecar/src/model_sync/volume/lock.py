@@ -9,6 +9,7 @@ to take it.
 
 import errno
 import fcntl
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -101,11 +102,14 @@ class VolumeLock:
         return True
 
     def _age(self, descriptor: int) -> float:
-        """Seconds since the lock file was made, by the clock of the volume."""
+        """Seconds since the lock file was made, by the clock of the volume; a file that was held is old."""
+        made = os.fstat(descriptor).st_mtime
+        if made == 0:
+            return math.inf
         beside = self._path.with_name(f".{self._path.name}.time")
         beside.touch()
         os.utime(beside)
-        return beside.stat().st_mtime - os.fstat(descriptor).st_mtime
+        return beside.stat().st_mtime - made
 
 
 def no_locks(path: Path, error: OSError) -> str:

@@ -78,6 +78,20 @@ def after_harm(
     return model.with_stored(_damaged(model.stored[local_version], found, digests))
 
 
+def harm_found(volume: Volume, name: str, model: ModelState, local_version: int) -> ModelState | None:
+    """The model with a version marked as damaged; None when its files are, byte for byte, what was published.
+
+    Reads all of them. Raises OSError when they cannot be read.
+    """
+    version, folder = model.stored[local_version], volume.version_folder(name, local_version)
+    found = volume.found_files(name, local_version)
+    digests = {path: digest_file(folder / path) for path in found or {}}
+    published = {file.path: file.sha256 or digests.get(file.path) for file in version.files}
+    if found is not None and digests == published and not version.harmed:
+        return None
+    return after_harm(model, local_version, found, digests, answers=local_version in model.confirmed)
+
+
 def _damaged(
     version: StoredVersion, found: Mapping[str, int] | None, digests: Mapping[str, str] | None = None
 ) -> StoredVersion:

@@ -142,9 +142,14 @@ class Volume(OwnFiles):
 
     def forget_empty_models(self) -> None:
         """`forget_model` for all that a process left which was killed before it came to that."""
-        for folder in (*self.walk.folders(self.root), *self.walk.folders(self.staging_root)):
-            if is_model_name(folder.name) and folder.lstat().st_uid == os.geteuid():
-                self.forget_model(folder.name)
+        found = (*self.walk.folders(self.root), *self.walk.folders(self.staging_root))
+        ours = {
+            folder.name
+            for folder in found
+            if is_model_name(folder.name) and folder.lstat().st_uid == os.geteuid()
+        }
+        for model in sorted(ours):
+            self.forget_model(model)
 
     def staged_uploads(self) -> Iterator[tuple[str, str]]:
         """Model and bucket version of every staging folder."""

@@ -1,9 +1,10 @@
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import ModelState, State, StoredFile, StoredVersion
-from model_sync.volume.recovery import recover_state
+from model_sync.volume.recovery import harm_found, recover_state
 from model_sync.volume.volume import Volume
 
 _VERSION = StoredVersion(1, "1", "f", (StoredFile("model.onnx", 1, "0" * 64),), 5.0)
@@ -109,3 +110,18 @@ def test_a_record_that_leads_out_of_the_volume_is_not_followed(volume: Volume, t
     volume.save_state(State({"cars": ModelState({1: elsewhere}, configured=(1,), confirmed=(1,))}))
     assert recover_state(volume) == State()
     assert outside.is_dir()
+
+
+def test_other_bytes_of_the_same_size_are_found_before_a_version_is_copied(
+    volume: Volume, tmp_path: Path
+) -> None:
+    _publish(volume, tmp_path)
+    digest = hashlib.sha256(b"x").hexdigest()
+    version = replace(_VERSION, files=(StoredFile("model.onnx", 1, digest),))
+    model = _STATE.model("cars").with_stored(version)
+    assert harm_found(volume, "cars", model, 1) is None
+    (volume.version_folder("cars", 1) / "model.onnx").write_text("y")
+    harmed = harm_found(volume, "cars", model, 1)
+    assert harmed is not None
+    assert harmed.stored[1].harmed
+    assert harmed.configured == (1,), "the server answers from what it has loaded"

@@ -29,7 +29,7 @@ help:
 demo: setup ## Show the whole platform once; MODEL=path: with your own model as well
 	$(BIN)/edge-stack demo $(DEMO_FLAGS) $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_FLAGS),--model-flags '$(MODEL_FLAGS)')
 
-test: setup ## Unit, integration and conformance tests (under 10 minutes, no root)
+test: setup ## Unit, integration and conformance tests (about 10 minutes, no root)
 	$(BIN)/pytest -n $(JOBS)
 
 up: setup ## Start the platform in the background with the sample models, and print the page's address

@@ -53,6 +53,15 @@ def _reason(sidecar: HandSidecar) -> str:
     return str(version["reason"])
 
 
+def _step_until_a_bridge_is_listed(sidecar: HandSidecar) -> None:
+    """The server has not read that list yet."""
+    sidecar.step(look=True)
+    while len(sidecar.state.model("cars").configured) < 2:
+        sidecar.ovms.poll()
+        sidecar.clock.advance(1.0)
+        sidecar.step(look=True)
+
+
 def _gaps(sidecar: HandSidecar) -> int:
     assert isinstance(sidecar.ovms, _WatchedOvms)
     return sidecar.ovms.gaps
@@ -106,4 +115,34 @@ def test_a_state_that_is_lost_while_settings_are_tried_leaves_no_entry_behind(si
     sidecar.start()
     assert b"rollout" not in (sidecar.volume.load_config() or b"")
     sidecar.pass_time(60)
+    assert (_settings_of(sidecar), _gaps(sidecar)) == ('{"nireq": 4}', 0)
+
+
+def test_a_state_that_is_lost_before_the_server_saw_the_bridge_keeps_the_bridge(
+    sidecar: HandSidecar,
+) -> None:
+    sidecar.store.remove_folder("cars/")
+    sidecar.store.put("cars/latest/model.onnx", b"good latest")
+    sidecar.pass_time(60)
+    sidecar.store.put("cars/model.yaml", _card("nireq: 4"))
+    _step_until_a_bridge_is_listed(sidecar)
+    (sidecar.volume.root / ".model-sync" / "state.json").unlink()
+    sidecar.start()
+    for _ in range(3):
+        sidecar.step()
+    sidecar.pass_time(60)
+    assert (_settings_of(sidecar), _gaps(sidecar)) == ('{"nireq": 4}', 0)
+    assert len(list(sidecar.volume.stored_versions())) == 1
+
+
+def test_settings_go_back_when_somebody_spoils_their_bridge_before_the_server_saw_it(
+    sidecar: HandSidecar,
+) -> None:
+    sidecar.store.put("cars/model.yaml", _card("nireq: 4"))
+    _step_until_a_bridge_is_listed(sidecar)
+    (sidecar.volume.version_folder("cars", 2) / "model.onnx").unlink()
+    sidecar.clock.advance(3.0)
+    sidecar.step()
+    assert (sidecar.state.model("cars").configured, sidecar.state.model("cars").settings) == ((1,), {})
+    sidecar.pass_time(90)
     assert (_settings_of(sidecar), _gaps(sidecar)) == ('{"nireq": 4}', 0)

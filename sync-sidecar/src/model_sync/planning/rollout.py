@@ -102,8 +102,10 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
     if not taken_over:
         overtaken = set(listed) != set(rollout.versions) or model.settings != rollout.settings
         return EndRollout(None, listed) if overtaken else None
-    done = set(states.values()) == {VersionState.AVAILABLE}
-    return EndRollout(None, without_bridge) if done and not model.server_busy else None
+    if set(states.values()) != {VersionState.AVAILABLE} or model.server_busy:
+        return None
+    # one that a start took for a rollout may be two uploads of one content, which the plans tell apart
+    return EndRollout(None, listed if rollout.before == rollout.settings else without_bridge)
 
 
 def _failure(

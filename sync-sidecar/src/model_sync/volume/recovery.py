@@ -9,7 +9,16 @@ from edge_common.logs import get_logger
 from model_sync.bucket.keys import is_model_name, is_version_name
 from model_sync.download.object_download import digest_file
 from model_sync.model_server.config import configured_settings, configured_versions
-from model_sync.planning.state import DAMAGED, UNKNOWN, ModelState, State, StoredFile, StoredVersion, missing
+from model_sync.planning.state import (
+    DAMAGED,
+    UNKNOWN,
+    ModelState,
+    Rollout,
+    State,
+    StoredFile,
+    StoredVersion,
+    missing,
+)
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -66,10 +75,13 @@ def after_harm(
 ) -> ModelState:
     """The model once the files of a version are not what was published; `found`: path -> size, None: gone.
 
-    What `answers`, or did, keeps its place until it is replaced; what never did is listed no more.
+    What `answers`, or did, keeps its place until it is replaced; what never did is listed no more. Settings
+    that such a one was to bridge go back: without it, what serves would be compiled anew in its place.
     """
     if answers:
         return model.with_stored(_damaged(model.stored[local_version], found, digests))
+    if model.rollout is not None and model.rollout.bridge == local_version:
+        model = replace(model, settings=model.rollout.before, rollout=None)
     left = tuple(n for n in model.configured if n != local_version)
     confirmed = tuple(n for n in model.confirmed if n != local_version)
     model = replace(model, configured=left, confirmed=confirmed)
@@ -145,4 +157,16 @@ def _rebuild(volume: Volume) -> State:
         state = state.with_model(name, model)
         why = "config.json lists it" if listed else "it is checked against the bucket"
         _log.info("version_adopted", model=name, version=local_version, reason=f"no record, but {why}")
-    return state
+    return State({name: _with_bridge_kept(model) for name, model in state.models.items()})
+
+
+def _with_bridge_kept(model: ModelState) -> ModelState:
+    """The model; where it lists one content twice, with the rollout of settings that this may have been.
+
+    What serves may not have the entry's settings yet, so its bridge goes only once the server has both.
+    """
+    *others, bridge = model.configured or (0,)
+    content = {tuple(model.stored[number].files) for number in model.configured}
+    if not others or len(content) > 1:
+        return model
+    return replace(model, rollout=Rollout(model.settings, model.settings, tuple(others), bridge))

@@ -13,6 +13,8 @@ LOCKED := install --no-deps --require-hashes --requirement locks
 OWN := install --no-deps --no-build-isolation
 UV := .local/uv/bin/uv
 IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
+# Or each of the hundreds of programs that tests start would compile its sources anew
+unexport PYTHONDONTWRITEBYTECODE
 DEMO_FLAGS ?=
 UP_FLAGS ?=
 JOBS ?= 2

@@ -25,6 +25,7 @@ def test_that_fails_each_time(): assert False
 @pytest.mark.skip
 def test_that_is_skipped(): pass
 """
+_NONE_CHOSEN = "pytest ended with exit code 5 (pytest: no test was chosen)"
 
 
 def _conclusion(script: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +40,14 @@ def _conclusion(script: str) -> subprocess.CompletedProcess[str]:
     [
         ("passes or tries", ["flaky: test_some.test_that_needs_two_tries", "2 passed, 0 failed"], 0),
         ("that", ["failed: some", "flaky: test_some.test_that_needs_two_tries", "2 passed, 2 failed"], 1),
-        ("none", ["failed: some", "0 passed, 1 failed"], 1),
+        (
+            "none",
+            [
+                "failed: some, pytest ended with exit code 5 (pytest: no test was chosen)",
+                "0 passed, 1 failed",
+            ],
+            1,
+        ),
     ],
 )
 def test_what_failed_is_tried_again_alone(
@@ -59,5 +67,22 @@ def test_what_failed_is_tried_again_alone(
 
 def test_a_command_that_does_not_start_counts_as_one_failed_test() -> None:
     done = _conclusion("PYTEST=(false); tests some; step other true")
-    assert done.stdout.splitlines()[-2:] == ["failed: some", "1 passed, 1 failed"]
+    why = "no report of the tests: pytest ended with exit code 1"
+    assert done.stdout.splitlines()[-2:] == [f"failed: some, {why}", "1 passed, 1 failed"]
+    assert done.returncode == 1
+
+
+def test_what_hangs_is_ended_and_named_and_nothing_is_begun_after_the_end_of_all() -> None:
+    done = _conclusion(
+        "hangs() { sleep 60; }; PYTEST=(hangs); limit=1;"
+        "step long hangs; tests some; all_end=0; step late echo too late"
+    )
+    ended = "exit code 124: ended at its limit of 1 s, or at the whole run's of"
+    assert done.stdout.splitlines()[-4:] == [
+        f"failed: long, {ended} 4800 s",
+        f"failed: some, no report of the tests: pytest ended with {ended} 4800 s",
+        f"failed: late, {ended} 0 s",
+        "0 passed, 3 failed",
+    ]
+    assert "too late" not in done.stdout
     assert done.returncode == 1

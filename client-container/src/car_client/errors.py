@@ -7,6 +7,7 @@
     RejectedError    RequestRefusedError      an answer with 4xx; carries the status and the server's words
                      UnknownModelError        the server has no such model
                      UnusableModelError       the model is served, but this client cannot feed or read it
+                     └ MisshapenAnswerError   its answer has no row of scores for each picture
                      UnreadableScoresError    what the model says of this one picture cannot be read
 
 A file that is no picture is a NotAPictureError of `edge_common.pictures.decode`. Each is one of the three
@@ -57,6 +58,10 @@ class UnknownModelError(RejectedError):
 
 class UnusableModelError(RejectedError):
     """The model's tensors and its description do not make an image classifier this client can use."""
+
+
+class MisshapenAnswerError(UnusableModelError):
+    """The answer has not one row of scores for each picture; with one picture a request it may have."""
 
 
 class UnreadableScoresError(RejectedError):

@@ -1,7 +1,9 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import pytest
 from car_client.errors import ServerUnreachableError
 from car_client.models.served_model import ServedModel
@@ -13,6 +15,7 @@ from edge_common.errors import EdgeError
 from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits, decode_picture
 from fake_kserve import FakeKServe, FakeModel
 from made_pictures import jpeg
+from numpy.typing import NDArray
 
 LIMITS = PictureLimits(100_000, 100_000)
 Begun = tuple[Pipeline, Sequence[ServedModel]]
@@ -121,11 +124,19 @@ def test_a_picture_that_makes_a_request_fail_takes_no_other_along(server: FakeKS
     assert told_of == [(0, True), (1, False), (2, True)]
 
 
+class OneRowModel(FakeModel):
+    """Answers one row of scores, whatever the number of pictures."""
+
+    def infer(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        return super().infer(batch)[:1]
+
+
+@pytest.mark.parametrize("fails", [True, False])
 def test_a_model_that_takes_one_picture_although_it_says_any_number_is_learnt(
-    server: FakeKServe, begin: Begin
+    server: FakeKServe, begin: Begin, *, fails: bool
 ) -> None:
-    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3))
-    server.fails_if = lambda batch: len(batch) > 1
+    server.models["m"] = FakeModel(shape=(-1, 8, 8, 3)) if fails else OneRowModel(shape=(-1, 8, 8, 3))
+    server.fails_if = lambda batch: fails and len(batch) > 1
     pipeline, models = begin()
     for _ in range(3):
         job = pipeline.begin([load("a"), load("b")])
@@ -149,11 +160,11 @@ def test_a_model_that_a_batch_broke_is_waited_for_and_one_that_stays_broken_only
 
     assert answered("a", "b") == [True, True]
     assert len(waited) == 2
-    server.faults.extend([(500, "Internal inference error")] * 10)
+    server.faults.extend([(500, "Internal inference error")] * 9)
     assert answered("c", "d") == [False, False]
-    assert len(waited) == 6, "four pauses for one picture, none for the next"
+    assert len(waited) == 5, "three pauses for one picture, none for the next"
     assert answered("e", "f") == [False, False]
-    assert len(waited) == 6
+    assert len(waited) == 5
 
 
 def test_a_server_that_is_lost_is_asked_nothing_more(server: FakeKServe, begin: Begin) -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from car_client.errors import UnreadableScoresError, UnusableModelError
+from car_client.errors import MisshapenAnswerError, UnreadableScoresError, UnusableModelError
 from car_client.kserve.inference import TensorSpec
 from car_client.models.served_model import FactSource, ServedModel
 from car_client.pipeline.scores import NOT_SURE, AssumedActivations, Verdict, read_scores
@@ -18,12 +18,13 @@ def model(
     *,
     labels: tuple[str, ...] | None = ("red", "green", "blue"),
     min_probability: float = 0.0,
+    batch: int = -1,
 ) -> ServedModel:
     return ServedModel(
         name="m",
         version=1,
-        input=TensorSpec("image", "FP32", (1, 3, 8, 8)),
-        output=TensorSpec("y", "FP32", (1, 3)),
+        input=TensorSpec("image", "FP32", (batch, 3, 8, 8)),
+        output=TensorSpec("y", "FP32", (batch, 3)),
         preprocessing=Preprocessing(8, 8, np.dtype("f4"), Layout.NCHW, Color.RGB),
         source=FactSource.CARD,
         labels=labels,
@@ -99,7 +100,7 @@ def test_classes_without_labels_have_numbers() -> None:
 
 def test_rows_beyond_the_pictures_are_padding_and_trailing_ones_are_dropped() -> None:
     scores = np.array([[0.9, 0.1, 0], [0, 0.9, 0.1], [1, 0, 0]], np.float32).reshape(3, 3, 1, 1)
-    verdicts = read_scores(scores, model(), Activation.NONE, pictures=2, top_k=None)
+    verdicts = read_scores(scores, model(batch=3), Activation.NONE, pictures=2, top_k=None)
     assert [v.top1 for v in verdicts if isinstance(v, Verdict)] == ["red", "green"]
 
 
@@ -107,6 +108,15 @@ def test_rows_beyond_the_pictures_are_padding_and_trailing_ones_are_dropped() ->
 def test_what_is_no_class_vector_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UnusableModelError, match="model m answered"):
         read_scores(np.zeros(shape, np.float32), model(), Activation.NONE, pictures=1, top_k=None)
+
+
+@pytest.mark.parametrize(("rows", "pictures", "batch"), [(1, 4, -1), (100, 1, -1), (2, 1, 1), (1, 2, 4)])
+def test_an_answer_without_one_row_for_each_picture_gives_nobody_a_neighbours_scores(
+    rows: int, pictures: int, batch: int
+) -> None:
+    scores = np.full((rows, 3), 0.3, np.float32)
+    with pytest.raises(MisshapenAnswerError, match=rf"with shape \[{rows}, 3\] for a batch of"):
+        read_scores(scores, model(batch=batch), Activation.NONE, pictures=pictures, top_k=None)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

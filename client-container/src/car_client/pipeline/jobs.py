@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 from edge_common.errors import EdgeError
 from edge_common.pictures.decode import NotAPictureError, Picture
 
-from car_client.errors import RequestRefusedError, ServerFailedError, ServerUnreachableError
+from car_client.errors import (
+    MisshapenAnswerError,
+    RequestRefusedError,
+    ServerFailedError,
+    ServerUnreachableError,
+)
 from car_client.models.served_model import ServedModel
 from car_client.pipeline.classifier import Classification, Classifier
 
@@ -22,8 +27,9 @@ _DECODERS = 2
 _REQUESTS = 4
 """More than the cores of a small machine, because requests mostly wait for the server."""
 
-_MAY_BE_THE_BATCH = (ServerFailedError, RequestRefusedError, ServerUnreachableError)
-_REPAIR_PAUSES = (0.25, 0.75, 2.0, 4.0)
+_BATCH_FAILED = (ServerFailedError, RequestRefusedError, MisshapenAnswerError)
+"""Errors of a request that its pictures may not meet when each goes alone."""
+_REPAIR_PAUSES = (0.25, 0.75, 2.0)
 
 
 class Pipeline:
@@ -118,11 +124,13 @@ class Job:
         results: Sequence[Classification | EdgeError]
         try:
             results = classifier.classify_each(model, pictures, top_k=top_k)
-        except (ServerFailedError, RequestRefusedError) as error:
+        except _BATCH_FAILED as error:
             if len(pictures) == 1:
                 return [error]
             results = self._classify_alone(model, pictures, top_k)
-            answered = sum(not isinstance(result, _MAY_BE_THE_BATCH) for result in results)
+            answered = sum(
+                not isinstance(result, (*_BATCH_FAILED, ServerUnreachableError)) for result in results
+            )
             classifier.batches.note_split(model, answered=answered, of=len(pictures))
         except EdgeError as error:
             return [error] * len(pictures)

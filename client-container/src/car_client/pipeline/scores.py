@@ -9,7 +9,7 @@ from edge_common.model_card import Activation
 from edge_common.probabilities import ROUNDING, class_probabilities, score_rows
 from numpy.typing import NDArray
 
-from car_client.errors import UnreadableScoresError, UnusableModelError
+from car_client.errors import MisshapenAnswerError, UnreadableScoresError, UnusableModelError
 from car_client.models.served_model import ServedModel
 
 _log = get_logger()
@@ -70,13 +70,14 @@ def read_scores(
     """One verdict for each of the first `pictures` rows of `scores`, which are as `classifiers` describes.
 
     `top_k` None takes the model's own. A row that is not finite, or not probabilities although `activation`
-    says so, gets an error in place of its verdict. Raises UnusableModelError when there is no row for each.
+    says so, gets an error in place of its verdict. Raises MisshapenAnswerError when the rows are not as many
+    as the pictures, or as the model's fixed batch, and UnusableModelError when the scores are no rows.
     """
     rows = rows_of(scores, model)
-    if len(rows) < pictures:
-        raise UnusableModelError(
-            f"model {model.name} answered {model.output.name!r} with shape {list(scores.shape)} for "
-            f"{pictures} pictures; a row of scores for each was expected"
+    if len(rows) != (model.batch or pictures):
+        raise MisshapenAnswerError(
+            f"model {model.name} answered {model.output.name!r} with shape {list(scores.shape)} for a batch "
+            f"of {model.batch or pictures}; a row of scores for each picture was expected"
         )
     return [_read_row(row, model, activation, top_k or model.top_k) for row in rows[:pictures]]
 

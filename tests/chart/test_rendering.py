@@ -1,5 +1,6 @@
 """Every values file in ci/ and examples/ renders to manifests that Kubernetes takes, under both Helms."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def test_kubernetes_knows_every_field(values: Path, tmp_path: Path) -> None:
 @each_values_file
 def test_helm_3_and_helm_4_render_the_same(values: Path) -> None:
     def without_generated(helm: str) -> list[str]:
-        documents = render(values, sets=["events.token=given"], helm=helm)
+        given = ["events.token=given", "objectStore.auth.accessKey=a", "objectStore.auth.secretKey=given"]
+        documents = render(values, sets=given, helm=helm)
         return sorted(map(repr, documents))
 
     assert without_generated("helm") == without_generated("helm3")
@@ -65,6 +67,23 @@ def test_without_a_password_in_the_values_each_rendering_makes_a_token() -> None
     assert _token("minio.auth.existingSecret=mine") != _token("minio.auth.existingSecret=mine")
 
 
+def test_the_sidecars_user_may_do_what_operations_md_says_and_hear_of_changes() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    documented, _ = json.JSONDecoder().raw_decode(text[text.index('{"Version": "2012-10-17"') :])
+    documented["Statement"][0]["Action"].append("s3:ListenBucketNotification")
+    job = next(d for d in render() if "-users-" in d["metadata"]["name"])
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    values = {entry["name"]: entry.get("value", "") for entry in container["env"]}
+
+    assert json.loads(values["SERVER_POLICY"]) == documented
+
+
+def test_only_jobs_and_the_store_itself_have_the_administrators_keys() -> None:
+    for document in render(sets=["client.source=s3://pictures/gate"]):
+        if document["kind"] == "Deployment":
+            assert "ml-platform-minio'" not in repr(document["spec"]), document["metadata"]["name"]
+
+
 def test_what_the_cluster_does_not_know_is_left_out() -> None:
     production = next(path for path in VALUES_FILES if path.stem == "values-prod")
     text = render_text(
@@ -91,9 +110,9 @@ def test_a_job_has_another_name_whenever_its_pod_differs(value: str) -> None:
         return {job["metadata"]["name"]: repr(job["spec"]["template"]) for job in found}
 
     before, after = jobs(), jobs(value)
-    assert before
-    assert after
-    assert not before.keys() & after.keys()
+    assert before.keys() - after.keys()
+    assert after.keys() - before.keys()
+    assert all(before[name] == after[name] for name in before.keys() & after.keys())
 
 
 def test_a_changed_token_starts_the_pods_anew_that_read_it() -> None:

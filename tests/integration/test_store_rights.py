@@ -1,7 +1,12 @@
-"""The policy that docs/operations.md gives for the sidecar's keys, on a real MinIO: enough, and no more."""
+"""The policy that docs/operations.md gives for the sidecar's keys, on a real MinIO: enough, and no more.
+
+The user is made by the script that the chart runs as a Job.
+"""
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +15,15 @@ from edge_common.errors import FatalError
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
 from edge_stack.store.store import BUCKET, StoreKind
-from minio import MinioAdmin
-from minio.credentials.providers import StaticProvider
 from model_sync.settings import Settings
 from model_sync.store.object_store import read_small
 from model_sync.store.s3_store import S3Bucket
 
 pytestmark = pytest.mark.minio
 
-_DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
+_ROOT = Path(__file__).parents[2]
+_DOCUMENT = _ROOT / "docs" / "operations.md"
+_SCRIPT = _ROOT / "helm-chart" / "edge-ai-car-classification" / "files" / "scripts" / "make_store_users.py"
 _KEYS = ("sidecar", "secret-of-the-sidecar")
 
 
@@ -32,21 +37,23 @@ def _documented_policy() -> str:
 @pytest.fixture
 def bucket(tmp_path: Path) -> Iterator[S3Bucket]:
     """The bucket as the sidecar sees it with keys that have the documented policy."""
-    policy = tmp_path / "policy.json"
-    policy.write_text(_documented_policy())
     with Stack(StackOptions(root=tmp_path / "stack", store=StoreKind.MINIO)) as stack:
         stack.start_store()
-        owner = stack.store.client()
-        if not owner.bucket_exists(bucket_name=BUCKET):
-            owner.make_bucket(bucket_name=BUCKET)
-        owner.put_object(
+        environment = {
+            "MODEL_SYNC_S3_ENDPOINT": stack.store.endpoint,
+            "MODEL_SYNC_S3_ACCESS_KEY": ACCESS_KEY,
+            "MODEL_SYNC_S3_SECRET_KEY": SECRET_KEY,
+            "MODEL_SYNC_BUCKET": BUCKET,
+            "MODEL_SYNC_CREATE_BUCKET": "true",
+            "SERVER_POLICY": _documented_policy(),
+            "SERVER_S3_ACCESS_KEY": _KEYS[0],
+            "SERVER_S3_SECRET_KEY": _KEYS[1],
+        }
+        for _ in range(2):  # a Job may run again
+            subprocess.run([sys.executable, _SCRIPT], env=environment, check=True, timeout=60)
+        stack.store.client().put_object(
             bucket_name=BUCKET, object_name="cars/1/model.onnx", data=io.BytesIO(b"model"), length=5
         )
-        host = stack.store.endpoint.removeprefix("http://")
-        admin = MinioAdmin(endpoint=host, credentials=StaticProvider(ACCESS_KEY, SECRET_KEY), secure=False)
-        admin.policy_add("sidecar", policy_file=str(policy))
-        admin.user_add(*_KEYS)
-        admin.attach_policy(["sidecar"], user=_KEYS[0])
         keys = {"s3_access_key": _KEYS[0], "s3_secret_key": _KEYS[1]}
         yield S3Bucket(
             Settings.model_validate({"s3_endpoint": stack.store.endpoint, "bucket": BUCKET} | keys)

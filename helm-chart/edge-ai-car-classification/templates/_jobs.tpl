@@ -44,14 +44,14 @@ spec:
   {{- include (printf "edge.job.%s" (index . 1)) $root | trim | nindent 2 }}
 {{- end }}
 
-{{/* What both Jobs need to reach the store, as the sidecar does. list $ command env volumeMounts */}}
+{{/* What all Jobs need to reach the store, as its administrator. list $ command env volumeMounts */}}
 {{- define "edge.modelSyncContainer" -}}
 {{- $root := index . 0 -}}
 {{- $jobs := $root.Values.jobs -}}
 {{- include "edge.imageFields" (list $root $root.Values.server.sidecar.image) }}
 command: {{ index . 1 | toJson }}
 env:
-  {{- include "edge.modelSyncStoreEnv" $root | nindent 2 }}
+  {{- include "edge.modelSyncStoreEnv" (list $root (include "edge.storeAdminSecret" $root) (include "edge.createBucket" $root)) | nindent 2 }}
   {{- with index . 2 }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

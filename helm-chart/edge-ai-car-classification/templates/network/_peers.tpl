@@ -51,7 +51,7 @@ matchLabels:
 
 {{/* Egress to where keys come from when the chart has none: the metadata address of clouds, and their token services. */}}
 {{- define "edge.egressToCredentials" -}}
-{{- if not (include "edge.storeSecret" .) -}}
+{{- if not (include "edge.storeSecret" (list . "server")) -}}
 - to:
     - ipBlock: {cidr: 169.254.0.0/16}
   ports:

@@ -19,23 +19,33 @@
 {{- end -}}
 {{- end }}
 
-{{/* Where the keys are, as YAML {name, accessKey, secretKey}; nothing for the default credential chain. */}}
+{{/* Where a pod's keys are, as YAML {name, accessKey, secretKey}; nothing for the default chain. list $ component */}}
 {{- define "edge.storeSecret" -}}
-{{- $auth := .Values.objectStore.auth -}}
+{{- $root := index . 0 -}}
+{{- $auth := $root.Values.objectStore.auth -}}
 {{- if $auth.existingSecret -}}
 {name: {{ $auth.existingSecret }}, accessKey: {{ $auth.accessKeyKey }}, secretKey: {{ $auth.secretKeyKey }}}
-{{- else if include "edge.storeIsBundled" . -}}
-{{- $minio := .Values.minio.auth -}}
-{name: {{ $minio.existingSecret | default (include "edge.minioName" .) }}, accessKey: {{ $minio.rootUserKey | default "rootUser" }}, secretKey: {{ $minio.rootPasswordKey | default "rootPassword" }}}
+{{- else if include "edge.storeHasUsers" $root -}}
+{name: {{ include "edge.storeUserSecret" . }}, accessKey: accessKey, secretKey: secretKey}
 {{- else if $auth.accessKey -}}
-{name: {{ include "edge.fullname" . }}-store, accessKey: accessKey, secretKey: secretKey}
+{name: {{ include "edge.storeUserSecret" (list $root "server") }}, accessKey: accessKey, secretKey: secretKey}
 {{- end -}}
 {{- end }}
 
-{{/* The two keys as variables. list $ prefix */}}
+{{/* The same of who may do everything: the administrator of the bundled store, whom Jobs and persons need. */}}
+{{- define "edge.storeAdminSecret" -}}
+{{- if include "edge.storeIsBundled" . -}}
+{{- $minio := .Values.minio.auth -}}
+{name: {{ $minio.existingSecret | default (include "edge.minioName" .) }}, accessKey: {{ $minio.rootUserKey | default "rootUser" }}, secretKey: {{ $minio.rootPasswordKey | default "rootPassword" }}}
+{{- else -}}
+{{- include "edge.storeSecret" (list . "server") -}}
+{{- end -}}
+{{- end }}
+
+{{/* Two keys as variables. list prefix secret */}}
 {{- define "edge.storeKeys" -}}
-{{- $prefix := index . 1 -}}
-{{- with include "edge.storeSecret" (index . 0) | fromYaml }}
+{{- $prefix := index . 0 -}}
+{{- with index . 1 | fromYaml }}
 - name: {{ $prefix }}_S3_ACCESS_KEY
   valueFrom:
     secretKeyRef:
@@ -54,13 +64,13 @@
 {{- list .Values.objectStore .Values.minio.auth | toJson | sha256sum }}
 {{- end }}
 
-{{/* What a program needs to reach the store. list $ prefix */}}
+{{/* What a program needs to reach the store. list $ prefix secret */}}
 {{- define "edge.storeEnv" -}}
 {{- $root := index . 0 -}}
 {{- $prefix := index . 1 -}}
 - name: {{ $prefix }}_S3_ENDPOINT
   value: {{ include "edge.storeEndpoint" $root | quote }}
-{{ include "edge.storeKeys" . | trim }}
+{{ include "edge.storeKeys" (rest .) | trim }}
 - name: {{ $prefix }}_S3_ADDRESSING
   value: {{ $root.Values.objectStore.addressing | quote }}
 {{- with $root.Values.objectStore.region }}
@@ -73,17 +83,24 @@
 {{- end }}
 {{- end }}
 
-{{/* What the sidecar's image needs to reach the bucket. */}}
+{{/* What the sidecar's image needs to reach the bucket. list $ secret createBucket */}}
 {{- define "edge.modelSyncStoreEnv" -}}
-{{ include "edge.storeEnv" (list . "MODEL_SYNC") }}
+{{- $root := index . 0 -}}
+{{ include "edge.storeEnv" (list $root "MODEL_SYNC" (index . 1)) }}
 - name: MODEL_SYNC_BUCKET
-  value: {{ .Values.objectStore.bucket | quote }}
+  value: {{ $root.Values.objectStore.bucket | quote }}
 - name: MODEL_SYNC_CREATE_BUCKET
-  value: {{ ternary (ne (include "edge.storeIsBundled" .) "") .Values.objectStore.createBucket (eq (toString .Values.objectStore.createBucket) "") | quote }}
-{{- with .Values.objectStore.prefix }}
+  value: {{ index . 2 | quote }}
+{{- with $root.Values.objectStore.prefix }}
 - name: MODEL_SYNC_PREFIX
   value: {{ . | quote }}
 {{- end }}
+{{- end }}
+
+{{/* `true` or `false`: whether a missing bucket is made. */}}
+{{- define "edge.createBucket" -}}
+{{- $asked := toString .Values.objectStore.createBucket -}}
+{{- ternary (ternary "true" "false" (ne (include "edge.storeIsBundled" .) "")) $asked (eq $asked "") -}}
 {{- end }}
 
 {{- define "edge.storeCaMount" -}}

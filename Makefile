@@ -19,6 +19,7 @@ DEMO_FLAGS ?=
 UP_FLAGS ?=
 JOBS ?= 2
 RUNTIME ?= /opt/edgeai
+MACHINE := local-stack/src/edge_stack/machine.py
 PROGRAMS := model-sync ovms-lite car-client
 
 .PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory e2e-report screenshots chart-readme coverage lock chart-tools
@@ -45,6 +46,7 @@ models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
 
 runtime: ## Install sidecar, server and client alone into RUNTIME (/opt/edgeai), as local-stack/systemd expects them
+	@$(PYTHON) $(MACHINE) '$(RUNTIME)' 800
 	$(PYTHON) -m venv $(RUNTIME)
 	$(RUNTIME)/bin/python -m pip --quiet --disable-pip-version-check $(LOCKED)/build.txt $(PROGRAMS:%=--requirement locks/%.txt)
 	$(RUNTIME)/bin/python -m pip --quiet --disable-pip-version-check $(OWN) ./common ./sync-sidecar ./server-container ./client-container
@@ -62,6 +64,7 @@ setup: $(READY) ## Make .venv with all components and tools
 
 $(READY): locks/build.txt locks/develop.txt $(COMPONENTS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; name another with PYTHON=")'
+	@$(PYTHON) $(MACHINE) . 1200
 	@echo "installing into $(VENV): 1.1 GB on disk when done, fetched where pip has it not yet; one to three minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(LOCKED)/build.txt

@@ -57,7 +57,7 @@ def test_an_unknown_component_is_answered_with_the_known_ones(home: Path) -> Non
 
 
 def test_help_shows_an_example_for_every_command(home: Path) -> None:
-    for command in ("up", "down", "status", "logs", "demo"):
+    for command in ("up", "down", "status", "doctor", "logs", "demo"):
         shown = edge_stack(home, command, "--help")
         assert shown.returncode == 0
         assert f"Example: edge-stack {command}" in shown.stdout

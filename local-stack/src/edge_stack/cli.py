@@ -1,37 +1,29 @@
 """The command `edge-stack`."""
 
-import json
 import shlex
-import socket
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 from edge_common.command_line import add_version_option, run_app
 from edge_common.errors import FatalError, RejectedError
-from edge_common.printable import printable
 from edge_common.stopping import raise_on_signals
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from edge_stack.background.health import ComponentHealth, Health, look_at
+from edge_stack.background.health import Health, look_at
 from edge_stack.background.record import StackRecord, read_record
 from edge_stack.background.supervisor import NAME as SUPERVISOR
 from edge_stack.background.up import COMPONENTS, bring_up, take_down
-from edge_stack.components import ALL_ADDRESSES, StackFolder, program
+from edge_stack.components import ALL_ADDRESSES, StackFolder
+from edge_stack.console import directions, document, print_json, show_findings, show_health
 from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.scenario import DemoOptions, run_demo
+from edge_stack.doctor import Level, examine
 from edge_stack.processes.command import log_tail
 from edge_stack.processes.ports import HOST
 from edge_stack.stack import StackOptions
-from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
-from edge_stack.store.store import BUCKET, StoreKind
+from edge_stack.store.store import StoreKind
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,9 +38,11 @@ WhichStore = Annotated[
     StoreKind,
     typer.Option(help="auto: MinIO where it is found (MINIO_BIN, PATH, make minio), else an embedded S3."),
 ]
+PageHost = Annotated[
+    str, typer.Option(help=f"Open the page, and only the page, on this address; {ALL_ADDRESSES}: on all.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _STACK = Path(".local/stack")
-_NEEDED_TO_UPLOAD = ("MODEL_SYNC_S3_ENDPOINT", "MODEL_SYNC_S3_ACCESS_KEY", "MODEL_SYNC_S3_SECRET_KEY")
 
 
 def main() -> None:
@@ -65,10 +59,7 @@ def up(
         Path | None,
         typer.Option(help="Upload what is in here, as NAME/VERSION/, and wait until it is served."),
     ] = None,
-    host: Annotated[
-        str,
-        typer.Option(help=f"Open the page, and only the page, on this address; {ALL_ADDRESSES}: on all."),
-    ] = HOST,
+    host: PageHost = HOST,
     as_json: AsJson = False,
 ) -> None:
     """Start everything in the background and print the addresses; `down` ends it. May be repeated.
@@ -79,10 +70,10 @@ def up(
         StackOptions(root=folder, store=store, page_host=host, default_ports=True), models
     )
     if as_json:
-        _print_json({"started": started, **_document(record)})
+        print_json({"started": started, **document(record)})
         return
     typer.echo("started" if started else "already running")
-    typer.echo("\n".join(_directions(record, folder)))
+    typer.echo("\n".join(directions(record, folder)))
 
 
 @app.command(epilog="Example: edge-stack down")
@@ -101,18 +92,32 @@ def status(folder: Folder = _STACK, as_json: AsJson = False) -> None:
     record = _record(folder)
     found = look_at(record, time.time())
     if as_json:
-        _print_json({"supervised": record.is_supervised(), **_document(record, found)})
+        print_json({"supervised": record.is_supervised(), **document(record, found)})
     else:
-        _show(found)
+        show_health(found)
         if not record.is_supervised():
             typer.echo("nobody starts again what ends: run `edge-stack up`, which starts all anew")
         elif not record.ready:
             typer.echo("it is being started")
         if record.ready:
-            typer.echo("\n".join(_directions(record, folder)))
+            typer.echo("\n".join(directions(record, folder)))
     well = sum(component.health in (Health.READY, Health.ALIVE) for component in found)
     if well < len(COMPONENTS) or not record.is_supervised():
         raise typer.Exit(75)
+
+
+@app.command(epilog="Example: edge-stack doctor --host 0.0.0.0")
+def doctor(
+    folder: Folder = _STACK,
+    store: WhichStore = StoreKind.AUTO,
+    host: PageHost = HOST,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what could keep `up` from working here, and at what runs; exit code 78 when one FAILs."""
+    options = StackOptions(root=folder, store=store, page_host=host)
+    findings = list(show_findings(examine(options, time.time()), as_json=as_json))
+    if any(finding.level is Level.FAIL for finding in findings):
+        raise typer.Exit(FatalError.exit_code)
 
 
 @app.command(epilog="Example: edge-stack logs sidecar --lines 50")
@@ -166,61 +171,3 @@ def _record(folder: Path) -> StackRecord:
     if record is None:
         raise FatalError(f"no stack runs in {folder}; start one with `edge-stack up`")
     return record
-
-
-def _directions(record: StackRecord, root: Path) -> Iterator[str]:
-    """Lines to print after `up` and with `status`."""
-    where = record.addresses
-    yield f"page      {where['page']}  classify pictures, watch models come and change"
-    if record.page_host != HOST:
-        port = where["page"].rpartition(":")[2]
-        others = ", ".join(f"http://{address}:{port}" for address in _addresses(record.page_host))
-        yield f"          WARNING: open to others at {others}; the page has no sign-in: whoever reaches"
-        yield "          it may classify and sees the recent pictures"
-    yield f"store     {where['store']}  {record.store}"
-    if "console" in where:
-        yield f"console   {where['console']}  bucket {BUCKET}, sign in with {ACCESS_KEY} / {SECRET_KEY}"
-    yield f"server    {where['server']}/v1/config"
-    yield f"sidecar   {where['sidecar']}/v1/status"
-    logs = f"{program('edge-stack')} logs client"
-    yield f"pictures  {StackFolder(root).pictures}  what arrives there is classified: {logs}"
-    settings = " ".join(f"{name}={record.environment[name]}" for name in _NEEDED_TO_UPLOAD)
-    push = f"{program('model-sync')} push DIR --model NAME --version 1 --wait"
-    yield f"upload    {settings} {push} --status-url {where['sidecar']}"
-    urls = f"--server-url {where['server']} --sidecar-url {where['sidecar']}"
-    yield f"classify  {program('car-client')} classify {urls} PICTURE"
-
-
-def _addresses(host: str) -> list[str]:
-    """Where a page that listens on `host` is found from elsewhere."""
-    if host != ALL_ADDRESSES:
-        return [host]
-    found = [entry for entries in psutil.net_if_addrs().values() for entry in entries]
-    own = [entry.address for entry in found if entry.family == socket.AF_INET]
-    return [address for address in own if not address.startswith("127.")] or [host]
-
-
-def _document(record: StackRecord, found: Sequence[ComponentHealth] = ()) -> dict[str, object]:
-    health = {component.name: asdict(component) for component in found}
-    return {
-        "store": record.store,
-        "addresses": record.addresses,
-        "processes": [
-            {"name": process.name, "pid": process.pid, "running": process.runs()}
-            | health.get(process.name, {})
-            for process in record.processes
-        ],
-    }
-
-
-def _show(found: Sequence[ComponentHealth]) -> None:
-    table = Table("component", "health", "since", "restarts", "pid", "last trouble")
-    for component in found:
-        since = "" if component.uptime is None else str(timedelta(seconds=round(component.uptime)))
-        cells = (component.name, component.health, since, str(component.restarts), str(component.pid))
-        table.add_row(*cells, Text(printable(component.trouble)))
-    Console().print(table)
-
-
-def _print_json(document: dict[str, object]) -> None:
-    typer.echo(json.dumps(document, indent=2))

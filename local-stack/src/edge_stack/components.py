@@ -8,10 +8,21 @@ from pathlib import Path
 from edge_stack.processes.command import Command
 from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
-from edge_stack.store.store import BUCKET
+from edge_stack.store.store import API_PORT, BUCKET, CONSOLE_PORT
 
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - compared with what a person asked for
 """Every address of this machine."""
+
+
+SERVER_PORT, SIDECAR_PORT, PAGE_PORT = 8000, 8081, 8080
+PREFERRED_PORTS = {
+    "page": PAGE_PORT,
+    "server": SERVER_PORT,
+    "sidecar": SIDECAR_PORT,
+    "store": API_PORT,
+    "console of the store": CONSOLE_PORT,
+}
+"""Who would listen where, as documented; another port is taken where one is not free."""
 
 
 class StackFolder:

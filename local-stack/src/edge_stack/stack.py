@@ -21,6 +21,9 @@ from edge_common.served_state import ServedModels
 from urllib3.exceptions import HTTPError
 
 from edge_stack.components import (
+    PAGE_PORT,
+    SERVER_PORT,
+    SIDECAR_PORT,
     StackFolder,
     StackPorts,
     client_command,
@@ -40,7 +43,6 @@ from edge_stack.store.store import BUCKET, Store, StoreKind, start_store
 
 _READY_WITHIN_SECONDS = 60.0
 _ASK_WITHIN_SECONDS = 10.0
-_SERVER_PORT, _SIDECAR_PORT, _CLIENT_PORT = 8000, 8081, 8080
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +87,9 @@ class Stack:
         with ExitStack() as opening:
             opening.enter_context(self.processes)
             self._ports = StackPorts(
-                server=opening.enter_context(self._port(_SERVER_PORT)),
-                sidecar=opening.enter_context(self._port(_SIDECAR_PORT)),
-                client=opening.enter_context(self._port(_CLIENT_PORT, self.options.page_host)),
+                server=opening.enter_context(self._port(SERVER_PORT)),
+                sidecar=opening.enter_context(self._port(SIDECAR_PORT)),
+                client=opening.enter_context(self._port(PAGE_PORT, self.options.page_host)),
             )
             self._open = opening.pop_all()
         return self

@@ -184,6 +184,10 @@ def main() -> None:
     except EdgeError as error:
         _answer({"error": str(error), "exit_code": error.exit_code})
         sys.exit(error.exit_code)
+    except OSError as error:
+        why = f"{error.filename or asked.dir}: {error.strerror}; mend that, then start again"
+        _answer({"error": why, "exit_code": FatalError.exit_code})
+        sys.exit(FatalError.exit_code)
     except Interrupted as interrupted:
         log.info("stack_ended", why=str(interrupted))
         sys.exit(interrupted.exit_code)

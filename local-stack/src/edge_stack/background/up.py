@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
 
+from edge_stack import machine
 from edge_stack.background.record import StackRecord, end_recorded, read_record
 from edge_stack.background.supervisor import NAME, only_one
 from edge_stack.components import StackFolder
@@ -19,6 +20,8 @@ from edge_stack.stack import StackOptions
 from edge_stack.store.store import StoreKind
 
 COMPONENTS = ("store", "sidecar", "server", "client")
+NEEDED_BYTES = 256 * machine.MEBIBYTE
+"""Free space without which nothing is started: room for the sample models, twice, and logs."""
 _ANOTHER_STARTS_WITHIN_SECONDS = 300.0
 _SUPERVISOR_ENDS_WITHIN_SECONDS = 20.0
 _LOCK_WITHIN_SECONDS = 10.0
@@ -40,6 +43,8 @@ def bring_up(options: StackOptions, models: Path | None = None) -> tuple[StackRe
         if (known := _wait_started(folder)) is not None:
             _check_is_as_asked(known, options)
             return known, False
+        if (why := machine.fault(folder.root, NEEDED_BYTES)) is not None:
+            raise FatalError(f"nothing was started: {why}")
         _start_supervisor(folder, options, models)
         record = read_record(folder.record)
     if record is None:

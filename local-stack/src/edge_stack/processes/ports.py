@@ -1,5 +1,6 @@
 """Ports that stay ours between choosing them and the moment a program listens on them."""
 
+import errno
 import socket
 import sys
 from typing import Self
@@ -10,6 +11,17 @@ HOST = "127.0.0.1"
 """What everything of the local stack listens on, but for a page that is opened to others."""
 
 _HELD_PORT_CAN_BE_LISTENED_ON = sys.platform == "linux"
+
+
+def is_listened_on(number: int, host: str = HOST) -> bool:
+    """Whether a program has this port of an address of this machine already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as asking:
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asking.bind((host, number))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 class ReservedPort:

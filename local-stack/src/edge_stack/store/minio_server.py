@@ -26,6 +26,7 @@ SECRET_KEY = "minioadmin123"  # noqa: S105 - the documented default of a store t
 BUILT_BY_MAKE = Path(".local/bin/minio")
 """Where `make minio` puts the binary, under the folder of the checkout."""
 _TARGET = "1"
+_TELLS_WITHIN = 10.0
 _CHANGES = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 
 
@@ -46,8 +47,16 @@ def find_minio(environment: Mapping[str, str] | None = None, checkout: Path | No
 
 
 def minio_version(binary: Path) -> str:
-    """The release a binary says it is."""
-    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False)
+    """The release a binary says it is; raises FatalError when it cannot be run, as another processor's."""
+    asking = [str(binary), "--version"]
+    try:
+        answer = subprocess.run(asking, capture_output=True, text=True, timeout=_TELLS_WITHIN, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = error.strerror if isinstance(error, OSError) else f"no answer in {_TELLS_WITHIN:g} s"
+        raise FatalError(
+            f"{binary} cannot be run: {why}; put one for this machine there (make minio), "
+            "or use --store embedded"
+        ) from error
     words = answer.stdout.splitlines()[0].split() if answer.stdout else []
     return words[2] if len(words) > 2 else "of unknown version"  # noqa: PLR2004 - "minio version RELEASE..."
 

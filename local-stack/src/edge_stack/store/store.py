@@ -18,7 +18,8 @@ from edge_stack.processes.running import Processes, RunningProcess
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY, find_minio, minio_command, minio_version
 
 BUCKET = "ml-models"
-_API_PORT, _CONSOLE_PORT = 9000, 9001
+API_PORT, CONSOLE_PORT = 9000, 9001
+"""What it listens on where these are free."""
 _READY_WITHIN_SECONDS = 30.0
 
 
@@ -114,7 +115,7 @@ def start_store(
             "there is no MinIO binary: set MINIO_BIN, put `minio` in PATH, or run `make minio` (needs Go); "
             "`--store embedded` does without"
         )
-    log, api = logs / "store.log", ports(_API_PORT)
+    log, api = logs / "store.log", ports(API_PORT)
     if binary is None:
         console = None
         objects = data.with_name(f"{data.name}-embedded") / "objects.sqlite"
@@ -127,7 +128,7 @@ def start_store(
             ports=(api,),
         )
     else:
-        console = ports(_CONSOLE_PORT)
+        console = ports(CONSOLE_PORT)
         data.mkdir(parents=True, exist_ok=True)
         description = f"MinIO {minio_version(binary)} ({binary})"
         command = minio_command(binary, data=data, log=log, api=api, console=console, webhook=webhook)

@@ -1,8 +1,8 @@
 """The pod's mode: page, API and probes, beside the watch over a source if there is one."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
@@ -16,12 +16,14 @@ from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Pipeline
 from car_client.session import Session
 from car_client.settings import Settings
+from car_client.sidecar.follower import SidecarFollower
 from car_client.sources.source import Source
 from car_client.watching.watch import Watch
 from car_client.web.app import create_app
 from car_client.web.broadcast import Broadcast
 from car_client.web.gateway import Gateway
 from car_client.web.health import health_routes
+from car_client.web.platform.platform import Platform
 
 _log = get_logger()
 _PAGE_REQUESTS = 8
@@ -47,6 +49,12 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         sink.write(result)
 
     follower = ModelFollower(session.discovery, on_change=tell)
+    platform = Platform(
+        SidecarFollower(session.sidecar),
+        follower,
+        server_url=settings.server_url,
+        on_change=lambda: broadcast.publish("platform", {}),
+    )
     pipeline = Pipeline(session.classifier, requests=_PAGE_REQUESTS)
     gateway = Gateway(
         server_url=settings.server_url,
@@ -56,6 +64,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         metrics=session.metrics,
         recent=recent,
         broadcast=broadcast,
+        platform=platform,
         alive_within=alive_within(settings),
         addresses=settings.page_addresses,
     )
@@ -65,7 +74,8 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         running.enter_context(http)
         running.callback(broadcast.close)  # before the server stops, which waits for open streams
         _log.info("http_listening", host=settings.http_host, port=http.port)
-        running.enter_context(_following(follower, settings.interval, stop))
+        _in_background("models", lambda: follower.run(stop, interval=settings.interval))
+        _in_background("platform", lambda: platform.run(stop))
         if source is None:
             stop.wait()
             return
@@ -97,11 +107,6 @@ def probes(session: Session, follower: ModelFollower, port: int) -> ThreadedHttp
     return ThreadedHttpServer(Starlette(routes=routes), host=session.settings.http_host, port=port)
 
 
-@contextmanager
-def _following(follower: ModelFollower, interval: float, stop: threading.Event) -> Iterator[None]:
-    """Look at the models in a thread of its own, so that a slow source does not make the page stale."""
-    thread = threading.Thread(
-        target=follower.run, args=(stop,), kwargs={"interval": interval}, name="models", daemon=True
-    )
-    thread.start()
-    yield
+def _in_background(name: str, run: Callable[[], None]) -> None:
+    """Run in a thread of its own, so that a slow source does not make the page stale."""
+    threading.Thread(target=run, name=name, daemon=True).start()

@@ -13,6 +13,8 @@ from car_client.settings import Protocol, Settings
 
 _SIDECAR_SECONDS = 2.0
 """A card is a few kilobytes from next door; a sidecar slower than this counts as absent."""
+_MOST_STATUS_BYTES = 8 * 1024 * 1024
+"""The status of 200 models with two versions each has about 200 KB."""
 
 
 class Session:
@@ -23,10 +25,14 @@ class Session:
         self.settings = settings
         self.metrics = ClientMetrics()
         server = Connection(settings.server_url, timeout=settings.timeout, on_retry=self.metrics.count_retry)
-        cards = None
+        self.sidecar: Connection | None = None
+        """None: no address is set."""
         if settings.sidecar_url is not None:
             within = min(settings.timeout, _SIDECAR_SECONDS)
-            cards = CardReader(Connection(settings.sidecar_url, timeout=within))
+            self.sidecar = Connection(
+                settings.sidecar_url, timeout=within, max_answer_bytes=_MOST_STATUS_BYTES
+            )
+        cards = CardReader(self.sidecar) if self.sidecar is not None else None
         self.discovery = Discovery(server, cards, only=settings.models)
         self.classifier = Classifier(
             self._choose_inference(server),

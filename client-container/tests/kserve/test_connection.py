@@ -9,7 +9,6 @@ from car_client.errors import (
     ServerFailedError,
     ServerUnreachableError,
 )
-from car_client.kserve import connection as connection_module
 from car_client.kserve.connection import Answer, Connection
 from eventually import wait_until
 from fake_kserve import FakeKServe, FakeModel
@@ -101,10 +100,8 @@ def test_connections_are_kept_and_used_again(server: FakeKServe, connection: Con
     assert connection._pool.connection_from_url(server.url).num_connections == 1
 
 
-def test_a_too_large_answer_is_refused(
-    server: FakeKServe, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection_module, "MAX_ANSWER_BYTES", 1000)
+def test_a_too_large_answer_is_refused(server: FakeKServe) -> None:
+    connection = Connection(server.url, timeout=5, max_answer_bytes=1000)
     server.fixed_answers["/v1/config"] = (200, b" " * 1001)
     with pytest.raises(ServerFailedError, match="more than 1000 bytes"):
         connection.get("/v1/config")

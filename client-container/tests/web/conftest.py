@@ -8,9 +8,11 @@ from car_client.output.recent import RecentInferences
 from car_client.pipeline.jobs import Pipeline
 from car_client.session import Session
 from car_client.settings import load_settings
+from car_client.sidecar.follower import SidecarFollower
 from car_client.web.app import create_app
 from car_client.web.broadcast import Broadcast
 from car_client.web.gateway import Gateway
+from car_client.web.platform.platform import Platform
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.pictures.decode import PictureLimits
 from fake_kserve import FakeKServe, FakeModel
@@ -25,16 +27,23 @@ def page(server: FakeKServe) -> Iterator[PageClient]:
     session = Session(load_settings(server_url=server.url, sidecar_url=server.url))
     broadcast = Broadcast()
     pipeline = Pipeline(session.classifier)
+    follower = ModelFollower(
+        session.discovery, on_change=lambda _view: broadcast.publish("models", {"changed": True})
+    )
     gateway = Gateway(
         server_url=server.url,
-        follower=ModelFollower(
-            session.discovery, on_change=lambda _view: broadcast.publish("models", {"changed": True})
-        ),
+        follower=follower,
         pipeline=pipeline,
         limits=LIMITS,
         metrics=session.metrics,
         recent=RecentInferences(at_most=3, on_new=lambda document: broadcast.publish("inference", document)),
         broadcast=broadcast,
+        platform=Platform(
+            SidecarFollower(session.sidecar),
+            follower,
+            server_url=server.url,
+            on_change=lambda: broadcast.publish("platform", {}),
+        ),
         alive_within=30,
     )
     with ThreadedHttpServer(create_app(gateway), host="127.0.0.1", port=0) as http:

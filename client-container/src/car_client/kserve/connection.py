@@ -72,16 +72,19 @@ class Connection:
         base_url: str,
         *,
         timeout: float,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
         on_retry: Callable[[str], None] = lambda _reason: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Every request has `timeout` seconds in all, its retry included. Connects on the first one.
 
-        Only an answer that stalls halfway may take as long again. `on_retry` is told `connection_lost` or
-        `retired` before a request is sent again.
+        An answer with more than `max_answer_bytes`, unpacked, is not read to its end. Only one that stalls
+        halfway may take as long again. `on_retry` is told `connection_lost` or `retired` before a request is
+        sent again.
         """
         self.base_url = base_url
         self._timeout = timeout
+        self._max_answer_bytes = max_answer_bytes
         self._on_retry = on_retry
         self._monotonic = monotonic
         self._pool = urllib3.PoolManager(
@@ -167,10 +170,10 @@ class Connection:
             while chunk := response.read1(_CHUNK, decode_content=True):
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > MAX_ANSWER_BYTES:
+                if size > self._max_answer_bytes:
                     raise ServerFailedError(
-                        f"{self.base_url} answers with more than {MAX_ANSWER_BYTES} bytes; "
-                        "check that the address is that of a model server"
+                        f"{self.base_url} answers with more than {self._max_answer_bytes} bytes; "
+                        "check that the address is right"
                     )
                 if self._monotonic() > deadline:
                     raise self._too_slow()

@@ -19,6 +19,7 @@ from car_client.web.error_answers import ApiError, answer_raised
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
 from car_client.web.openapi import openapi_document
+from car_client.web.platform.routes import platform_routes
 from car_client.web.security import SecurityHeaders
 from car_client.web.uploads import Upload, read_upload
 
@@ -34,9 +35,11 @@ def create_app(gateway: Gateway) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _page("index.html")),
+            Route("/models", _page("models.html")),
             Route("/docs", _page("docs.html")),
             *_classify_routes(gateway),
             *_recent_routes(gateway),
+            *platform_routes(gateway.platform),
             *health_routes(gateway.follower, gateway.metrics, alive_within=gateway.alive_within),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

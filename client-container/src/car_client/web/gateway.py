@@ -29,6 +29,7 @@ from car_client.pipeline.jobs import Job, Pipeline
 from car_client.web.addresses import Allowed
 from car_client.web.broadcast import Broadcast
 from car_client.web.error_answers import ApiError, status_of
+from car_client.web.platform.platform import Platform
 from car_client.web.uploads import Upload
 
 MOST_UPLOADS = 8
@@ -84,6 +85,7 @@ class Gateway:
     metrics: ClientMetrics
     recent: RecentInferences
     broadcast: Broadcast
+    platform: Platform
     alive_within: float
     """Seconds without a look at the models after which the process counts as hanging."""
     addresses: Allowed = "off"

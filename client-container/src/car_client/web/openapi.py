@@ -13,6 +13,7 @@ from car_client.web.addresses import AddressRequest
 from car_client.web.error_answers import ErrorDocument
 from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
+from car_client.web.platform.overview import OverviewDocument
 
 _TEXT = {"type": "string"}
 _FILE = {"type": "string", "format": "binary"}
@@ -53,10 +54,17 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
                     parameters=[{"name": "key", "in": "path", "required": True, "schema": _TEXT}],
                 )
             },
+            "/api/platform": {
+                "get": _operation(
+                    types,
+                    "Bucket, sidecar, server and client, every version with its state, and what changed last",
+                    OverviewDocument,
+                )
+            },
             "/api/events": {
                 "get": _operation(
                     types,
-                    "Server-sent events: resync (first; read all), inference, models (read again)",
+                    "Server-sent events: resync (first; read all), inference, models, platform (read again)",
                     "text/event-stream",
                     says="Endless.",
                     errors={503: "Too many listen already."},

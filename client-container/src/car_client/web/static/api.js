@@ -31,6 +31,8 @@ async function ask(path) {
 
 export const readModels = () => ask("/api/models");
 
+export const readPlatform = () => ask("/api/platform");
+
 export const readInferences = () => ask("/api/inferences?limit=50");
 
 /**
@@ -71,12 +73,30 @@ export async function classifyAddress(address, model, { signal }) {
   return document;
 }
 
-/** Follow the server; `handlers` has one function an event, and `lost`. Every stream begins with `resync`. */
-export function follow(handlers) {
+/**
+ * Follow the server: `lost` is called when it is away, `inference` with each one; the other handlers are called
+ * when what their event names is to be read again. Every stream begins with `resync`: read everything.
+ */
+export function follow({ lost, inference = () => {}, ...readAgain }) {
   const events = new EventSource("/api/events");
-  events.addEventListener("error", handlers.lost);
-  events.addEventListener("resync", handlers.resync);
-  events.addEventListener("models", handlers.models);
-  events.addEventListener("inference", (event) => handlers.inference(JSON.parse(event.data)));
+  events.addEventListener("error", lost);
+  events.addEventListener("inference", (event) => inference(JSON.parse(event.data)));
+  for (const [event, read] of Object.entries(readAgain)) events.addEventListener(event, () => read());
   addEventListener("pagehide", () => events.close(), { once: true });
+}
+
+/** `read` one at a time: what is asked for while it runs is done once, after it. */
+export function oneAtATime(read) {
+  let running = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      await read();
+    }
+    running = false;
+  };
 }

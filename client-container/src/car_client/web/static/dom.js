@@ -26,3 +26,12 @@ export const milliseconds = (value) => (value < 10 ? `${value.toFixed(1)} ms` : 
 const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export const clock = (iso) => timeOfDay.format(new Date(iso));
+
+const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** The time of day, and the day where it is not today, as an element that has the whole of it. */
+export function moment(iso) {
+  const date = new Date(iso);
+  const today = date.toDateString() === new Date().toDateString();
+  return make("time", { dateTime: iso, title: date.toLocaleString() }, (today ? timeOfDay : dayAndTime).format(date));
+}

@@ -2,6 +2,7 @@
 import { follow, readInferences, readModels } from "./api.js";
 import * as camera from "./camera.js";
 import * as classify from "./classify.js";
+import { startColours } from "./colours.js";
 import { byId } from "./dom.js";
 import * as models from "./models.js";
 import * as recent from "./recent.js";
@@ -52,28 +53,9 @@ async function refreshRecent() {
   }
 }
 
-function startTheme() {
-  const next = { "": "dark", dark: "light", light: "" };
-  const words = { "": "as the system", dark: "dark", light: "light" };
-  const button = byId("theme");
-  const show = () => {
-    const label = `Colours: ${words[document.documentElement.dataset.theme ?? ""]}`;
-    button.setAttribute("aria-label", label);
-    button.title = label;
-  };
-  button.addEventListener("click", () => {
-    const theme = next[document.documentElement.dataset.theme ?? ""];
-    if (theme) document.documentElement.dataset.theme = theme;
-    else delete document.documentElement.dataset.theme;
-    localStorage.setItem("theme", theme);
-    show();
-  });
-  show();
-}
-
 classify.start();
 camera.start(classify.take, classify.tell);
-startTheme();
+startColours();
 follow({
   resync: () => {
     refreshModels().then(() => classify.askAgain({ onlyIfWaiting: true }));

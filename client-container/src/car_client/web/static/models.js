@@ -67,7 +67,8 @@ function about(model, open) {
   return [make("details", { open }, summary, ...paragraphs)];
 }
 
-const preparation = ({ resize, interpolation, size, color }) =>
+/** How pictures are prepared for a model, in a sentence. */
+export const preparation = ({ resize, interpolation, size, color }) =>
   `Pictures are prepared by ${resize} (${interpolation}) to ${size[1]} × ${size[0]}, ${color}`;
 
 const sourceWords = (source) => ({ card: "from its card", rt_info: "from the model file", shapes: "shapes only" })[source] ?? source;

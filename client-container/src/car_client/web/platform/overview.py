@@ -1,0 +1,159 @@
+"""The one document that the page "Models" shows, from what sidecar, server and client know. Pure."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from car_client.output.documents import ModelDocument
+from car_client.sidecar.documents import Model, Pin, Status, Version
+from car_client.sidecar.follower import SidecarView
+from car_client.web.platform.advice import AdviceDocument, advice
+from car_client.web.platform.line import Known, Node, NodeDocument
+from car_client.web.platform.timeline import ChangeDocument, timeline
+
+
+class VersionDocument(TypedDict):
+    """One version, in the bucket, on the volume, or only at the server."""
+
+    version: Annotated[str, Field(description="The folder's name in the bucket.")]
+    local_version: Annotated[int | None, Field(description="Its number at the server.")]
+    state: str
+    reason: str
+    bytes: int
+    files: int
+    since: str | None
+    progress: Annotated[float | None, Field(description="0 to 1, while it is fetched or tried.")]
+
+
+class CardDocument(TypedDict):
+    """What is known of a model that classifies."""
+
+    version: int
+    description: str
+    input: str
+    preprocessing: dict[str, object]
+    labels: int | None
+    warnings: list[str]
+
+
+class PinDocument(TypedDict):
+    """The pin of a model."""
+
+    version: str | None
+    holds: Annotated[bool, Field(description="Whether it is followed.")]
+    sentence: str
+
+
+class ModelOverview(TypedDict):
+    """One model."""
+
+    name: str
+    pin: PinDocument | None
+    serving: list[int]
+    versions: list[VersionDocument]
+    card: CardDocument | None
+    trouble: Annotated[str | None, Field(description="Why this client cannot classify with it.")]
+
+
+class OverviewDocument(TypedDict):
+    """Everything from the bucket to the client."""
+
+    line: list[NodeDocument]
+    advice: list[AdviceDocument]
+    models: list[ModelOverview]
+    timeline: list[ChangeDocument]
+    current: Annotated[bool, Field(description="Whether the sidecar answers; else it is as last seen.")]
+
+
+def overview(
+    sidecar: SidecarView, nodes: list[Node], known: Known, served: list[ModelDocument]
+) -> OverviewDocument:
+    """The document; `known`: since when each of `nodes` is as it is; `served`: the server's models."""
+    status = sidecar.status or Status()
+    at_server = {model["name"]: model for model in served}
+    names = sorted({*status.models, *at_server})
+    return {
+        "line": [_node(node, known) for node in nodes],
+        "advice": advice(sidecar, nodes),
+        "models": [_model(name, status.models.get(name), at_server.get(name)) for name in names],
+        "timeline": timeline(status),
+        "current": sidecar.status is not None and sidecar.error is None,
+    }
+
+
+def _node(node: Node, known: Known) -> NodeDocument:
+    since = node.since or (known[node.place][1] if node.place in known else None)
+    return {
+        "place": node.place,
+        "name": node.name,
+        "state": node.state,
+        "sentence": node.sentence,
+        "since": _text(since),
+    }
+
+
+def _model(name: str, told: Model | None, served: ModelDocument | None) -> ModelOverview:
+    versions = [_version(version) for version in told.versions] if told is not None else []
+    if told is None and served is not None:
+        versions = [_at_server(number, state) for number, state in served["versions"].items()]
+    return {
+        "name": name,
+        "pin": _pin(told.pin) if told is not None and told.pin is not None else None,
+        "serving": list(told.serving) if told is not None else _available(served),
+        "versions": versions[::-1],
+        "card": _card(served) if served is not None and served["usable"] else None,
+        "trouble": served.get("reason") if served is not None else None,
+    }
+
+
+def _pin(pin: Pin) -> PinDocument:
+    return {"version": pin.version, "holds": pin.holds, "sentence": pin.sentence}
+
+
+def _version(version: Version) -> VersionDocument:
+    return {
+        "version": version.source,
+        "local_version": version.local_version,
+        "state": version.state,
+        "reason": version.reason,
+        "bytes": version.bytes,
+        "files": version.files,
+        "since": _text(version.since),
+        "progress": version.progress,
+    }
+
+
+def _at_server(number: str, state: str) -> VersionDocument:
+    return {
+        "version": number,
+        "local_version": int(number),
+        "state": "serving" if state == "AVAILABLE" else state.lower(),
+        "reason": "",
+        "bytes": 0,
+        "files": 0,
+        "since": None,
+        "progress": None,
+    }
+
+
+def _available(served: ModelDocument | None) -> list[int]:
+    states = served["versions"] if served is not None else {}
+    return [int(number) for number, state in states.items() if state == "AVAILABLE"]
+
+
+def _card(served: ModelDocument) -> CardDocument:
+    labels = served.get("labels")
+    return {
+        "version": served.get("version", 0),
+        "description": served.get("description", ""),
+        "input": served.get("input", ""),
+        "preprocessing": served.get("preprocessing", {}),
+        "labels": len(labels) if labels is not None else None,
+        "warnings": served.get("warnings", []),
+    }
+
+
+def _text(time: datetime | None) -> str | None:
+    return time.isoformat() if time is not None else None

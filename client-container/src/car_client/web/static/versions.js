@@ -1,0 +1,64 @@
+// A card for each model: its versions with state, reason, size and progress, and what is known of it.
+import { breakable, byId, make, moment } from "./dom.js";
+import { inBytes } from "./files.js";
+import { preparation } from "./models.js";
+
+const made = new Map(); // name -> { print, element }
+
+/** Show the models of `document`; the card of a model that did not change stays as it is, opened or focused. */
+export function showModels(document) {
+  const cards = document.models.map((model) => {
+    const print = JSON.stringify(model);
+    if (made.get(model.name)?.print !== print) made.set(model.name, { print, element: card(model, isOpen(model.name)) });
+    return made.get(model.name).element;
+  });
+  const names = new Set(document.models.map((model) => model.name));
+  for (const name of [...made.keys()]) if (!names.has(name)) made.delete(name);
+  const list = byId("model-list");
+  if (cards.length !== list.children.length || cards.some((element, place) => list.children[place] !== element)) list.replaceChildren(...cards);
+  if (!cards.length) list.replaceChildren(make("p", { className: "hint" }, "No model yet."));
+  const serving = document.models.filter((model) => model.serving.length).length;
+  const count = cards.length ? `${serving} of ${cards.length} serving` : "";
+  byId("models-count").textContent = document.current || !count ? count : `${count}, as last seen`;
+}
+
+const isOpen = (name) => made.get(name)?.element.querySelector("details")?.open ?? false;
+
+function card(model, open) {
+  const serving = model.serving.length ? `Version ${model.serving.join(", ")} answers` : "Nothing answers";
+  return make(
+    "article",
+    { className: "model", dataset: { model: model.name } },
+    make("header", {}, make("h3", {}, ...breakable(model.name)), make("p", { className: "hint" }, serving)),
+    ...(model.pin ? [make("p", { className: "pin", dataset: { holds: model.pin.holds } }, model.pin.sentence)] : []),
+    make("ul", { className: "versions" }, ...model.versions.map(row)),
+    ...(model.trouble ? [make("p", { className: "problem" }, model.trouble)] : []),
+    ...(model.card ? [about(model.card, open)] : []),
+  );
+}
+
+function row(version) {
+  const { state, progress, since } = version;
+  const other = version.local_version !== null && String(version.local_version) !== version.version;
+  const facts = [version.files ? `${inBytes(version.bytes)} in ${version.files} ${version.files === 1 ? "file" : "files"}` : "", other ? `number ${version.local_version} at the server` : ""];
+  return make(
+    "li",
+    { dataset: { version: version.version, state } },
+    make("p", { className: "which" }, `version ${version.version}`),
+    make("p", { className: "state", dataset: { state } }, state, ...(since ? [" since ", moment(since)] : [])),
+    make("p", { className: "hint facts" }, facts.filter(Boolean).join(", ")),
+    ...(progress === null ? [] : [make("progress", { max: 1, value: progress, "aria-label": `Progress of version ${version.version}` })]),
+    ...(version.reason ? [make("p", { className: "reason" }, version.reason)] : []),
+  );
+}
+
+function about(card, open) {
+  const labels = card.labels === null ? "no labels" : `${card.labels} labels`;
+  const lines = [card.description, `Takes ${card.input}`, preparation(card.preprocessing), ...card.warnings];
+  return make(
+    "details",
+    { open },
+    make("summary", {}, `About version ${card.version}: ${labels}`),
+    ...lines.filter(Boolean).map((line) => make("p", { className: "hint" }, line)),
+  );
+}

@@ -47,7 +47,8 @@ class Settings(BaseModel):
     server_url: str = "http://localhost:8000"
     """Address of the model server's REST port."""
     sidecar_url: str | None = "http://localhost:8081"
-    """Address of the sidecar, asked for model cards; `none` asks nobody. It may be absent."""
+    """Address of the sidecar, asked for model cards and, by `serve`, for what became of uploads; `none` asks
+    nobody. It may be absent."""
     models: tuple[str, ...] = ()
     """Use only these models, separated by commas; empty: every model the server serves."""
     protocol: Protocol = Protocol.HTTP

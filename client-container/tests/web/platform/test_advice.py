@@ -45,9 +45,8 @@ def test_each_version_that_waits_for_somebody_is_named_the_worst_first() -> None
         version("3", "rejected", reason="model.onnx is cut off."),
         version("4", "downloading"),
     )
-    unfit = "cars version 3 is not fit to serve: model.onnx is cut off. Mend it and upload it again."
     assert told(seen({"cars": serving("1", beside=beside)})) == [
-        ("bad", f"{unfit} Version 1 answers meanwhile."),
+        ("bad", "cars version 3 is not fit to serve: model.onnx is cut off. Version 1 answers meanwhile."),
         ("busy", "cars version 2 is waiting: waiting for model.bin, named by model.xml."),
         ("busy", "cars version 4 is on its way; nothing to do. Version 1 answers meanwhile."),
     ]
@@ -58,3 +57,14 @@ def test_of_many_sentences_the_rest_is_counted() -> None:
     sentences = told(seen(many))
     assert len(sentences) == 6
     assert sentences[-1][1] == "15 more: see the models below."
+
+
+def test_what_waits_for_a_server_that_is_away_is_not_said_to_be_on_its_way() -> None:
+    waiting = {"cars": serving(beside=(version("1", "activating"),))}
+    away = seen(waiting, server={"state": "away"})
+    assert [sentence for _, sentence in told(away, replace(UP, error="x"))] == [
+        "The model server does not answer: start it, or read its log. Nothing is classified."
+    ]
+    assert told(seen(waiting)) == [
+        ("busy", "cars version 1 is on its way; nothing to do. No version of it answers.")
+    ]

@@ -11,7 +11,7 @@ from car_client.web.platform.line import Node
 
 Urgency = Literal["bad", "busy", "good"]
 _MOST = 6
-_UNDER_WAY = frozenset({"downloading", "verifying", "preflight", "publishing", "activating"})
+_UNDER_WAY = frozenset({"downloading", "verifying", "preflight", "publishing"})
 _PUSH = "model-sync push FOLDER --model NAME --version 1"
 
 
@@ -61,31 +61,34 @@ def _about_models(sidecar: SidecarView) -> Iterator[AdviceDocument]:
     status = sidecar.status
     if status is None or not status.instance:
         return
+    under_way = _UNDER_WAY | {"activating"} if status.server.state == "answers" else _UNDER_WAY
     if not status.models:
         yield _busy(f"Upload a model: {_PUSH}")
     for name, model in status.models.items():
         answers = (
-            f"Version {model.serving[-1]} answers meanwhile." if model.serving else "Nothing answers for it."
+            f"Version {model.serving[-1]} answers meanwhile."
+            if model.serving
+            else "No version of it answers."
         )
         for version in model.versions:
-            yield from _about_version(name, version, answers)
+            yield from _about_version(name, version, answers, under_way)
         if model.pin is not None and model.pin.holds:
             yield _busy(f"{name} is held: {_clause(model.pin.sentence)}. Unpin it when that is over.")
     for notice in status.notices:
         yield _busy(f"{_clause(notice)}.")
 
 
-def _about_version(name: str, version: Version, answers: str) -> Iterator[AdviceDocument]:
+def _about_version(
+    name: str, version: Version, answers: str, under_way: frozenset[str]
+) -> Iterator[AdviceDocument]:
     which = f"{name} version {version.source}"
     if version.state == "rejected":
-        yield _bad(
-            f"{which} is not fit to serve: {_clause(version.reason)}. Mend it and upload it again. {answers}"
-        )
+        yield _bad(f"{which} is not fit to serve: {_clause(version.reason)}. {answers}")
     elif version.state in {"waiting", "held"}:
         yield _busy(
             f"{which} is {version.state}: {_clause(version.reason) or 'its upload is not complete yet'}."
         )
-    elif version.state in _UNDER_WAY:
+    elif version.state in under_way:
         yield _busy(f"{which} is on its way; nothing to do. {answers}")
 
 

@@ -2,12 +2,14 @@
 
 Waits for store, bucket and sidecar to be there. The webhook is kept in the store's own configuration,
 which the store takes up by a new start of about a second. Settings are those of model-sync, EVENTS_ENDPOINT
-and EVENTS_TOKEN. Exit code 75 when the store did not take it: the Job tries again.
+and EVENTS_TOKEN; a key is in a file where NAME_FILE names one. Exit code 75 when the store did not take it:
+the Job tries again.
 """
 
 import sys
 import time
 from os import environ
+from pathlib import Path
 
 from minio import Minio, MinioAdmin
 from minio.credentials import StaticProvider
@@ -19,9 +21,16 @@ from urllib3.exceptions import HTTPError
 TRY_AGAIN = 75
 CHANGES = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 
+
+def secret(name: str) -> str:
+    """A key, from the variable or from the file that NAME_FILE names."""
+    path = environ.get(f"{name}_FILE")
+    return Path(path).read_text().strip() if path else environ[name]
+
+
 scheme, _, host = environ["MODEL_SYNC_S3_ENDPOINT"].partition("://")
 bucket = environ["MODEL_SYNC_BUCKET"]
-keys = StaticProvider(environ["MODEL_SYNC_S3_ACCESS_KEY"], environ["MODEL_SYNC_S3_SECRET_KEY"])
+keys = StaticProvider(secret("MODEL_SYNC_S3_ACCESS_KEY"), secret("MODEL_SYNC_S3_SECRET_KEY"))
 # A first packet may be lost while network policies of a new pod take hold; that would cost two minutes.
 pool = PoolManager(timeout=Timeout(connect=3, read=20), retries=False)
 admin = MinioAdmin(endpoint=host, credentials=keys, secure=scheme == "https", http_client=pool)
@@ -30,7 +39,7 @@ store = Minio(host, credentials=keys, secure=scheme == "https", http_client=pool
 webhook = {
     "enable": "on",
     "endpoint": environ["EVENTS_ENDPOINT"],
-    "auth_token": environ["EVENTS_TOKEN"],
+    "auth_token": secret("EVENTS_TOKEN"),
 }
 notification = NotificationConfig(
     queue_config_list=[QueueConfig(queue="arn:minio:sqs::1:webhook", events=CHANGES)]

@@ -46,7 +46,7 @@ def start_by_hand(
 ) -> Reconciler:
     """Recover what is on `volume` and connect the loop; fetches wait in `jobs` until they are told to run."""
     model_cards, rules = ModelCards(store), replace(RULES, policy=policy)
-    cards, records = ServingCards(volume, model_cards), RecordedState(volume, recover_state(volume))
+    cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
     under_way = UnderWay(
         FetchJobs(Gate(store, AtOnce(), None), lambda: None, jobs),
         SettingsChecks(None, lambda: None, AtOnce()),
@@ -55,7 +55,9 @@ def start_by_hand(
     bucket = BucketWatch(store, ("",), model_cards, clock, metrics, 10.0, GRACE, HOLD)
     observer = Observer(bucket, ServerWatch(ovms), volume, records, under_way, cards, clock, rules)
     drift = DriftWatch(volume, records, cards, DigestChecks(volume, lambda: None, AtOnce()), metrics, clock)
-    return Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules), drift)
+    made = Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules), drift)
+    made.adopt(recover_state(volume))
+    return made
 
 
 class HandSidecar:

@@ -19,7 +19,7 @@ from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 from fake_ovms import MODEL_FILE
-from model_sync.planning.versions import asked_for
+from model_sync.planning.pinning import asked_for
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
 
@@ -66,7 +66,7 @@ class Life:
     def make_peace(self) -> None:
         """End all faults and all bad uploads; then the bucket's wishes have to come true."""
         world = self.world
-        self._remove_uploads(b"crash", b"<net/>", b"x", _UNUSABLE)
+        self._remove_uploads(b"crash", b"<net/>", b"x", b"version:", _UNUSABLE)
         self._wait()
         for model in (*_MODELS, STEADY):
             assert self._served(model) or not self._good(model), f"nothing answers for {model}"
@@ -93,6 +93,14 @@ class Life:
         model = self.world.random.choice(_MODELS)
         settings = self.world.random.choice(_SETTINGS)
         self.world.store.put(f"{model}/model.yaml", settings)
+
+    def pin_version(self) -> None:
+        """One that may be there, or not, or be unfit."""
+        model, version = map(self.world.random.choice, (_MODELS, VERSIONS))
+        self.world.store.put(f"{model}/pin.yaml", f"version: {version}".encode())
+
+    def unpin(self) -> None:
+        self.world.store.remove_folder(f"{self.world.random.choice(_MODELS)}/pin.yaml")
 
     def remove_version(self) -> None:
         model, version = map(self.world.random.choice, (_MODELS, VERSIONS))
@@ -247,6 +255,8 @@ _EVENTS: Events = [
     (2, Life.upload_nonsense),
     (6, Life.remove_version),
     (2, Life.remove_model),
+    (4, Life.pin_version),
+    (4, Life.unpin),
     (3, Life.take_store_away),
     (5, Life.bring_store_back),
     (3, Life.list_nothing_once),

@@ -2,7 +2,8 @@ import pytest
 from edge_common.model_card import LatestVersions, VersionPolicy
 from model_snapshots import snap, state, stored, upload
 from model_sync.planning.model_snapshot import Rules
-from model_sync.planning.versions import asked_for, describe_policy, superfluous_versions
+from model_sync.planning.pinning import asked_for
+from model_sync.planning.versions import describe_policy, superfluous_versions
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 CARD_NAME = "model.yaml"
 CHECKSUMS_NAME = "SHA256SUMS"
+PIN_NAME = "pin.yaml"
 LATEST = "latest"
 MAX_VERSION = 2**31 - 1
 """OVMS keeps its default version in 32 bits, so a higher number could never be the default."""

@@ -9,6 +9,7 @@ from model_sync.bucket.file_kinds import kind_by_name
 from model_sync.bucket.keys import (
     CARD_NAME,
     CHECKSUMS_NAME,
+    PIN_NAME,
     is_model_name,
     is_version_name,
     next_number,
@@ -20,6 +21,7 @@ MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
 _WEIGHTS_SUFFIXES = (".bin", ".pdiparams")
 _PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
 _CARD = re.compile(r"(model|(model)?[-_ ]?card)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
+_PIN = re.compile(r"(pin|pinned)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
 _CHECKSUMS = re.compile(r"(sha256sums?|checksums?|sums)(\.(txt|sha256))?|.+\.sha256(sums?)?", re.IGNORECASE)
 
 
@@ -113,11 +115,12 @@ def loose_notices(model: str, loose: Collection[str], versions: Collection[str])
 
 
 def misnamed_notices(where: str, names: Collection[str]) -> Sequence[str]:
-    """What to do about cards and lists of digests under other names; `where` is the folder of the `names`."""
+    """What to do about cards, digests and pins under other names; `where` is the folder of the `names`."""
     notices = []
     for name, right, use in (
         (CARD_NAME, _CARD, "the model card"),
         (CHECKSUMS_NAME, _CHECKSUMS, "the digests"),
+        *(() if "/" in where else ((PIN_NAME, _PIN, "the pin"),)),
     ):
         found = next((other for other in sorted(names) if right.fullmatch(other)), None)
         if found is not None and name not in names:

@@ -10,6 +10,7 @@ from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.model_card import Serving
 
 from model_sync.bucket.catalog import Catalog, ListedModel
+from model_sync.bucket.keys import PIN_NAME
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, read_card
 from model_sync.planning.state import ModelState
 from model_sync.store.object_store import ObjectStore, read_small
@@ -65,7 +66,9 @@ class ModelCards:
                 without[name] = self._listings_without.get(name, 0) + 1
                 continue
             before = self._cards.get(name)
-            mark = "|".join(sorted(f"{file.path}:{file.state}" for file in model.loose.values()))
+            mark = "|".join(
+                sorted(f"{file.path}:{file.state}" for file in model.loose.values() if file.path != PIN_NAME)
+            )
             if before is not None and before.mark == mark:
                 cards[name] = before
                 continue

@@ -13,6 +13,7 @@ from edge_common.logs import get_logger
 
 from model_sync.cards.model_cards import ServingCards
 from model_sync.download.staging import Staging
+from model_sync.loop.pin_files import record_pins
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
@@ -97,8 +98,9 @@ class Applier:
         self.under_way.edits.collect(self.state)
 
     def follow_listing(self, snapshot: Snapshot) -> None:
-        """Give changed cards to versions, forget what is staged and known of gone uploads. Raises OSError."""
+        """Record pins, give changed cards to versions, drop what is staged of gone ones. Raises OSError."""
         catalog = snapshot.bucket.catalog
+        record_pins(self.records, snapshot.bucket.pins)
         if catalog is not None:
             self.under_way.edits.follow(self.state, catalog)
             self.under_way.jobs.forget_errors_of_gone(catalog)

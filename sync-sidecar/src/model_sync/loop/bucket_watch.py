@@ -6,7 +6,7 @@ goes on, serves what there is, and tells since when the listing lasts.
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
@@ -14,7 +14,9 @@ from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
 
 from model_sync.bucket.catalog import Catalog, build_catalog, combined
+from model_sync.bucket.pins import ListedPin, Pin, Pins, pins_after_listing
 from model_sync.cards.model_cards import FoundCards, ModelCards
+from model_sync.loop.pin_files import read_pins
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.planning.snapshot import BucketSnapshot
@@ -27,6 +29,9 @@ _FIRST_RETRY = 1.0
 """Seconds after the first failed listing; doubled each time, up to the poll interval."""
 _LONG = 5.0
 """Seconds after which a listing that lasts is told."""
+
+_Listed = tuple[Catalog, FoundCards, Pins]
+"""What a complete listing told."""
 
 
 def in_background(work: Callable[[], None]) -> None:
@@ -64,7 +69,7 @@ class BucketWatch:
     _absences: Absences = field(default_factory=Absences)
     _prepared: bool = False
     _begun: _Begun | None = None
-    _ended: SimpleQueue[tuple[Catalog, FoundCards] | Exception] = field(default_factory=SimpleQueue)
+    _ended: SimpleQueue[_Listed | Exception] = field(default_factory=SimpleQueue)
     _asked_again: bool = False
 
     @property
@@ -90,8 +95,13 @@ class BucketWatch:
             self._asked_again = True
             return
         self._begun = _Begun(self.clock.now(), self.clock.monotonic())
-        before = self._last.catalog
-        self.run(lambda: self._list(before))
+        before, pins = self._last.catalog, self._last.pins
+        self.run(lambda: self._list(before, pins))
+
+    def know_pins(self, pins: Mapping[str, Pin]) -> None:
+        """Hold to these, which the volume has recorded, until the bucket was listed."""
+        if self._last.catalog is None:
+            self._last = replace(self._last, pins={name: ListedPin(pin) for name, pin in pins.items()})
 
     def take_in_listing(self, kept: Iterable[tuple[str, str]]) -> None:
         """Note what the listing told, if it has ended; `kept`: model and bucket version of what is stored.
@@ -113,7 +123,7 @@ class BucketWatch:
             self._asked_again = False
             self._last = replace(self._last, list_again_at=self.clock.monotonic())
 
-    def _list(self, before: Catalog | None) -> None:
+    def _list(self, before: Catalog | None, pins: Pins) -> None:
         try:
             self._prepared = self._prepared or self.prepare()
             with self.metrics.listing_seconds.time():
@@ -123,7 +133,7 @@ class BucketWatch:
                         for prefix in self.prefixes
                     }
                 )
-            self._ended.put((catalog, self.cards.read(catalog)))
+            self._ended.put((catalog, self.cards.read(catalog), read_pins(self.store, catalog, pins)))
         except Exception as error:  # noqa: BLE001 - noted, or raised again, by the loop
             self._ended.put(error)
         self.listing_ended()
@@ -145,14 +155,21 @@ class BucketWatch:
         (_log.warning if told else _log.debug)("listing_failed", reason=str(error), count=failures)
 
     def _note_listing(
-        self, catalog: Catalog, cards: FoundCards, kept: Iterable[tuple[str, str]], begun: _Begun
+        self,
+        catalog: Catalog,
+        cards: FoundCards,
+        found: Pins,
+        kept: Iterable[tuple[str, str]],
+        begun: _Begun,
     ) -> None:
         last, now = self._last, self.clock.monotonic()
         if last.failures:
             _log.info("store_returned", failures=last.failures)
         self.metrics.listings.labels(result="noop" if catalog == last.catalog else "success").inc()
+        pins = pins_after_listing(last.pins, found, catalog)
         self._last = BucketSnapshot(
             catalog=catalog,
+            pins=pins,
             quiet_since=quiet_since(catalog, now, last.catalog, last.quiet_since),
             listings=last.listings + 1,
             last_attempt=begun.attempt,
@@ -160,4 +177,5 @@ class BucketWatch:
             list_again_at=begun.started + self.poll_interval,
         )
         self._absences = self._absences.after_listing(catalog, kept, now)
+        self._asked_again = self._asked_again or any(pin.missed for pin in pins.values())
         self.cards.take(cards)

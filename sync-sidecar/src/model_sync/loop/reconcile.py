@@ -85,6 +85,8 @@ class Reconciler:
     def adopt(self, state: State) -> None:
         """Go on from `state`, which somebody else recorded, and the cards kept with it."""
         self.applier.records.adopt(state)
+        pins = {name: model.pin for name, model in state.models.items()}
+        self.observer.bucket.know_pins({name: pin for name, pin in pins.items() if pin is not None})
         self.applier.cards.forget_all()
 
     def note_volume_error(self, reason: str) -> None:

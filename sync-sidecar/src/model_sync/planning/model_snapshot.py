@@ -8,6 +8,7 @@ from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 
 from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.bucket.pins import ListedPin
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
 
@@ -66,6 +67,7 @@ class ModelSnapshot:
     all_told: bool = True
     """Every server on the volume has just told its part of `served`."""
     policy: VersionPolicy = field(default_factory=LatestVersions)
+    pin: ListedPin | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Serving settings that the card asks for."""
     card_rejection: str | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from edge_common.served_state import VersionState
 
+from model_sync.bucket.keys import version_rank
 from model_sync.planning.actions import (
     Action,
     CancelFetch,
@@ -32,10 +33,11 @@ from model_sync.planning.activation import (
 )
 from model_sync.planning.load_failures import load_failures
 from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.pinning import PinStatus, Wanted, pin_status
 from model_sync.planning.rollout import end_rollout, is_taken_over, roll_out
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.uploads import UploadStatus, upload_status
-from model_sync.planning.versions import superfluous_versions, unfit_versions, wanted_versions
+from model_sync.planning.versions import ready_versions, superfluous_versions, unfit_versions, wanted_versions
 
 _ANSWERS = frozenset({VersionState.AVAILABLE, VersionState.UNLOADING})
 """The server reads the files; an earlier rejection of them does not make them less in use."""
@@ -50,8 +52,9 @@ class ModelPlan:
     actions: tuple[Action, ...]
     uploads: Mapping[str, UploadStatus]
     wanted: Sequence[str]
-    """Bucket versions that the policy asks for, highest first."""
+    """Bucket versions to serve, as policy and pin ask, highest first."""
     target: Target
+    pin: PinStatus | None = None
 
 
 def plan(snapshot: Snapshot, names: Iterable[str] | None = None) -> dict[str, ModelPlan]:
@@ -94,7 +97,7 @@ def plan_model(model: ModelSnapshot) -> ModelPlan:
     failures = load_failures(model)
     unfit = unfit_versions(model, failures)
     wanted = wanted_versions(model, uploads, unfit)
-    target = _target(model, wanted, unfit)
+    target = _target(model, wanted.served, unfit)
     ending = end_rollout(model)
     if ending is not None or is_taken_over(model):
         configured = ending.local_versions if ending is not None else model.state.configured
@@ -112,8 +115,9 @@ def plan_model(model: ModelSnapshot) -> ModelPlan:
         actions.append(ending)
     elif not is_taken_over(model):
         actions += _configuring(model, target, configured)
-    actions += _clearing(model, target, configured)
-    return ModelPlan(model, tuple(actions), uploads, wanted, target)
+    actions += _clearing(model, target, configured, wanted)
+    pin = pin_status(model, uploads, wanted)
+    return ModelPlan(model, tuple(actions), uploads, wanted.served, target, pin)
 
 
 def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int]) -> Target:
@@ -150,34 +154,36 @@ def _answers_nobody(model: ModelSnapshot, local_version: int) -> bool:
 
 def _fallback(model: ModelSnapshot, excluded: set[int]) -> set[int]:
     """The best other version on the volume, to answer while the server cannot load the right one."""
-    others = [
-        local_version
+    others = {
+        local_version: version.bucket_version
         for local_version, version in model.state.stored.items()
         if local_version not in excluded
         and version.bucket_version not in model.gone
         and not _answers_nobody(model, local_version)
-    ]
-    return {max(others)} if others else set()
+    }
+    pin = model.pin.pin if model.pin is not None else None
+    older = {n for n, name in others.items() if pin and version_rank(name) <= version_rank(pin.version)}
+    return {max(older or others)} if others else set()
 
 
-def _cancelling(model: ModelSnapshot, wanted: list[str]) -> Iterator[Action]:
+def _cancelling(model: ModelSnapshot, wanted: Wanted) -> Iterator[Action]:
     for bucket_version, running in model.fetches.items():
         upload = model.upload(bucket_version)
-        if bucket_version not in wanted or upload is None or upload.upload_id != running.upload_id:
+        if bucket_version not in wanted.all or upload is None or upload.upload_id != running.upload_id:
             yield CancelFetch(bucket_version)
 
 
 def _publishing(
-    model: ModelSnapshot, wanted: list[str], uploads: Mapping[str, UploadStatus]
+    model: ModelSnapshot, wanted: Wanted, uploads: Mapping[str, UploadStatus]
 ) -> Iterator[Action]:
     taken: set[int] = set()
     room = model.room
-    for bucket_version in wanted:
+    for bucket_version in wanted.all:
         upload = model.upload(bucket_version)
         if upload is None or model.is_stored(upload) or not uploads[bucket_version].fetchable:
             continue
         if model.staged.get(bucket_version) == upload.upload_id:
-            local_version = local_version_for(model, upload, wanted)
+            local_version = local_version_for(model, upload, wanted.served)
             # two may borrow the same; one waits a round
             if local_version is not None and local_version not in taken:
                 taken.add(local_version)
@@ -186,6 +192,7 @@ def _publishing(
             bucket_version not in model.fetches
             and bucket_version not in model.fetch_errors
             and room.shortage(upload) is None
+            and (bucket_version in wanted.served or not room.evictions(upload))
         ):
             fetch = Fetch(bucket_version, room.evictions(upload))
             room = room.after_promise(upload, fetch.evicted)
@@ -210,11 +217,14 @@ def _configuring(model: ModelSnapshot, target: Target, configured: tuple[int, ..
         yield from roll_out(model)
 
 
-def _clearing(model: ModelSnapshot, target: Target, configured: tuple[int, ...]) -> Iterator[Action]:
+def _clearing(
+    model: ModelSnapshot, target: Target, configured: tuple[int, ...], wanted: Wanted
+) -> Iterator[Action]:
     """Folders that are no longer listed go, but never while the server holds them."""
     in_use = {*configured, *model.state.configured, *target.local_versions}
     if model.state.rollout is not None and model.state.rollout.bridge is not None:
         in_use.add(model.state.rollout.bridge)
+    in_use |= ready_versions(model, wanted)
     superfluous = superfluous_versions(model, in_use)
     for local_version, version in sorted(model.state.stored.items()):
         if local_version in configured and configured == model.state.configured:

@@ -14,6 +14,7 @@ from edge_common.model_card import VersionPolicy
 from edge_common.served_state import ServedModels, VersionState
 
 from model_sync.bucket.catalog import Catalog
+from model_sync.bucket.pins import Pins
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.rollout import trial_name, tried_model
@@ -53,6 +54,8 @@ class BucketSnapshot:
     catalog: Catalog | None = None
     quiet_since: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Model -> bucket version -> monotonic time of the listing that first showed the upload as it is."""
+    pins: Pins = field(default_factory=dict)
+    """Until the first listing, those that the volume has recorded."""
     gone: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Model -> bucket versions whose removal holds."""
     removal_hold: str | None = None
@@ -181,6 +184,7 @@ class Snapshot:
             all_told=server.complete,
             server_loads=server.loads,
             policy=card.policy or self.rules.policy,
+            pin=bucket.pins.get(name),
             settings=card.settings,
             card_rejection=card.rejection,
             edit_rejection=card.edit_rejection,

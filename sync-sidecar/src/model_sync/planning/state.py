@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.pins import Pin
 
 UNKNOWN = "unknown"
 """Fingerprint of content whose upload nobody remembers; its files are compared when the upload is seen."""
@@ -145,6 +146,8 @@ class ModelState:
     """By bucket version."""
     rollout: Rollout | None = None
     rejected_settings: RejectedSettings | None = None
+    pin: Pin | None = None
+    """As last seen in the bucket; it holds after a restart, too, until the bucket says otherwise."""
 
     def stored_with(self, bucket_version: str, files: Iterable[StoredFile]) -> StoredVersion | None:
         """The version from `bucket_version` of exactly these files, whatever its fingerprint."""

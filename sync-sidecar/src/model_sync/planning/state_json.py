@@ -57,6 +57,7 @@ def _model(written: dict[str, Any]) -> ModelState:
             "rollout": entry.get("rollout"),
             "rejected_settings": entry["rejected_settings"],
             "last_local_version": entry["last_local_version"],
+            "pin": entry.get("pin"),
             "rejections": {version: _renamed(rejection) for version, rejection in rejections},
         }
     )

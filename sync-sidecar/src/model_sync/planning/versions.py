@@ -1,31 +1,13 @@
 """Which versions of a model are wanted, which may be listed, and which folders are no longer needed. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 
-from model_sync.bucket.keys import version_rank
 from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.pinning import Wanted, wanted_under_pin
 from model_sync.planning.uploads import UploadStatus
-
-
-def asked_for(policy: VersionPolicy, candidates: Iterable[str]) -> list[str]:
-    """The candidates (bucket versions) that `policy` asks for, highest first.
-
-    Candidates are versions that can be served as far as anybody knows: under `latest: 1` a rejected newest
-    version is no candidate, so the next lower one is wanted instead.
-    """
-    ranked = sorted(candidates, key=version_rank, reverse=True)
-    if policy == "all":
-        return ranked
-    if isinstance(policy, LatestVersions):
-        return ranked[: policy.latest]
-    return [
-        bucket_version
-        for bucket_version in ranked
-        if bucket_version.isdigit() and int(bucket_version) in policy
-    ]
 
 
 def describe_policy(policy: VersionPolicy) -> str:
@@ -54,17 +36,28 @@ def unfit_versions(model: ModelSnapshot, failed: Collection[int]) -> set[int]:
 
 def wanted_versions(
     model: ModelSnapshot, uploads: Mapping[str, UploadStatus], unfit: Collection[int]
-) -> list[str]:
-    """Bucket versions that the policy asks for, of those that can be served as far as anybody knows."""
+) -> Wanted:
+    """Bucket versions that policy and pin ask for, of those that can be served as far as anybody knows."""
+    pinned = model.pin.pin.version if model.pin is not None and model.pin.pin is not None else None
     candidates = {bucket_version for bucket_version, status in uploads.items() if status.fetchable}
     for local_version, version in model.state.stored.items():
         if model.bucket_listed:
             eligible = version.bucket_version not in model.gone
         else:  # without a listing nothing new is taken up, only what was chosen before
             eligible = local_version in (model.state.configured or model.state.stored)
-        if eligible and local_version not in unfit:
+        if (eligible or version.bucket_version == pinned) and local_version not in unfit:
             candidates.add(version.bucket_version)
-    return asked_for(model.policy, candidates)
+    return wanted_under_pin(model, candidates, unfit)
+
+
+def ready_versions(model: ModelSnapshot, wanted: Wanted) -> set[int]:
+    """Stored versions that are served as soon as the pin goes, and stay on the volume for that."""
+    found = set()
+    for bucket_version in wanted.tried:
+        upload, stored = model.upload(bucket_version), model.stored_for(bucket_version)
+        if stored is not None and upload is not None and stored.fingerprint == upload.fingerprint:
+            found.add(stored.local_version)
+    return found
 
 
 def superfluous_versions(model: ModelSnapshot, in_use: Collection[int]) -> frozenset[int]:

@@ -97,7 +97,10 @@ class Reporter:
         for change in changed:
             self._tell(change, snapshot.now)
         self._rows, self._since = rows, since_when(self._since, changed, snapshot.now)
-        self.posted.document = status_document(snapshot, rows.values(), self._since, self.site, writes=writes)
+        pins = {name: made.pin for name, made in plans.items() if made.pin is not None}
+        self.posted.document = status_document(
+            snapshot, rows.values(), self._since, self.site, pins, writes=writes
+        )
         self.posted.state = snapshot.state
         self.posted.readiness = readiness(self.posted.readiness, snapshot, plans, writes=writes)
         self._measure(snapshot, writes=writes)

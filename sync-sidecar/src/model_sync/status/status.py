@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from edge_common.served_state import available_versions
 
+from model_sync.planning.pinning import PinStatus
 from model_sync.planning.snapshot import Snapshot
 from model_sync.status.version_reports import VersionReport
 
@@ -25,19 +27,21 @@ def status_document(
     rows: Iterable[VersionReport],
     since: Mapping[tuple[str, str], float],
     site: Site,
+    pins: Mapping[str, PinStatus] = MappingProxyType({}),
     *,
     writes: bool,
 ) -> dict[str, Any]:
     """The JSON of `GET /v1/status` and of the bucket's status object.
 
-    `since`: model and bucket version -> Unix time at which its state began; `writes`: whether this pod is the
-    one that writes to the volume.
+    `since`: model and bucket version -> Unix time at which its state began; `pins`: what became of the pins;
+    `writes`: whether this pod is the one that writes to the volume.
     """
     bucket, served = snapshot.bucket, snapshot.server.served or {}
     models: dict[str, Any] = {}
     for row in rows:
         if row.model not in models:
-            models[row.model] = {"serving": available_versions(served, row.model), "versions": []}
+            facts = {"serving": available_versions(served, row.model), "pin": _pin(pins.get(row.model))}
+            models[row.model] = {**facts, "versions": []}
         models[row.model]["versions"].append(
             {
                 "source": row.bucket_version,
@@ -76,8 +80,20 @@ def status_document(
         "mended": [
             {"at": iso_time(one.at), "what": one.what, "sentence": one.sentence} for one in snapshot.mended
         ],
-        "notices": list(_notices(snapshot)),
+        "notices": [*_notices(snapshot), *_pins_not_followed(pins)],
     }
+
+
+def _pin(status: PinStatus | None) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    pin = status.pin
+    facts = {"version": pin.version, "reason": pin.reason, "by": pin.by, "at": pin.at or None} if pin else {}
+    return {**facts, "holds": status.holds, "sentence": status.sentence}
+
+
+def _pins_not_followed(pins: Mapping[str, PinStatus]) -> Iterable[str]:
+    return (f"{name}: {status.sentence}" for name, status in pins.items() if not status.holds)
 
 
 def _server(snapshot: Snapshot) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edge_common.served_state import VersionState
 
-from model_sync.bucket.keys import quoted
+from model_sync.bucket.keys import quoted, version_rank
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import settings_note
@@ -99,7 +99,7 @@ def _phase(
         return Phase.HELD, "on the volume without a record and not in the bucket; removed when that lasts"
     if stored.local_version in plan.target.local_versions:
         return Phase.ACTIVATING, _awaited_answer(model)
-    return Phase.PREVIOUS, "kept for rollback"
+    return Phase.PREVIOUS, _waits_for_pin(plan, bucket_version) or "kept for rollback"
 
 
 def _unstored(
@@ -108,10 +108,8 @@ def _unstored(
     if status is None:
         return Phase.RETIRING, "removed from the bucket"
     if status.fetchable and bucket_version not in plan.wanted and bucket_version not in model.fetches:
-        return (
-            Phase.PREVIOUS,
-            f"not asked for by the policy ({describe_policy(model.policy)}); not downloaded",
-        )
+        unasked = f"not asked for by the policy ({describe_policy(model.policy)}); not downloaded"
+        return Phase.PREVIOUS, _waits_for_pin(plan, bucket_version) or unasked
     return status.phase, status.reason
 
 
@@ -127,13 +125,8 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
             )
         failed = "the model server cannot load it at the moment and tries again"
         return Phase.ACTIVATING, failed if state is VersionState.FAILED else _awaited_answer(model)
-    removed = model.bucket_listed and model.upload(stored.bucket_version) is None
-    if removed and stored.bucket_version in model.gone:
-        if plan.target.local_versions or plan.target.remove:
-            return Phase.RETIRING, "removed from the bucket"
-        return Phase.HELD, "removed from the bucket; it answers until another version can be served"
-    if removed:
-        return Phase.HELD, model.removal_hold or "no longer in the bucket; retired when that lasts"
+    if model.bucket_listed and model.upload(stored.bucket_version) is None:
+        return _removed(model, plan, stored)
     replaced = (
         plan.target.local_versions
         and stored.local_version not in plan.target.local_versions
@@ -144,7 +137,35 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
         for local_version in plan.target.local_versions
     ):
         return Phase.RETIRING, "replaced"
-    return Phase.SERVING, settings_note(model)
+    return Phase.SERVING, "; ".join(filter(None, [_pin_note(plan, stored), settings_note(model)]))
+
+
+def _removed(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) -> tuple[Phase, str]:
+    """Of a version that answers and is no longer in the bucket."""
+    pinned = _pin_note(plan, stored)
+    if pinned:
+        return Phase.HELD, pinned
+    if stored.bucket_version not in model.gone:
+        return Phase.HELD, model.removal_hold or "no longer in the bucket; retired when that lasts"
+    if plan.target.local_versions or plan.target.remove:
+        return Phase.RETIRING, "removed from the bucket"
+    return Phase.HELD, "removed from the bucket; it answers until another version can be served"
+
+
+def _pin_note(plan: ModelPlan, stored: StoredVersion) -> str:
+    """The sentence about the pin that keeps this very version; empty when there is none."""
+    status = plan.pin
+    if status is None or not status.holds or status.pin is None or plan.target.remove:
+        return ""
+    return status.sentence if status.pin.version == stored.bucket_version else ""
+
+
+def _waits_for_pin(plan: ModelPlan, bucket_version: str) -> str:
+    """Why a version newer than the pinned one is not served; empty for another."""
+    pin = plan.pin.pin if plan.pin is not None and plan.pin.holds else None
+    if pin is None or version_rank(bucket_version) <= version_rank(pin.version):
+        return ""
+    return f"newer than {pin.version}, to which the model is pinned; served when the pin goes"
 
 
 def _awaited_answer(model: ModelSnapshot) -> str:

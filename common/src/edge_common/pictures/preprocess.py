@@ -1,6 +1,6 @@
 """From 8-bit RGB pixels to the elements of a model's input tensor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import floor
 from typing import Any, Final
@@ -78,8 +78,9 @@ def resize(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) -> N
     """`pixels` [h,w,3] as [size,3], where `size` is height and width.
 
     `crop` gives the pixels of torchvision's and timm's Resize and CenterCrop: the whole picture is brought to
-    `to`, or to what makes `size` the part `fraction` of it, and `size` is cut out of the middle. `letterbox`
-    keeps everything and fills the rest with `pad_value`.
+    `to`, or to what makes `size` the part `fraction` of it, and `size` is cut out of the middle. Without
+    antialiasing sizes and cuts round as albumentations 2.0 and PaddleClas do, which resize by OpenCV.
+    `letterbox` keeps everything and fills the rest with `pad_value`.
     """
     if how.mode is ResizeMode.CROP:
         return _cropped(pixels, size, how)
@@ -105,9 +106,10 @@ def _cropped(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) ->
     if not how.antialias and how.to is None:  # as TensorFlow does, which cuts first
         return _scaled(_centre(pixels, size, how.fraction), size, how)
     height, width = whole = _size_before_the_cut(pixels.shape[:2], size, how)
-    top, left = round((height - size[0]) / 2), round((width - size[1]) / 2)
     if not how.antialias:
+        top, left = (height - size[0]) // 2, (width - size[1]) // 2
         return _scaled(pixels, whole, how)[top : top + size[0], left : left + size[1]]
+    top, left = round((height - size[0]) / 2), round((width - size[1]) / 2)
     # Only the part that is kept is computed; its pixels are those of the whole picture in the other size.
     down, across = pixels.shape[0] / height, pixels.shape[1] / width
     right, bottom = (
@@ -123,18 +125,20 @@ def _size_before_the_cut(have: tuple[int, ...], size: tuple[int, int], how: Resi
         case (height, width):
             pass
         case int() as shorter:
-            height, width = _covering(have, (shorter, shorter))
+            height, width = _covering(have, (shorter, shorter), int if how.antialias else round)
         case None:
             wanted = (floor(size[0] / how.fraction + _ROUNDING), floor(size[1] / how.fraction + _ROUNDING))
-            height, width = _covering(have, wanted)
+            height, width = _covering(have, wanted, int)
     return max(height, size[0]), max(width, size[1])
 
 
-def _covering(have: tuple[int, ...], wanted: tuple[int, int]) -> tuple[int, int]:
-    """The smallest size with the proportions of `have` that covers `wanted`, rounded as torchvision does."""
+def _covering(
+    have: tuple[int, ...], wanted: tuple[int, int], rounded: Callable[[float], int]
+) -> tuple[int, int]:
+    """The smallest size with the proportions of `have` that covers `wanted`; torchvision rounds by `int`."""
     if wanted[0] * have[1] >= wanted[1] * have[0]:
-        return wanted[0], int(wanted[0] * have[1] / have[0])
-    return int(wanted[1] * have[0] / have[1]), wanted[1]
+        return wanted[0], rounded(wanted[0] * have[1] / have[0])
+    return rounded(wanted[1] * have[0] / have[1]), wanted[1]
 
 
 def _centre(pixels: NDArray[np.uint8], size: tuple[int, int], fraction: float) -> NDArray[np.uint8]:

@@ -73,6 +73,20 @@ matchLabels:
 {{- end }}
 {{- end }}
 
+{{/* Egress to the addresses that the page may name, at the usual ports. */}}
+{{- define "edge.egressToPageAddresses" -}}
+{{- $allowed := .Values.client.pageAddresses | default "off" -}}
+{{- if ne $allowed "off" -}}
+- ports:
+    {{- include "edge.ports" (list 80 443) | trim | nindent 4 }}
+  {{- if eq $allowed "public" }}
+  to:
+    - ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]}
+    - ipBlock: {cidr: "::/0", except: ["fc00::/7", "fe80::/10"]}
+  {{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Rule of egress to the model server. */}}
 {{- define "edge.egressToServer" -}}
 - to:

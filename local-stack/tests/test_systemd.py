@@ -97,6 +97,15 @@ def test_it_comes_back_is_confined_and_listens_on_this_machine_alone(name: str) 
     assert found["MemoryMax"].lower() == composed(name)["mem_limit"]
 
 
+@each_service
+def test_who_hangs_is_found_out_but_for_the_store_that_tells_nothing(name: str) -> None:
+    found = dict(entries(name))
+    told = {key: found.get(key) for key in ("Type", "NotifyAccess", "WatchdogSec", "WatchdogSignal")}
+    watched = {"Type": "notify", "NotifyAccess": "main", "WatchdogSec": "60", "WatchdogSignal": "SIGKILL"}
+    assert told == (dict.fromkeys(told) if name == "store" else watched)
+    assert "AF_UNIX" in found["RestrictAddressFamilies"].split()
+
+
 def test_the_preflight_may_confine_its_child_and_models_are_written_by_one() -> None:
     assert {"seccomp", "landlock_restrict_self"} <= set(only("sidecar", "SystemCallFilter").split())
     volume = variables("sidecar")["MODEL_SYNC_MODELS_DIR"]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
 from edge_common.pictures.decode import Picture
+from edge_common.watchdog import watched_by_systemd
 from starlette.applications import Starlette
 
 from car_client.models.follower import ModelFollower, ServerView
@@ -74,6 +75,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         running.enter_context(http)
         running.callback(broadcast.close)  # before the server stops, which waits for open streams
         _log.info("http_listening", host=settings.http_host, port=http.port)
+        running.enter_context(watched_by_systemd(settings.http_host, http.port, "/healthz"))
         _in_background("models", lambda: follower.run(stop, interval=settings.interval))
         _in_background("platform", lambda: platform.run(stop))
         if source is None:

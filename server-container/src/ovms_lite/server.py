@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_common.logs import get_logger
+from edge_common.watchdog import watched_by_systemd
 
 from ovms_lite.config.entries import MonitoringConfig
 from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
@@ -58,7 +59,11 @@ def run_server(options: ServerOptions) -> None:
     ]
     loading_thread = ThreadPoolExecutor(1, thread_name_prefix="loader")
     server = _Server(options, source, metrics, loading_thread)
-    asyncio.run(server.serve(sockets))
+    with contextlib.ExitStack() as watched:
+        if sockets:
+            host, port = sockets[0].getsockname()[:2]
+            watched.enter_context(watched_by_systemd(host, port, "/v2/health/live"))
+        asyncio.run(server.serve(sockets))
     if server.left_work_behind:
         os._exit(0)  # threads inside OpenVINO would otherwise be waited for
 

@@ -114,6 +114,7 @@ class Sidecar:
         """Serve until `wakeup.stop`; raises FatalError when the volume cannot be used."""
         # imported here because `once` and `plan` serve nothing
         from edge_common.http_server import ThreadedHttpServer  # noqa: PLC0415
+        from edge_common.watchdog import watched_by_systemd  # noqa: PLC0415
 
         from model_sync.status.http_api import HttpApi  # noqa: PLC0415
 
@@ -122,7 +123,10 @@ class Sidecar:
         app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
-        with ThreadedHttpServer(app, host=host, port=port) as server:
+        with (
+            ThreadedHttpServer(app, host=host, port=port) as server,
+            watched_by_systemd(host, server.port, "/healthz"),
+        ):
             _log.info("http_listening", host=host, port=server.port)
             if not self.ownership.wait():
                 return

@@ -2,7 +2,7 @@
 
 An answer counts only when its range, size and ETag are those that were asked for. A store without If-Match is
 read without it; one whose listing and objects carry different ETags is bound to the object's own. Where the
-bandwidth is limited, all reads share one token bucket.
+bandwidth is limited, all reads share one token bucket. A store that trickles is given up, and asked again.
 """
 
 import threading
@@ -12,6 +12,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
+
+from edge_common.errors import RetryableError
+from urllib3.exceptions import ReadTimeoutError
 
 from model_sync.bucket.keys import quoted
 from model_sync.store.answers import (
@@ -79,6 +82,49 @@ class ThrottledStream:
         chunk = self._stream.read(wanted)
         self._bucket.take(len(chunk))
         return chunk
+
+
+LEAST_RATE, _RATE_OVER = 256, 60.0
+"""Bytes a second that one object has to come with, in every so many seconds of waiting for it.
+
+Eight downloads at a time still fit through a line of 16 kbit/s.
+"""
+
+
+class PacedStream:
+    """A stream of one object that has to come at `LEAST_RATE`; nobody else would end one that trickles."""
+
+    def __init__(
+        self, stream: _Readable, key: str, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`stream` may not hold back what has arrived; only time in its reads counts."""
+        self._stream = stream
+        self._key = key
+        self._monotonic = monotonic
+        self._waited = 0.0
+        self._came = 0
+
+    def read(self, amt: int | None = None, /) -> bytes:
+        """See ByteStream; raises RetryableError, which names the rate, once it is too low."""
+        begun = self._monotonic()
+        try:
+            chunk = self._stream.read(amt)
+        except ReadTimeoutError as error:
+            raise self._too_slow(0.0) from error
+        self._waited += self._monotonic() - begun
+        self._came += len(chunk)
+        if self._waited >= _RATE_OVER:
+            rate = self._came / self._waited
+            if chunk and rate < LEAST_RATE:
+                raise self._too_slow(rate)
+            self._waited, self._came = 0.0, 0
+        return chunk
+
+    def _too_slow(self, rate: float) -> RetryableError:
+        return RetryableError(
+            f"the store sent {quoted(self._key)} at {rate:.2f} bytes a second, less than {LEAST_RATE}; "
+            "what arrived is kept, and it is tried again; check the network and the store"
+        )
 
 
 _REMEMBERED = 10_000

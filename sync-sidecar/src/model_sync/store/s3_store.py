@@ -33,7 +33,7 @@ from model_sync.store.errors import (
     refused,
 )
 from model_sync.store.listing import PAGE_OBJECTS, Page, Pages, without_constants
-from model_sync.store.object_reads import ObjectReads, ThrottledStream, TokenBucket
+from model_sync.store.object_reads import ObjectReads, PacedStream, ThrottledStream, TokenBucket
 from model_sync.store.object_store import ByteStream
 from model_sync.store.s3_address import FIRST_REGION
 from model_sync.store.s3_client import Answer, Request, S3Client, read_at_most
@@ -126,7 +126,7 @@ class S3Bucket:
             with self._asked("read", doing):
                 opened = self._reads.open(listed, Part(offset, length))
                 answer, facts = until_read.enter_context(opened)
-            body = _Body(answer)
+            body = PacedStream(_Body(answer), listed.key)
             yield ObjectStream(
                 body if self._bandwidth is None else ThrottledStream(body, self._bandwidth),
                 facts,

@@ -27,6 +27,7 @@ class FakeOvms:
     loaded: dict[tuple[str, int], bytes] = field(default_factory=dict)
     """What was read when a version was loaded last."""
     up: bool = True
+    has_gpu: bool = False
     starts: int = 1
     on_half_read: Callable[[str], None] = lambda _what: None
     """Called when a requested folder is there but is no whole model."""
@@ -123,7 +124,7 @@ class FakeOvms:
         if content.startswith(b"crash"):
             self.stop()
             return False
-        if content.startswith(b"broken") or "GPU" in self._asked(name):
+        if content.startswith(b"broken") or ("GPU" in self._asked(name) and not self.has_gpu):
             versions[number] = VersionState.FAILED
         elif not content.startswith(b"slow"):
             versions[number] = VersionState.AVAILABLE

@@ -97,6 +97,17 @@ def test_settings_that_the_server_cannot_use_are_named_and_the_entry_is_never_to
     assert (_settings_of(sidecar), _gaps(sidecar), _reason(sidecar)) == ('{"nireq": 2}', 0, "")
 
 
+def test_settings_that_could_not_be_used_once_are_tried_again_and_taken_over_without_another_card(
+    sidecar: HandSidecar,
+) -> None:
+    sidecar.store.put("cars/model.yaml", _card("target_device: GPU"))
+    sidecar.pass_time(30)
+    assert "cannot load it" in _reason(sidecar)
+    sidecar.ovms.has_gpu = True
+    sidecar.pass_time(90)
+    assert (_settings_of(sidecar), _gaps(sidecar), _reason(sidecar)) == ('{"target_device": "GPU"}', 0, "")
+
+
 @pytest.mark.parametrize("seconds", range(1, 16))
 def test_a_rollout_goes_on_wherever_the_sidecar_is_killed(sidecar: HandSidecar, seconds: int) -> None:
     sidecar.store.put("cars/model.yaml", _card("nireq: 4"))

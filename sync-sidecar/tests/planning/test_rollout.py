@@ -18,10 +18,11 @@ from model_sync.planning.actions import (
     StartRollout,
     TakeOver,
 )
-from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot
+from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan, plan, plan_model
 from model_sync.planning.rollout import (
     after_rollout,
+    next_rejected_settings,
     settings_note,
     trial_name,
     tried_model,
@@ -142,16 +143,51 @@ def test_a_version_that_arrives_meanwhile_ends_the_try() -> None:
     assert _ending(_snapshot(TRIED, settings={"nireq": 2})) == EndRollout(None, (1,))
 
 
-def test_settings_that_the_server_cannot_use_are_named_and_not_tried_again() -> None:
+def test_settings_that_the_server_cannot_use_are_named_and_tried_again_only_later() -> None:
     end = _ending(_snapshot(TRIED, trial={1: F}))
     assert end.local_versions == (1,)
     assert end.reason is not None
     assert end.reason.startswith(f"the model server cannot load it with {NAMED}; the earlier ones stay")
-    after = after_rollout(TRIED, end.reason, end.local_versions)
+    after = after_rollout(TRIED, end.reason, end.local_versions, end.retry_at)
     assert (after.settings, after.configured) == (OLD, (1,))
     assert plan_model(_snapshot(after)).actions == ()
+    assert plan_model(_snapshot(after, now=NOW + 59.9)).actions == ()
+    assert plan_model(_snapshot(after, now=NOW + 60.0)).actions == (CheckSettings(1, NEW),)
     assert settings_note(_snapshot(after)) == end.reason
     assert plan_model(_snapshot(after, settings={"nireq": 2})).actions == (CheckSettings(1, {"nireq": 2}),)
+
+
+def test_the_pauses_before_a_retry_grow_to_an_hour_and_each_try_has_a_name_of_its_own() -> None:
+    model, pauses, names = _served(), [], set()
+    for _ in range(9):
+        tried = with_rollout(model, NEW)
+        assert tried.rollout is not None
+        names.add(trial_name("m", tried.rollout))
+        end = _ending(_snapshot(tried, trial={1: F}))
+        assert end.retry_at is not None
+        pauses.append((end.retry_at - NOW) / 60)
+        model = after_rollout(tried, end.reason, end.local_versions, end.retry_at)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert len(names) == 9, "the server remembers what became of a name"
+    assert {tried_model(name) for name in names} == {"m"}
+    other = with_rollout(model, {"nireq": 2}).rollout
+    assert other is not None
+    assert other.rejected_before == 0
+
+
+def test_settings_that_preflight_rejects_wait_as_long_and_a_try_that_is_overtaken_forgets_nothing() -> None:
+    first = next_rejected_settings(None, NEW, "no", now=NOW, rules=Rules())
+    second = next_rejected_settings(first, NEW, "no", now=NOW, rules=Rules())
+    assert (first.retry_at, second.retry_at) == (NOW + 60, NOW + 120)
+    assert next_rejected_settings(second, OLD, "no", now=NOW, rules=Rules()).attempts == 1
+    tried = with_rollout(_served(rejected_settings=second), NEW)
+    assert after_rollout(tried, None, (1,)).rejected_settings == second
+
+
+def test_settings_in_use_are_not_told_as_rejected_though_they_were_once() -> None:
+    once = RejectedSettings(NEW, "the memory was short", 1, NOW)
+    assert settings_note(_snapshot(_served(rejected_settings=once))) == once.reason
+    assert settings_note(_snapshot(_served(rejected_settings=once, settings=NEW))) == ""
 
 
 def test_a_try_that_never_ends_or_that_ends_the_server_is_rejected() -> None:
@@ -159,6 +195,9 @@ def test_a_try_that_never_ends_or_that_ends_the_server_is_rejected() -> None:
     assert "MODEL_SYNC_ACTIVATION_TIMEOUT" in str(slow.reason)
     deadly = _ending(_snapshot(TRIED, served=None, trial_crashes={1: LoadCrash(3, 0)}))
     assert "goes away again and again" in str(deadly.reason)
+    assert slow.retry_at is not None
+    after = after_rollout(TRIED, deadly.reason, (1,), deadly.retry_at)
+    assert plan_model(_snapshot(after, now=NOW + 1e9)).actions == (), "it would end the server for all again"
 
 
 def test_while_the_server_is_away_or_busy_a_rollout_waits() -> None:
@@ -218,7 +257,7 @@ def test_what_is_said_of_the_entry_is_found_in_the_servers_answer() -> None:
 
 def test_a_rollout_survives_a_restart() -> None:
     for model in (TRIED, TAKEN_OVER):
-        whole = replace(model, rejected_settings=RejectedSettings({"nireq": 9}, "no"))
+        whole = replace(model, rejected_settings=RejectedSettings({"nireq": 9}, "no", 3, NOW))
         assert state_from_json(state_to_json(State({"m": whole}))) == State({"m": whole})
 
 

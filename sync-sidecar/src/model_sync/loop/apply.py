@@ -135,8 +135,8 @@ class Applier:
                 self._start_rollout(name, settings)
             case TakeOver(bridge):
                 self.records.change(name, with_bridge(self.state.model(name), bridge))
-            case EndRollout(reason, local_versions):
-                ended = after_rollout(self.state.model(name), reason, local_versions)
+            case EndRollout(reason, local_versions, retry_at):
+                ended = after_rollout(self.state.model(name), reason, local_versions, retry_at)
                 self.records.change(name, ended)
                 _log.info("settings_rejected" if reason else "settings_in_use", model=name, reason=reason)
             case Confirm(local_versions):

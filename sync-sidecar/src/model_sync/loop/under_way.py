@@ -17,9 +17,9 @@ from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
 from model_sync.planning.actions import Fetch
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.plan import ModelPlan
-from model_sync.planning.rollout import describe_change
+from model_sync.planning.rollout import describe_change, next_rejected_settings
 from model_sync.planning.snapshot import Snapshot, Work, by_model
-from model_sync.planning.state import RejectedAt, RejectedSettings
+from model_sync.planning.state import RejectedAt
 from model_sync.planning.uploads import next_rejection
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.volume.recorded_state import RecordedState, WriteError
@@ -140,7 +140,10 @@ class UnderWay:
             else:
                 model = records.current.model(name)
                 change = describe_change(model.settings, checked.settings)
-                rejected = RejectedSettings(checked.settings, f"{change} cannot be used: {checked.rejection}")
+                reason = f"{change} cannot be used: {checked.rejection}"
+                rejected = next_rejected_settings(
+                    model.rejected_settings, checked.settings, reason, now=now, rules=rules
+                )
                 records.change(name, replace(model, rejected_settings=rejected))
 
     def _take_outcome(

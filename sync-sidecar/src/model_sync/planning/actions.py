@@ -75,6 +75,8 @@ class EndRollout:
 
     reason: str | None
     local_versions: tuple[int, ...]
+    retry_at: float | None = None
+    """Unix time at which rejected settings are tried again; None: when the card asks for others."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,10 @@ class Rules:
     policy: VersionPolicy = field(default_factory=LatestVersions)
     """For models whose card names none."""
 
+    def pause_after(self, attempts: int) -> float:
+        """Seconds until what was rejected so often is tried again: twice as many each time, up to a limit."""
+        return min(self.first_retry * 2.0 ** min(attempts - 1, 32), self.longest_retry)
+
 
 @dataclass(frozen=True)
 class FetchProgress:

@@ -29,7 +29,7 @@ from model_sync.planning.actions import (
     StartRollout,
     TakeOver,
 )
-from model_sync.planning.model_snapshot import ModelSnapshot
+from model_sync.planning.model_snapshot import ModelSnapshot, Rules
 from model_sync.planning.state import ModelState, RejectedSettings, Rollout
 
 _PREFIX = f"{RESERVED}rollout."
@@ -37,11 +37,12 @@ _DIGITS = 8
 
 
 def trial_name(model: str, rollout: Rollout) -> str:
-    """The name under which a rollout is tried; another for other versions or settings.
+    """The name under which a rollout is tried; another for other versions or settings, and for a retry.
 
     The server remembers what became of a name, so none may be told apart from an earlier try by time alone.
     """
-    tried = json.dumps([rollout.versions, rollout.settings], sort_keys=True).encode()
+    again = [rollout.rejected_before] if rollout.rejected_before else []
+    tried = json.dumps([rollout.versions, rollout.settings, *again], sort_keys=True).encode()
     return f"{_PREFIX}{hashlib.sha256(tried).hexdigest()[:_DIGITS]}.{model}"
 
 
@@ -72,12 +73,19 @@ def _begin(model: ModelSnapshot) -> Iterator[Action]:
     state = model.state
     if not state.configured or model.settings == state.settings or model.server_busy:
         return
-    if state.rejected_settings is not None and state.rejected_settings.settings == model.settings:
+    if _waits_for_retry(model):
         return
     if model.checked_settings == model.settings:
         yield StartRollout(model.settings)
     elif not model.checking_settings:
         yield CheckSettings(max(state.configured), model.settings)
+
+
+def _waits_for_retry(model: ModelSnapshot) -> bool:
+    rejected = model.state.rejected_settings
+    if rejected is None or rejected.settings != model.settings:
+        return False
+    return rejected.retry_at is None or model.now < rejected.retry_at
 
 
 def end_rollout(model: ModelSnapshot) -> EndRollout | None:
@@ -98,6 +106,8 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
         return EndRollout(
             f"{why}; the earlier ones stay. Correct serving in model.yaml{advice}",
             listed if answers else without_bridge,
+            # the next try would end the server for all models once more
+            None if _ends_server(model) else model.now + model.rules.pause_after(rollout.rejected_before + 1),
         )
     if not taken_over:
         overtaken = set(listed) != set(rollout.versions) or model.settings != rollout.settings
@@ -111,9 +121,8 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
 def _failure(
     model: ModelSnapshot, states: Mapping[int, VersionState | None], *, taken_over: bool
 ) -> str | None:
-    crashes = model.load_crashes if taken_over else model.trial_crashes
     loading_for = model.loading_for if taken_over else model.trial_loading_for
-    if crashes:
+    if _ends_server(model):
         return "goes away again and again with"
     if model.served is None or model.server_busy:
         return None
@@ -124,6 +133,10 @@ def _failure(
     return None
 
 
+def _ends_server(model: ModelSnapshot) -> bool:
+    return bool(model.load_crashes if is_taken_over(model) else model.trial_crashes)
+
+
 def is_taken_over(model: ModelSnapshot) -> bool:
     """Whether the model's own entry has the settings that are rolled out; only how that ends matters then."""
     rollout = model.state.rollout
@@ -132,8 +145,8 @@ def is_taken_over(model: ModelSnapshot) -> bool:
 
 def with_rollout(state: ModelState, settings: Mapping[str, Any]) -> ModelState:
     """The state with `settings` being tried on all that is listed, beside it."""
-    rollout = Rollout(settings, state.settings, state.configured)
-    return replace(state, rollout=rollout, rejected_settings=None)
+    before = _times_rejected(state.rejected_settings, settings)
+    return replace(state, rollout=Rollout(settings, state.settings, state.configured, rejected_before=before))
 
 
 def with_bridge(state: ModelState, bridge: int) -> ModelState:
@@ -141,15 +154,30 @@ def with_bridge(state: ModelState, bridge: int) -> ModelState:
     return state if state.rollout is None else replace(state, rollout=replace(state.rollout, bridge=bridge))
 
 
-def after_rollout(state: ModelState, reason: str | None, listed: tuple[int, ...]) -> ModelState:
+def after_rollout(
+    state: ModelState, reason: str | None, listed: tuple[int, ...], retry_at: float | None = None
+) -> ModelState:
     """The state with the settings of its entry kept, or those before for the `reason`; it lists `listed`."""
     bridge = state.rollout.bridge if state.rollout is not None else None
     confirmed = tuple(number for number in listed if number in state.confirmed or number == bridge)
     ended = replace(state, rollout=None, configured=listed, confirmed=confirmed)
     if reason is None or state.rollout is None:
         return ended
-    rejected = RejectedSettings(state.rollout.settings, reason)
-    return replace(ended, settings=state.rollout.before, rejected_settings=rejected)
+    tried = state.rollout
+    rejected = RejectedSettings(tried.settings, reason, tried.rejected_before + 1, retry_at)
+    return replace(ended, settings=tried.before, rejected_settings=rejected)
+
+
+def next_rejected_settings(
+    before: RejectedSettings | None, settings: Mapping[str, Any], reason: str, *, now: float, rules: Rules
+) -> RejectedSettings:
+    """The rejection of settings by preflight; `before` is the last one of the same model."""
+    attempts = _times_rejected(before, settings) + 1
+    return RejectedSettings(settings, reason, attempts, now + rules.pause_after(attempts))
+
+
+def _times_rejected(before: RejectedSettings | None, settings: Mapping[str, Any]) -> int:
+    return before.attempts if before is not None and before.settings == settings else 0
 
 
 def _free_number(model: ModelSnapshot) -> int:
@@ -183,6 +211,6 @@ def settings_note(model: ModelSnapshot) -> str:
         step = "tried beside it" if rollout.bridge is None else "taken over"
         return f"{describe_change(rollout.before, rollout.settings)} are being {step}"
     rejected = model.state.rejected_settings
-    if rejected is not None and rejected.settings == model.settings:
+    if rejected is not None and rejected.settings == model.settings != model.state.settings:
         return rejected.reason
     return model.edit_rejection or ""

@@ -112,10 +112,13 @@ class Rejection:
 
 @dataclass(frozen=True)
 class RejectedSettings:
-    """Serving settings that cannot be used, and why; not tried again until the card asks for others."""
+    """Serving settings that cannot be used, and why; tried again once the card asks for others, or later."""
 
     settings: Mapping[str, Any]
     reason: str
+    attempts: int = 1
+    retry_at: float | None = None
+    """Unix time of the next try; None: only when the card asks for others."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ class Rollout:
     versions: tuple[int, ...]
     bridge: int | None = None
     """The number that answers while `versions` are compiled anew; None: the settings are being tried."""
+    rejected_before: int = 0
+    """How often these settings were rejected before."""
 
 
 @dataclass(frozen=True)

@@ -196,5 +196,4 @@ def next_rejection(
     to `rules.longest_retry`: memory may have been short, or a store be healed. `now` is in Unix seconds.
     """
     attempts = before.attempts + 1 if before is not None and before.upload_id == upload_id else 1
-    pause = min(rules.first_retry * 2 ** min(attempts - 1, 32), rules.longest_retry)
-    return Rejection(upload_id, reason, stage, now, attempts, now + pause)
+    return Rejection(upload_id, reason, stage, now, attempts, now + rules.pause_after(attempts))

@@ -210,6 +210,19 @@ def test_a_card_that_was_changed_is_kept_again(sidecar: HandSidecar) -> None:
     assert {entry["what"] for entry in sidecar.posted.document["mended"]} == {"card"}
 
 
+def test_a_file_of_the_name_of_a_model_makes_room_and_who_misses_it_is_told_where_it_is(
+    sidecar: HandSidecar,
+) -> None:
+    (sidecar.volume.root / "vans").write_text("notes")
+    sidecar.store.put("vans/1/model.onnx", b"good vans")
+    sidecar.pass_time(20)
+    assert sidecar.answering("vans") == {b"good vans"}
+    aside = sidecar.volume.root / ".vans.moved-aside"
+    assert aside.read_text() == "notes"
+    (told,) = sidecar.posted.document["mended"]
+    assert told["sentence"].endswith(f"it lies at {aside} now")
+
+
 def test_an_unreadable_folder_of_a_version_is_no_reason_to_stop(
     sidecar: HandSidecar, monkeypatch: pytest.MonkeyPatch
 ) -> None:

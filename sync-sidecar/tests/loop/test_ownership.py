@@ -59,6 +59,24 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Owner]:
     made.ownership.lock.release()
 
 
+def test_a_volume_that_cannot_rename_folders_ends_it_with_a_sentence_and_what_serves_is_left_alone(
+    owner: _Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _dates(owner), sorted(owner.sidecar.volume.stored_versions())
+
+    def refuse(source: Path, _target: Path) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), str(source))
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(
+        FatalError, match=r"a folder cannot be renamed within .*; put the whole models folder"
+    ):
+        owner.ownership.wait()
+    assert (_dates(owner), sorted(owner.sidecar.volume.stored_versions())) == before
+    owner.sidecar.ovms.poll()
+    assert owner.sidecar.answering("cars") == {b"good 1"}
+
+
 def test_a_lock_file_that_is_gone_is_locked_again_and_nothing_is_lost(
     owner: _Owner, logged: LogLines
 ) -> None:

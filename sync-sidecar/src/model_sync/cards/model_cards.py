@@ -12,8 +12,9 @@ from edge_common.model_card import Serving
 from model_sync.bucket.catalog import Catalog, ListedModel
 from model_sync.bucket.keys import PIN_NAME
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, read_card
-from model_sync.planning.state import ModelState
+from model_sync.planning.state import ModelState, StoredVersion
 from model_sync.store.object_store import ObjectStore, read_small
+from model_sync.volume.own_files import read_plain
 from model_sync.volume.volume import Volume
 
 
@@ -23,6 +24,13 @@ def serving_in(card: bytes | None) -> Serving:
         return card_from_mapping(json.loads(card), FILE_NAME).serving if card else Serving()
     except (ValueError, RejectedError):
         return Serving()
+
+
+def _is_json(card: bytes | None) -> bool:
+    try:
+        return card is not None and isinstance(json.loads(card), dict)
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class ModelCards:
     def __init__(self, store: ObjectStore, properties: Collection[str] = ()) -> None:
         """Cards of models in `store`; `properties` as in `read_card`."""
         self._store = store
-        self._properties = properties
+        self.properties = properties
         self._cards: dict[str, ModelLevelCard] = {}
         self._listings_without: dict[str, int] = {}
 
@@ -107,7 +115,7 @@ class ModelCards:
             return read_small(self._store, beside, MAX_LABELS_BYTES)
 
         in_versions = [f"{name}/{file.path}" for name, one in model.versions.items() for file in one.files]
-        return read_card(content, FILE_NAME, read_beside, self._properties, [*model.loose, *in_versions])
+        return read_card(content, FILE_NAME, read_beside, self.properties, [*model.loose, *in_versions])
 
 
 @dataclass
@@ -117,7 +125,8 @@ class ServingCards:
     volume: Volume
     shared: ModelCards
     """The cards that lie in the models' folders of the bucket."""
-    _known: dict[tuple[str, int], Serving] = field(default_factory=dict)
+    _known: dict[tuple[str, int], Serving | None] = field(default_factory=dict)
+    """None: no card is kept beside it."""
     _kept: dict[tuple[str, int], bytes | None] = field(default_factory=dict)
     """What lies beside a version, as far as it was looked at."""
 
@@ -134,10 +143,13 @@ class ServingCards:
         self.forget(model, local_version)
         self._kept[model, local_version] = card
 
-    def restore(self, model: str, local_version: int) -> bool:
+    def restore(self, model: str, version: StoredVersion) -> bool:
         """Keep the card of a version again where somebody changed it; True when it was. Raises OSError."""
+        local_version = version.local_version
         there, key = self.volume.load_card(model, local_version), (model, local_version)
-        if there == self._kept.setdefault(key, there):
+        if key not in self._kept:
+            self._kept[key] = self._kept_or_brought(model, version)
+        if there == self._kept[key]:
             return False
         self.keep(model, local_version, self._kept[key])
         return True
@@ -156,10 +168,37 @@ class ServingCards:
         """What the next version, else the newest served one, else the model's own card asks for."""
         for card in staged:
             return card.card.serving
-        newest = max(state.configured or state.stored, default=None)
-        if newest is not None:
-            if (model, newest) not in self._known:
-                self._known[model, newest] = serving_in(self.volume.load_card(model, newest))
-            return self._known[model, newest]
+        kept = self._beside_newest(model, state)
+        if kept is not None:
+            return kept
         shared = self.effective(model, None)
         return shared.card.serving if shared is not None else Serving()
+
+    def none_kept(self, model: str, state: ModelState) -> bool:
+        """Whether no card is kept beside what serves: it never had one, or that was lost during a stop."""
+        return self._beside_newest(model, state) is None
+
+    def _beside_newest(self, model: str, state: ModelState) -> Serving | None:
+        newest = max(state.configured or state.stored, default=None)
+        if newest is None or newest not in state.stored:
+            return None
+        if (model, newest) not in self._known:
+            card = self._kept_or_brought(model, state.stored[newest])
+            self._known[model, newest] = serving_in(card) if _is_json(card) else None
+        return self._known[model, newest]
+
+    def _kept_or_brought(self, model: str, version: StoredVersion) -> bytes | None:
+        """The card kept beside a version; where that was lost or spoilt, made from the one it brought."""
+        kept = self.volume.load_card(model, version.local_version)
+        if _is_json(kept) or version.harmed or all(file.path != FILE_NAME for file in version.files):
+            return kept
+        folder = self.volume.version_folder(model, version.local_version)
+
+        def read_beside(name: str) -> bytes | None:
+            return read_plain(folder / name) if (folder / name).is_file() else None
+
+        try:
+            content, properties = read_plain(folder / FILE_NAME), self.shared.properties
+            return read_card(content, FILE_NAME, read_beside, properties).to_json()
+        except (OSError, RejectedError):
+            return kept

@@ -62,6 +62,9 @@ class DriftWatch:
         before = len(self._harmed), self._count
         for folder in self.volume.make_folders():
             self._tell("folder", f"the folder {folder} of our own was gone")
+        while self.volume.moved_aside:
+            path = self.volume.moved_aside.popleft()
+            self._tell("folder", f"a file was where the folder of a model belongs; it lies at {path} now")
         self.volume.claim()
         for name in self.records.restore():
             self._tell(name.partition(".")[0], f"{name} was not as it was written")
@@ -157,7 +160,7 @@ class DriftWatch:
         self._files[key] = version, found
         if known is not None and known[0].files == version.files and known != (version, found):
             self.digests.doubt(key, version)  # only a date may have changed, or it was uploaded once more
-        if self.cards.restore(*key):
+        if self.cards.restore(key[0], version):
             self._tell("card", f"the card kept beside {key[0]} {key[1]} was not as it was written")
 
     def _take_in_digests(self, seen: Snapshot) -> None:

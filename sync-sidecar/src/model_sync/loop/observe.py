@@ -58,12 +58,12 @@ class Observer:
         Raises OSError when the volume does not tell.
         """
         seen = self._with_own_side(snapshot)
-        return replace(seen, cards=self._cards(seen.names), room=self._room(seen))
+        return replace(seen, cards=self._cards(seen, seen.names), room=self._room(seen))
 
     def again(self, snapshot: Snapshot, changed: Iterable[str]) -> Snapshot:
         """The same moment after something was applied, most of it to the models `changed`. Raises OSError."""
         seen = self._with_own_side(snapshot)
-        cards = self._cards(changed)
+        cards = self._cards(seen, changed)
         return replace(seen, cards={**seen.cards, **cards}, room=self._room(seen)) if cards else seen
 
     def with_volume_error(self, snapshot: Snapshot, reason: str) -> Snapshot:
@@ -84,17 +84,31 @@ class Observer:
             for version in model.stored.values():
                 yield name, version.bucket_version
 
-    def _cards(self, names: Iterable[str]) -> dict[str, ServingCard]:
+    def _cards(self, snapshot: Snapshot, names: Iterable[str]) -> dict[str, ServingCard]:
         staged = by_model(self.under_way.staged)
         cards = {}
         for name in names:
             own = [version.card for version in staged.get(name, {}).values() if version.card is not None]
-            serving = self.cards.serving(name, self.records.current.model(name), own)
+            serving = self.cards.serving(name, snapshot.state.model(name), own)
             shared = self.cards.shared.of(name)
             rejection = shared.rejection if shared is not None else None
             note = self.under_way.edits.rejection(name)
-            cards[name] = ServingCard(serving.versions, serving_settings(serving), rejection, note)
+            card = ServingCard(serving.versions, serving_settings(serving), rejection, note)
+            cards[name] = card if own else self._with_doubt(name, card, snapshot)
         return cards
+
+    def _with_doubt(self, name: str, card: ServingCard, snapshot: Snapshot) -> ServingCard:
+        """The card; what serves stays as it is while its card may be lost and the bucket's is unchecked."""
+        state = snapshot.state.model(name)
+        if not state.configured or not self.cards.none_kept(name, state):
+            return card
+        if snapshot.bucket.catalog is None:
+            settled = set(state.configured) == set(state.confirmed)
+            return replace(card, policy="all" if settled else card.policy, settings=state.settings)
+        if card.edit_rejection is not None:
+            return replace(card, policy=None, settings={})
+        checked = name not in self.under_way.edits.running
+        return card if checked else replace(card, settings=state.settings)
 
     def _room(self, snapshot: Snapshot) -> DiskRoom:
         state = snapshot.state

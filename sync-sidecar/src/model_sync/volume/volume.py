@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Volume(OwnFiles):
         """Nothing is touched yet; `wait` lets seconds pass for a file system that lags behind."""
         super().__init__(root)
         self.walk = Walk()
+        self.moved_aside: deque[Path] = deque(maxlen=10)
+        """Where files lie now that stood where the folder of a model belongs; emptied by who tells it."""
         self._wait = wait
 
     def version_folder(self, model: str, local_version: int) -> Path:
@@ -83,7 +86,7 @@ class Volume(OwnFiles):
 
     def _publish_with_folder(self, tree: Path, target: Path) -> None:
         if os.path.lexists(target.parent):
-            move_aside(target.parent)
+            self.moved_aside.append(move_aside(target.parent))
         aside = self.trash / f"new@{target.parent.name}"
         _remove(aside)
         make_folder(aside, FOLDER_MODE)

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,6 +18,7 @@ import pytest
 from hypothesis import settings
 from infer_requests import infer_body
 from onnx import TensorProto, helper, numpy_helper
+from warm_programs import start_warm
 
 _Result = TypeVar("_Result")
 
@@ -165,11 +164,11 @@ class ServerProcess:
         self.port, self.grpc_port = free_port(), free_port()
         self.config = root / "config.json"
         self.log = root / "server.log"
-        command = [str(Path(sys.executable).with_name("ovms-lite")), "--config_path", str(self.config)]
+        command = ["ovms-lite", "--config_path", str(self.config)]
         command += ["--rest_port", str(self.port), "--rest_bind_address", "127.0.0.1"]
         command += ["--port", str(self.grpc_port), "--grpc_bind_address", "127.0.0.1", *flags]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
+            self.process = start_warm(command, stdout=log, stderr=log)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
         """Status and body of one request on its own connection."""

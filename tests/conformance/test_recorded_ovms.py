@@ -15,7 +15,7 @@ from .replay.recorded_models import RecordedModels
 from .replay.single_requests import ask_single_requests
 from .replay.timelines import play_timelines
 
-AT_ONCE = 4  # most of a timeline is waiting for polls
+AT_ONCE = 8  # most of a timeline is waiting for polls
 
 DIFFERENT_ON_PURPOSE = {
     "wire": {

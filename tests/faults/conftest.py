@@ -13,6 +13,7 @@ from edge_stack.store.minio_server import find_minio
 from edge_stack.store.store import StoreKind
 from fault_report import PROPERTY, FaultLine, line_from, write_report
 from quick_settings import QUICK
+from warm_stack import warm_stack
 
 _REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
 _OPTION = "--write-reliability"
@@ -75,7 +76,7 @@ def idle_stack(tmp_path: Path) -> Iterator[Stack]:
     options = StackOptions(
         root=tmp_path / "stack", store=StoreKind.AUTO, sidecar_settings={**QUICK, "POLL_INTERVAL": "300ms"}
     )
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         yield stack
 

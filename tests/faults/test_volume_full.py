@@ -20,6 +20,7 @@ from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
 from tiny_models import write_model
 from volume_watch import VolumeWatch
+from warm_stack import warm_stack
 from wrapped_sidecar import FatefulSidecar
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(300)]
@@ -159,7 +160,7 @@ def test_a_really_full_file_system_is_told_and_survived(
 ) -> None:
     settings = {**QUICK, "MIN_FREE_BYTES": "0"}
     options = StackOptions(root=tmp_path / "stack", store=StoreKind.AUTO, sidecar_settings=settings)
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         stack.start_sidecar()
         stack.start_server()

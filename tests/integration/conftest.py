@@ -7,6 +7,7 @@ import pytest
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
+from warm_stack import warm_stack
 
 
 @pytest.fixture(params=[StoreKind.EMBEDDED, pytest.param(StoreKind.MINIO, marks=pytest.mark.minio)])
@@ -19,7 +20,7 @@ def store_kind(request: pytest.FixtureRequest) -> StoreKind:
 def stack(store_kind: StoreKind, tmp_path: Path) -> Iterator[Stack]:
     """Store, sidecar and server, running; everything is ended afterwards."""
     options = StackOptions(root=tmp_path / "stack", store=store_kind, sidecar_settings=QUICK)
-    with Stack(options) as running:
+    with warm_stack(options) as running:
         running.start_store()
         running.start_sidecar()
         running.start_server()

@@ -12,6 +12,7 @@ from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
 from tiny_models import write_model
 from volume_watch import VolumeWatch
+from warm_stack import warm_stack
 from watched_store import WatchedStore
 
 WITHIN = 30.0
@@ -45,7 +46,7 @@ def test_kills_lose_nothing_and_fetch_nothing_twice(store_kind: StoreKind, tmp_p
     }
     digests = {hashlib.sha256((f / "model.onnx").read_bytes()).hexdigest() for f in folders.values()}
     options = StackOptions(root=tmp_path / "stack", store=store_kind, sidecar_settings=QUICK)
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         store = stack.start_store()
         with WatchedStore(store.endpoint, BYTES_PER_SECOND) as watched:
             stack.start_sidecar(S3_ENDPOINT=watched.endpoint)

@@ -19,6 +19,7 @@ from minio import Minio
 from quick_settings import QUICK
 from tiny_models import write_broken_model, write_model
 from volume_watch import VolumeWatch
+from warm_stack import warm_stack
 
 WITHIN = 30.0
 
@@ -209,7 +210,7 @@ def test_an_emptied_bucket_removes_nothing_at_first(tmp_path: Path, store_kind: 
     options = StackOptions(
         root=tmp_path / "stack", store=store_kind, sidecar_settings={**QUICK, "HOLD": "10m"}
     )
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         stack.start_sidecar()
         stack.start_server()
@@ -228,7 +229,7 @@ def test_two_prefixes_are_mirrored_and_the_first_that_has_a_model_holds(
     options = StackOptions(
         root=tmp_path / "stack", store=store_kind, sidecar_settings={**QUICK, "PREFIX": "site/,shared/"}
     )
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         client = stack.store.client()
         client.make_bucket(BUCKET)

@@ -12,6 +12,7 @@ from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
 from quick_settings import QUICK
 from tiny_models import write_model
+from warm_stack import warm_stack
 
 WITHIN = 30.0
 CHANGES = {StoreKind.EMBEDDED: 12, StoreKind.MINIO: 50}
@@ -32,7 +33,7 @@ def test_changes_of_settings_good_and_bad_fail_no_request(store_kind: StoreKind,
     # without preflight what cannot be used reaches the server
     settings = {**QUICK, "POLL_INTERVAL": "200ms", "PREFLIGHT": "off"}
     options = StackOptions(root=tmp_path / "stack", store=store_kind, sidecar_settings=settings)
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         stack.start_sidecar()
         stack.start_server()

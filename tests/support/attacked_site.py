@@ -16,6 +16,7 @@ from edge_stack.store.store import StoreKind
 from eventually import wait_until
 from quick_settings import QUICK
 from tiny_models import write_model
+from warm_stack import warm_stack
 
 WITHIN = 60.0
 
@@ -85,7 +86,7 @@ def attacked_site(root: Path, **settings: str) -> Iterator[AttackedSite]:
     At the end no request for it has failed, and a second version of it is served within a minute.
     """
     options = StackOptions(root=root, store=StoreKind.EMBEDDED, sidecar_settings={**QUICK, **settings})
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         stack.start_sidecar()
         stack.start_server()

@@ -1,7 +1,6 @@
 """`ovms-lite` in a process of its own, over a repository that tests change while it runs."""
 
 import socket
-import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Self
 
 from eventually import wait_until
 from image_models import write_config
+from warm_programs import WarmProgram, start_warm
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -29,11 +29,11 @@ class ModelServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._flags = flags
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WarmProgram | None = None
 
     def start(self) -> Self:
         with (self.repository / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = start_warm(
                 [
                     PROGRAMS / "ovms-lite",
                     *("--config_path", self.repository / "config.json", "--rest_port", str(self.port)),

@@ -28,6 +28,7 @@ from faulty_store import FaultyStore
 from store_faults import answer, cut, everything, hang_up, list_without, listings, objects
 from tiny_models import write_model
 from volume_watch import VolumeWatch
+from warm_stack import warm_stack
 
 SETTINGS = {
     "POLL_INTERVAL": "300ms",
@@ -160,7 +161,7 @@ class SoakResult:
 def soak(root: Path, *, seconds: float, seed: int) -> SoakResult:
     """Run for `seconds`, heal, and return what was seen; raises when a wish does not come true."""
     options = StackOptions(root=root / "stack", store=StoreKind.AUTO, sidecar_settings=SETTINGS)
-    with Stack(options) as stack:
+    with warm_stack(options) as stack:
         stack.start_store()
         with FaultyStore(stack.store.endpoint) as store:
             life = Soak(stack, store, root / "models", random.Random(seed))

@@ -68,10 +68,11 @@ class Stack:
     Leaving the context ends everything.
     """
 
-    def __init__(self, options: StackOptions) -> None:
+    def __init__(self, options: StackOptions, processes: Processes | None = None) -> None:
+        """`processes` starts and ends the programs; without it, as programs of this machine."""
         self.options = options
         self.folder = StackFolder(options.root.absolute())
-        self.processes = Processes()
+        self.processes = processes or Processes()
         self._open = ExitStack()
         self._ports: StackPorts | None = None
         self._store: Store | None = None

@@ -5,17 +5,17 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Self
 
+from warm_programs import WarmProgram, start_warm
+
 from .connection import ask_once
 from .recorded_models import RecordedModels
 from .request_bytes import Description
 
-_PROGRAM = Path(sys.executable).with_name("ovms-lite")
 _ENDS_WITHIN = 30.0
 
 
@@ -30,7 +30,7 @@ class TestedServer:
         self.repository = self.root / "models"
         self._aside = self.root / "aside"
         self._config = self.root / "config.json"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WarmProgram | None = None
         self._port_holder = socket.socket()
         self._port_holder.bind(("127.0.0.1", 0))
         self.port: int = self._port_holder.getsockname()[1]
@@ -111,13 +111,8 @@ class TestedServer:
         words = [word for flag in flags.items() if flag[0] not in dropped for word in flag]
         words += [self._with_root(word) for word in self._start.get("extra_args", [])]
         with (self.root / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [_PROGRAM, *words],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | self._start.get("env", {}),
-            )
+            environment = os.environ | self._start.get("env", {})
+            self._process = start_warm(["ovms-lite", *words], stdout=log, stderr=log, env=environment)
 
     def becomes_ready(self, within: float) -> bool:
         """Wait until the server says that it is; False when it ends, or at the end of the time."""

@@ -22,10 +22,8 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 
 from edge_stack.processes.command import Command, log_tail
 from edge_stack.processes.guard import GRACE_SECONDS, signal_group
+from edge_stack.processes.spawning import Child, Spawn, spawn
 from edge_stack.processes.waiting import Probe, wait_until
-
-_ENTER_BOOK_THEN_BECOME = 'echo $$ >&0 || exit 126; exec "$@" </dev/null'
-"""Run by sh with the guard's pipe as standard input; a shell's pid stays that of what it execs."""
 
 _A_MOMENT_SECONDS = 0.2
 
@@ -33,7 +31,7 @@ _A_MOMENT_SECONDS = 0.2
 class RunningProcess:
     """A started program and everything it has started itself."""
 
-    def __init__(self, command: Command, child: subprocess.Popen[bytes]) -> None:
+    def __init__(self, command: Command, child: Child) -> None:
         self.command = command
         self._child = child
 
@@ -113,7 +111,8 @@ class RunningProcess:
 class Processes:
     """Starts programs and ends them all when its context is left, or when this process dies."""
 
-    def __init__(self) -> None:
+    def __init__(self, spawn: Spawn = spawn) -> None:
+        self._spawn = spawn
         self._running: list[RunningProcess] = []
         self._guard: subprocess.Popen[bytes] | None = None
         self._book = -1
@@ -166,13 +165,12 @@ class Processes:
             command.log.open("ab") as log,
             (command.output or command.log).open("wb" if command.output else "ab") as output,
         ):
-            child = subprocess.Popen(
-                ["/bin/sh", "-c", _ENTER_BOOK_THEN_BECOME, "sh", program, *map(str, command.argv[1:])],
-                stdin=self._book,
+            child = self._spawn(
+                [program, *command.argv[1:]],
+                book=self._book,
                 stdout=output,
                 stderr=log,
                 env=command.environment(),
-                start_new_session=True,
             )
         process = RunningProcess(command, child)
         self._running.append(process)

@@ -65,6 +65,9 @@ class MemoryStore:
         assert content_type
         self.put(key, content)
 
+    def remove(self, key: str) -> None:
+        self.objects.pop(key, None)
+
     def fail_with(self, error: EdgeError | None) -> None:
         """Let every listing fail from now on; None: no longer."""
 

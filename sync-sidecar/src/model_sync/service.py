@@ -18,13 +18,15 @@ from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import SystemClock, Wakeup
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ModelServer
-from model_sync.model_server.server_watch import Replicas, ServerWatch
+from model_sync.model_server.replicas import Replicas
+from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.actions import describe
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.settings import Settings
-from model_sync.status.report import FOLDER, BucketStatus, Reporter
+from model_sync.status.bucket_status import FOLDER, BucketStatus
+from model_sync.status.report import Reporter
 from model_sync.status.status import Site
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
@@ -54,8 +56,7 @@ class Sidecar:
         self.metrics = metrics = Metrics()
         self.store = store = S3Bucket(settings, metrics)
         self.volume = volume = Volume(settings.models_dir)
-        lock = VolumeLock(volume.lock_path)
-        volume.before_write = lock.check
+        lock = VolumeLock(volume.lock_path, settings.instance)
         self.transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
         warm = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
         preflight = warm if settings.preflight == "on" else None
@@ -79,7 +80,10 @@ class Sidecar:
         drift = DriftWatch(volume, records, cards, digests, metrics, self.clock)
         self.reconciler = Reconciler(observer, applier, drift)
         self.reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
-        self.ownership = Ownership(volume, lock, self.reconciler, self.wakeup, self._follow)
+        self.ownership = Ownership(
+            volume, lock, self.reconciler, self.wakeup, self._follow, self.replicas.ask_for_listing
+        )
+        volume.before_write = self.ownership.check
 
     def prepare_bucket(self) -> None:
         """Create the bucket where that is asked for; raises what stands in the way."""
@@ -132,9 +136,10 @@ class Sidecar:
                 return
             home, bucket_status = self.settings.home_prefix, None
             if self.settings.status_to_bucket == "on":
-                bucket_status = BucketStatus(self.store, prefix=home, instance=self.settings.instance)
+                bucket_status = BucketStatus(self.store, home, self.settings.instance, self.clock)
+            events = None
             if self.settings.events == "auto":
-                EventListener(self.settings, self.wakeup, home + FOLDER).start()
+                events = EventListener(self.settings, self.wakeup, home + FOLDER)
             listings, look = self.reconciler.observer.bucket, True
             listings.run, listings.listing_ended = in_background, self.wakeup.work_done
             listings.prepare = self._try_bucket
@@ -142,9 +147,14 @@ class Sidecar:
                 if not self.ownership.keep():
                     return
                 self.step(look=look)
-                if bucket_status is not None and posted.document["store"]["reachable"]:
-                    bucket_status.offer(posted.document)
+                if posted.document["store"]["reachable"]:
+                    if bucket_status is not None:
+                        bucket_status.offer(posted.document, posted.state.writer, self.ownership.lock.former)
+                    if events is not None:  # not before: at a first start the bucket is not there yet
+                        events.start()
+                        events = None
                 look = self.wakeup.wait(self.reconciler.next_step_in())
+                look = self.replicas.take_notes() or look
             if bucket_status is not None:
                 bucket_status.close()
 

@@ -34,8 +34,11 @@ class _Owner:
         self.followed = 0
         self.following: Callable[[], None] = lambda: None
         self.wakeup = Wakeup()
-        volume.before_write = lock.check
-        self.ownership = Ownership(volume, lock, self.sidecar.reconciler, self.wakeup, self._follow)
+        self.passed_on = 0
+        self.ownership = Ownership(
+            volume, lock, self.sidecar.reconciler, self.wakeup, self._follow, self._pass_on
+        )
+        volume.before_write = self.ownership.check
         self.ownership.take_over()
 
     def _follow(self) -> None:
@@ -43,6 +46,9 @@ class _Owner:
         self.following()
         assert self.followed < 20
         self.wakeup.work_done()  # no pause between two tries
+
+    def _pass_on(self) -> None:
+        self.passed_on += 1
 
 
 def _dates(owner: _Owner) -> dict[Path, int]:
@@ -110,8 +116,10 @@ def test_while_another_holds_the_new_lock_file_nothing_is_written(owner: _Owner)
             os.utime(path, (0, 0))  # as one that was made long ago
 
         owner.following = end_the_other
+        owner.wakeup.look()  # a webhook that was sent to this pod
         assert owner.ownership.keep()
     assert (owner.followed, owner.ownership.writes) == (1, True)
+    assert owner.passed_on == 1
 
 
 def test_a_volume_that_is_away_is_waited_for_and_taken_over_again(owner: _Owner) -> None:

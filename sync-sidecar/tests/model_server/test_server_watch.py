@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_snapshots import available, state, stored
 from model_sync.model_server.client import ServerBusyError
-from model_sync.model_server.server_watch import Replicas, ServerWatch, merge_served
+from model_sync.model_server.replicas import Replicas
+from model_sync.model_server.server_watch import ServerWatch, merge_served
 from model_sync.planning.state import State
 
 A, L, F, E, U = (
@@ -62,53 +63,6 @@ def test_available_together_means_available_everywhere(
                 for served in [own, *others.values()]
             )
             assert (said is VersionState.AVAILABLE) == everywhere
-
-
-def test_pods_see_each_other_and_not_themselves(tmp_path: Path) -> None:
-    one, two = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    one.report({"m": {1: A}}, 0.0)
-    two.report({"m": {1: L}}, 0.0)
-    assert one.others() == {"two": {"m": {1: L}}}
-    assert two.others() == {"one": {"m": {1: A}}}
-
-
-def test_a_pod_whose_server_is_away_holds_nobody_up(tmp_path: Path) -> None:
-    one, two = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    two.report({"m": {1: L}}, 0.0)
-    two.report(None, 1.0)
-    assert one.others() == {}
-
-
-def test_a_pod_that_stopped_telling_is_gone(tmp_path: Path) -> None:
-    one, two = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    one.report({}, 0.0)
-    two.report({"m": {1: L}}, 0.0)
-    file = tmp_path / "replicas" / "two.json"
-    old = file.stat().st_mtime - 60
-    os.utime(file, (old, old))
-    assert one.others() == {}
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"m": 1}', b'{"m": {"1": "ODD"}}', b"\xff"])
-def test_a_report_that_is_none_is_passed_over(content: bytes, tmp_path: Path) -> None:
-    one = Replicas(tmp_path / "replicas", "one")
-    one.report({}, 0.0)
-    (tmp_path / "replicas" / "odd.json").write_bytes(content)
-    assert one.others() == {}
-
-
-def test_an_unchanged_report_is_renewed_before_it_counts_as_old(tmp_path: Path) -> None:
-    pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    path = tmp_path / "replicas" / "one.json"
-    pod.report({"m": {1: A}}, 0.0)
-    os.utime(path, (0, 0))
-    pod.report({"m": {1: A}}, 1.0)
-    assert other.others() == {}
-    pod.report({"m": {1: A}}, 5.0)
-    assert other.others() == {"one": {"m": {1: A}}}
-    path.unlink()
-    pod.report({"m": {1: A}}, 10.0)
-    assert other.others() == {"one": {"m": {1: A}}}
 
 
 _STATE = State({"m": state(stored(1), stored(2), configured=(1, 2), confirmed=(1,))})
@@ -175,39 +129,6 @@ def test_what_another_pod_has_not_loaded_is_not_served_yet(tmp_path: Path) -> No
     seen = ServerWatch(_Server({"m": available(1)}), both[0]).ask(_STATE, 0.0)
     assert seen.own == {"m": available(1)}
     assert seen.served == {"m": {1: VersionState.LOADING}}
-
-
-@pytest.mark.parametrize("seconds", [60, 3600, 10 * 365 * 86400])
-def test_a_report_that_is_dated_into_the_future_is_not_believed(tmp_path: Path, seconds: int) -> None:
-    one, two = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    one.report({}, 0.0)
-    two.report({"m": {1: L}}, 0.0)
-    file = tmp_path / "replicas" / "two.json"
-    later = file.stat().st_mtime + seconds
-    os.utime(file, (later, later))
-    assert one.others() == {}
-
-
-def test_what_is_no_plain_file_is_no_report_and_holds_nobody_up(tmp_path: Path) -> None:
-    one = Replicas(tmp_path / "replicas", "one")
-    one.report({}, 0.0)
-    os.mkfifo(tmp_path / "replicas" / "pipe.json")
-    (tmp_path / "replicas" / "folder.json").mkdir()
-    assert one.others() == {}
-
-
-def test_a_report_that_somebody_wrote_over_is_written_again(tmp_path: Path) -> None:
-    pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    pod.report({"m": {1: A}}, 0.0)
-    (tmp_path / "replicas" / "one.json").write_text("notes")
-    pod.report({"m": {1: A}}, 5.0)
-    assert other.others() == {"one": {"m": {1: A}}}
-
-
-def test_a_file_in_place_of_the_folder_is_moved_aside(tmp_path: Path) -> None:
-    (tmp_path / "replicas").write_text("notes")
-    Replicas(tmp_path / "replicas", "one").report({"m": {1: A}}, 0.0)
-    assert (tmp_path / ".replicas.moved-aside").read_text() == "notes"
 
 
 def _two_pods(folder: Path, other: ServedModels) -> tuple[_Server, ServerWatch, ServerWatch]:

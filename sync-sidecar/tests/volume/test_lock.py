@@ -73,6 +73,16 @@ def test_a_restart_on_a_volume_in_use_waits_for_nobody(volume: Volume) -> None:
     assert lock.try_acquire(in_use=True)
 
 
+def test_the_holder_is_noted_and_the_one_before_it_known(volume: Volume) -> None:
+    first = VolumeLock(volume.lock_path, "edge-1-long-name")
+    assert first.try_acquire()
+    assert volume.lock_path.read_text() == "edge-1-long-name"
+    first.release()
+    second = VolumeLock(volume.lock_path, "edge-2")
+    assert second.try_acquire(in_use=True)
+    assert (second.former, volume.lock_path.read_text()) == ("edge-1-long-name", "edge-2")
+
+
 def test_a_folder_in_place_of_the_lock_file_is_moved_aside(volume: Volume) -> None:
     lock = VolumeLock(volume.lock_path)
     assert lock.try_acquire()

@@ -21,7 +21,7 @@ from model_sync.bucket.keys import quoted
 from model_sync.model_server.client import ModelServer
 from model_sync.model_server.config import configured_versions
 from model_sync.settings import Settings
-from model_sync.status.report import FOLDER
+from model_sync.status.bucket_status import FOLDER
 from model_sync.store.s3_address import proxy_for
 from model_sync.store.s3_client import connections_to
 from model_sync.store.s3_store import S3Bucket

@@ -4,33 +4,18 @@ One pod writes models and config.json; all servers read them. A change is comple
 has made it, so each pod keeps a file with its server's states fresh, and the writer looks at all of them.
 """
 
-import os
-import stat
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from edge_common.atomic_files import make_folder, replace_file
 from edge_common.errors import RetryableError
 from edge_common.logs import get_logger
 from edge_common.served_state import ServedModels, VersionState
-from pydantic import TypeAdapter
 
 from model_sync.model_server.client import AnswersServed, ServerBusyError
+from model_sync.model_server.replicas import LIVE_SECONDS, Replicas
 from model_sync.planning.load_failures import LoadWatch
 from model_sync.planning.snapshot import ServerSnapshot, by_model
 from model_sync.planning.state import State
-
-_REPORT = TypeAdapter(dict[str, dict[int, VersionState]])
-
-_LIVE_SECONDS = 15.0
-"""A file that was not renewed for so long belongs to a pod that nobody waits for."""
-_GONE_SECONDS = 600.0
-"""Seconds after which nobody expects that pod, or its server, to be there any more."""
-_RENEW_SECONDS = 4.0
-_MOST_BYTES = 16 * 1024**2
-"""Of a report; some 100,000 versions."""
 
 _LEAST_READY_FIRST = (
     VersionState.FAILED,
@@ -40,99 +25,6 @@ _LEAST_READY_FIRST = (
     VersionState.END,
     VersionState.AVAILABLE,
 )
-
-
-class Replicas:
-    """The folder `replicas/` on the volume; `own` is this pod's name, unlike all others."""
-
-    def __init__(self, folder: Path, own: str) -> None:
-        """Nothing is read or written yet."""
-        self._folder = folder
-        self._path = folder / f"{own}.json"
-        self._told: ServedModels | None = None
-        self._told_at = 0.0
-        self._written = (0, 0)
-
-    def report(self, served: ServedModels | None, now: float) -> None:
-        """Tell the others what this pod's server serves, when that changed or is about to count as old.
-
-        None: the server is away, and nobody needs to wait for it. `now` is monotonic. Raises OSError when the
-        volume refuses.
-        """
-        if served is None:
-            self.withdraw()
-            return
-        if served == self._told:
-            if now - self._told_at >= _RENEW_SECONDS:
-                self._renew(served)
-                self._told_at = now
-            return
-        self._write(served)
-        self._told, self._told_at = served, now
-
-    def _renew(self, served: ServedModels) -> None:
-        try:
-            facts = self._path.lstat()
-            if (facts.st_ino, facts.st_size) == self._written:
-                os.utime(self._path)
-                return
-        except FileNotFoundError:
-            pass
-        self._write(served)  # somebody has tidied up, or written there
-
-    def _write(self, served: ServedModels) -> None:
-        make_folder(self._folder)
-        replace_file(self._path, _REPORT.dump_json({name: dict(model) for name, model in served.items()}))
-        facts = self._path.lstat()
-        self._written = facts.st_ino, facts.st_size
-
-    def withdraw(self) -> None:
-        """This pod, or its server, is away."""
-        if self._told is not None:
-            self._path.unlink(missing_ok=True)
-            self._told = None
-
-    def others(self) -> Mapping[str, ServedModels]:
-        """Pod -> states of its server, for the pods that are alive.
-
-        Ages are taken between times of files on the volume, so the pods' clocks need not agree. A file that
-        is dated far into the future is as dead as an old one.
-        """
-        alive = {}
-        now: float | None = None
-        for path in sorted(self._folder.glob("[!.]*.json")):
-            if path == self._path:
-                continue
-            now = self._volume_time() if now is None else now
-            try:
-                facts = path.lstat()
-                plain = stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES
-                if plain and abs(now - facts.st_mtime) <= _LIVE_SECONDS:
-                    alive[path.stem] = _REPORT.validate_json(path.read_bytes())
-            except (OSError, ValueError):
-                continue  # withdrawn between the two calls, or not written by a sidecar
-        return alive
-
-    def somebody_is_silent(self) -> bool:
-        """Whether a pod that has not withdrawn has told nothing for a while, but did not long ago.
-
-        Its server may hold files of versions that all the others have let go of.
-        """
-        now: float | None = None
-        for path in self._folder.glob("[!.]*.json"):
-            if path == self._path:
-                continue
-            now = self._volume_time() if now is None else now
-            with suppress(OSError):  # withdrawn meanwhile
-                if _LIVE_SECONDS < abs(now - path.lstat().st_mtime) <= _GONE_SECONDS:
-                    return True
-        return False
-
-    def _volume_time(self) -> float:
-        probe = self._path.with_suffix(".time")
-        probe.touch()
-        os.utime(probe)
-        return probe.stat().st_mtime
 
 
 def _common(told: Mapping[str, ServedModels]) -> ServedModels | None:
@@ -203,7 +95,7 @@ class ServerWatch:
             others, silent = self.replicas.others(), self.replicas.somebody_is_silent()
         # the others do not wait for a server that has said nothing for as long as for a pod that is gone
         told = dict(others)
-        if self._own is not None and not (others and (busy_for or 0.0) > _LIVE_SECONDS):
+        if self._own is not None and not (others and (busy_for or 0.0) > LIVE_SECONDS):
             told[""] = self._own
         self._loads.observe(state, self._own, now, others, busy=busy_for is not None)
         return ServerSnapshot(

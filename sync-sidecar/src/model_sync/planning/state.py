@@ -199,6 +199,8 @@ class State:
     """Everything that outlives the process."""
 
     models: Mapping[str, ModelState] = field(default_factory=dict)
+    writer: int = 0
+    """Fencing token of the sidecar that recorded it: higher with each that takes the volume over."""
 
     def model(self, name: str) -> ModelState:
         """The state of one model; an empty one when nothing is known."""
@@ -207,4 +209,4 @@ class State:
     def with_model(self, name: str, model: ModelState) -> "State":
         """The same with one model replaced, or forgotten when nothing is left of it."""
         others = {other: state for other, state in self.models.items() if other != name}
-        return State(others if model.empty else {**others, name: model})
+        return replace(self, models=others if model.empty else {**others, name: model})

@@ -1,6 +1,7 @@
 """The text of state.json, and the state in one. Pure."""
 
 import json
+import re
 from typing import Any
 
 from edge_common.errors import FatalError
@@ -19,12 +20,22 @@ _SCHEMA_1_NAMES = {
 }
 """Names that schema 1 had for what is in an entry today."""
 _MODEL = TypeAdapter(ModelState)
+_HEAD = re.compile(rb'\{"schema": [0-9]+, "writer": ([0-9]{1,18}),')
+HEAD_BYTES = 64
+"""Of a state.json; they hold its fencing token."""
 
 
 def state_to_json(state: State) -> bytes:
     """The text of state.json."""
     entries = [f"{json.dumps(name)}: {model.as_json}" for name, model in sorted(state.models.items())]
-    return "".join([f'{{"schema": {SCHEMA}, "models": {{\n', ",\n".join(entries), "\n}}\n"]).encode()
+    head = f'{{"schema": {SCHEMA}, "writer": {state.writer}, "models": {{\n'
+    return "".join([head, ",\n".join(entries), "\n}}\n"]).encode()
+
+
+def writer_in(head: bytes) -> int | None:
+    """The fencing token in the first bytes of a state.json; None where they have none."""
+    found = _HEAD.match(head)
+    return int(found[1]) if found else None
 
 
 def state_from_json(content: bytes) -> State:
@@ -33,7 +44,8 @@ def state_from_json(content: bytes) -> State:
         data = json.loads(content)
         if data["schema"] not in {1, 2, SCHEMA}:
             raise FatalError(f"state.json has schema {data['schema']}; this program reads schema {SCHEMA}")
-        return State({name: _model(entry) for name, entry in data["models"].items()})
+        models = {name: _model(entry) for name, entry in data["models"].items()}
+        return State(models, writer=int(data.get("writer", 0)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FatalError(f"state.json cannot be understood: {error!r}") from error
 

@@ -13,7 +13,15 @@ from model_sync.bucket.keys import quoted
 from model_sync.store.answers import Listed, ObjectFacts, has_md5
 from model_sync.store.errors import ObjectChangedError
 
-__all__ = ["ByteStream", "KnowsFacts", "LearnsEtags", "ObjectChangedError", "ObjectStore", "read_small"]
+__all__ = [
+    "ByteStream",
+    "KnowsFacts",
+    "LearnsEtags",
+    "ObjectChangedError",
+    "ObjectStore",
+    "RemovesObjects",
+    "read_small",
+]
 
 
 _SMALL_SECONDS = 30.0
@@ -67,6 +75,14 @@ class ObjectStore(Protocol):
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """Write one object; raises RetryableError or FatalError."""
+        ...
+
+
+class RemovesObjects(ObjectStore, Protocol):
+    """A bucket from which objects may be removed."""
+
+    def remove(self, key: str) -> None:
+        """Remove one object, a missing one is no error; raises RetryableError or FatalError."""
         ...
 
 

@@ -149,7 +149,7 @@ class S3Bucket:
             _upload_by_sdk(self._client, self.name, key, path)
 
     def remove(self, key: str) -> None:
-        """Remove one object; a missing one is no error."""
+        """See RemovesObjects."""
         with self._asked("remove", f"remove {quoted(key)}"):
             self._client.ask(Request("DELETE", key))
 

@@ -18,6 +18,7 @@ from edge_common.atomic_files import move_aside, set_mode
 from edge_common.errors import FatalError
 
 _MODE = 0o644
+_MOST_OF_A_NAME = 256
 _HELD_BY_ANOTHER = frozenset({errno.EAGAIN, errno.EACCES})
 NOTICED_WITHIN = 8.0
 """Seconds within which a living writer has noticed that its lock file is another, and has locked that."""
@@ -30,10 +31,13 @@ class LockLostError(OSError):
 class VolumeLock:
     """Held from `try_acquire` until `release`, or until the process ends. Used by one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is a file on the volume, created when missing."""
+    def __init__(self, path: Path, holder: str = "") -> None:
+        """`path` is a file on the volume, created when missing; `holder` is noted in it while it is held."""
         self._path = path
+        self._holder = holder
         self._descriptor: int | None = None
+        self.former = ""
+        """Who held it last before this process; empty when nobody is known to have."""
 
     def try_acquire(self, *, in_use: bool = False) -> bool:
         """Become the writer if nobody else is; True when held afterwards, on the file that is there.
@@ -53,6 +57,7 @@ class VolumeLock:
                 _make_old(descriptor)
             may_have_a_holder = in_use and not held_before and self._age(descriptor) < NOTICED_WITHIN
             if not may_have_a_holder and self._lock(descriptor):
+                self._note_holder(descriptor)
                 _make_old(descriptor)
                 self._descriptor = descriptor
         finally:
@@ -100,6 +105,13 @@ class VolumeLock:
                 return False
             raise FatalError(no_locks(self._path, error)) from error
         return True
+
+    def _note_holder(self, descriptor: int) -> None:
+        if not self._holder:
+            return
+        self.former = os.pread(descriptor, _MOST_OF_A_NAME, 0).decode(errors="replace").strip()
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, self._holder.encode(), 0)
 
     def _age(self, descriptor: int) -> float:
         """Seconds since the lock file was made, by the clock of the volume; a file that was held is old."""

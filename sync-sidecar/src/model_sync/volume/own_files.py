@@ -14,7 +14,7 @@ from edge_common.errors import FatalError
 
 from model_sync.model_server.config import configured_versions
 from model_sync.planning.state import State
-from model_sync.planning.state_json import state_from_json, state_to_json
+from model_sync.planning.state_json import HEAD_BYTES, state_from_json, state_to_json, writer_in
 
 FOLDER_MODE = 0o755
 
@@ -88,6 +88,15 @@ class OwnFiles:
             return None
         except OSError as error:
             raise FatalError(f"{self.state_path} cannot be read: {error.strerror}") from error
+
+    def recorded_writer(self) -> int | None:
+        """The fencing token in state.json, as it is now; None where there is none to be read. Raises OSError.
+
+        The file is opened, which a network file system answers from the server and not from a cache.
+        """
+        with suppress(FileNotFoundError, IsADirectoryError, PermissionError):
+            return writer_in(read_plain(self.state_path, HEAD_BYTES))
+        return None
 
     def save_state(self, state: State) -> None:
         """Record `state`, durably, before it is acted upon."""
@@ -165,8 +174,9 @@ def facts_of(path: Path) -> Facts | None:
     return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_mode
 
 
-def read_plain(path: Path) -> bytes:
-    """The bytes of a plain file; IsADirectoryError for anything else, of which a read may never end."""
+def read_plain(path: Path, most: int = -1) -> bytes:
+    """The first `most` bytes of a plain file, or all; IsADirectoryError for what may never end."""
     if os.path.lexists(path) and not path.is_file():
         raise IsADirectoryError(errno.EISDIR, "it is no plain file", str(path))
-    return path.read_bytes()
+    with path.open("rb") as file:
+        return file.read(most)

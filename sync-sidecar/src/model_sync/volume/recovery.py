@@ -40,7 +40,7 @@ def recover_state(volume: Volume) -> State:
         state = None
     if state is None:
         state = _rebuild(volume)
-    supported = State()
+    supported = State(writer=state.writer)
     for name, model in state.models.items():
         if is_model_name(name):  # else it would lead out of the models folder
             supported = supported.with_model(name, _supported(volume, name, model))

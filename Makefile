@@ -22,7 +22,7 @@ RUNTIME ?= /opt/edgeai
 MACHINE := local-stack/src/edge_stack/machine.py
 PROGRAMS := model-sync ovms-lite car-client
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory e2e-report screenshots chart-readme coverage lock chart-tools
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory e2e-report screenshots chart-readme coverage lock chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

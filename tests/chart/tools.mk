@@ -19,3 +19,17 @@ $(FROM_MODULE:%=.local/bin/%): tests/chart/tools/go.mod tests/chart/tools/go.sum
 	@mkdir -p .local/bin
 	cd tests/chart/tools && go build -o $(CURDIR)/$@ $(PACKAGE)
 	@touch $@
+
+CHECKOV_VERSION := 3.3.30
+KUBE_SCORE_VERSION := v1.20.0
+
+chart-linters: .local/bin/helm .local/checkov/bin/checkov .local/bin/kube-score ## Hold the chart against checkov and kube-score
+	.local/bin/helm dependency update helm-chart/edge-ai-car-classification
+	python3 tests/chart/linters.py .local/checkov/bin/checkov .local/bin/kube-score
+
+.local/checkov/bin/checkov:
+	$(PYTHON) -m venv .local/checkov
+	.local/checkov/bin/python -m pip install --quiet 'checkov==$(CHECKOV_VERSION)'
+
+.local/bin/kube-score:
+	GOBIN=$(CURDIR)/.local/bin CGO_ENABLED=0 go install github.com/zegl/kube-score/cmd/kube-score@$(KUBE_SCORE_VERSION)

@@ -23,7 +23,8 @@ from pydantic import (
 class Section(BaseModel):
     """A part of the card: frozen, closed to unknown keys, and without numbers that JSON cannot hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # built at the first card: what starts and finds none should not wait for it
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Layout(StrEnum):

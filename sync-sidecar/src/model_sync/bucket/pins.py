@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from edge_common.errors import RejectedError
-from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from model_sync.bucket.catalog import Catalog, ListedModel
@@ -79,6 +78,9 @@ class _PinFile(BaseModel):
 
 def parse_pin(content: bytes) -> Pin:
     """The pin in a pin.yaml; raises RejectedError that names the key at fault and what to write."""
+    # imported here because every start imports this module, and few read a pin
+    from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml  # noqa: PLC0415
+
     if len(content) > MAX_BYTES:
         raise RejectedError(f"{PIN_NAME} has {len(content)} bytes, and at most {MAX_BYTES} are read")
     problem = text_problem(PIN_NAME, content)

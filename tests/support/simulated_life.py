@@ -171,7 +171,13 @@ class Life:
         else:
             file = folder / MODEL_FILE
             size = file.stat().st_size if file.is_file() else 1
+            world.harmed |= {other for other in stored if self._shares_file(other, file)}
             file.write_bytes(b"?" * (size if kind == "bytes" else size + 1))
+
+    def _shares_file(self, key: tuple[str, int], file: Path) -> bool:
+        """A bridge is linked to what it stands in for, so a change in place harms both."""
+        other = self.world.volume.version_folder(*key) / MODEL_FILE
+        return file.is_file() and other.is_file() and other.samefile(file)
 
     def stop_or_start_server(self) -> None:
         (self.world.ovms.stop if self.world.ovms.up else self.world.ovms.start)()

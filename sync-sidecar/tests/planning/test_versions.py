@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from edge_common.model_card import LatestVersions, VersionPolicy
 from model_snapshots import snap, state, stored, upload
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.pinning import asked_for
+from model_sync.planning.state import DAMAGED
 from model_sync.planning.versions import describe_policy, superfluous_versions
 
 
@@ -45,6 +48,13 @@ def test_removed_and_replaced_content_is_not_kept() -> None:
 def test_a_bridge_is_not_kept_beside_the_real_number() -> None:
     both = snap(state(stored(2), stored(9, bucket_version="2")), upload("2"))
     assert superfluous_versions(both, {2}) == {9}
+
+
+def test_the_newest_good_one_is_kept_while_what_serves_is_damaged() -> None:
+    damaged = replace(stored(3, at=3.0), fingerprint=DAMAGED)
+    old = state(stored(1, at=1.0), stored(2, at=2.0), damaged, configured=(3,))
+    replaced = snap(old, upload("1", "new"), upload("2", "new"), rules=Rules(keep_previous=0))
+    assert superfluous_versions(replaced, {3}) == {1}
 
 
 def test_without_a_listing_nothing_is_superfluous() -> None:

@@ -63,8 +63,9 @@ def ready_versions(model: ModelSnapshot, wanted: Wanted) -> set[int]:
 def superfluous_versions(model: ModelSnapshot, in_use: Collection[int]) -> frozenset[int]:
     """Stored local versions that may be deleted once the server has let go of them.
 
-    Kept are those in use, and of the others the newest `keep_previous`, for rollback. Without a listing
-    nothing is superfluous, because nobody knows.
+    Kept are those in use, and of the others the newest `keep_previous`, for rollback; while something that is
+    listed is damaged, also the newest good one, which can answer when the server has to load anew. Without a
+    listing nothing is superfluous, because nobody knows.
     """
     if not model.bucket_listed:
         return frozenset()
@@ -82,4 +83,8 @@ def superfluous_versions(model: ModelSnapshot, in_use: Collection[int]) -> froze
             previous.append((version.published_at, local_version))
     previous.sort(reverse=True)
     superfluous.update(local_version for _, local_version in previous[model.rules.keep_previous :])
+    stored = model.state.stored
+    if any(stored[n].harmed for n in model.state.configured if n in stored):
+        good = [n for n in superfluous if stored[n].trusted]
+        superfluous.discard(max(good, key=lambda n: stored[n].published_at, default=0))
     return frozenset(superfluous)

@@ -19,6 +19,7 @@ DEMO_FLAGS ?=
 UP_FLAGS ?=
 JOBS ?= 2
 RUNTIME ?= /opt/edgeai
+SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
 PROGRAMS := model-sync ovms-lite car-client
 
@@ -35,9 +36,9 @@ demo: setup ## Show the whole platform once; MODEL=path: with your own model as 
 test: setup ## Unit, integration and conformance tests (about 10 minutes, no root)
 	$(BIN)/pytest -n $(JOBS)
 
-up: setup ## Start the platform in the background with the sample models, and print the page's address
+up: setup ## Start the platform in the background with the sample models and a sample camera, and print the page's address
 	@[ -d models ] || $(MAKE) models
-	$(BIN)/edge-stack up --models models $(UP_FLAGS)
+	$(BIN)/edge-stack up --models models --pictures $(SAMPLE_PICTURES) $(UP_FLAGS)
 
 down: setup ## End what `make up` started
 	$(BIN)/edge-stack down

@@ -76,9 +76,11 @@ def test_a_damaged_record_is_not_guessed_at(home: Path) -> None:
     record.unlink()
 
 
-def test_up_serves_the_models_it_is_given_on_its_page(home: Path) -> None:
+def test_up_serves_the_models_it_is_given_on_its_page_and_plays_pictures(home: Path) -> None:
     put_version(home / "models", "near", 1, whole_number_model())
-    ran = edge_stack(home, "up", "--store", "embedded", "--models", "models", "--json")
+    pictures = Path(__file__).parents[2] / "helm-chart/edge-ai-car-classification/files/pictures"
+    given = ("--models", "models", "--pictures", str(pictures))
+    ran = edge_stack(home, "up", "--store", "embedded", *given, "--json")
     assert ran.returncode == 0, ran.stderr
     page = json.loads(ran.stdout)["addresses"]["page"]
 
@@ -87,6 +89,8 @@ def test_up_serves_the_models_it_is_given_on_its_page(home: Path) -> None:
         return [(model["name"], model["usable"]) for model in models]
 
     wait_until(lambda: listed() == [("near", True)])
+    first = min(path.name for path in pictures.iterdir())
+    wait_until(lambda: first in requests.get(f"{page}/api/inferences", timeout=10).text)
 
 
 def served_after_up(home: Path, store: str) -> list[tuple[str, str]]:

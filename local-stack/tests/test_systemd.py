@@ -120,8 +120,10 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     units = sorted(map(str, tmp_path.iterdir()))
     told = systemd_analyze("verify", "--man=no", *units)
     assert (told.returncode, told.stderr) == (0, "")
-    for unit in (unit for unit in units if unit.endswith(".service")):
-        exposed = systemd_analyze("security", "--offline=true", "--threshold=20", unit)  # 1.7 of 10 measured
+    for service in (unit for unit in units if unit.endswith(".service")):
+        exposed = systemd_analyze(
+            "security", "--offline=true", "--threshold=20", service
+        )  # 1.7 of 10 measured
         assert exposed.returncode == 0, exposed.stdout[-200:]
 
 

@@ -53,11 +53,15 @@ def main() -> None:
 
 @app.command(epilog="Example: edge-stack up --store embedded --models models")
 def up(
+    *,
     folder: Folder = _STACK,
     store: WhichStore = StoreKind.AUTO,
     models: Annotated[
         Path | None,
         typer.Option(help="Upload what is in here, as NAME/VERSION/, and wait until it is served."),
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Play what is in here as a camera: a picture every 15 s.")
     ] = None,
     host: PageHost = HOST,
     as_json: AsJson = False,
@@ -67,7 +71,7 @@ def up(
     What ends by itself is started again, after 1 s at first and 60 s at most; `status` tells.
     """
     record, started = bring_up(
-        StackOptions(root=folder, store=store, page_host=host, default_ports=True), models
+        StackOptions(root=folder, store=store, page_host=host, default_ports=True), models, pictures
     )
     if as_json:
         print_json({"started": started, **document(record)})

@@ -23,6 +23,7 @@ from edge_common.stopping import Interrupted, raise_on_signals
 
 from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, read_record
 from edge_stack.background.restarts import Restarts
+from edge_stack.background.sample_camera import SampleCamera
 from edge_stack.background.uploading import upload_models
 from edge_stack.components import StackFolder, client_environment
 from edge_stack.processes.command import log_tail
@@ -109,8 +110,12 @@ class Supervisor:
         return ProcessRecord.of(process, restarts=memory.count, last_end=memory.last_end)
 
 
-def supervise(options: StackOptions, models: Path | None, tell_ready: Callable[[], None]) -> None:
-    """Start everything, upload `models`, and keep it running until a signal; nothing is left then.
+def supervise(
+    options: StackOptions, models: Path | None, pictures: Path | None, tell_ready: Callable[[], None]
+) -> None:
+    """Start everything, upload `models`, play `pictures`, and keep it running until a signal.
+
+    Nothing is left then.
 
     Raises RetryableError when another supervisor has the state folder, and what starting raises.
     """
@@ -121,6 +126,9 @@ def supervise(options: StackOptions, models: Path | None, tell_ready: Callable[[
             end_recorded(known)
         try:
             with Stack(options) as stack:
+                camera = (
+                    SampleCamera(pictures, stack.folder.pictures, clock=time.monotonic) if pictures else None
+                )
                 supervisor = Supervisor(stack)
                 supervisor.write_record(ready=False)
                 steps: tuple[Callable[[], object], ...] = (
@@ -138,6 +146,8 @@ def supervise(options: StackOptions, models: Path | None, tell_ready: Callable[[
                 try:
                     while True:
                         supervisor.look()
+                        if camera is not None:
+                            camera.look()
                         time.sleep(_LOOK_EVERY_SECONDS)
                 finally:
                     stack.processes.stop_all(within=_END_WITHIN_SECONDS)
@@ -175,12 +185,13 @@ def main() -> None:
     parser.add_argument("--store", type=StoreKind, required=True)
     parser.add_argument("--host", required=True)
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--pictures", type=Path)
     asked = parser.parse_args()
     raise_on_signals()
     configure_logging()
     options = StackOptions(root=asked.dir, store=asked.store, page_host=asked.host, default_ports=True)
     try:
-        supervise(options, asked.models, lambda: _answer({}))
+        supervise(options, asked.models, asked.pictures, lambda: _answer({}))
     except EdgeError as error:
         _answer({"error": str(error), "exit_code": error.exit_code})
         sys.exit(error.exit_code)

@@ -30,12 +30,15 @@ _UP_LOCK = "up.lock"
 _ERRORS = {error.exit_code: error for error in (FatalError, RejectedError, RetryableError)}
 
 
-def bring_up(options: StackOptions, models: Path | None = None) -> tuple[StackRecord, bool]:
+def bring_up(
+    options: StackOptions, models: Path | None = None, pictures: Path | None = None
+) -> tuple[StackRecord, bool]:
     """Have all components run in the background, supervised; returns the record and whether it was done now.
 
     A stack that runs is left as it is; FatalError when it has another store or page address than asked for.
     One that is started now gets the versions in `models` that its bucket lacks, and serves them when this
-    returns. When starting fails, or is interrupted, nothing is left running.
+    returns; `pictures` are played as a camera would deliver them. When starting fails, or is interrupted,
+    nothing is left running.
     """
     folder = StackFolder(options.root.absolute())
     _make(folder.logs)
@@ -45,7 +48,7 @@ def bring_up(options: StackOptions, models: Path | None = None) -> tuple[StackRe
             return known, False
         if (why := machine.fault(folder.root, NEEDED_BYTES)) is not None:
             raise FatalError(f"nothing was started: {why}")
-        _start_supervisor(folder, options, models)
+        _start_supervisor(folder, options, models, pictures)
         record = read_record(folder.record)
     if record is None:
         raise RetryableError("the stack was ended as soon as it had started; run `edge-stack up` again")
@@ -118,12 +121,15 @@ def _check_is_as_asked(record: StackRecord, options: StackOptions) -> None:
         raise FatalError(f"a stack whose page listens on {record.page_host} runs already; {again}")
 
 
-def _start_supervisor(folder: StackFolder, options: StackOptions, models: Path | None) -> None:
+def _start_supervisor(
+    folder: StackFolder, options: StackOptions, models: Path | None, pictures: Path | None
+) -> None:
     """Start it and wait for its word; raises what it says, and ends it when this command is interrupted."""
     argv = [
         *(sys.executable, "-m", "edge_stack.background.supervisor", "--dir", folder.root),
         *("--store", options.store, "--host", options.page_host),
         *(("--models", models) if models else ()),
+        *(("--pictures", pictures) if pictures else ()),
     ]
     with folder.log(NAME).open("ab") as errors:
         child = subprocess.Popen(

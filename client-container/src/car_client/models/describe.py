@@ -18,8 +18,7 @@ from edge_common.printable import printable
 from car_client.errors import UnusableModelError
 from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, TensorSpec
 from car_client.kserve.metadata import Metadata
-from car_client.models.facts import Facts, facts_assumed, facts_of_card
-from car_client.models.model_info import facts_of_model_info
+from car_client.models.facts import Facts, facts_assumed, facts_of_card, facts_of_model_info
 from car_client.models.served_model import ServedModel
 
 

@@ -1,8 +1,11 @@
 """What one source says about a model, before it is held against the tensors the server really has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from edge_common.model_card import Activation, Color, Layout, ModelCard, Triple
+from edge_common.model_info import read_model_info
 from edge_common.pictures.steps import NO_MEAN, NO_SCALE, Resizing
 
 from car_client.models.served_model import FactSource
@@ -57,6 +60,26 @@ def facts_of_card(card: ModelCard) -> Facts:
             if isinstance(output.labels, str)
             else ()
         ),
+    )
+
+
+def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Facts | None:
+    """The facts that the model's own file gives; None without any. Raises as `read_model_info` does."""
+    said = read_model_info(info, whole_numbers=whole_numbers)
+    if said is None:
+        return None
+    return Facts(
+        source=FactSource.RT_INFO,
+        size=said.size,
+        layout=said.layout,
+        color=said.color,
+        mean=said.mean,
+        scale=said.scale,
+        resizing=said.resizing,
+        labels=said.labels,
+        top_k=said.top_k,
+        min_probability=said.min_probability,
+        warnings=said.warnings,
     )
 
 

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from car_client.models.facts import Facts
-from car_client.models.model_info import facts_of_model_info
 from edge_common.classifiers import activation_rejection, labels_rejection
 from edge_common.errors import RejectedError
 from edge_common.model_card import ClassOutput, ImageInput, Limits, ModelCard, Resize, Sample
+from edge_common.model_info import ModelInfo, read_model_info
 from edge_common.pictures.steps import NO_MEAN, NO_SCALE
 
 from car_models.importing.activation import FoundActivation, check_activation, found_activation
@@ -31,7 +30,7 @@ class ResolvedCard:
 
 def resolve_card(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> ResolvedCard:
     """The card that all sources make together; raises RejectedError that says what to pass if they do not."""
-    inside = facts_of_model_info(source.model_info, whole_numbers=ports.whole_numbers)
+    inside = read_model_info(source.model_info, whole_numbers=ports.whole_numbers)
     labels, label_notes = _labels(spec, ports, source)
     image, image_notes = _image(spec, ports, source, inside)
     base = spec.card or _base(inside)
@@ -55,7 +54,7 @@ def resolve_card(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> Res
     return ResolvedCard(card, labels, label_notes + image_notes + activation_notes)
 
 
-def _base(inside: Facts | None) -> ModelCard:
+def _base(inside: ModelInfo | None) -> ModelCard:
     if inside is None:
         return ModelCard(schema=1)
     limits = Limits(min_probability=inside.min_probability)
@@ -88,7 +87,7 @@ def _labels(
 
 
 def _image(
-    spec: ModelSpec, ports: ClassifierPorts, source: Source, inside: Facts | None
+    spec: ModelSpec, ports: ClassifierPorts, source: Source, inside: ModelInfo | None
 ) -> tuple[ImageInput, tuple[str, ...]]:
     sources = [
         _stated(spec),
@@ -124,7 +123,7 @@ def _speaks_of_input(card: ModelCard) -> bool:
     return "input" in card.model_fields_set
 
 
-def _stated(source: ModelSpec | ImageInput | Preset | Facts | None) -> dict[str, Any]:
+def _stated(source: ModelSpec | ImageInput | Preset | ModelInfo | None) -> dict[str, Any]:
     return {field: getattr(source, field, None) for field in ("color", "mean", "scale", "resize")}
 
 
@@ -132,7 +131,7 @@ def _resize_of_preset(spec: ModelSpec, ports: ClassifierPorts, source: Source) -
     return {} if spec.preset is None else {"resize": spec.preset.resize_for(ports.size, source.family)}
 
 
-def _resize_inside(inside: Facts) -> Resize:
+def _resize_inside(inside: ModelInfo) -> Resize:
     how = inside.resizing
     return Resize(
         mode=how.mode,

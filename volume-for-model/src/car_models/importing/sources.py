@@ -7,6 +7,7 @@ from typing import Final
 
 import onnx
 from edge_common.errors import RejectedError
+from edge_common.model_info import labels_of_model_info
 from edge_common.openvino_runtime import ov
 from google.protobuf.message import DecodeError
 from model_sync.upload import path_problem
@@ -16,7 +17,7 @@ from car_models.importing.checkpoints.architectures import Family
 from car_models.importing.checkpoints.names import named_weights
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
 from car_models.importing.checkpoints.reader import read_checkpoint
-from car_models.importing.labels_inside import labels_of_metadata, labels_of_model_info
+from car_models.importing.exporter_metadata import labels_of_metadata, model_info_of_metadata
 from car_models.packaging.openvino_ir import openvino_errors
 
 IMAGE = "image"
@@ -87,7 +88,13 @@ def _ir(path: Path) -> Source:
         raise RejectedError(f"{path} needs {path.with_suffix('.bin').name} beside it; put it there")
     network = _read(path)
     info, metadata = _rt_info(network, "model_info"), _rt_info(network, "framework")
-    return Source(network, info, labels=labels_of_model_info(info) or labels_of_metadata(metadata))
+    return _with_metadata(network, info, metadata)
+
+
+def _with_metadata(network: ov.Model, info: Mapping[str, str], metadata: Mapping[str, str]) -> Source:
+    """`info` comes before what the program that wrote the file says in its `metadata`."""
+    said = {**model_info_of_metadata(metadata), **info}
+    return Source(network, said, labels=labels_of_model_info(info) or labels_of_metadata(metadata))
 
 
 def _rt_info(network: ov.Model, section: str) -> dict[str, str]:
@@ -114,7 +121,7 @@ def _onnx(path: Path) -> Source:
         if prop.key.startswith(prefix)
     }
     metadata = {prop.key: prop.value for prop in model.metadata_props}
-    return Source(_read(path), info, labels=labels_of_model_info(info) or labels_of_metadata(metadata))
+    return _with_metadata(_read(path), info, metadata)
 
 
 def _check_location(path: Path, location: str) -> None:

@@ -1,5 +1,6 @@
 import pytest
-from car_models.importing.labels_inside import labels_of_metadata, labels_of_model_info
+from car_models.importing.exporter_metadata import labels_of_metadata, model_info_of_metadata
+from edge_common.errors import RejectedError
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,8 @@ def test_names_are_read_as_training_programs_write_them(
     assert labels_of_metadata(metadata) == labels
 
 
-def test_model_api_writes_underscores_for_blanks() -> None:
-    assert labels_of_model_info({"labels": "dark_red green"}) == ("dark red", "green")
-    assert labels_of_model_info({}) is None
+def test_ultralytics_says_what_its_classifiers_take_and_names_what_is_none() -> None:
+    assert model_info_of_metadata({"author": "Ultralytics", "task": "classify"})["scale_values"] == "255"
+    assert model_info_of_metadata({"author": "somebody", "task": "detect"}) == {}
+    with pytest.raises(RejectedError, match="its task is 'detect'; only image classifiers"):
+        model_info_of_metadata({"author": "Ultralytics", "task": "detect"})

@@ -1,18 +1,15 @@
-"""Class names that a model file itself brings: in rt_info, or as training programs write them into ONNX."""
+"""What training programs write into the metadata of ONNX files, and OpenVINO keeps in an IR."""
 
 import ast
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from edge_common.errors import RejectedError
+
 _KEYS: Final = ("names", "id2label", "labels", "class_names", "classes", "categories", "character")
 """ultralytics, transformers, hand-made ones, PaddleX; the first that can be read counts."""
 _MOST_CHARACTERS: Final = 1024 * 1024
-
-
-def labels_of_model_info(info: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The names under Model API's key: blanks between them, underscores for the blanks inside."""
-    return tuple(label.replace("_", " ") for label in info.get("labels", "").split()) or None
 
 
 def labels_of_metadata(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -28,6 +25,23 @@ def labels_of_metadata(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
             if labels is not None:
                 return labels
     return None
+
+
+def model_info_of_metadata(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    """What `metadata` says of pictures, under Model API's names; empty where its author is not known.
+
+    Known is ultralytics' exporter (8.4), whose classifiers take RGB from 0 to 1. Raises RejectedError when it
+    says that the model is no classifier.
+    """
+    if metadata.get("author") != "Ultralytics":
+        return {}
+    task = metadata.get("task", "classify")
+    if task != "classify":
+        raise RejectedError(
+            f"the file says that its task is {task!r}; only image classifiers can be served, which "
+            "ultralytics calls 'classify' and names …-cls: export one of those"
+        )
+    return {"model_type": "YOLO", "reverse_input_channels": "True", "scale_values": "255"}
 
 
 def _literal(text: str) -> Any:

@@ -1,5 +1,6 @@
-"""Facts from `rt_info.model_info`, the key names of OpenVINO's Model API; OVMS sends every value as text.
+"""What a model file says of itself under `rt_info.model_info`, in the key names of OpenVINO's Model API.
 
+The client reads it of served models, whose values OVMS sends as text, `car-models import` of files.
 Model API hands pictures over in OpenCV's BGR order, so `reverse_input_channels` YES means that the model sees
 RGB, and `embedded_processing` YES that the graph itself takes BGR pixels, reverses and normalises them
 (model_api: adapters/utils.py, models/image_model.py).
@@ -8,14 +9,12 @@ RGB, and `embedded_processing` YES that the graph itself takes BGR pixels, rever
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from edge_common.errors import RejectedError
 from edge_common.model_card import Color, Layout, ResizeMode, Triple
 from edge_common.pictures.steps import NO_MEAN, NO_SCALE, PadAnchor, Resizing
-
-from car_client.errors import UnusableModelError
-from car_client.models.facts import Facts
-from car_client.models.served_model import FactSource
 
 RESIZE_TYPES: Mapping[str, tuple[ResizeMode, PadAnchor]] = {
     "standard": (ResizeMode.STRETCH, PadAnchor.CENTER),
@@ -31,23 +30,43 @@ _TRUE = frozenset({"yes", "true", "1"})
 _FALSE = frozenset({"no", "false", "0", ""})
 
 
-def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Facts | None:
-    """Facts in `info`; None when it has none of the keys that matter here.
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """How a picture becomes the model's input, and what its classes are called.
+
+    `size`, `layout` and `labels` are None where nothing is said of them; `warnings` are for a person.
+    """
+
+    size: tuple[int, int] | None
+    """Height and width in pixels."""
+    layout: Layout | None
+    color: Color
+    mean: Triple
+    scale: Triple
+    """As `mean` in 0...255 units, in the order of `color`."""
+    resizing: Resizing
+    labels: tuple[str, ...] | None
+    top_k: int
+    min_probability: float
+    warnings: tuple[str, ...]
+
+
+def read_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> ModelInfo | None:
+    """What `info` says; None when it has none of the keys that matter here.
 
     `whole_numbers` tells that the input tensor has an integer type: then mean and scale, if given, describe
     what the graph does after it, because such a tensor can only hold plain pixels.
-    Raises UnusableModelError naming the key whose value cannot be understood.
+    Raises RejectedError naming the key whose value cannot be understood.
     """
     if not _TELLING_KEYS & info.keys():
         return None
-    _check_task(info)
+    by_ultralytics = _check_task(info)
     embedded = _flag(info, "embedded_processing")
     reverse = _flag(info, "reverse_input_channels")
     in_graph = embedded or whole_numbers
-    mode, anchor = _resize_type(info)
+    mode, anchor = _resize_type(info, ResizeMode.CROP if by_ultralytics else ResizeMode.STRETCH)
     said_order = "reverse_input_channels" in info or embedded
-    return Facts(
-        source=FactSource.RT_INFO,
+    return ModelInfo(
         size=_original_size(info),
         layout=_layout(info),
         color=Color.RGB if reverse and not embedded else Color.BGR,
@@ -57,9 +76,10 @@ def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Fact
             mode=mode,
             anchor=anchor,
             pad_value=_number(info, "pad_value", 0.0, 0.0, 255.0),
-            antialias=_flag(info, "resize_antialias"),  # our key; Model API itself resizes by OpenCV
+            # our key; Model API itself resizes by OpenCV, ultralytics its classifiers' pictures by Pillow
+            antialias=_flag(info, "resize_antialias") or by_ultralytics,
         ),
-        labels=_labels(info),
+        labels=labels_of_model_info(info),
         top_k=int(_number(info, "topk", 5.0, 1.0, 100.0)),
         min_probability=_number(info, "confidence_threshold", 0.0, 0.0, 1.0),
         warnings=()
@@ -68,13 +88,16 @@ def facts_of_model_info(info: Mapping[str, Any], *, whole_numbers: bool) -> Fact
     )
 
 
-def _check_task(info: Mapping[str, Any]) -> None:
+def _check_task(info: Mapping[str, Any]) -> bool:
+    """Raise RejectedError for other tasks; whether ultralytics wrote it, whose classifiers say YOLO, too."""
     task = _text(info, "model_type")
-    if task and "class" not in task.lower():
-        raise UnusableModelError(f"rt_info says model_type {task!r}; this client reads image classifiers")
+    by_ultralytics = task.lower() == "yolo"  # its detectors say so as well, and differ in what they give
+    if task and "class" not in task.lower() and not by_ultralytics:
+        raise RejectedError(f"rt_info says model_type {task!r}; only image classifiers can be used")
     for key in ("multilabel", "hierarchical"):
         if _flag(info, key):
-            raise UnusableModelError(f"rt_info says {key}; this client reads one class per picture")
+            raise RejectedError(f"rt_info says {key}; only one class for each picture can be told")
+    return by_ultralytics
 
 
 def _text(info: Mapping[str, Any], key: str) -> str:
@@ -88,7 +111,7 @@ def _flag(info: Mapping[str, Any], key: str) -> bool:
     text = _text(info, key).lower()
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
-    raise UnusableModelError(f"rt_info {key} is {text[:80]!r}; it must be YES or NO")
+    raise RejectedError(f"rt_info {key} is {text[:80]!r}; it must be YES or NO")
 
 
 def _numbers(info: Mapping[str, Any], key: str) -> list[float]:
@@ -97,9 +120,9 @@ def _numbers(info: Mapping[str, Any], key: str) -> list[float]:
     try:
         numbers = [float(part) for part in parts]
     except ValueError as error:
-        raise UnusableModelError(f"rt_info {key} is {text[:80]!r}; it must be numbers") from error
+        raise RejectedError(f"rt_info {key} is {text[:80]!r}; it must be numbers") from error
     if not all(math.isfinite(number) for number in numbers):
-        raise UnusableModelError(f"rt_info {key} is {text[:80]!r}; it must be finite")
+        raise RejectedError(f"rt_info {key} is {text[:80]!r}; it must be finite")
     return numbers
 
 
@@ -112,9 +135,9 @@ def _triple(info: Mapping[str, Any], key: str, default: Triple) -> Triple:
         case [first, second, third]:
             triple = (first, second, third)
         case others:
-            raise UnusableModelError(f"rt_info {key} has {len(others)} numbers; it must have 1 or 3")
+            raise RejectedError(f"rt_info {key} has {len(others)} numbers; it must have 1 or 3")
     if key == "scale_values" and not all(value > 0 for value in triple):
-        raise UnusableModelError(f"rt_info {key} is {triple}; a scale must be above 0")
+        raise RejectedError(f"rt_info {key} is {triple}; a scale must be above 0")
     return triple
 
 
@@ -125,7 +148,7 @@ def _number(info: Mapping[str, Any], key: str, default: float, least: float, mos
         case [number] if least <= number <= most:
             return number
         case _:
-            raise UnusableModelError(
+            raise RejectedError(
                 f"rt_info {key} is {_text(info, key)[:80]!r}; it must be a number from {least:g} to {most:g}"
             )
 
@@ -136,10 +159,12 @@ def _original_size(info: Mapping[str, Any]) -> tuple[int, int] | None:
     return (height, width) if height and width else None
 
 
-def _resize_type(info: Mapping[str, Any]) -> tuple[ResizeMode, PadAnchor]:
-    name = _text(info, "resize_type") or "standard"
+def _resize_type(info: Mapping[str, Any], unsaid: ResizeMode) -> tuple[ResizeMode, PadAnchor]:
+    name = _text(info, "resize_type")
+    if not name:
+        return unsaid, PadAnchor.CENTER
     if name not in RESIZE_TYPES:
-        raise UnusableModelError(f"rt_info resize_type is {name[:80]!r}; known are {', '.join(RESIZE_TYPES)}")
+        raise RejectedError(f"rt_info resize_type is {name[:80]!r}; known are {', '.join(RESIZE_TYPES)}")
     return RESIZE_TYPES[name]
 
 
@@ -149,8 +174,8 @@ def _layout(info: Mapping[str, Any]) -> Layout | None:
     return Layout(text) if text in Layout.__members__ else None
 
 
-def _labels(info: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Separated by spaces, where underscores stand for the spaces inside a label (Model API's convention)."""
+def labels_of_model_info(info: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The class names in `info`: blanks between them, underscores for the blanks inside, or a list."""
     value = info.get("labels")
     if isinstance(value, list):
         return tuple(str(label) for label in value) or None

@@ -2,18 +2,16 @@ import contextlib
 from typing import Any
 
 import pytest
-from car_client.errors import UnusableModelError
-from car_client.models.facts import Facts
-from car_client.models.model_info import facts_of_model_info
-from car_client.models.served_model import FactSource
+from edge_common.errors import RejectedError
 from edge_common.model_card import Color, Layout, ResizeMode
+from edge_common.model_info import ModelInfo, read_model_info
 from edge_common.pictures.steps import PadAnchor
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def facts(info: dict[str, Any], *, whole_numbers: bool = False) -> Facts:
-    found = facts_of_model_info(info, whole_numbers=whole_numbers)
+def facts(info: dict[str, Any], *, whole_numbers: bool = False) -> ModelInfo:
+    found = read_model_info(info, whole_numbers=whole_numbers)
     assert found is not None
     return found
 
@@ -33,7 +31,6 @@ def test_the_texts_ovms_sends_become_facts() -> None:
             "topk": "3",
         }
     )
-    assert found.source is FactSource.RT_INFO
     assert found.labels == ("fire engine", "cab", "not a vehicle")
     assert found.mean == (123.675, 116.28, 103.53)
     assert found.scale == (58.395, 57.12, 57.375)
@@ -46,6 +43,26 @@ def test_the_texts_ovms_sends_become_facts() -> None:
 
 def test_labels_that_come_as_a_list_are_taken_as_they_are() -> None:
     assert facts({"labels": ["fire_engine", "cab"]}).labels == ("fire_engine", "cab")
+
+
+def test_a_classifier_of_ultralytics_sees_what_it_was_trained_with() -> None:
+    written = {
+        "model_type": "YOLO",
+        "labels": ["fire_engine", "cab"],
+        "reverse_input_channels": "True",
+        "pad_value": "114",
+        "scale_values": "255",
+        "iou_threshold": "0.7",
+    }
+    found = facts(written)
+    assert (found.color, found.mean, found.scale) == (Color.RGB, (0, 0, 0), (255, 255, 255))
+    assert (found.resizing.mode, found.resizing.fraction, found.resizing.antialias) == (
+        ResizeMode.CROP,
+        1.0,
+        True,
+    )
+    detector = facts(written | {"resize_type": "fit_to_window_letterbox"})
+    assert detector.resizing.mode is ResizeMode.LETTERBOX, "which its outputs tell apart"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +114,7 @@ def test_a_layout_is_read_with_and_without_brackets() -> None:
 
 @pytest.mark.parametrize("info", [{}, {"resolution": {"height": "200"}}, {"model_type": "Classification"}])
 def test_info_without_a_telling_key_says_nothing(info: dict[str, Any]) -> None:
-    assert facts_of_model_info(info, whole_numbers=False) is None
+    assert read_model_info(info, whole_numbers=False) is None
 
 
 @pytest.mark.parametrize(
@@ -117,8 +134,8 @@ def test_info_without_a_telling_key_says_nothing(info: dict[str, Any]) -> None:
     ],
 )
 def test_a_value_that_cannot_be_understood_names_its_key(info: dict[str, str], key: str) -> None:
-    with pytest.raises(UnusableModelError, match=key):
-        facts_of_model_info(info, whole_numbers=False)
+    with pytest.raises(RejectedError, match=key):
+        read_model_info(info, whole_numbers=False)
 
 
 KEYS = st.sampled_from(
@@ -134,5 +151,5 @@ NESTED = VALUES | st.none() | st.lists(VALUES, max_size=3) | st.dictionaries(VAL
 
 @given(info=st.dictionaries(KEYS, NESTED), whole_numbers=st.booleans())
 def test_no_info_whatsoever_raises_anything_else(info: dict[str, Any], whole_numbers: bool) -> None:
-    with contextlib.suppress(UnusableModelError):
-        facts_of_model_info(info, whole_numbers=whole_numbers)
+    with contextlib.suppress(RejectedError):
+        read_model_info(info, whole_numbers=whole_numbers)

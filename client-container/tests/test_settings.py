@@ -17,7 +17,7 @@ def test_the_defaults_are_those_promised() -> None:
         "transport": Transport.AUTO,
         "timeout": 10.0,
         "interval": 1.0,
-        "source": None,
+        "source": (),
         "subfolders": True,
         "sample_interval": 1.0,
         "results": None,
@@ -105,3 +105,33 @@ def test_a_file_holds_settings_and_another_one_a_secret(
     settings = load_settings()
     assert (settings.models, settings.timeout) == (("effnet", "resnet"), 3)
     assert settings.s3_secret_key.get_secret_value() == "hunter2"
+
+
+def test_one_source_is_an_address_and_several_are_a_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CAR_CLIENT_SOURCE", "rtsp://gate/1?a=[1],2")
+    assert [source.address for source in load_settings().source] == ["rtsp://gate/1?a=[1],2"]
+    assert [source.address for source in load_settings(source=["/a", "/b"]).source] == ["/a", "/b"]
+    gate = "- {address: 'rtsp://gate/1', name: gate, sample_interval: 500ms, models: [a]}\n"
+    (tmp_path / "cameras.yaml").write_text(f"- /pictures\n{gate}")
+    monkeypatch.delenv("CAR_CLIENT_SOURCE")
+    monkeypatch.setenv("CAR_CLIENT_SOURCE_FILE", str(tmp_path / "cameras.yaml"))
+    first, second = load_settings().source
+    assert (first.address, first.sample_interval) == ("/pictures", None)
+    assert (second.name, second.sample_interval, second.models) == ("gate", 0.5, ("a",))
+
+
+@pytest.mark.parametrize(
+    ("value", "part"),
+    [
+        ("[{adress: /a}]", "CAR_CLIENT_SOURCE"),
+        ("[/a", "the list of sources is not valid YAML"),
+        ("[&a [*a]]", "an alias"),
+        (str([f"/{n}" for n in range(33)]), "at most 32"),
+    ],
+)
+def test_a_wrong_list_of_sources_is_told(value: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAR_CLIENT_SOURCE", value)
+    with pytest.raises(FatalError, match=part):
+        load_settings()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import BUCKET, StoreKind
 from image_models import put_version, whole_number_model
+from page_actions import is_sound
 from playwright.sync_api import Browser, Page, expect
 from tiny_models import write_broken_model
 
@@ -41,16 +41,6 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     yield opened
     opened.close()
     assert complaints == []
-
-
-def is_sound(page: Page) -> None:
-    """At the width of a phone and of a desk, in light and dark: nothing is cut off, axe finds nothing."""
-    for width, scheme in ((360, "dark"), (1280, "light")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
 
 
 def place(page: Page, name: str, state: str) -> None:

@@ -1,5 +1,6 @@
 """What the browser tests do with the page again and again."""
 
+from axe_playwright_python.sync_playwright import Axe
 from made_pictures import jpeg
 from playwright.sync_api import FilePayload, Page, expect
 
@@ -14,3 +15,13 @@ def upload(page: Page, payload: FilePayload) -> None:
 
 def verdicts(page: Page, *expected: str) -> None:
     expect(page.locator(".answer .verdict")).to_have_text(list(expected))
+
+
+def is_sound(page: Page) -> None:
+    """At the width of a phone and of a desk, in light and dark: nothing is cut off, axe finds nothing."""
+    for width, scheme in ((360, "dark"), (1280, "light")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("scheme => { document.documentElement.dataset.theme = scheme; }", scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()

@@ -13,11 +13,13 @@ from real_model_server import PROGRAMS, free_port
 class RunningClient:
     """May be ended and started again on the same port."""
 
-    def __init__(self, server_url: str, log: Path) -> None:
+    def __init__(self, server_url: str, log: Path, *sources: str | Path) -> None:
+        """`sources` are watched."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._server_url = server_url
         self._log = log
+        self._sources = sources
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -27,6 +29,7 @@ class RunningClient:
                 [
                     *(PROGRAMS / "car-client", "serve", "--host", "127.0.0.1", "--port", str(self.port)),
                     *("--server-url", self._server_url, "--sidecar-url", "none", "--interval", "200ms"),
+                    *self._sources,
                 ],
                 stderr=log,
             )

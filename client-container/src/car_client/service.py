@@ -1,8 +1,9 @@
 """The pod's mode: page, API and probes, beside the watch over a source if there is one."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from edge_common.http_server import ThreadedHttpServer
 from edge_common.logs import get_logger
@@ -18,10 +19,10 @@ from car_client.pipeline.jobs import Pipeline
 from car_client.session import Session
 from car_client.settings import Settings
 from car_client.sidecar.follower import SidecarFollower
-from car_client.sources.source import Source
-from car_client.watching.watch import Watch
+from car_client.watching.cameras import Camera, run_together, watches_of
 from car_client.web.app import create_app
 from car_client.web.broadcast import Broadcast
+from car_client.web.cameras import tell_changes
 from car_client.web.gateway import Gateway
 from car_client.web.health import health_routes
 from car_client.web.platform.platform import Platform
@@ -36,8 +37,8 @@ def alive_within(settings: Settings) -> float:
     return _LOOKS_MISSED * (settings.interval + settings.timeout)
 
 
-def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: threading.Event) -> None:
-    """Serve until `stop` is set. Raises FatalError when the address is taken."""
+def serve(settings: Settings, cameras: Sequence[Camera], sink: ResultSink, stop: threading.Event) -> None:
+    """Serve, and watch `cameras`, until `stop` is set. Raises FatalError when the address is taken."""
     session = Session(settings)
     broadcast = Broadcast()
     recent = RecentInferences(on_new=lambda document: broadcast.publish("inference", document))
@@ -56,6 +57,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         server_url=settings.server_url,
         on_change=lambda: broadcast.publish("platform", {}),
     )
+    sources = [camera.record for camera in cameras]
     pipeline = Pipeline(session.classifier, requests=_PAGE_REQUESTS)
     gateway = Gateway(
         server_url=settings.server_url,
@@ -66,6 +68,7 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         recent=recent,
         broadcast=broadcast,
         platform=platform,
+        sources=sources,
         alive_within=alive_within(settings),
         addresses=settings.page_addresses,
     )
@@ -78,29 +81,10 @@ def serve(settings: Settings, source: Source | None, sink: ResultSink, stop: thr
         running.enter_context(watched_by_systemd(settings.http_host, http.port, "/healthz"))
         _in_background("models", lambda: follower.run(stop, interval=settings.interval))
         _in_background("platform", lambda: platform.run(stop))
-        if source is None:
-            stop.wait()
-            return
-        running.callback(source.close)
-        watch_of(source, session, follower, show).run(stop)
-        stop.wait()  # a video ends before the page does
-
-
-def watch_of(
-    source: Source,
-    session: Session,
-    follower: ModelFollower,
-    show: Callable[[Picture, Classification], None],
-) -> Watch:
-    """A watch over `source` with the means of `session`."""
-    return Watch(
-        source,
-        follower,
-        Pipeline(session.classifier),
-        limits=session.limits,
-        interval=session.settings.interval,
-        show=show,
-    )
+        _in_background("sources", lambda: tell_changes(sources, broadcast, stop))
+        watches = watches_of(cameras, session, follower, show)
+        run_together([partial(watch.run, stop) for watch in watches], stop)
+        stop.wait()  # a video ends before the page does, and there may be no source
 
 
 def probes(session: Session, follower: ModelFollower, port: int) -> ThreadedHttpServer:

@@ -39,6 +39,19 @@ class Protocol(StrEnum):
     GRPC = "grpc"
 
 
+class SourceSettings(BaseModel):
+    """One source of pictures; what is not set is as for all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: Annotated[str, Field(min_length=1, max_length=2000)]
+    name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    """For people; unset: made of the address."""
+    sample_interval: Annotated[Duration, Field(ge=0.02, le=3600)] | None = None
+    models: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    """Only these are asked about its pictures; empty: all."""
+
+
 class Settings(BaseModel):
     """Every setting with its default; durations are in seconds, sizes in bytes."""
 
@@ -63,9 +76,10 @@ class Settings(BaseModel):
     interval: Annotated[Duration, Field(ge=0.05, le=3600)] = 1.0
     """Pause of `watch` between two looks at the models and the folder; also how long a file must be unchanged
     to count as complete."""
-    source: str | None = None
+    source: Annotated[tuple[SourceSettings, ...], Field(max_length=32)] = ()
     """Where pictures come from: a folder, `s3://BUCKET/PREFIX`, a stream (`rtsp://...`, `http://...`),
-    `camera:0`, `video:FILE`, or `urls:FILE` with one address a line."""
+    `camera:0`, `video:FILE`, or `urls:FILE` with one address a line. Several, up to 32: a YAML list of such
+    addresses, or of `{address: ..., name: ..., sample_interval: ..., models: [...]}`."""
     subfolders: bool = True
     """Whether a folder is watched with its subfolders, such as those that cameras make for each day."""
     sample_interval: Annotated[Duration, Field(ge=0.02, le=3600)] = 1.0
@@ -111,12 +125,34 @@ class Settings(BaseModel):
             return None
         return str(_HTTP_URL.validate_python(value)).rstrip("/")
 
+    @field_validator("source", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = _list_in(value)
+        many = value if isinstance(value, list | tuple) else [] if value is None else [value]
+        return tuple({"address": one} if isinstance(one, str) else one for one in many)
+
     @field_validator("models", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(name for name in (part.strip() for part in value.split(",")) if name)
         return value
+
+
+def _list_in(text: str) -> Any:
+    """The YAML list that `text` is, else `text` as the one address; none when it is empty."""
+    text = text.strip()
+    if not text.startswith(("[", "- ")):
+        return [text] if text else []
+    # imported here because most starts have one source
+    from edge_common.plain_yaml import PlainYamlError, parse_plain_yaml  # noqa: PLC0415
+
+    try:
+        return parse_plain_yaml(text.encode())
+    except PlainYamlError as error:
+        raise ValueError(f"the list of sources {error}") from error
 
 
 def load_settings(**flags: object) -> Settings:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from car_client.models.follower import ModelFollower
 from car_client.output.recent import RecentInferences
+from car_client.output.source_record import SourceRecord
 from car_client.pipeline.jobs import Pipeline
 from car_client.session import Session
 from car_client.settings import load_settings
@@ -44,6 +45,7 @@ def page(server: FakeKServe) -> Iterator[PageClient]:
             server_url=server.url,
             on_change=lambda: broadcast.publish("platform", {}),
         ),
+        sources=[SourceRecord(0, "gate"), SourceRecord(1, "yard", ["a"])],
         alive_within=30,
     )
     with ThreadedHttpServer(create_app(gateway), host="127.0.0.1", port=0) as http:

@@ -4,6 +4,7 @@ import json
 import threading
 
 import pytest
+from car_client.web.cameras import tell_changes
 from eventually import wait_until
 from fake_kserve import FakeKServe
 from made_pictures import jpeg
@@ -128,3 +129,28 @@ def test_unknown_paths_and_methods_are_json_too(page: PageClient) -> None:
     assert "there is nothing at /x" in page.get("/x").json()["error"]
     wrong = page.get("/api/classify")
     assert (wrong.status_code, "error" in wrong.json()) == (405, True)
+
+
+def test_every_source_is_told_with_its_last_picture(page: PageClient) -> None:
+    gate, yard = page.get("/api/cameras").json()["sources"]
+    assert (gate["name"], gate["state"], gate["picture"], yard["models"]) == ("gate", "starting", None, ["a"])
+    for number in ("0", "7", "x"):
+        assert page.get(f"/api/cameras/{number}.jpg").status_code == 404
+
+
+def test_pages_are_told_when_something_of_a_source_has_changed(
+    page: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, told, broadcast = threading.Event(), threading.Event(), page.gateway.broadcast
+
+    def publish(event: str, _data: object) -> None:
+        assert event == "cameras"
+        told.set()
+
+    monkeypatch.setattr(broadcast, "publish", publish)
+    telling = threading.Thread(target=tell_changes, args=(page.gateway.sources, broadcast, stop))
+    telling.start()
+    page.gateway.sources[0].lost("cut off", 1.0)
+    assert told.wait(10)
+    stop.set()
+    telling.join(timeout=10)

@@ -23,7 +23,7 @@ def test_the_description_is_valid_and_names_every_route_for_programs(
     page: PageClient, described: dict[str, Any]
 ) -> None:
     validate(described)
-    for_people = {"/", "/models", "/docs", "/openapi.json"}
+    for_people = {"/", "/models", "/cameras", "/docs", "/openapi.json"}
     routes = [route for route in create_app(page.gateway).routes if isinstance(route, Route)]
     assert set(described["paths"]) == {route.path for route in routes} - for_people
 
@@ -38,6 +38,8 @@ def test_answers_and_errors_are_as_described(
         ("/api/classify", "post"): page.send(jpeg("red")),
         ("/api/models", "get"): page.get("/api/models"),
         ("/api/inferences", "get"): page.get("/api/inferences"),
+        ("/api/platform", "get"): page.get("/api/platform"),
+        ("/api/cameras", "get"): page.get("/api/cameras"),
         ("/healthz", "get"): page.get("/healthz"),
         ("/readyz", "get"): page.get("/readyz"),
     }

@@ -42,8 +42,11 @@ _FLAGS: Mapping[str, Any] = {
         str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")
     ],
     "source": Annotated[
-        str | None,
-        typer.Argument(help="Watched as well: a folder, s3://..., rtsp://..., camera:0, urls:FILE."),
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Folders, s3://BUCKET/PREFIX, rtsp://..., camera:0, video:FILE, urls:FILE; each is watched.",
+        ),
     ],
     "http_host": Annotated[str | None, typer.Option("--host", help="Address to listen on.")],
     "http_port": Annotated[int | None, typer.Option("--port", help="Port of page and API; 0: a free one.")],

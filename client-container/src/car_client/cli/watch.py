@@ -1,10 +1,11 @@
 """`car-client watch`."""
 
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Annotated
 
 import typer
-from edge_common.errors import RejectedError
+from edge_common.errors import FatalError, RejectedError
 from edge_common.pictures.decode import Picture
 from edge_common.stopping import leave_now, stop_on_signals
 
@@ -13,18 +14,15 @@ from car_client.models.follower import ModelFollower
 from car_client.output.documents import classification_document
 from car_client.output.sinks import open_sink
 from car_client.pipeline.classifier import Classification
-from car_client.service import probes, watch_of
+from car_client.service import probes
 from car_client.session import Session
 from car_client.settings import Settings
-from car_client.sources.address import open_source
+from car_client.watching.cameras import open_cameras, run_together, watches_of
 
 
-@with_settings(*WATCH)
+@with_settings("source", *WATCH)
 def watch(
     settings: Settings,
-    source: Annotated[
-        str, typer.Argument(help="A folder, s3://BUCKET/PREFIX, rtsp://..., camera:0, video:FILE, urls:FILE.")
-    ],
     *,
     health_port: Annotated[
         int | None,
@@ -33,11 +31,13 @@ def watch(
     once: Annotated[bool, typer.Option("--once", help="Classify what is there now, then end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Classify every picture of a source with every model, those there and those to come, until SIGTERM.
+    """Classify every picture of the sources with every model, those there and those to come, until SIGTERM.
 
     Models that appear, change or go are followed live. Log lines on standard error tell everything; --json
     prints one JSON object a result on standard output as well.
     """
+    if not settings.source:
+        raise FatalError("there is no source to watch; name one, or set CAR_CLIENT_SOURCE")
     session = Session(settings)
 
     def show(_picture: Picture, result: Classification) -> None:
@@ -48,16 +48,17 @@ def watch(
     follower = ModelFollower(session.discovery)
     with ExitStack() as running:
         sink = running.enter_context(closing(open_sink(settings)))
-        watched = running.enter_context(closing(open_source(source, settings)))
+        cameras = [running.enter_context(closing(camera)) for camera in open_cameras(settings)]
         if health_port is not None:
             running.enter_context(probes(session, follower, health_port))
-        watching = watch_of(watched, session, follower, show)
+        watches = watches_of(cameras, session, follower, show)
         stop = running.enter_context(stop_on_signals())
         if once:
-            watching.run_once(stop)
+            run_together([partial(each.run_once, stop) for each in watches])
         else:
-            watching.run(stop)
+            run_together([partial(each.run, stop) for each in watches], stop)
     if not once:
         leave_now()
-    if watching.rejected:
-        raise RejectedError(f"{watching.rejected} of the pictures could not be classified; see the log")
+    rejected = sum(each.rejected for each in watches)
+    if rejected:
+        raise RejectedError(f"{rejected} of the pictures could not be classified; see the log")

@@ -80,10 +80,10 @@ class RecentInferences:
             return self._thumbnails.get(key)
 
 
-def thumbnail_of(pixels: NDArray[np.uint8]) -> bytes:
-    """RGB `pixels` [h,w,3] as a small JPEG file of the same proportions."""
+def thumbnail_of(pixels: NDArray[np.uint8], *, longer_side: int = THUMBNAIL_PIXELS) -> bytes:
+    """RGB `pixels` [h,w,3] as a small JPEG file of the same proportions, at most `longer_side` pixels."""
     height, width = pixels.shape[:2]
-    factor = min(1.0, THUMBNAIL_PIXELS / max(height, width))
+    factor = min(1.0, longer_side / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])

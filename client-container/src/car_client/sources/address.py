@@ -23,17 +23,21 @@ _VIDEO = "video:"
 _URLS = "urls:"
 
 
-def open_source(address: str, settings: Settings) -> Source:
-    """The source at `address`. Raises FatalError when it cannot be one; outages show when it is polled."""
+def open_source(address: str, settings: Settings, *, every: float | None = None) -> Source:
+    """The source at `address`. Raises FatalError when it cannot be one; outages show when it is polled.
+
+    `every`: seconds between two of its pictures; None: what `settings` say.
+    """
     max_bytes = settings.max_picture_bytes
-    sampling = Sampling(settings.sample_interval)
+    every = every or settings.sample_interval
+    sampling = Sampling(every)
     if address.startswith(SCHEME):
         store = s3_client(settings)
         return BucketSource(store, S3Address.parse(address), max_bytes=max_bytes, pause=settings.interval)
     if address.startswith(SCHEMES):
         return WebSource(
             address,
-            still=lambda: UrlSource([address], every=settings.sample_interval, max_bytes=max_bytes),
+            still=lambda: UrlSource([address], every=every, max_bytes=max_bytes),
             stream=lambda: StreamSource(address, sampling=sampling, name=_host(address)),
         )
     if address.startswith(_STREAMS):
@@ -47,10 +51,10 @@ def open_source(address: str, settings: Settings) -> Source:
         file = Path(address.removeprefix(_VIDEO))
         if not file.is_file():
             raise FatalError(f"there is no video {file}; name another one")
-        return VideoSource(file, every=settings.sample_interval)
+        return VideoSource(file, every=every)
     if address.startswith(_URLS):
         addresses = read_addresses(Path(address.removeprefix(_URLS)))
-        return UrlSource(addresses, every=settings.sample_interval, max_bytes=max_bytes)
+        return UrlSource(addresses, every=every, max_bytes=max_bytes)
     return FolderSource(
         Path(address), max_bytes=max_bytes, quiet_time=settings.interval, subfolders=settings.subfolders
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from edge_common.errors import RetryableError
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -17,6 +19,15 @@ class Frame:
     name: str
     content: bytes = field(compare=False)
     revision: str
+
+
+class SourceLostError(RetryableError):
+    """A source is cut off; it tries again by itself."""
+
+    def __init__(self, sentence: str, *, again_in: float) -> None:
+        """`again_in`: seconds until it does; 0 while it does."""
+        super().__init__(sentence)
+        self.again_in = again_in
 
 
 class Supply(Enum):
@@ -45,7 +56,10 @@ class Source(Protocol):
         """What is to be expected next."""
 
     def poll(self, at_most: int) -> Sequence[Frame]:
-        """Complete new frames, oldest first. Raises RetryableError when cut off."""
+        """Complete new frames, oldest first.
+
+        Raises RetryableError when cut off, SourceLostError when it knows when it tries again.
+        """
 
     def acknowledge(self, frame: Frame) -> None:
         """Do not offer this frame again."""

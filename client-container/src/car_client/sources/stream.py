@@ -1,14 +1,14 @@
 """Frames of a camera or of an RTSP or HTTP stream, through OpenCV."""
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import cv2
-from edge_common.errors import RetryableError
 
-from car_client.sources.source import Frame, Sampling, Supply
+from car_client.sources.source import Frame, Sampling, SourceLostError, Supply
 
 _WAIT_MS = 5000
 _FIRST_PAUSE = 0.5
@@ -34,6 +34,7 @@ class StreamSource:
         self._newest: Any = None
         self._offered = False
         self._error: str | None = None
+        self._open_at = 0.0
         self._in_hand: set[Frame] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read_until_stopped, name="stream", daemon=True)
@@ -61,7 +62,10 @@ class StreamSource:
         with self._lock:
             frame, error = self._newest, self._error
         if frame is None and error is not None:
-            raise RetryableError(f"{self._name} has no picture: {error}; it is opened again by itself")
+            raise SourceLostError(
+                f"{self._name} has no picture: {error}; it is opened again by itself",
+                again_in=max(0.0, self._open_at - time.monotonic()),
+            )
         if at_most < 1 or frame is None or not self._sampling.is_due():
             return []
         with self._lock:
@@ -90,6 +94,7 @@ class StreamSource:
         while not self._stop.is_set():
             if self._read_stream():
                 pause = _FIRST_PAUSE
+            self._open_at = time.monotonic() + pause
             self._stop.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

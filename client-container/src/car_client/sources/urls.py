@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_common.errors import FatalError, RetryableError
+from edge_common.errors import FatalError
 from edge_common.logs import get_logger
 
 from car_client.sources.fetch import FETCH_SECONDS, SCHEMES, FetchError, address_for_people, fetch
-from car_client.sources.source import Frame, Supply
+from car_client.sources.source import Frame, SourceLostError, Supply
 
 _log = get_logger()
 _MOST_ADDRESSES = 1000
@@ -100,7 +100,7 @@ class UrlSource:
         return Supply.UNDER_WAY if first or self._ready else Supply.IDLE
 
     def poll(self, at_most: int) -> Sequence[Frame]:
-        """Pictures that are new. Raises RetryableError when no address answers any more."""
+        """Pictures that are new. Raises SourceLostError when no address answers any more."""
         for place in self._places:
             self._collect(place)
         busy = sum(place.fetching is not None for place in self._places) + len(self._ready)
@@ -115,7 +115,8 @@ class UrlSource:
         if not (frames or self._ready or self._in_hand) and all(place.failures for place in self._places):
             reasons = {place.error for place in self._places}
             why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
-            raise RetryableError(f"nothing comes from {self}{why}; it is asked again")
+            again_in = max(0.0, min(place.due for place in self._places) - self._monotonic())
+            raise SourceLostError(f"nothing comes from {self}{why}; it is asked again", again_in=again_in)
         return frames
 
     def acknowledge(self, frame: Frame) -> None:

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from edge_common.errors import RetryableError
-
 from car_client.sources.fetch import FetchError, address_for_people, media_type_of
-from car_client.sources.source import Frame, Sampling, Source, Supply
+from car_client.sources.source import Frame, Sampling, Source, SourceLostError, Supply
 
 _LEAST_PAUSE = 0.05
 _NO_PICTURES = ("text/", "application/json")
@@ -57,7 +55,10 @@ class WebSource:
             self._source = self._known()
         if self._source is None:
             if self._error:
-                raise RetryableError(f"{self._name} has no picture: {self._error}; it is asked again")
+                raise SourceLostError(
+                    f"{self._name} has no picture: {self._error}; it is asked again",
+                    again_in=self._again.seconds_left,
+                )
             return []
         return self._source.poll(at_most)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,10 +13,12 @@ from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits
 
 from car_client.errors import ServerUnreachableError
 from car_client.models.follower import ModelFollower, ServerView
+from car_client.models.served_model import ServedModel
 from car_client.output.documents import log_inference, log_rejection
+from car_client.output.source_record import SourceRecord
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline, Reply
-from car_client.sources.source import Frame, Source, Supply
+from car_client.sources.source import Frame, Source, SourceLostError, Supply
 from car_client.watching.progress import Progress
 
 _log = get_logger()
@@ -49,10 +51,12 @@ class Watch:
         limits: PictureLimits,
         interval: float,
         show: Callable[[Picture, Classification], None],
+        record: SourceRecord | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Look at the models every `interval` seconds; hand each result to `show` besides the log.
 
+        `record` keeps what is told of the source, and names the only models to ask; without one: all.
         `pipeline` is this watch's own, and is closed at its end.
         """
         self._source = source
@@ -61,6 +65,7 @@ class Watch:
         self._limits = limits
         self._interval = interval
         self._show = show
+        self._record = record or SourceRecord(0, str(source))
         self._monotonic = monotonic
         self._begun: deque[_Begun] = deque()
         self._alone: deque[Frame] = deque()
@@ -78,10 +83,13 @@ class Watch:
         while not stop.is_set():
             if self._has_ended():
                 _log.info("source_ended", source=str(self._source))
+                self._record.ended()
                 break
             view = self._follower.refresh(max_age=self._interval / 2)
             pause = self._interval
-            if view.can_classify:
+            if view.error is not None or not self._models(view):
+                self._record.waits(view.error or "no model that it is to ask is served")
+            else:
                 self._begin_more(view)
                 pause = self._until_next_poll()
             if self._begun:
@@ -97,7 +105,7 @@ class Watch:
         self._poll(0)
         stop.wait(self._interval)
         view = self._follower.refresh()
-        if not view.can_classify:
+        if view.error is not None or not self._models(view):
             reasons = view.error or view.table.why_unusable or "none is available"
             raise RetryableError(f"no model can be used: {reasons}")
         try:
@@ -125,6 +133,11 @@ class Watch:
             return self._interval
         return min(max(self._poll_at - self._monotonic(), 0.0), self._interval)
 
+    def _models(self, view: ServerView) -> Mapping[str, ServedModel]:
+        """Those of the server's models that this source's pictures go to."""
+        usable, only = view.table.usable, self._record.models
+        return {name: model for name, model in usable.items() if not only or name in only}
+
     def _has_ended(self) -> bool:
         return not self._begun and not self._alone and self._source.supply is Supply.ENDED
 
@@ -149,7 +162,7 @@ class Watch:
         self._alone += [frame for frame in frames if frame in self._progress]
         fresh = [frame for frame in frames if frame not in self._progress]
         together = min(
-            _MOST_TOGETHER, max(map(self._pipeline.classifier.batches.of, view.table.usable.values()))
+            _MOST_TOGETHER, max(map(self._pipeline.classifier.batches.of, self._models(view).values()))
         )
         for start in range(0, len(fresh), together):
             self._begin(fresh[start : start + together], view)
@@ -163,14 +176,18 @@ class Watch:
             if self._source_error != str(error):
                 _log.warning("source_lost", error=str(error))
             self._source_error = str(error)
+            again_in = error.again_in if isinstance(error, SourceLostError) else self._source.pause
+            self._record.lost(str(error), again_in)
             return []
         if self._source_error is not None:
             _log.info("source_returned")
             self._source_error = None
+        if self._source.supply is not Supply.UNDER_WAY or frames:
+            self._record.works(len(frames))
         return frames
 
     def _begin(self, frames: Sequence[Frame], view: ServerView, *, alone: bool = False) -> None:
-        models = self._progress.missing(frames[0], view.table.usable)  # fresh frames miss them all
+        models = self._progress.missing(frames[0], self._models(view))  # fresh frames miss them all
         job = self._pipeline.begin(
             [partial(decode_picture, frame.name, frame.content, self._limits) for frame in frames]
         )
@@ -227,5 +244,6 @@ class Watch:
             self.rejected += 1
         elif isinstance(picture, Picture):
             log_inference(result)
+            self._record.answered(picture, result)
             self._show(picture, result)
         return None

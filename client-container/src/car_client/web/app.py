@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from car_client.output.documents import InferencesDocument
 from car_client.web.addresses import fetch_upload
+from car_client.web.cameras import camera_routes
 from car_client.web.error_answers import ApiError, answer_raised
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
@@ -36,10 +37,12 @@ def create_app(gateway: Gateway) -> Starlette:
         routes=[
             Route("/", _page("index.html")),
             Route("/models", _page("models.html")),
+            Route("/cameras", _page("cameras.html")),
             Route("/docs", _page("docs.html")),
             *_classify_routes(gateway),
             *_recent_routes(gateway),
             *platform_routes(gateway.platform),
+            *camera_routes(gateway.sources),
             *health_routes(gateway.follower, gateway.metrics, alive_within=gateway.alive_within),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

@@ -1,6 +1,7 @@
 """What the routes share: the models, the means to classify, what happened lately, and who listens."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -24,6 +25,7 @@ from car_client.output.documents import (
     table_document,
 )
 from car_client.output.recent import RecentInferences
+from car_client.output.source_record import SourceRecord
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline
 from car_client.web.addresses import Allowed
@@ -86,6 +88,8 @@ class Gateway:
     recent: RecentInferences
     broadcast: Broadcast
     platform: Platform
+    sources: Sequence[SourceRecord]
+    """What is told of each source that is watched."""
     alive_within: float
     """Seconds without a look at the models after which the process counts as hanging."""
     addresses: Allowed = "off"

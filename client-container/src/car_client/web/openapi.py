@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from car_client.output.documents import InferencesDocument
 from car_client.web.addresses import AddressRequest
+from car_client.web.cameras import CamerasDocument
 from car_client.web.error_answers import ErrorDocument
 from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
@@ -17,6 +18,7 @@ from car_client.web.platform.overview import OverviewDocument
 
 _TEXT = {"type": "string"}
 _FILE = {"type": "string", "format": "binary"}
+_NUMBER = {"type": "integer", "minimum": 0}
 _TEXTS = {"type": "array", "items": _TEXT}
 _CLASSES = {"type": "integer", "minimum": 1, "maximum": 100}
 
@@ -61,10 +63,21 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
                     OverviewDocument,
                 )
             },
+            "/api/cameras": {"get": _operation(types, "Every source that is watched", CamerasDocument)},
+            "/api/cameras/{number}.jpg": {
+                "get": _operation(
+                    types,
+                    "The last picture of a source",
+                    "image/jpeg",
+                    says="At most 480 pixels.",
+                    errors={404: "There is no such source, or no picture of it yet."},
+                    parameters=[{"name": "number", "in": "path", "required": True, "schema": _NUMBER}],
+                )
+            },
             "/api/events": {
                 "get": _operation(
                     types,
-                    "Server-sent events: resync (first; read all), inference, models, platform (read again)",
+                    "Server-sent events: resync (first), inference; models, platform, cameras: read again",
                     "text/event-stream",
                     says="Endless.",
                     errors={503: "Too many listen already."},

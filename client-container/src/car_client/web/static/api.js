@@ -33,6 +33,8 @@ export const readModels = () => ask("/api/models");
 
 export const readPlatform = () => ask("/api/platform");
 
+export const readCameras = () => ask("/api/cameras");
+
 export const readInferences = () => ask("/api/inferences?limit=50");
 
 /**

@@ -10,6 +10,7 @@ import pytest
 from ovms_lite.config.entries import AllVersions
 from ovms_lite.errors import StartError, UsageError
 from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, is_host, single_model
+from warm_programs import run_warm
 
 if TYPE_CHECKING:
     from conftest import Models
@@ -18,12 +19,12 @@ COMMAND = Path(sys.executable).with_name("ovms-lite")
 
 
 def _run(*flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *flags], capture_output=True, text=True, timeout=60, check=False)
+    return run_warm([COMMAND, *flags])
 
 
 @pytest.mark.parametrize("flags", [[], ["--help"], ["--version"]])
 def test_asking_what_it_is_succeeds(flags: list[str]) -> None:
-    done = _run(*flags)
+    done = subprocess.run([COMMAND, *flags], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0
     assert "ovms-lite" in done.stdout
 

@@ -4,14 +4,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from eventually import wait_until
+from warm_programs import run_warm, start_warm
 
-_PROGRAM = [sys.executable, "-c", "from model_sync.cli import main; main()"]
 _QUICK = {
     "MODEL_SYNC_HTTP_PORT": "0",
     "MODEL_SYNC_POLL_INTERVAL": "200ms",
@@ -23,14 +22,7 @@ _QUICK = {
 
 def run_command(environment: dict[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command of `model-sync` to its end."""
-    return subprocess.run(
-        [*_PROGRAM, *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_warm(["model-sync", *arguments], env={**os.environ, **environment})
 
 
 class SidecarProcess:
@@ -42,9 +34,7 @@ class SidecarProcess:
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*_PROGRAM, "run"], env=self._environment, stderr=log, stdout=log
-            )
+            self._process = start_warm(["model-sync", "run"], env=self._environment, stderr=log, stdout=log)
         return self
 
     def __exit__(

@@ -2,12 +2,12 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from eventually import wait_until
 from real_model_server import PROGRAMS, free_port
+from warm_programs import WarmProgram, start_warm
 
 
 class RunningClient:
@@ -20,17 +20,18 @@ class RunningClient:
         self._server_url = server_url
         self._log = log
         self._sources = sources
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WarmProgram | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             before = self._log.stat().st_size
-            self._process = subprocess.Popen(
+            self._process = start_warm(
                 [
                     *(PROGRAMS / "car-client", "serve", "--host", "127.0.0.1", "--port", str(self.port)),
                     *("--server-url", self._server_url, "--sidecar-url", "none", "--interval", "200ms"),
                     *self._sources,
                 ],
+                stdout=log,
                 stderr=log,
             )
         wait_until(lambda: any(line["event"] == "http_listening" for line in self._lines(before)), within=60)

@@ -16,9 +16,15 @@ from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
-_MAINS = {"model-sync": "model_sync.cli", "ovms-lite": "ovms_lite.cli", "car-client": "car_client.cli"}
+_MAINS = {
+    "model-sync": "model_sync.cli",
+    "ovms-lite": "ovms_lite.cli",
+    "car-client": "car_client.cli",
+    "edge-stack": "edge_stack.cli",
+}
 _IMPORTED = [
     "model_sync.console",
     "model_sync.service",
@@ -81,6 +87,7 @@ def start_warm(
     stdout: IO[bytes],
     stderr: IO[bytes],
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     book: int | None = None,
 ) -> WarmProgram:
     """Start what can be started warm, with nothing to read.
@@ -92,7 +99,8 @@ def start_warm(
     pipes = [Connection(os.dup(number), readable=False) for number in opened]
     environment = dict(os.environ if env is None else env)
     words = [str(word) for word in argv]
-    process = _forking.Process(target=_become, args=(words, environment, beginning, *pipes), daemon=True)
+    become = (words, str(cwd or Path.cwd()), environment, beginning, *pipes)
+    process = _forking.Process(target=_become, args=become, daemon=True)
     with _multiprocessing:
         process.start()
     for pipe in (beginning, *pipes):
@@ -104,8 +112,32 @@ def start_warm(
     return WarmProgram(process)
 
 
-def _become(argv: list[str], environment: dict[str, str], beginning: Connection, *pipes: Connection) -> None:
+def run_warm(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 60.0,
+) -> subprocess.CompletedProcess[str]:
+    """Run one to its end, as `subprocess.run` does with `capture_output`; raises TimeoutExpired."""
+    with TemporaryFile() as stdout, TemporaryFile() as stderr:
+        program = start_warm(argv, stdout=stdout, stderr=stderr, env=env, cwd=cwd)
+        try:
+            code = program.wait(timeout)
+        finally:
+            program.kill()
+        texts = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(list(argv), code, *texts)
+
+
+def _become(
+    argv: list[str], folder: str, environment: dict[str, str], beginning: Connection, *pipes: Connection
+) -> None:
     os.setsid()
+    os.chdir(folder)
     stdout, stderr, *book = pipes
     for pipe in book:
         os.write(pipe.fileno(), f"{os.getpid()}\n".encode())

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from edge_common.errors import FatalError
+from edge_common.findings import Finding, Level
 from edge_stack import doctor
 from edge_stack.cli import app
-from edge_stack.doctor import Finding, Level, examine
+from edge_stack.doctor import examine
 from edge_stack.processes.ports import ReservedPort
 from edge_stack.stack import StackOptions
 from edge_stack.store.store import StoreKind

@@ -2,9 +2,9 @@ import json
 
 import pytest
 from edge_common.errors import RetryableError
+from edge_common.findings import Finding, Level, show_findings
 from model_sync import console
 from model_sync.bucket.catalog import Catalog
-from model_sync.doctor.checkup import Finding, Level
 from model_sync.planning.snapshot import BucketSnapshot, Snapshot
 from model_sync.planning.uploads import Phase
 from model_sync.status.status import Site, status_document
@@ -50,7 +50,7 @@ def test_a_finding_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) 
         Finding(Level.WARN, "preflight", "[bold] is " + "very " * 50 + "weak", "use another kernel"),
         Finding(Level.FAIL, "models folder", "is not there", "mount it"),
     ]
-    assert list(console.show_findings(iter(findings), as_json=False)) == findings
+    assert list(show_findings(iter(findings), as_json=False)) == findings
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "OK   clock: differs from the store's by 0 s"
     assert lines[1] == f"WARN preflight: {findings[1].seen}; use another kernel"
@@ -64,8 +64,8 @@ def test_what_strangers_wrote_reaches_the_terminal_as_plain_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     finding = Finding(Level.WARN, "models in the bucket", _HOSTILE, _HOSTILE)
-    list(console.show_findings(iter([finding]), as_json=False))
-    list(console.show_findings(iter([finding]), as_json=True))
+    list(show_findings(iter([finding]), as_json=False))
+    list(show_findings(iter([finding]), as_json=True))
     for as_json in (False, True):
         console.show_status(_document(_HOSTILE, _HOSTILE), as_json=as_json)
         console.show_plans({_HOSTILE: [_HOSTILE]}, as_json=as_json)

@@ -123,3 +123,11 @@ class HandSidecar:
         """The contents of which the server has a version of `model` AVAILABLE."""
         states = self.ovms.states.get(model, {})
         return {self.ovms.loaded[model, n] for n, state in states.items() if state is VersionState.AVAILABLE}
+
+
+def serving_cars(folder: Path) -> HandSidecar:
+    """One that serves version 1 of `cars`."""
+    made = HandSidecar(folder)
+    made.store.put("cars/1/model.onnx", b"good 1")
+    made.pass_time(20)
+    return made

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from edge_common.command_line import add_version_option, run_app
 from edge_common.errors import FatalError, RejectedError
+from edge_common.findings import Level, show_findings
 from edge_common.stopping import raise_on_signals
 from rich.console import Console
 
@@ -16,10 +17,10 @@ from edge_stack.background.record import StackRecord, read_record
 from edge_stack.background.supervisor import NAME as SUPERVISOR
 from edge_stack.background.up import COMPONENTS, bring_up, take_down
 from edge_stack.components import ALL_ADDRESSES, StackFolder
-from edge_stack.console import directions, document, print_json, show_findings, show_health
+from edge_stack.console import directions, document, print_json, show_health
 from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.scenario import DemoOptions, run_demo
-from edge_stack.doctor import Level, examine
+from edge_stack.doctor import examine
 from edge_stack.processes.command import log_tail
 from edge_stack.processes.ports import HOST
 from edge_stack.stack import StackOptions

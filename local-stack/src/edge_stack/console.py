@@ -17,13 +17,11 @@ from rich.text import Text
 from edge_stack.background.health import ComponentHealth
 from edge_stack.background.record import StackRecord
 from edge_stack.components import ALL_ADDRESSES, StackFolder, program
-from edge_stack.doctor import Finding, Level
 from edge_stack.processes.ports import HOST
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
 from edge_stack.store.store import BUCKET
 
 _NEEDED_TO_UPLOAD = ("MODEL_SYNC_S3_ENDPOINT", "MODEL_SYNC_S3_ACCESS_KEY", "MODEL_SYNC_S3_SECRET_KEY")
-_LEVEL_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
 def directions(record: StackRecord, root: Path) -> Iterator[str]:
@@ -85,17 +83,3 @@ def show_health(found: Sequence[ComponentHealth]) -> None:
 def print_json(content: object) -> None:
     """Print one JSON document."""
     typer.echo(json.dumps(content, indent=2))
-
-
-def show_findings(findings: Iterator[Finding], *, as_json: bool) -> Iterator[Finding]:
-    """Print each finding as it comes, in one line however long, and pass it on; or all as one document."""
-    seen = []
-    for finding in findings:
-        seen.append(finding)
-        if not as_json:
-            level = typer.style(f"{finding.level:<4}", fg=_LEVEL_COLOURS[finding.level], bold=True)
-            advice = f"; {finding.advice}" if finding.advice else ""
-            typer.echo(f"{level} {printable(f'{finding.what}: {finding.seen}{advice}')}")
-        yield finding
-    if as_json:
-        print_json([asdict(finding) for finding in seen])

@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 from edge_common.errors import EdgeError, FatalError
+from edge_common.findings import Finding, Level
 
 from edge_stack import machine
 from edge_stack.background.health import Health, look_at
@@ -34,24 +33,6 @@ _PARTS = {
 _AMPLE_BYTES = 1 << 30
 _SIDECAR_ANSWERS_WITHIN_SECONDS = 60.0
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at only
-
-
-class Level(StrEnum):
-    """How bad a finding is: `WARN` can be lived with, with `FAIL` the platform does not run here."""
-
-    OK = "OK"
-    WARN = "WARN"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `advice` is empty when nothing needs to be done."""
-
-    level: Level
-    what: str
-    seen: str
-    advice: str = ""
 
 
 def examine(options: StackOptions, now: float) -> Iterator[Finding]:

@@ -143,10 +143,11 @@ def doctor(as_json: Json = False) -> None:
 
     Run it where the sidecar runs, with the same settings.
     """
-    from model_sync import console
-    from model_sync.doctor.checkup import Level, examine
+    from edge_common.findings import Level, show_findings
 
-    findings = list(console.show_findings(examine(_settings()), as_json=as_json))
+    from model_sync.doctor.checkup import examine
+
+    findings = list(show_findings(examine(_settings()), as_json=as_json))
     if any(finding.level is Level.FAIL for finding in findings):
         sys.exit(FatalError.exit_code)
 

@@ -10,16 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
 from edge_common.printable import printable
 from edge_common.quantities import format_duration, format_size
 
 from model_sync.planning.state import StoredFile
-
-if TYPE_CHECKING:
-    from model_sync.doctor.checkup import Finding
 
 _HEADINGS = ("MODEL", "VERSION", "STATE", "SIZE", "LOCAL", "REASON")
 _COLOURS = {
@@ -30,7 +26,6 @@ _COLOURS = {
     "previous": "dim",
     "retiring": "dim",
 }
-_LEVEL_COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 
 
 def now() -> float:
@@ -105,20 +100,6 @@ def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
         return
     lines = [printable(f"{model}: {step}") for model, steps in plans.items() for step in steps]
     sys.stdout.write("\n".join(lines or ["nothing to do"]) + "\n")
-
-
-def show_findings(findings: Iterator["Finding"], *, as_json: bool) -> Iterator["Finding"]:
-    """Show each finding as it comes, in one line however long, and pass it on."""
-    seen = []
-    for finding in findings:
-        seen.append(finding)
-        if not as_json:
-            level = typer.style(f"{finding.level:<4}", fg=_LEVEL_COLOURS[finding.level], bold=True)
-            advice = f"; {finding.advice}" if finding.advice else ""
-            typer.echo(f"{level} {printable(f'{finding.what}: {finding.seen}{advice}')}")
-        yield finding
-    if as_json:
-        typer.echo(json.dumps([vars(finding) for finding in seen]))
 
 
 @contextmanager

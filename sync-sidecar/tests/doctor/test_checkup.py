@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from edge_common.findings import Finding, Level
 from edge_common.model_card import LatestVersions
 from model_sync.doctor import checkup
-from model_sync.doctor.checkup import Finding, Level, examine
+from model_sync.doctor.checkup import examine
 from model_sync.doctor.volume import may_replace, mount_points
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import State

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edge_common.findings import Finding, Level
 from edge_common.http_server import ThreadedHttpServer
 from faulty_store import Change, FaultyStore, Matches, Reply, Request
 from model_sync.doctor import network
-from model_sync.doctor.checkup import Finding, Level, examine
+from model_sync.doctor.checkup import examine
 from model_sync.model_server.config import format_config
 from model_sync.planning.state import ModelState, State
 from model_sync.settings import Settings

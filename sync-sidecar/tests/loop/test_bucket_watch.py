@@ -6,17 +6,13 @@ from pathlib import Path
 
 import pytest
 from edge_common.errors import RetryableError
-from hand_sidecar import HandSidecar
+from hand_sidecar import HandSidecar, serving_cars
 from model_sync.loop.bucket_watch import BucketWatch
 
 
 @pytest.fixture
 def sidecar(tmp_path: Path) -> HandSidecar:
-    """It serves version 1 of cars."""
-    made = HandSidecar(tmp_path)
-    made.store.put("cars/1/model.onnx", b"good 1")
-    made.pass_time(20)
-    return made
+    return serving_cars(tmp_path)
 
 
 @pytest.fixture

@@ -5,17 +5,13 @@ from pathlib import Path
 import pytest
 from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
-from hand_sidecar import GRACE, HandSidecar
+from hand_sidecar import GRACE, HandSidecar, serving_cars
 from model_sync.loop.observe import Observer
 
 
 @pytest.fixture
 def sidecar(tmp_path: Path) -> HandSidecar:
-    """It serves version 1 of cars."""
-    made = HandSidecar(tmp_path)
-    made.store.put("cars/1/model.onnx", b"good 1")
-    made.pass_time(20)
-    return made
+    return serving_cars(tmp_path)
 
 
 @pytest.fixture

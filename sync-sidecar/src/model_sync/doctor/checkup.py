@@ -1,11 +1,10 @@
 """The likely mistakes, looked for one by one; each finding says what to do about it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib import metadata
 
 from edge_common.errors import EdgeError
+from edge_common.findings import Finding, Level
 
 from model_sync.doctor import network, volume
 from model_sync.preflight.confinement import landlock_version
@@ -15,24 +14,6 @@ from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.volume import Volume
 
 _RENAMING = "renaming"
-
-
-class Level(StrEnum):
-    """How bad a finding is: `WARN` can be lived with, with `FAIL` models are not kept in step."""
-
-    OK = "OK"
-    WARN = "WARN"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `advice` is empty when nothing needs to be done."""
-
-    level: Level
-    what: str
-    seen: str
-    advice: str = ""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

@@ -158,7 +158,7 @@ class Bench:
             sidecar = running.enter_context(running_sidecar(environment))
             if server:
                 sidecar.wait_until_serving(models)
-            time.sleep(_CALM_SECONDS)
+            time.sleep(min(_CALM_SECONDS, seconds))
             before = sidecar.cpu_seconds()
             time.sleep(seconds)
             used = (sidecar.cpu_seconds() - before) / seconds

@@ -50,10 +50,10 @@ def smoke(bench: Bench) -> Iterator[Row]:
     yield from bench.mirror(_NOTHING, "empty", [], 1)
     yield from bench.mirror("first mirror, 40 MiB in one file", "large", [f"large/1/{_MODEL}"], 40 * _MIB)
     yield from bench.mirror("first mirror, 5 models x 5 x 4 KiB", "models", _folders(5, 5), 4 * _KIB)
-    yield from bench.poll(1_000)
+    yield from bench.poll(100)
     yield from bench.latency(events=True, poll_seconds=30)
-    yield from bench.idle(5, 2, server=True)
-    yield from bench.idle(5, 2, server=False)
+    yield from bench.idle(5, 0.5, server=True)
+    yield from bench.idle(5, 0.5, server=False)
 
 
 def main(

@@ -199,7 +199,7 @@ bench-server: setup models ## Compare ovms-lite with the machine's limit, MLServ
 	$(BIN)/python benchmarks/server/throughput.py models/effnet_lite0_car_onnx/1 models/effnet_lite2_car_openvino/1
 
 bench-models: setup int8 ## Measure the sample models as FP32, FP16 and INT8 (needs tuxpaint-stamps-default)
-	$(BIN)/python benchmarks/models/precisions.py --write docs/performance.md volume-for-model/README.md
+	$(BIN)/python benchmarks/models/precisions.py --write docs/performance.md
 
 swap-memory: setup ## Let ovms-lite swap a model 10,000 times and watch its memory
 	$(BIN)/python benchmarks/server/swap_memory.py

@@ -100,6 +100,8 @@ arguments=(upgrade --install "$release" "$CHART" --namespace "$namespace" --crea
 if ! run helm "${arguments[@]}" --wait --timeout "$timeout"; then
   say "it is not ready after $timeout. What the cluster says:"
   run kubectl get pods --namespace "$namespace" --selector "app.kubernetes.io/instance=$release" >&2 || true
+  run kubectl get pvc --namespace "$namespace" >&2 || true # Pending: no default storage class, or none of that name
+  run kubectl get storageclass >&2 || true
   run kubectl get events --namespace "$namespace" --field-selector type=Warning --sort-by=.lastTimestamp >&2 || true
   die "not deployed; run it again when the cause is gone"
 fi

@@ -20,6 +20,7 @@ runtime ovms-lite, and removes both.
   E2E_VALUES    values files with images that it can pull, instead of building and loading any
   CLUSTER_TOOL  without KUBECONFIG: a program that starts and removes a cluster (up, base-images, image build, down --purge);
                 default: ../shared/cluster/cluster, when it is there
+  E2E_HELM      another Helm, such as .local/bin/helm3; default: Helm 4 of make chart-tools
   E2E_FACTS     file for what was measured; default: .local/e2e-facts.json
 
 Exit codes: 0 all passed; 69 there is no cluster; else that of pytest.

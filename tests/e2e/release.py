@@ -1,6 +1,7 @@
 """One release of the chart, by Helm."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ PREVIOUS = "0.0.9"
 
 
 def helm_program() -> str:
-    """The Helm of `make chart-tools`, or that on PATH."""
+    """The Helm that E2E_HELM names, that of `make chart-tools`, or that on PATH."""
+    if named := os.environ.get("E2E_HELM"):
+        return str(Path(named).absolute())
     own = ROOT / ".local" / "bin" / "helm"
     found = str(own) if own.exists() else shutil.which("helm")
     assert found, "there is no helm; run `make .local/bin/helm`, or install it"

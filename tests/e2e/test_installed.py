@@ -17,6 +17,12 @@ def test_all_pods_of_the_platform_run_there(platform: Platform) -> None:
         assert len(platform.pods(component)) == 1, component
 
 
+def test_the_first_start_logs_no_error_although_the_bucket_is_not_there_yet(platform: Platform) -> None:
+    lines = platform.kubectl.log_events(platform.selector("server"), "model-sync")
+    assert [line for line in lines if line["level"] == "error"] == []
+    assert [line for line in lines if "bucket" in line.get("reason", "") and "exist" in line["reason"]] == []
+
+
 def test_the_event_job_completes(platform: Platform) -> None:
     selector = platform.selector("events")
     platform.kubectl.run("wait", "--for=condition=Complete", "job", "--selector", selector, "--timeout=120s")

@@ -1,6 +1,7 @@
 """Several server pods: on one volume and each on its own; deleted, evicted, and given new versions."""
 
 import contextlib
+from datetime import datetime
 
 import pytest
 from edge_stack.processes.waiting import wait_until
@@ -19,6 +20,10 @@ SCALE = (
     "--set server.replicaCount=3 --reuse-values -n ml-platform"
 )
 """As README and docs/operations.md have it."""
+_POST = (
+    "from urllib.request import Request, urlopen; "
+    "print(urlopen(Request('http://127.0.0.1:8081/v1/sync', method='POST')).status)"
+)
 OWN_VOLUMES = {"persistence__mode": "perPod", "server__replicaCount": "2"}
 
 
@@ -62,6 +67,35 @@ def test_the_writers_pod_is_evicted_and_its_peer_takes_over(
         platform.serve(MODEL, 3, colour_model(3))
     facts.note_traffic("one of 2 pods evicted, version exchanged", traffic)
     assert traffic.failures == 0, traffic
+
+    def told_by_the_living() -> str | None:
+        tellers = {status["instance"] for status in platform.bucket.statuses()}
+        return None if tellers and writer not in tellers else f"_status/ of {tellers}"
+
+    wait_until("the status of the pod that is gone is gone, too", told_by_the_living, within=30, every=0.5)
+
+
+def test_a_webhook_that_reaches_a_follower_is_passed_on_to_the_writer(platform: Platform) -> None:
+    pods = platform.has(server__replicaCount="2", server__sidecar__settings__poll_interval="10m")
+    (writer,) = (pod for pod in pods if platform.writes(pod))
+    (follower,) = (pod for pod in pods if pod != writer)
+    before = ""
+
+    def nobody_asks() -> str | None:
+        nonlocal before
+        status = platform.status(writer)
+        before = status["cycle"]["last_attempt"]
+        quiet = datetime.fromisoformat(status["time"]) - datetime.fromisoformat(before)
+        return None if quiet.total_seconds() > 8 else f"listed {quiet} ago"
+
+    wait_until("the store's own webhooks are over", nobody_asks, within=60, every=0.5)
+    platform.kubectl.execute(follower, "model-sync", "python3", "-c", _POST)
+
+    def listed() -> str | None:
+        return None if platform.status(writer)["cycle"]["last_attempt"] != before else "no listing yet"
+
+    wait_until("the writer has listed the bucket", listed, within=15, every=0.5)
+    platform.has(server__sidecar__settings__poll_interval="2s")
 
 
 def test_no_request_fails_when_the_sidecar_of_one_pod_is_killed(

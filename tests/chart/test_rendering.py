@@ -140,6 +140,24 @@ def test_an_example_of_gitops_has_values_that_the_chart_takes(example: str, tmp_
     assert not any("minioadmin" in repr(document) for document in render(file))
 
 
+def test_the_example_of_three_nodes_spreads_its_pods_over_the_claim_that_it_makes() -> None:
+    folder = CHART / "examples" / "three-nodes"
+    claim = list(yaml.safe_load_all((folder / "volume.yaml").read_text()))[1]
+    documents = render(folder / "values.yaml")
+    deployments = (d for d in documents if d["kind"] == "Deployment")
+    server = next(d["spec"] for d in deployments if d["metadata"]["name"].endswith("-server"))
+    pod = server["template"]["spec"]
+
+    assert server["replicas"] == sum(
+        node["role"] == "worker" for node in yaml.safe_load((folder / "kind.yaml").read_text())["nodes"]
+    )
+    assert {"name": "models", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}} in pod[
+        "volumes"
+    ]
+    assert len(pod["topologySpreadConstraints"]) == 2
+    assert any(d["kind"] == "PodDisruptionBudget" for d in documents)
+
+
 def test_an_older_kubernetes_is_refused() -> None:
     refused = run([tool("helm"), "template", CHART, "--kube-version", "v1.29.9"])
 

@@ -69,6 +69,7 @@ def test_the_schema_refuses(wrong: str, said: str) -> None:
             "serves one pod",
         ),
         (["persistence.mode=perPod", "persistence.existingClaim=x"], "one volume for all pods"),
+        (["persistence.chown=true", "global.openshift=true"], "give the export the right owner"),
         (["server.autoscaling.enabled=true", "server.autoscaling.minReplicas=9"], "more than maxReplicas"),
         (["server.autoscaling.enabled=true", "server.ovms.resources.requests.cpu=null"], "set it"),
         (["server.preStopSleepSeconds=60"], "cut off"),
@@ -121,6 +122,20 @@ def test_every_value_is_described_in_one_sentence_or_more(chart: Any) -> None:
     ]
     nested = ("cpu:", "memory:", "stabilizationWindowSeconds:", "grafana_dashboard:", "cidr:")
     assert [line for line in undescribed if not line.strip().startswith(nested)] == []
+
+
+def test_the_first_sixty_lines_show_what_a_newcomer_sets_with_its_real_defaults() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()[:60]
+    shown = yaml.safe_load("\n".join(line[6:] for line in lines if line.startswith("#     ")))
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    values["minio"] = {**yaml.safe_load((SUBCHART / "values.yaml").read_text()), **values["minio"]}
+
+    assert {"server", "client", "persistence", "objectStore", "minio", "networkPolicy"} <= shown.keys()
+    for path in _leaves(shown):
+        default, told = values, shown
+        for key in path:
+            default, told = default[key], told[key]
+        assert told == default, ".".join(path)
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)

@@ -42,6 +42,9 @@ spec:
   {{- trim . | nindent 2 }}
   {{- end }}
   {{- include (printf "edge.job.%s" (index . 1)) $root | trim | nindent 2 }}
+  {{- with $jobs.podSpec }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{/* What all Jobs need to reach the store, as its administrator. list $ command env volumeMounts */}}
@@ -74,6 +77,13 @@ volumeMounts:
   {{- with $jobs.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/* Containers that the user adds to every Job. */}}
+{{- define "edge.jobExtraContainers" -}}
+{{- with .Values.jobs.extraContainers }}
+{{- toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* Volumes that every Job has besides its own. */}}

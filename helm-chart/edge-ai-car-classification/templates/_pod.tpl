@@ -33,6 +33,14 @@ imagePullSecrets:
 {{- include "edge.overridden" (list $context (index . 1).securityContext) -}}
 {{- end }}
 
+{{/* The chart's probe under what the user sets. list path port period timeout failures user's */}}
+{{- define "edge.probe" -}}
+{{- $probe := dict
+      "httpGet" (dict "path" (index . 0) "port" (index . 1))
+      "periodSeconds" (index . 2) "timeoutSeconds" (index . 3) "failureThreshold" (index . 4) -}}
+{{- include "edge.overridden" (list $probe (index . 5)) -}}
+{{- end }}
+
 {{/* A map with the user's keys in place of the chart's, also where they are false or 0; null removes one. list map user's */}}
 {{- define "edge.overridden" -}}
 {{- $result := deepCopy (index . 0) -}}
@@ -62,6 +70,25 @@ imagePullSecrets:
 serviceAccountName: {{ $account.name | default $default }}
 {{- end }}
 
+{{/* Over zones and nodes as evenly as they allow; pods of each version for themselves. */}}
+{{- define "edge.spread" -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- {maxSkew: 1, topologyKey: {{ . }}, whenUnsatisfiable: ScheduleAnyway, matchLabelKeys: [pod-template-hash]}
+{{- end }}
+{{- end }}
+
+{{/* Apart from each other where there are nodes enough. list $ component */}}
+{{- define "edge.apart" -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- include "edge.selectorLabels" . | nindent 12 }}
+{{- end }}
+
 {{/* Where pods may run. list $ component values */}}
 {{- define "edge.placement" -}}
 {{- $root := index . 0 -}}
@@ -82,7 +109,7 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with $values.topologySpreadConstraints }}
+{{- with $values.topologySpreadConstraints | default ($values.spread | default list) }}
 topologySpreadConstraints:
   {{- $selector := dict "labelSelector" (dict "matchLabels" (include "edge.selectorLabels" (list $root $component) | fromYaml)) }}
   {{- range . }}

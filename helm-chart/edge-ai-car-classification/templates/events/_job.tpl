@@ -5,9 +5,16 @@
       (dict "name" "EVENTS_CHECKSUM" "value" (include "edge.eventsChecksum" .))
       $token -}}
 {{- $mounts := list (dict "name" "scripts" "mountPath" "/scripts" "readOnly" true) (dict "name" "tmp" "mountPath" "/tmp") -}}
+{{- with .Values.jobs.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 containers:
   - name: events
     {{- include "edge.modelSyncContainer" (list . (list "python3" "/scripts/call_on_changes.py") $env $mounts) | nindent 4 }}
+  {{- with include "edge.jobExtraContainers" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 volumes:
   - name: scripts
     configMap:

@@ -43,22 +43,42 @@ resources:
 
 {{/* Affinity where the user gives none. */}}
 {{- define "edge.serverAffinity" -}}
-{{- $labels := include "edge.selectorLabels" (list . "server") -}}
 {{- if include "edge.volumeIsOnOneNode" . }}
 podAffinity:
   requiredDuringSchedulingIgnoredDuringExecution:
     - topologyKey: kubernetes.io/hostname
       labelSelector:
         matchLabels:
-          {{- $labels | nindent 10 }}
+          {{- include "edge.selectorLabels" (list . "server") | nindent 10 }}
 {{- else }}
-podAntiAffinity:
-  preferredDuringSchedulingIgnoredDuringExecution:
-    - weight: 100
-      podAffinityTerm:
-        topologyKey: kubernetes.io/hostname
-        labelSelector:
-          matchLabels:
-            {{- $labels | nindent 12 }}
+{{- include "edge.apart" (list . "server") }}
 {{- end }}
+{{- end }}
+
+{{/*
+Gives the volume to the pod's user once, where fsGroup does nothing (NFS, hostPath). It needs root, with the one capability
+for that, so Pod Security "restricted" refuses it.
+*/}}
+{{- define "edge.ownVolume" -}}
+{{- $security := include "edge.podSecurity" (list . 5000 .Values.server) | fromYaml -}}
+{{- $uid := int64 $security.runAsUser -}}
+{{- $gid := int64 ($security.runAsGroup | default $uid) -}}
+- name: own-volume
+  {{- include "edge.imageFields" (list . .Values.server.sidecar.image) | nindent 2 }}
+  command:
+    - sh
+    - -c
+    - 'test "$(stat -c %u /models)" = {{ $uid }} || chown -R {{ $uid }}:{{ $gid }} /models'
+  resources:
+    {{- toYaml .Values.jobs.resources | nindent 4 }}
+  securityContext:
+    runAsUser: 0
+    runAsGroup: 0
+    runAsNonRoot: false
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities: {drop: [ALL], add: [CHOWN]}
+  volumeMounts:
+    - name: models
+      mountPath: /models
 {{- end }}

@@ -6,9 +6,16 @@
 {{- $env = concat $env (include "edge.storeKeys" (list $prefix (include "edge.storeSecret" (list $ .))) | fromYamlArray) -}}
 {{- end -}}
 {{- $mounts := list (dict "name" "scripts" "mountPath" "/scripts" "readOnly" true) (dict "name" "tmp" "mountPath" "/tmp") -}}
+{{- with .Values.jobs.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 containers:
   - name: users
     {{- include "edge.modelSyncContainer" (list . (list "python3" "/scripts/make_store_users.py") $env $mounts) | nindent 4 }}
+  {{- with include "edge.jobExtraContainers" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 volumes:
   - name: scripts
     configMap:

@@ -21,9 +21,8 @@ JOBS ?= 2
 RUNTIME ?= /opt/edgeai
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
-PROGRAMS := model-sync ovms-lite car-client
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory e2e-report screenshots chart-readme coverage lock chart-tools chart-linters
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory arm64 e2e-report screenshots chart-readme coverage lock chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +46,7 @@ models: setup ## Build the sample models into ./models
 	$(BIN)/car-models build --out models
 
 runtime: ## Install sidecar, server and client alone into RUNTIME (/opt/edgeai), as local-stack/systemd expects them
-	@$(PYTHON) $(MACHINE) '$(RUNTIME)' 800
-	$(PYTHON) -m venv $(RUNTIME)
-	$(RUNTIME)/bin/python -m pip --quiet --disable-pip-version-check $(LOCKED)/build.txt $(PROGRAMS:%=--requirement locks/%.txt)
-	$(RUNTIME)/bin/python -m pip --quiet --disable-pip-version-check $(OWN) ./common ./sync-sidecar ./server-container ./client-container
+	PYTHON=$(PYTHON) scripts/install_runtime.sh '$(RUNTIME)'
 
 minio: .local/bin/minio ## Build a real MinIO with Go into .local/bin
 
@@ -88,6 +84,9 @@ lint: setup ## Check style, types, layers and dependencies
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+arm64: setup ## Ask whether every locked package is there for arm64 (nothing is run)
+	PYTHON=$(BIN)/python scripts/resolve_arm64.sh
 
 lock: $(UV) ## Write locks/ from the pyproject.toml files; LOCK_FLAGS=--upgrade takes newer versions
 	UV=$(UV) scripts/lock.sh

@@ -1,6 +1,7 @@
 """The client against a real server in a process of its own, with real models."""
 
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -22,6 +23,7 @@ from fake_kserve import FakeKServe, FakeModel
 from image_models import FLOAT_CARD, float_model, put_version, whole_number_model, write_config
 from made_pictures import COLOURS, encoded, jpeg, plain
 from real_model_server import PROGRAMS, ModelServer, free_port
+from warm_programs import start_warm
 
 START_SECONDS = 60
 """What a process may take until its first sign, on a machine that has other work."""
@@ -183,10 +185,9 @@ class ClientProcess:
 
     def __init__(self, log: Path, *arguments: str | Path) -> None:
         self._log = log
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [PROGRAMS / "car-client", *arguments, "--interval", "50ms"], stderr=errors
-            )
+        command = [PROGRAMS / "car-client", *arguments, "--interval", "50ms"]
+        with log.open("wb") as errors, Path(os.devnull).open("wb") as answers:
+            self.process = start_warm(command, stdout=answers, stderr=errors)
 
     def events(self, name: str) -> list[dict[str, Any]]:
         lines = self._log.read_text().splitlines(keepends=True)

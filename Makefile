@@ -17,7 +17,8 @@ IN_NOTEBOOK := PATH="$(CURDIR)/$(NOTEBOOK)/bin:$(CURDIR)/$(BIN):$$PATH"
 unexport PYTHONDONTWRITEBYTECODE
 DEMO_FLAGS ?=
 UP_FLAGS ?=
-JOBS ?= 2
+# One more than two cores: tests wait for processes and polls about as long as they compute
+JOBS ?= 3
 RUNTIME ?= /opt/edgeai
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
@@ -33,7 +34,7 @@ demo: setup ## Show the whole platform once; MODEL=path: with your own model as 
 	$(BIN)/edge-stack demo $(DEMO_FLAGS) $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_FLAGS),--model-flags '$(MODEL_FLAGS)')
 
 test: setup ## Unit, integration and conformance tests (about 10 minutes, no root)
-	$(BIN)/pytest -n $(JOBS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 up: setup ## Start the platform in the background with the sample models and a sample camera, and print the page's address
 	@[ -d models ] || $(MAKE) models

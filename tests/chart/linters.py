@@ -13,22 +13,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm-chart" / "edge-ai-car-classification"
 HEADING = "## What linters of the chart say"
-RENDERED = ("ci/default-values.yaml", "examples/values-prod.yaml")
-"""What somebody installs at first, and what somebody keeps."""
+RENDERED = {"first": "ci/default-values.yaml", "kept": "examples/values-prod.yaml"}
+"""Release -> values: what somebody installs at first, and what somebody keeps."""
 _BEST_GRADE = 10
 
 
 def rendered() -> str:
     """Manifests of both."""
-    helm = [
-        str(ROOT / ".local" / "bin" / "helm"),
-        "template",
-        "ml-platform",
-        str(CHART),
-        "--namespace",
-        "edge",
-    ]
-    return "---\n".join(_output([*helm, "--values", str(CHART / values)]) for values in RENDERED)
+    helm = [str(ROOT / ".local" / "bin" / "helm"), "template", "--namespace", "edge"]
+    return "---\n".join(
+        _output([*helm, "--values", str(CHART / values), release, str(CHART)])
+        for release, values in RENDERED.items()
+    )
 
 
 def findings_of_checkov(program: str, manifests: Path) -> set[str]:

@@ -1,6 +1,7 @@
 import threading
 import urllib.error
 import urllib.request
+from http.client import HTTPConnection
 
 import pytest
 from edge_common.errors import FatalError
@@ -30,6 +31,22 @@ def test_requests_are_answered_from_entering_until_leaving() -> None:
     with pytest.raises(urllib.error.URLError):
         _get(server.port, "/hello")
     assert not any(thread.name == "http" for thread in threading.enumerate())
+
+
+def _status(port: int, method: str, **headers: str) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request(method, "/hello", headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_public_names_and_pages_of_other_hosts_are_refused_unless_allowed() -> None:
+    with ThreadedHttpServer(_APP, host="127.0.0.1", port=0, allowed_hosts=["cars.example"]) as server:
+        assert _status(server.port, "GET", Host="cars.example") == 200
+        assert _status(server.port, "GET", Host="evil.example:80") == 421
+        assert _status(server.port, "POST", Origin="http://evil.example") == 403
+        assert _status(server.port, "POST", Origin=f"http://127.0.0.1:{server.port}") == 405
 
 
 def test_a_taken_port_is_told_with_its_number() -> None:

@@ -113,6 +113,7 @@ def test_a_failed_version_is_refused_at_once_and_probes_answer_meanwhile(
     status, body = server.ask("POST", "/v2/models/m/versions/1/infer", b'{"inputs": []}')
     assert (status, json.loads(body)) == (404, {"error": "Model with requested version is not loaded yet"})
     assert server.ask("GET", "/v2/health/live")[0] == 200
+    assert server.ask("GET", "/v2/health/live", Host="evil.example")[0] == 421
 
 
 def test_sigterm_lets_requests_finish_and_exits_with_0(start_server: Start, models: Models) -> None:

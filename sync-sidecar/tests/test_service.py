@@ -91,6 +91,8 @@ def test_it_answers_while_the_store_and_the_server_are_away_and_ends_with_0(
     with SidecarProcess(environment, tmp_path / "log") as sidecar:
         wait_until(lambda: requests.get(f"{sidecar.url}/startupz", timeout=5).status_code == 200)
         assert requests.get(f"{sidecar.url}/healthz", timeout=5).status_code == 200
+        evil = {"Host": "evil.example"}
+        assert requests.get(f"{sidecar.url}/v1/status", headers=evil, timeout=5).status_code == 421
         assert requests.get(f"{sidecar.url}/readyz", timeout=5).status_code == 503
         status = requests.get(f"{sidecar.url}/v1/status", timeout=5).json()
         assert (status["store"]["reachable"], status["server"]["reachable"]) == (False, False)

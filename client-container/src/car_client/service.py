@@ -72,7 +72,7 @@ def serve(settings: Settings, cameras: Sequence[Camera], sink: ResultSink, stop:
         alive_within=alive_within(settings),
         addresses=settings.page_addresses,
     )
-    http = ThreadedHttpServer(create_app(gateway), host=settings.http_host, port=settings.http_port)
+    http = _http_server(create_app(gateway), settings, settings.http_port)
     with ExitStack() as running:
         running.callback(pipeline.close)
         running.enter_context(http)
@@ -90,7 +90,11 @@ def serve(settings: Settings, cameras: Sequence[Camera], sink: ResultSink, stop:
 def probes(session: Session, follower: ModelFollower, port: int) -> ThreadedHttpServer:
     """`/healthz`, `/readyz` and `/metrics` alone, for a watch without the page; a context manager."""
     routes = health_routes(follower, session.metrics, alive_within=alive_within(session.settings))
-    return ThreadedHttpServer(Starlette(routes=routes), host=session.settings.http_host, port=port)
+    return _http_server(Starlette(routes=routes), session.settings, port)
+
+
+def _http_server(app: Starlette, settings: Settings, port: int) -> ThreadedHttpServer:
+    return ThreadedHttpServer(app, host=settings.http_host, port=port, allowed_hosts=settings.allowed_hosts)
 
 
 def _in_background(name: str, run: Callable[[], None]) -> None:

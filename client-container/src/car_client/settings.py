@@ -109,6 +109,9 @@ class Settings(BaseModel):
     has no sign-in."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of `serve`; 0 takes a free one, which the log line `http_listening` tells."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names besides addresses, single words and local domains under which the page is opened, such as
+    `cars.example.com` or `*.example.com`; others are refused, `*` allows all."""
     page_addresses: Literal["off", "public", "any"] = "off"
     """Which addresses `serve` fetches for its page: `off` none, `public` those outside of private networks,
     `any` all. Whoever reaches the page may then have this client ask them."""
@@ -133,7 +136,7 @@ class Settings(BaseModel):
         many = value if isinstance(value, list | tuple) else [] if value is None else [value]
         return tuple({"address": one} if isinstance(one, str) else one for one in many)
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "allowed_hosts", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         if isinstance(value, str):

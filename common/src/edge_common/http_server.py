@@ -3,14 +3,17 @@
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from typing import Self
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from starlette.responses import Response
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge_common.allowed_hosts import AllowedHosts
 from edge_common.errors import FatalError
 
 
@@ -23,15 +26,34 @@ def metrics_route(registry: CollectorRegistry) -> Route:
     return Route("/metrics", metrics)
 
 
+class _Guarded:
+    """ASGI middleware: 421 for a name that is not this service's, 403 for writes from pages of others."""
+
+    def __init__(self, app: ASGIApp, hosts: AllowedHosts) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            refusal = self._hosts.refusal(scope["method"], headers.get("host", ""), headers.get("origin", ""))
+            if refusal is not None:
+                await JSONResponse({"error": refusal.sentence}, refusal.status)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
 class ThreadedHttpServer:
     """Serves an ASGI app from entering the context until leaving it, within 3 seconds of drain.
 
-    `port` 0 takes a free one; `port` then tells which. Raises FatalError when the address is taken.
+    `port` 0 takes a free one; `port` then tells which. `allowed_hosts` are names that it answers to besides
+    addresses and local ones. Raises FatalError when the address is taken.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int, allowed_hosts: Iterable[str] = ()) -> None:
         self._config = uvicorn.Config(
-            app,
+            _Guarded(app, AllowedHosts((host, *allowed_hosts))),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=3,

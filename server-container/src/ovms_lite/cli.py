@@ -73,8 +73,11 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         Path | None, typer.Option("--cpu_extension", help="Library with custom CPU operations.")
     ] = None,
     allowed_origins: Annotated[
-        str, typer.Option("--allowed_origins", help="Access-Control-Allow-Origin of every answer.")
-    ] = "*",
+        str,
+        typer.Option(
+            "--allowed_origins", help="Access-Control-Allow-Origin of every answer; empty: no CORS."
+        ),
+    ] = "",
     allowed_methods: Annotated[
         str, typer.Option("--allowed_methods", help="Access-Control-Allow-Methods of every answer.")
     ] = "*",
@@ -84,6 +87,10 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
     allow_credentials: Annotated[
         bool, typer.Option("--allow_credentials", help="Send Access-Control-Allow-Credentials.")
     ] = False,
+    allowed_hosts: Annotated[
+        str,
+        typer.Option("--allowed_hosts", help="Names to answer to besides addresses and local ones; *: any."),
+    ] = "",
     model_name: Annotated[str | None, typer.Option("--model_name", help=f"{_ONE_MODEL}: its name.")] = None,
     model_path: Annotated[
         str | None, typer.Option("--model_path", help=f"{_ONE_MODEL}: folder with its versions.")
@@ -165,6 +172,7 @@ def serve(  # noqa: D103 - its text is _EXAMPLES
         metrics_enable=metrics_enable,
         metrics_families=_listed(metrics_list),
         cors=Cors(allowed_origins, allowed_methods, allowed_headers, allow_credentials),
+        allowed_hosts=_listed(allowed_hosts),
         cache_dir=cache_dir,
         cpu_extension=cpu_extension,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -22,15 +23,22 @@ MIN_WORKERS, MAX_WORKERS = 2, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """Values of the `Access-Control-Allow-*` headers; sent with every answer, as OVMS does."""
+    """Values of the `Access-Control-Allow-*` headers; sent with every answer when `origins` is not empty."""
 
-    origins: str = "*"
+    origins: str = ""
     methods: str = "*"
     headers: str = "*"
     credentials: bool = False
 
+    def hosts(self) -> tuple[str, ...]:
+        """Names in the origins, whose pages may send what changes something."""
+        names = (urlsplit(origin).hostname for origin in self.origins.split(","))
+        return tuple(name for name in names if name)
+
     def header_lines(self) -> bytes:
         """Complete header lines."""
+        if not self.origins:
+            return b""
         lines = [
             f"access-control-allow-origin: {self.origins}",
             f"access-control-allow-methods: {self.methods}",
@@ -89,6 +97,7 @@ class ServerOptions:
     metrics_enable: bool = False
     metrics_families: tuple[str, ...] = ()
     cors: Cors = Cors()
+    allowed_hosts: tuple[str, ...] = ()
     cache_dir: Path | None = None
     cpu_extension: Path | None = None
 

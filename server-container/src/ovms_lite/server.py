@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_common.allowed_hosts import AllowedHosts
 from edge_common.logs import get_logger
 from edge_common.watchdog import watched_by_systemd
 
@@ -25,7 +26,9 @@ from ovms_lite.http.server import RestServer, listen
 from ovms_lite.options import ServerOptions
 from ovms_lite.reload.cycle import Reloader
 from ovms_lite.repository.load import ModelLoader, usable_cache
+from ovms_lite.repository.request_limit import RequestLimit
 from ovms_lite.rest.application import Application
+from ovms_lite.rest.guard import Guarded
 from ovms_lite.rest.workers import Workers
 from ovms_lite.serving.catalogue import Catalogue
 from ovms_lite.serving.decoders import Decoders
@@ -39,6 +42,8 @@ DRAIN_SECONDS = 4.5
 """How long requests under way may take after SIGTERM; the whole end stays within 5 s."""
 _SHARE_OF_BODIES = 4
 """Of the memory that the process may use, this part holds bodies: they are parsed, copied and run as well."""
+_SHARE_OF_MESSAGES = 8
+"""The same for gRPC, where a message is in memory twice while it is answered."""
 _FILES_FOR_OTHERS = 200
 _MOST_FILES = 65_536
 _VERSION = version("edgeai-cars-ovms-lite")
@@ -109,15 +114,21 @@ class _Server:
             usable_cache(self.options.cache_dir),
             self.options.cpu_extension,
             ignore_bad_shapes=self.options.single_model is None,
+            limit=RequestLimit(memory=memory_limit()),
         )
         reloader = Reloader(catalogue, self.source, loader, self.loading_thread)
         decoders = Decoders()
         inference = Inference(catalogue, self.metrics, decoders)
         application = Application(catalogue, inference, reloader, self.metrics, _VERSION)
-        workers = self.options.rest_workers
+        workers, cors = self.options.rest_workers, self.options.cors
+        hosts = AllowedHosts((*self.options.allowed_hosts, *cors.hosts(), *self.options.rest_bind_addresses))
         rest = RestServer(
-            application if workers is None else Workers(application, workers),
-            self.options.cors.header_lines(),
+            Guarded(
+                application if workers is None else Workers(application, workers),
+                hosts,
+                any_origin=cors.origins == "*",
+            ),
+            cors.header_lines(),
             bodies=Bodies(application.reader_of_body, memory_limit() // _SHARE_OF_BODIES),
             max_connections=_room_for_connections(),
         )
@@ -140,6 +151,7 @@ class _Server:
     ) -> "GrpcServer | None":
         if self.options.grpc is None:
             return None
+        from ovms_lite.grpc.held_messages import HeldMessages  # noqa: PLC0415 - as below
         from ovms_lite.grpc.server import GrpcServer  # noqa: PLC0415 - a tenth of a second that REST need not pay
         from ovms_lite.grpc.service import GrpcService  # noqa: PLC0415 - as above
 
@@ -150,7 +162,8 @@ class _Server:
             version=_VERSION,
             is_ready=lambda: reloader.first_cycle_done,
         )
-        server = GrpcServer(service, self.options.grpc)
+        held = HeldMessages(memory_limit() // _SHARE_OF_MESSAGES)
+        server = GrpcServer(service, self.options.grpc, held=held)
         await server.start()
         return server
 

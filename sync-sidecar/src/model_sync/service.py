@@ -127,8 +127,9 @@ class Sidecar:
         app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
+        names = self.settings.allowed_hosts
         with (
-            ThreadedHttpServer(app, host=host, port=port) as server,
+            ThreadedHttpServer(app, host=host, port=port, allowed_hosts=names) as server,
             watched_by_systemd(host, server.port, "/healthz"),
         ):
             _log.info("http_listening", host=host, port=server.port)

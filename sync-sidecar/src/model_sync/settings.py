@@ -127,6 +127,9 @@ class Settings(BaseModel):
     """Address to listen on for health, metrics and status; 0.0.0.0 in a pod."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8081
     """Port for the same; 0 takes a free one."""
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Names besides addresses, single words and local domains under which it is asked, such as
+    `models.example.com` or `*.example.com`; others are refused, `*` allows all."""
     sync_token: SecretStr = SecretStr("")
     """Bearer token that allows POST /v1/sync from elsewhere; empty: only from this host."""
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "model-sync"

@@ -106,6 +106,7 @@ class TestedServer:
             "--rest_port": str(self.port),
             "--rest_bind_address": "127.0.0.1",
             "--file_system_poll_wait_seconds": "1",
+            "--allowed_origins": "*",  # the recorded server's default, which ours is not
         }
         dropped = self._start.get("drop_args", [])
         words = [word for flag in flags.items() if flag[0] not in dropped for word in flag]

@@ -9,6 +9,18 @@
   value: {{ $server }}:9000
 {{- end }}
 
+{{/* Names under which the page is offered outside of the cluster, parted by commas; `*` where a Gateway decides. */}}
+{{- define "edge.clientHosts" -}}
+{{- $hosts := list -}}
+{{- if .Values.client.ingress.enabled -}}
+{{- range .Values.client.ingress.hosts }}{{ $hosts = append $hosts (.host | default "*") }}{{ end -}}
+{{- end -}}
+{{- if .Values.client.httpRoute.enabled -}}
+{{- $hosts = concat $hosts (.Values.client.httpRoute.hostnames | default (list "*")) -}}
+{{- end -}}
+{{- join "," $hosts -}}
+{{- end }}
+
 {{/* `yes` or nothing: whether the client reads or writes a bucket. */}}
 {{- define "edge.clientUsesStore" -}}
 {{- if or (hasPrefix "s3://" .Values.client.source) (hasPrefix "s3://" .Values.client.results) }}yes{{ end }}

@@ -13,6 +13,7 @@ from edge_common.logs import get_logger
 from google.protobuf.message import DecodeError
 
 from ovms_lite.errors import Fault, RequestError, StartError
+from ovms_lite.grpc.held_messages import HeldMessages
 from ovms_lite.grpc.messages import METHODS, SERVICE, message_class
 from ovms_lite.grpc.service import GrpcService
 from ovms_lite.options import GrpcOptions
@@ -53,8 +54,15 @@ def status_code(error: RequestError) -> grpc.StatusCode:
 class GrpcServer:
     """Listens from `start` to `stop`, both called on the models' event loop."""
 
-    def __init__(self, service: GrpcService, options: GrpcOptions, max_calls: int = MAX_CALLS) -> None:
+    def __init__(
+        self,
+        service: GrpcService,
+        options: GrpcOptions,
+        max_calls: int = MAX_CALLS,
+        held: HeldMessages | None = None,
+    ) -> None:
         self._service = service
+        self._held = held or HeldMessages(2 * MAX_MESSAGE_BYTES)
         self._options = options
         self._max_calls = max_calls
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="grpc")
@@ -75,9 +83,10 @@ class GrpcServer:
         return await self._ended
 
     async def _serve(self, models_loop: asyncio.AbstractEventLoop) -> bool:
-        options = _LIMITS | dict(self._options.channel_arguments)
+        largest = {"grpc.max_receive_message_length": min(MAX_MESSAGE_BYTES, self._held.total // 2)}
+        options = _LIMITS | largest | dict(self._options.channel_arguments)
         server = grpc.aio.server(options=list(options.items()), maximum_concurrent_rpcs=self._max_calls)
-        server.add_generic_rpc_handlers((_handlers(self._service, models_loop),))
+        server.add_generic_rpc_handlers((_handlers(self._service, models_loop, self._held),))
         for address in self._options.bind_addresses:
             where = f"[{address}]" if ":" in address else address
             try:
@@ -98,18 +107,20 @@ class GrpcServer:
         return loop.time() - began < grace
 
 
-def _handlers(service: GrpcService, models_loop: asyncio.AbstractEventLoop) -> grpc.GenericRpcHandler:
+def _handlers(
+    service: GrpcService, models_loop: asyncio.AbstractEventLoop, held: HeldMessages
+) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
-            method: grpc.unary_unary_rpc_method_handler(_handler(method, service, models_loop))
+            method: grpc.unary_unary_rpc_method_handler(_handler(method, service, models_loop, held))
             for method in METHODS
         },
     )
 
 
 def _handler(
-    method: str, service: GrpcService, models_loop: asyncio.AbstractEventLoop
+    method: str, service: GrpcService, models_loop: asyncio.AbstractEventLoop, held: HeldMessages
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     """Parses and writes messages in the gRPC thread; what the models do happens on their loop."""
     request_class = message_class(f"{method}Request")
@@ -119,8 +130,12 @@ def _handler(
             request = request_class.FromString(content)
         except DecodeError:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message is no {method}Request")
-        answering = asyncio.run_coroutine_threadsafe(_outcome(method, service, request), models_loop)
-        outcome = await asyncio.wrap_future(answering)  # a client that gives up leaves the queue, too
+        try:
+            with held.keep(getattr(request, "model_name", ""), len(content)):
+                answering = asyncio.run_coroutine_threadsafe(_outcome(method, service, request), models_loop)
+                outcome = await asyncio.wrap_future(answering)  # a client that gives up leaves the queue, too
+        except RequestError as error:
+            outcome = error
         if isinstance(outcome, RequestError):
             await context.abort(status_code(outcome), str(outcome))
         if outcome is None:

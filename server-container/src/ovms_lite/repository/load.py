@@ -22,9 +22,9 @@ from ovms_lite.repository.layouts import (
     parse_shape,
     per_input,
 )
+from ovms_lite.repository.request_limit import RequestLimit
 from ovms_lite.wire.tensors import Dimension, TensorInfo
 
-MAX_NIREQ = 100_000
 DEFAULT_CACHE = Path("/opt/cache")
 """OVMS keeps compiled models in this folder when it exists and no other is named."""
 _DEFAULT_DEVICE = "CPU"
@@ -87,7 +87,9 @@ class ModelLoader:
         cpu_extension: Path | None = None,
         *,
         ignore_bad_shapes: bool = False,
+        limit: RequestLimit | None = None,
     ) -> None:
+        self._limit = limit or RequestLimit()
         self._ignore_bad_shapes = ignore_bad_shapes
         self._core = ov.Core()
         if cpu_extension is not None:
@@ -99,8 +101,7 @@ class ModelLoader:
         """Compile `<base_path>/<version>` as `config` asks; raises LoadError saying what is wrong."""
         if config.unsupported:
             raise LoadError(f"{config.name} asks for {config.unsupported}, which ovms-lite does not have")
-        if config.nireq > MAX_NIREQ:
-            raise LoadError(f"nireq {config.nireq} of {config.name} is above {MAX_NIREQ}; make it smaller")
+        self._limit.check(config.nireq, config.name)
         folder = config.base_path / str(version)
         file = find_model_file(folder)
         mapping = _read_mapping(folder)
@@ -132,10 +133,13 @@ class ModelLoader:
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
+        inputs = tensor_infos(compiled.inputs, mapping.inputs, layouts.inputs)
+        outputs = tensor_infos(compiled.outputs, mapping.outputs, {})
+        self._limit.check(config.nireq, config.name, inputs + outputs)
         return LoadedModel(
             compiled,
-            tensor_infos(compiled.inputs, mapping.inputs, layouts.inputs),
-            tensor_infos(compiled.outputs, mapping.outputs, {}),
+            inputs,
+            outputs,
             model_info(model),
             config.nireq or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")),
             likely_shapes(compiled.inputs, own_shapes),

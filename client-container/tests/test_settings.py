@@ -32,6 +32,7 @@ def test_the_defaults_are_those_promised() -> None:
         "max_picture_pixels": 50_000_000,
         "http_host": "0.0.0.0",
         "http_port": 8080,
+        "allowed_hosts": (),
         "page_addresses": "off",
         "log_format": LogFormat.AUTO,
         "log_level": None,

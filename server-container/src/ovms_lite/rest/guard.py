@@ -1,11 +1,12 @@
 """Requests that browsers send for pages of strangers, refused before the application sees them."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from edge_common.allowed_hosts import AllowedHosts
 
-from ovms_lite.http.protocol import App
 from ovms_lite.wire.http_message import Request, Response, json_response
+
+App = Callable[[Request], Response | Awaitable[Response]]
 
 
 class Guarded:

@@ -4,11 +4,14 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.metadata import version
 from itertools import product
 
 from edge_common.errors import FatalError, RejectedError
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
@@ -25,6 +28,21 @@ _RESULTS = ("success", "refused", "failed")
 
 def _result_of(error: Exception) -> str:
     return "refused" if isinstance(error, FatalError | RejectedError) else "failed"
+
+
+class _Build(Collector):
+    """What runs; looked up at the first scrape, because `once` and `plan` need not wait for it."""
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        revision = os.environ.get(REVISION_VARIABLE, "unknown")
+        return {"version": version("edgeai-cars-model-sync"), "revision": revision}
+
+    def collect(self) -> Iterator[Metric]:
+        """The one series."""
+        build = GaugeMetricFamily("model_sync_build_info", "1; what runs.", labels=list(self._labels))
+        build.add_metric(list(self._labels.values()), 1)
+        yield build
 
 
 class Metrics:
@@ -109,7 +127,7 @@ class Metrics:
         self.integrity_failures = self._counter(
             "integrity_failures", "Content that is not what was promised.", reason=("store", "checksums")
         )
-        self._gauge_of_build()
+        self.registry.register(_Build())
 
     def tell_served(self, serving: Mapping[str, Iterable[int]]) -> None:
         """Replace the series of served versions by these; `serving` is model -> numbers."""
@@ -160,14 +178,6 @@ class Metrics:
         for chosen in product(*values.values()):
             counter.labels(*chosen)
         return counter
-
-    def _gauge_of_build(self) -> None:
-        labels = {
-            "version": version("edgeai-cars-model-sync"),
-            "revision": os.environ.get(REVISION_VARIABLE, "unknown"),
-        }
-        build = Gauge("model_sync_build_info", "1; what runs.", list(labels), registry=self.registry)
-        build.labels(**labels).set(1)
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"model_sync_{name}", text, registry=self.registry)

@@ -20,10 +20,11 @@ UP_FLAGS ?=
 # One more than two cores: tests wait for processes and polls about as long as they compute
 JOBS ?= 3
 RUNTIME ?= /opt/edgeai
+FUZZ_SECONDS ?= 400
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory arm64 e2e-report screenshots chart-readme coverage lock chart-tools chart-linters
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +103,17 @@ documents: setup ## Write what the READMEs say of settings and cards, from the c
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .local models demo-report.html demo-report.json build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
+audit: .local/supply/bin/pip-audit ## Ask PyPI's database for known faults of what the images install (needs a network)
+	@set -e; for image in $(PROGRAMS); do echo "pip-audit $$image"; .local/supply/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement locks/$$image.txt; done
+
+sbom: .local/supply/bin/pip-audit ## Write what each image installs as CycloneDX into build/sbom
+	@mkdir -p build/sbom
+	@set -e; for image in $(PROGRAMS); do .local/supply/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom/$$image.cdx.json locks/$$image.txt; done
+
+.local/supply/bin/pip-audit:
+	$(PYTHON) -m venv .local/supply
+	.local/supply/bin/python -m pip install --quiet 'pip-audit==2.10.1' 'cyclonedx-bom==7.5.0'
+
 ##@ More tests
 
 conformance: setup ## Hold ovms-lite against the recorded answers of the real server
@@ -111,11 +123,17 @@ integration: setup minio ## Integration tests against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n 1 -m 'not heavy' tests/integration local-stack/tests
 
 faults: setup minio ## Kill, fill, cut and corrupt the sidecar's work against a real MinIO
-	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults local-stack/tests $(ARGS)
+	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults tests/hostile local-stack/tests $(ARGS)
 
 soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with printed seeds
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} PYTHONPATH=tests/support $(BIN)/python -m soak --minutes $${MINUTES:-30}
 	PYTHONPATH=tests/support $(BIN)/python -m simulated_life --hours 168
+
+fuzz: setup .local/fuzz ## Guided random bytes for what reads strangers' files, FUZZ_SECONDS (400) for each of nine readers
+	PYTHONPATH=.local/fuzz:tests $(BIN)/python -m fuzz $(FUZZ_SECONDS)
+
+.local/fuzz:
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ 'atheris==3.0.0'
 
 browser: setup ## Use the client's page in Chromium (needs chromium)
 	$(BIN)/pytest -n $(JOBS) -m browser tests/browser

@@ -22,6 +22,7 @@ from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan, plan, plan_model
 from model_sync.planning.rollout import (
     after_rollout,
+    end_rollout,
     next_rejected_settings,
     settings_note,
     trial_name,
@@ -30,7 +31,7 @@ from model_sync.planning.rollout import (
     with_rollout,
 )
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, Snapshot
-from model_sync.planning.state import ModelState, RejectedSettings, State
+from model_sync.planning.state import ModelState, RejectedSettings, State, missing
 from model_sync.planning.state_json import state_from_json, state_to_json
 
 OLD, NEW = {"nireq": 1}, {"nireq": 4, "target_device": "GPU"}
@@ -216,6 +217,16 @@ def test_settings_that_fail_although_they_were_tried_go_back_and_what_answers_st
     assert both.local_versions == (1,)
     rejected = plan_model(_snapshot(TAKEN_OVER, served={1: A, 2: F})).actions
     assert [type(action) for action in rejected] == [EndRollout], "no upload is at fault"
+
+
+def test_a_folder_that_somebody_took_away_is_not_held_against_the_settings() -> None:
+    gone = replace(stored(1), fingerprint=missing(stored(1).fingerprint), files=())
+    taken_over = TAKEN_OVER.with_stored(gone)
+    waits_long = _snapshot(taken_over, served={1: L, 2: A}, loading_for={1: 1e9})
+    kept = end_rollout(waits_long)
+    assert kept is not None
+    assert (kept.reason, kept.local_versions) == (None, (1, 2)), "the bridge is what answers"
+    assert end_rollout(_snapshot(taken_over, served={1: L, 2: L})) is None
 
 
 def test_without_a_free_number_the_highest_is_compiled_in_its_place() -> None:

@@ -96,7 +96,9 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
     listed = model.state.configured
     taken_over = is_taken_over(model)
     without_bridge = tuple(n for n in listed if n != rollout.bridge or n in rollout.versions)
-    states = {n: model.state_of(n) for n in listed} if taken_over else model.trial
+    # what somebody has damaged does not load with any settings
+    whole = tuple(n for n in listed if n in model.state.stored and not model.state.stored[n].harmed)
+    states = {n: model.state_of(n) if taken_over else model.trial.get(n) for n in whole}
     failure = _failure(model, states, taken_over=taken_over)
     if failure is not None:
         answers = taken_over and model.state_of(rollout.bridge or 0) is VersionState.AVAILABLE
@@ -112,10 +114,11 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
     if not taken_over:
         overtaken = set(listed) != set(rollout.versions) or model.settings != rollout.settings
         return EndRollout(None, listed) if overtaken else None
-    if set(states.values()) != {VersionState.AVAILABLE} or model.server_busy:
+    if set(states.values()) - {VersionState.AVAILABLE} or model.server_busy:
         return None
     # one that a start took for a rollout may be two uploads of one content, which the plans tell apart
-    return EndRollout(None, listed if rollout.before == rollout.settings else without_bridge)
+    plans_decide = whole != listed or rollout.before == rollout.settings
+    return EndRollout(None, listed if plans_decide else without_bridge)
 
 
 def _failure(
@@ -128,7 +131,7 @@ def _failure(
         return None
     if VersionState.FAILED in states.values():
         return "cannot load it with"
-    if max(loading_for.values(), default=0.0) > model.rules.activation_timeout:
+    if max((loading_for.get(n, 0.0) for n in states), default=0.0) > model.rules.activation_timeout:
         return "does not have it available in MODEL_SYNC_ACTIVATION_TIMEOUT with"
     return None
 

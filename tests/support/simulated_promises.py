@@ -125,8 +125,9 @@ class Promises:
             if self.world.is_harmed(*key):
                 self._answered.pop(key)
                 continue
+            answering = self.answering().get(name, set())  # also from memory, whatever became of the files
             allowed = self._is_gone(*key) or any(
-                (name, local_version) in self._answered
+                local_version in answering or (name, local_version) in self._answered
                 for local_version in self.listed.get(name, ())
                 if local_version != key[1]
             )

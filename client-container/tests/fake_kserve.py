@@ -54,6 +54,7 @@ class Request:
     path: str
     document: dict[str, Any]
     batch: NDArray[Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class _Server(ThreadingHTTPServer):
@@ -141,14 +142,18 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             split = int(self.headers.get(HEADER_LENGTH, len(body)))
-            request = Request("POST", self.path, json.loads(body[:split]))
+            request = Request(self.command, self.path, json.loads(body[:split]), headers=dict(self.headers))
             fake.requests.append(request)
-            if self.path == "/v2/repository/index":
+            if self.path in fake.fixed_answers:
+                self._answer(*fake.fixed_answers[self.path])
+            elif self.path == "/v2/repository/index":
                 self._answer_json(200, _index(fake))
             elif self.path.endswith("/infer"):
                 self._infer(request, body[split:])
             else:
                 self._answer_json(400, {"error": "Invalid request URL"})
+
+        do_DELETE = do_POST  # noqa: N815 - the name that http.server looks for
 
         def _infer(self, request: Request, tail: bytes) -> None:
             faults = fake.faults_of.get(self.path.split("/")[3]) or fake.faults

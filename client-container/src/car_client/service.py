@@ -68,6 +68,7 @@ def serve(settings: Settings, cameras: Sequence[Camera], sink: ResultSink, stop:
         recent=recent,
         broadcast=broadcast,
         platform=platform,
+        sidecar=session.sidecar,
         sources=sources,
         alive_within=alive_within(settings),
         addresses=settings.page_addresses,

@@ -45,6 +45,7 @@ def page(server: FakeKServe) -> Iterator[PageClient]:
             server_url=server.url,
             on_change=lambda: broadcast.publish("platform", {}),
         ),
+        sidecar=session.sidecar,
         sources=[SourceRecord(0, "gate"), SourceRecord(1, "yard", ["a"])],
         alive_within=30,
     )

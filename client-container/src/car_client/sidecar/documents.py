@@ -81,17 +81,50 @@ class Mended(_Said):
     sentence: Text = ""
 
 
+class Changes(_Said):
+    """Whether the sidecar takes changes from those who have its token, else how to have it do so."""
+
+    allowed: bool = False
+    how: Text | None = None
+
+
 class Status(_Said):
     """The document of `GET /v1/status`; before the sidecar has taken over its volume it is empty."""
 
     instance: Text = ""
     role: Text = ""
+    changes: Changes = Changes()
     cycle: Cycle = Cycle()
     server: ModelServer = ModelServer()
     store: Store = Store()
     models: dict[Text, Model] = {}
     mended: tuple[Mended, ...] = ()
     notices: tuple[Text, ...] = ()
+
+
+class HistoryEntry(_Said):
+    """One change of the past, and who asked for it if somebody did."""
+
+    at: AwareDatetime
+    event: Text
+    model: Text = ""
+    version: Text = ""
+    reason: Text = ""
+    by: Text = ""
+
+
+class History(_Said):
+    """The document of `GET /v1/history`, newest first."""
+
+    entries: Annotated[tuple[HistoryEntry, ...], Field(max_length=_MOST_CHANGES)] = ()
+
+
+def read_history(body: bytes) -> History | None:
+    """The history in `body`; None when it is none, as with a sidecar that keeps none."""
+    try:
+        return History.model_validate_json(body)
+    except ValidationError:
+        return None
 
 
 def read_status(body: bytes, address: str) -> Status:

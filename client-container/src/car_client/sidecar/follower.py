@@ -11,10 +11,11 @@ from edge_common.logs import get_logger
 
 from car_client.errors import ServerFailedError
 from car_client.kserve.connection import Answer, Connection
-from car_client.sidecar.documents import Status, read_status
+from car_client.sidecar.documents import History, Status, read_history, read_status
 
 _log = get_logger()
 _STATUS = "/v1/status"
+_HISTORY = "/v1/history?limit=50"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class SidecarView:
     address: str | None = None
     """None: no address is set, and nobody is asked."""
     status: Status | None = None
+    history: History | None = None
+    """None: it keeps none."""
     error: str | None = None
 
 
@@ -50,13 +53,13 @@ class SidecarFollower:
             if self._monotonic() - self._looked_at < max_age:
                 return self.view
             try:
-                self._learn(self._connection.get(_STATUS))
+                self._learn(self._connection.get(_STATUS), self._connection.get(_HISTORY))
             except EdgeError as error:
                 self._lose(str(error))
             self._looked_at = self._monotonic()
             return self.view
 
-    def _learn(self, answer: Answer) -> None:
+    def _learn(self, answer: Answer, told: Answer) -> None:
         status, address = self.view.status, self.view.address
         if answer.status != HTTPStatus.OK:
             raise ServerFailedError(
@@ -68,7 +71,8 @@ class SidecarFollower:
             self._body = answer.body
         if self.view.error is not None:
             _log.info("sidecar_returned", address=self.view.address)
-        self.view = replace(self.view, status=status, error=None)
+        history = read_history(told.body) if told.status == HTTPStatus.OK else None
+        self.view = replace(self.view, status=status, history=history, error=None)
 
     def _lose(self, error: str) -> None:
         if self.view.error is None:

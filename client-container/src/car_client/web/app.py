@@ -41,7 +41,7 @@ def create_app(gateway: Gateway) -> Starlette:
             Route("/docs", _page("docs.html")),
             *_classify_routes(gateway),
             *_recent_routes(gateway),
-            *platform_routes(gateway.platform),
+            *platform_routes(gateway.platform, gateway.sidecar),
             *camera_routes(gateway.sources),
             *health_routes(gateway.follower, gateway.metrics, alive_within=gateway.alive_within),
             Mount("/static", StaticFiles(directory=STATIC)),

@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from car_client.kserve.connection import Connection
 from car_client.metrics import ClientMetrics
 from car_client.models.follower import ModelFollower
 from car_client.models.served_model import ServedModel
@@ -88,6 +89,8 @@ class Gateway:
     recent: RecentInferences
     broadcast: Broadcast
     platform: Platform
+    sidecar: Connection | None
+    """None: no address of it is set."""
     sources: Sequence[SourceRecord]
     """What is told of each source that is watched."""
     alive_within: float

@@ -14,6 +14,7 @@ from car_client.web.cameras import CamerasDocument
 from car_client.web.error_answers import ErrorDocument
 from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
+from car_client.web.platform.changes import ByDocument, DoneDocument, PinRequest, RetryRequest
 from car_client.web.platform.overview import OverviewDocument
 
 _TEXT = {"type": "string"}
@@ -63,6 +64,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
                     OverviewDocument,
                 )
             },
+            **_change_paths(types),
             "/api/cameras": {"get": _operation(types, "Every source that is watched", CamerasDocument)},
             "/api/cameras/{number}.jpg": {
                 "get": _operation(
@@ -180,6 +182,37 @@ def _address_operation(types: _Types) -> dict[str, Any]:
         "description": "Only where the setting PAGE_ADDRESSES allows it: `public` for addresses outside of "
         "private networks, `any` for all.",
         "requestBody": {"required": True, "content": types.content(AddressRequest)},
+    }
+
+
+def _change_paths(types: _Types) -> dict[str, Any]:
+    """What changes state: each with the sidecar's token, as `Authorization: Bearer`."""
+    model = [{"name": "model", "in": "path", "required": True, "schema": _TEXT}]
+    errors = {
+        400: "The body is wrong.",
+        401: "The token is missing or wrong.",
+        403: "The sidecar takes no changes, or another site's page asks.",
+        404: "There is no such model or version.",
+        409: "It cannot be done as things are; the sentence says why.",
+        502: "The sidecar failed.",
+        503: "The sidecar is away, or its address is not set.",
+    }
+
+    def change(summary: str, body: Any, *, of_model: bool = True) -> dict[str, Any]:
+        operation = _operation(types, summary, DoneDocument, errors=errors)
+        operation["responses"]["202"] = operation["responses"].pop("200")
+        return operation | {
+            "parameters": model if of_model else [],
+            "requestBody": {"required": True, "content": types.content(body)},
+        }
+
+    return {
+        "/api/models/{model}/pin": {
+            "post": change("Hold a model to a version", PinRequest),
+            "delete": change("Take the pin away", ByDocument),
+        },
+        "/api/models/{model}/retry": {"post": change("Try a rejected version again", RetryRequest)},
+        "/api/sync": {"post": change("List the bucket now", ByDocument, of_model=False)},
     }
 
 

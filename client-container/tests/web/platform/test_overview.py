@@ -1,10 +1,12 @@
 """The document of the page "Models": from values, and from a sidecar and a server that answer."""
 
+import json
 import threading
 from dataclasses import replace
 
 import pytest
 from car_client.output.documents import ModelDocument
+from car_client.sidecar.documents import read_history
 from car_client.web.platform.overview import OverviewDocument, overview
 from fake_kserve import FakeKServe
 from page_client import PageClient
@@ -52,6 +54,35 @@ def test_the_last_changes_come_newest_first_with_what_was_mended() -> None:
     changes = document(mended=[mended])["timeline"]
     assert [change["what"] for change in changes] == ["mended", "serving", "downloading"]
     assert changes[0]["sentence"] == "a changed file was put right"
+
+
+def test_a_history_takes_the_place_of_what_the_status_tells_and_says_who() -> None:
+    entry = {
+        "at": "2026-11-30T12:00:00Z",
+        "event": "rolled_back",
+        "model": "cars",
+        "version": "1",
+        "by": "Anna",
+    }
+    history = read_history(json.dumps({"entries": [entry]}).encode())
+    [change] = overview(replace(seen(), history=history), [], {}, [])["timeline"]
+    assert change == {
+        "time": "2026-11-30T12:00:00+00:00",
+        "what": "rolled back",
+        "sentence": "",
+        "model": "cars",
+        "version": "1",
+        "by": "Anna",
+    }
+    assert read_history(b"<html>") is None
+
+
+def test_whether_changes_are_taken_is_told_or_how_to_switch_them_on() -> None:
+    assert document(changes={"allowed": True, "how": None})["changes"]["allowed"] is True
+    off = document(changes={"allowed": False, "how": "set MODEL_SYNC_API_TOKEN"})["changes"]
+    assert off == {"allowed": False, "how": "set MODEL_SYNC_API_TOKEN"}
+    away = overview(replace(seen(), error="gone"), [], {}, [])["changes"]
+    assert (away["allowed"], "cannot be asked now" in away["how"]) == (False, True)
 
 
 def test_while_the_sidecar_is_away_what_it_said_last_is_shown_as_that() -> None:

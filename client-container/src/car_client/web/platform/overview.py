@@ -57,6 +57,13 @@ class ModelOverview(TypedDict):
     trouble: Annotated[str | None, Field(description="Why this client cannot classify with it.")]
 
 
+class ChangesDocument(TypedDict):
+    """Whether pins, retries and the like can be asked for."""
+
+    allowed: bool
+    how: Annotated[str, Field(description="Why they cannot, and how to switch them on.")]
+
+
 class OverviewDocument(TypedDict):
     """Everything from the bucket to the client."""
 
@@ -64,6 +71,7 @@ class OverviewDocument(TypedDict):
     advice: list[AdviceDocument]
     models: list[ModelOverview]
     timeline: list[ChangeDocument]
+    changes: ChangesDocument
     current: Annotated[bool, Field(description="Whether the sidecar answers; else it is as last seen.")]
 
 
@@ -78,9 +86,17 @@ def overview(
         "line": [_node(node, known) for node in nodes],
         "advice": advice(sidecar, nodes),
         "models": [_model(name, status.models.get(name), at_server.get(name)) for name in names],
-        "timeline": timeline(status),
+        "timeline": timeline(status, sidecar.history),
+        "changes": _changes(sidecar),
         "current": sidecar.status is not None and sidecar.error is None,
     }
+
+
+def _changes(sidecar: SidecarView) -> ChangesDocument:
+    if sidecar.status is None or sidecar.error is not None:
+        return {"allowed": False, "how": "Changes go through the sidecar, which cannot be asked now."}
+    said = sidecar.status.changes
+    return {"allowed": said.allowed, "how": said.how or "This sidecar takes no changes."}
 
 
 def _node(node: Node, known: Known) -> NodeDocument:

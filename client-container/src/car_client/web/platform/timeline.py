@@ -1,4 +1,4 @@
-"""The last changes, newest first, as far as the status tells them. Pure."""
+"""The last changes, newest first: the sidecar's history, or what its status tells of them. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from car_client.sidecar.documents import Status, Version
+from car_client.sidecar.documents import History, HistoryEntry, Status, Version
 
 _MOST = 50
 
@@ -19,10 +19,18 @@ class ChangeDocument(TypedDict):
     sentence: str
     model: NotRequired[str]
     version: NotRequired[str]
+    by: NotRequired[str]
 
 
-def timeline(status: Status) -> list[ChangeDocument]:
-    """At most fifty changes: when each version came into its state, and what was mended on the volume."""
+def timeline(status: Status, history: History | None = None) -> list[ChangeDocument]:
+    """At most fifty changes: those of `history` and what was mended on the volume.
+
+    Without a history: when each version came into the state it has now, instead of those.
+    """
+    if history is not None:
+        known = [(entry.at, _remembered(entry)) for entry in history.entries]
+        found = sorted([*known, *_mended(status)], key=lambda change: change[0], reverse=True)
+        return [document for _, document in found[:_MOST]]
     found = sorted(_changes(status), key=lambda change: change[0], reverse=True)
     return [document for _, document in found[:_MOST]]
 
@@ -32,6 +40,21 @@ def _changes(status: Status) -> Iterator[tuple[datetime, ChangeDocument]]:
         for version in model.versions:
             if version.since is not None:
                 yield version.since, _entered(name, version, version.since)
+    yield from _mended(status)
+
+
+def _remembered(entry: HistoryEntry) -> ChangeDocument:
+    told: ChangeDocument = {
+        "time": entry.at.isoformat(),
+        "what": entry.event.replace("_", " "),
+        "sentence": entry.reason,
+    }
+    if entry.model:
+        told |= {"model": entry.model, "version": entry.version}
+    return told | {"by": entry.by} if entry.by else told
+
+
+def _mended(status: Status) -> Iterator[tuple[datetime, ChangeDocument]]:
     for mended in status.mended:
         if mended.at is not None:
             yield mended.at, {"time": mended.at.isoformat(), "what": "mended", "sentence": mended.sentence}

@@ -37,6 +37,20 @@ export const readCameras = () => ask("/api/cameras");
 
 export const readInferences = () => ask("/api/inferences?limit=50");
 
+/** Have the sidecar change something, in the name and with the token of the operator; resolves to its sentence. */
+export async function change(method, path, { by, token }, facts = {}) {
+  let answer;
+  try {
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${token}` };
+    answer = await fetch(path, { method, headers, body: JSON.stringify({ ...facts, by }) });
+  } catch {
+    throw noAnswer();
+  }
+  const document = await answer.json().catch(() => null);
+  if (!answer.ok || !document) throw refusal(answer.status, document);
+  return document.status;
+}
+
 /**
  * Classify the file `picture`, called `name`, with the model named, or with all when `model` is empty.
  * `progress` is told the share that was sent; fetch could not tell it.

@@ -3,6 +3,7 @@ import { follow, oneAtATime, readPlatform } from "./api.js";
 import { startColours } from "./colours.js";
 import { breakable, byId, make, moment } from "./dom.js";
 import { showLine, showLineLost } from "./line.js";
+import { onOperator, showChanges } from "./operator.js";
 import { tellAway } from "./tab.js";
 import { showModels } from "./versions.js";
 
@@ -17,6 +18,7 @@ const refresh = oneAtATime(async () => {
   setServer(away.length ? "away" : "up", away.length ? `Away: ${away.map((place) => place.name).join(", ")}` : "Live");
   replaced("advice", document.advice, document.advice.map(adviceItem));
   showLine(document.line);
+  showChanges(document.changes);
   showModels(document);
   replaced("timeline", document.timeline, timelineItems(document.timeline));
 });
@@ -35,13 +37,13 @@ const adviceItem = ({ urgency, sentence }) => make("li", { className: "state", d
 
 function timelineItems(changes) {
   if (!changes.length) return [make("li", { className: "hint" }, "Nothing yet.")];
-  return changes.map(({ time, what, sentence, model, version }) =>
+  return changes.map(({ time, what, sentence, model, version, by }) =>
     make(
       "li",
       {},
       moment(time),
       make("p", {}, make("span", { className: "state", dataset: { state: what } }, what), " ", ...(model ? [make("strong", {}, ...breakable(model)), ` ${version}`] : [])),
-      make("p", { className: "hint" }, sentence),
+      make("p", { className: "hint" }, [sentence, by ? `by ${by}` : ""].filter(Boolean).join(" — ")),
     ),
   );
 }
@@ -54,6 +56,7 @@ function setServer(state, words) {
   server.firstElementChild.textContent = words;
 }
 
+onOperator(refresh);
 startColours();
 follow({
   resync: refresh,

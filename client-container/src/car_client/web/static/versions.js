@@ -2,13 +2,14 @@
 import { breakable, byId, make, moment } from "./dom.js";
 import { inBytes } from "./files.js";
 import { preparation } from "./models.js";
+import { askToPin, mayChange, retry, unpin } from "./operator.js";
 
 const made = new Map(); // name -> { print, element }
 
 /** Show the models of `document`; the card of a model that did not change stays as it is, opened or focused. */
 export function showModels(document) {
   const cards = document.models.map((model) => {
-    const print = JSON.stringify(model);
+    const print = JSON.stringify([model, mayChange()]);
     if (made.get(model.name)?.print !== print) made.set(model.name, { print, element: card(model, isOpen(model.name)) });
     return made.get(model.name).element;
   });
@@ -30,14 +31,39 @@ function card(model, open) {
     "article",
     { className: "model", dataset: { model: model.name } },
     make("header", {}, make("h3", {}, ...breakable(model.name)), make("p", { className: "hint" }, serving)),
-    ...(model.pin ? [make("p", { className: "pin", dataset: { holds: model.pin.holds } }, model.pin.sentence)] : []),
-    make("ul", { className: "versions" }, ...model.versions.map(row)),
+    ...(model.pin ? [pinned(model)] : []),
+    make("ul", { className: "versions" }, ...model.versions.map((version) => row(model, version))),
     ...(model.trouble ? [make("p", { className: "problem" }, model.trouble)] : []),
     ...(model.card ? [about(model.card, open)] : []),
   );
 }
 
-function row(version) {
+function pinned(model) {
+  const parts = mayChange() ? [button("Take the pin away", () => unpin(model.name))] : [];
+  return make("div", { className: "pin", dataset: { holds: model.pin.holds } }, make("p", {}, model.pin.sentence), ...parts);
+}
+
+function button(words, act, label = words) {
+  const element = make("button", { type: "button", className: "quiet", "aria-label": label }, words);
+  element.addEventListener("click", act);
+  return element;
+}
+
+const CAN_BE_PINNED = new Set(["serving", "previous", "held", "retiring"]);
+const CAN_BE_RETRIED = new Set(["rejected", "waiting"]);
+
+function actions(model, { version, state }) {
+  if (!mayChange()) return [];
+  const which = `${model.name} version ${version}`;
+  const pin = CAN_BE_PINNED.has(state) && model.pin?.version !== version;
+  const found = [
+    ...(pin ? [button("Pin", () => askToPin(model.name, version), `Pin ${which}`)] : []),
+    ...(CAN_BE_RETRIED.has(state) ? [button("Try again", () => retry(model.name, version), `Try ${which} again`)] : []),
+  ];
+  return found.length ? [make("div", { className: "actions" }, ...found)] : [];
+}
+
+function row(model, version) {
   const { state, progress, since } = version;
   const other = version.local_version !== null && String(version.local_version) !== version.version;
   const facts = [version.files ? `${inBytes(version.bytes)} in ${version.files} ${version.files === 1 ? "file" : "files"}` : "", other ? `number ${version.local_version} at the server` : ""];
@@ -49,6 +75,7 @@ function row(version) {
     make("p", { className: "hint facts" }, facts.filter(Boolean).join(", ")),
     ...(progress === null ? [] : [make("progress", { max: 1, value: progress, "aria-label": `Progress of version ${version.version}` })]),
     ...(version.reason ? [make("p", { className: "reason" }, version.reason)] : []),
+    ...actions(model, version),
   );
 }
 

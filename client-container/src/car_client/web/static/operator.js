@@ -1,0 +1,81 @@
+// Who may change something: a name and the sidecar's token, typed once and kept for this tab alone.
+import { change } from "./api.js";
+import { byId } from "./dom.js";
+
+const KEPT = "operator";
+let allowed = false; // whether the sidecar takes changes at all
+let told = () => {};
+let toPin = null;
+
+/** `tell` is called when the operator became known or forgotten. */
+export const onOperator = (tell) => {
+  told = tell;
+};
+
+/** Whether buttons that change something make sense: the sidecar takes changes, and a token was typed. */
+export const mayChange = () => allowed && known() !== null;
+
+/** `changes` of /api/platform: whether the sidecar takes any, else how to have it do so. */
+export function showChanges(changes) {
+  allowed = changes.allowed;
+  const operator = known();
+  byId("changes-off").textContent = allowed ? "" : changes.how;
+  byId("operator").hidden = !allowed || operator !== null;
+  byId("operator-known").hidden = !allowed || operator === null;
+  byId("operator-who").textContent = operator ? `Changes are made as ${operator.by}.` : "";
+}
+
+export function askToPin(model, version) {
+  toPin = { model, version };
+  byId("pin-title").textContent = `Pin ${model} to version ${version}?`;
+  byId("pin-reason").value = "";
+  byId("pin").showModal();
+}
+
+export const unpin = (model) => ask("DELETE", `/api/models/${encodeURIComponent(model)}/pin`);
+
+export const retry = (model, version) => ask("POST", `/api/models/${encodeURIComponent(model)}/retry`, { version });
+
+function known() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT));
+  } catch {
+    return null; // something else lies there
+  }
+}
+
+async function ask(method, path, facts) {
+  byId("said").textContent = "";
+  try {
+    byId("said").textContent = await change(method, path, known(), facts);
+  } catch (error) {
+    if (error.status === 401) forget();
+    byId("said").textContent = error.message;
+  }
+}
+
+function forget() {
+  sessionStorage.removeItem(KEPT);
+  told();
+}
+
+byId("operator").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const operator = { by: byId("operator-by").value.trim(), token: byId("operator-token").value };
+  byId("operator-token").value = "";
+  if (!operator.by || !/^[\x21-\x7e]+$/.test(operator.token)) {
+    byId("said").textContent = "Type your name, and the token as it is set: letters, digits and signs without blanks.";
+    return;
+  }
+  sessionStorage.setItem(KEPT, JSON.stringify(operator));
+  byId("said").textContent = "";
+  told();
+});
+byId("operator-forget").addEventListener("click", forget);
+byId("sync").addEventListener("click", () => ask("POST", "/api/sync"));
+byId("pin-cancel").addEventListener("click", () => byId("pin").close());
+byId("pin-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  byId("pin").close();
+  ask("POST", `/api/models/${encodeURIComponent(toPin.model)}/pin`, { version: toPin.version, reason: byId("pin-reason").value });
+});

@@ -56,7 +56,8 @@ class Writers:
 
 
 @pytest.fixture
-def writers(idle_stack: Stack) -> Iterator[Writers]:
+def writers(idle_stack: Stack, tmp_path: Path) -> Iterator[Writers]:
+    """Three, and version 1 of car served."""
     with ExitStack() as ports:
         processes = []
         for number in range(3):
@@ -73,6 +74,8 @@ def writers(idle_stack: Stack) -> Iterator[Writers]:
             process.wait_ready(http_answers(f"http://127.0.0.1:{port.number}/{path}"), within=WITHIN)
             processes.append(process)
         idle_stack.start_server()
+        put_version(idle_stack.store.client(), write_model(tmp_path / "1", 1.0), "car/1")
+        wait_answer(idle_stack, "car", 1.0, within=WITHIN)
         yield Writers(idle_stack, processes)
 
 
@@ -83,10 +86,7 @@ def writers(idle_stack: Stack) -> Iterator[Writers]:
 def test_a_killed_writer_is_succeeded_by_exactly_one_other(
     writers: Writers, tmp_path: Path, seen: Callable[[str], None]
 ) -> None:
-    stack = writers.stack
-    client = stack.store.client()
-    put_version(client, write_model(tmp_path / "1", 1.0), "car/1")
-    wait_answer(stack, "car", 1.0, within=WITHIN)
+    stack, client = writers.stack, writers.stack.store.client()
     living = {process.pid: process for process in writers.processes}
     takeovers = []
     with Load(stack.ports.server_url, "car", threads=1) as load:
@@ -111,10 +111,7 @@ def test_a_killed_writer_is_succeeded_by_exactly_one_other(
 def test_a_frozen_writer_keeps_the_volume_to_itself(
     writers: Writers, tmp_path: Path, seen: Callable[[str], None]
 ) -> None:
-    stack = writers.stack
-    client = stack.store.client()
-    put_version(client, write_model(tmp_path / "1", 1.0), "car/1")
-    wait_answer(stack, "car", 1.0, within=WITHIN)
+    stack, client = writers.stack, writers.stack.store.client()
     holder = writers.holder()
     frozen = next(process for process in writers.processes if process.pid == holder)
     with Load(stack.ports.server_url, "car", threads=1) as load:

@@ -14,7 +14,7 @@ from model_sync.bucket.keys import PIN_NAME
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, read_card
 from model_sync.planning.state import ModelState, StoredVersion
 from model_sync.store.object_store import ObjectStore, read_small
-from model_sync.volume.own_files import read_plain
+from model_sync.volume.own_files import Facts, read_plain
 from model_sync.volume.volume import Volume
 
 
@@ -129,6 +129,8 @@ class ServingCards:
     """None: no card is kept beside it."""
     _kept: dict[tuple[str, int], bytes | None] = field(default_factory=dict)
     """What lies beside a version, as far as it was looked at."""
+    _facts: dict[tuple[str, int], Facts | None] = field(default_factory=dict)
+    """What is cheap to see of that: while it is the same, nothing is read."""
 
     def effective(self, model: str, own: EffectiveCard | None) -> EffectiveCard | None:
         """The card that holds for a version with the card `own`, or with none."""
@@ -146,23 +148,28 @@ class ServingCards:
     def restore(self, model: str, version: StoredVersion) -> bool:
         """Keep the card of a version again where somebody changed it; True when it was. Raises OSError."""
         local_version = version.local_version
-        there, key = self.volume.load_card(model, local_version), (model, local_version)
+        key = model, local_version
+        facts = self.volume.card_facts(model, local_version)
+        if key in self._facts and self._facts[key] == facts:
+            return False
+        there = self.volume.load_card(model, local_version)
         if key not in self._kept:
             self._kept[key] = self._kept_or_brought(model, version)
         if there == self._kept[key]:
+            self._facts[key] = facts
             return False
         self.keep(model, local_version, self._kept[key])
         return True
 
     def forget(self, model: str, local_version: int) -> None:
         """Read the card of a version anew when it is asked for next."""
-        self._known.pop((model, local_version), None)
-        self._kept.pop((model, local_version), None)
+        for remembered in (self._known, self._kept, self._facts):
+            remembered.pop((model, local_version), None)
 
     def forget_all(self) -> None:
         """Read every card anew; another pod may have written them."""
-        self._known.clear()
-        self._kept.clear()
+        for remembered in (self._known, self._kept, self._facts):
+            remembered.clear()
 
     def serving(self, model: str, state: ModelState, staged: Iterable[EffectiveCard]) -> Serving:
         """What the next version, else the newest served one, else the model's own card asks for."""

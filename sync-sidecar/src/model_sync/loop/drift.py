@@ -25,7 +25,7 @@ from model_sync.volume.walk import Files, files_in, sizes
 
 _log = get_logger()
 
-_ALL_WITHIN, _LOOKS_APART = 30.0, 2.0
+_ALL_WITHIN, _LOOKS_APART = 60.0, 2.0
 """Seconds in which every version is looked at, and between two looks at some of them."""
 _REMEMBERED = 20
 
@@ -53,6 +53,11 @@ class DriftWatch:
     _served: ServedModels | None = None
     _catalog: Catalog | None = None
     _count: int = 0
+    _root: str = ""
+
+    def __post_init__(self) -> None:
+        """Texts are joined in a tenth of a path's time, and that is done for every version."""
+        self._root = str(self.volume.root)
 
     def put_right(self, seen: Snapshot) -> bool:
         """Put right what is not as it was left; `seen` is the last snapshot. True when something was.
@@ -147,19 +152,24 @@ class DriftWatch:
         if version.harmed:
             self._harmed.add(key)
             return
-        folder = self.volume.version_folder(*key)
         try:
-            found = files_in(folder)
+            found = files_in(f"{self._root}/{key[0]}/{key[1]}")
         except OSError as error:
-            self.volume.walk.leave_alone(folder, error)
+            self.volume.walk.leave_alone(self.volume.version_folder(*key), error)
+            return
+        known = self._files.get(key)
+        if known == (version, found):
+            self._restore_card(key, version)
             return
         if found is None or sizes(found) != {file.path: file.size for file in version.files}:
             self._note_harm(key, None if found is None else sizes(found), {}, seen)
             return
-        known = self._files.get(key)
         self._files[key] = version, found
-        if known is not None and known[0].files == version.files and known != (version, found):
+        if known is not None and known[0].files == version.files:
             self.digests.doubt(key, version)  # only a date may have changed, or it was uploaded once more
+        self._restore_card(key, version)
+
+    def _restore_card(self, key: Key, version: StoredVersion) -> None:
         if self.cards.restore(key[0], version):
             self._tell("card", f"the card kept beside {key[0]} {key[1]} was not as it was written")
 

@@ -36,6 +36,7 @@ class OwnFiles:
         self.trash = self.own / "trash"
         self.state_path = self.own / "state.json"
         self.lock_path = self.own / "lock"
+        self._cards = str(self.own / "cards")
         self._device: int | None = None
 
     def prepare(self) -> None:
@@ -148,6 +149,10 @@ class OwnFiles:
             return read_plain(self.own / "cards" / f"{model}@{local_version}.json")
         return None
 
+    def card_facts(self, model: str, local_version: int) -> Facts | None:
+        """What changes with the card kept for a version; None when there is none. Raises OSError."""
+        return facts_of(f"{self._cards}/{model}@{local_version}.json")
+
     @property
     def replicas_folder(self) -> Path:
         """Where the pods on this volume tell what their servers serve."""
@@ -165,10 +170,10 @@ class OwnFiles:
         replace_file(path, content)
 
 
-def facts_of(path: Path) -> Facts | None:
+def facts_of(path: str | Path) -> Facts | None:
     """What changes with a file's content or place; None when there is none. Raises OSError."""
     try:
-        seen = path.lstat()
+        seen = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_mode

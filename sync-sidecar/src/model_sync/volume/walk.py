@@ -69,13 +69,13 @@ class Walk:
             return False
 
 
-def files_in(folder: Path) -> Files | None:
+def files_in(folder: Path | str) -> Files | None:
     """Everything in and below `folder` that is no folder; None when there is no such folder.
 
     What file systems put there by themselves does not count. Raises OSError when it cannot be read.
     """
     try:
-        if not stat.S_ISDIR(folder.lstat().st_mode):
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
             return None
     except (FileNotFoundError, NotADirectoryError):
         return None

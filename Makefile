@@ -24,7 +24,7 @@ FUZZ_SECONDS ?= 400
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,7 +104,7 @@ clean: ## Remove what the targets made
 	rm -rf $(VENV) .local models demo-report.html demo-report.json build .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 audit: .local/supply/bin/pip-audit ## Ask PyPI's database for known faults of what the images install (needs a network)
-	@set -e; for image in $(PROGRAMS); do echo "pip-audit $$image"; .local/supply/bin/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement locks/$$image.txt; done
+	@set -e; for image in $(PROGRAMS); do echo "pip-audit $$image"; .local/supply/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement locks/$$image.txt; done
 
 sbom: .local/supply/bin/pip-audit ## Write what each image installs as CycloneDX into build/sbom
 	@mkdir -p build/sbom
@@ -218,6 +218,9 @@ bench-server: setup models ## Compare ovms-lite with the machine's limit, MLServ
 
 bench-models: setup int8 ## Measure the sample models as FP32, FP16 and INT8 (needs tuxpaint-stamps-default)
 	$(BIN)/python benchmarks/models/precisions.py --write docs/performance.md
+
+bench-attack: setup ## Measure a good model's latency while others attack the platform
+	PYTHONPATH=tests/support $(BIN)/python -m under_attack
 
 swap-memory: setup ## Let ovms-lite swap a model 10,000 times and watch its memory
 	$(BIN)/python benchmarks/server/swap_memory.py

@@ -17,10 +17,12 @@ from edge_stack.components import program
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 VIEWS = {"page": (1280, 900, "light"), "page-dark": (1280, 900, "dark"), "page-phone": (360, 780, "light")}
+OPERATOR_VIEWS = {"models": "li[data-state=rejected]", "cameras": ".tile .answers-of li"}
+"""Each page's path, and what it shows once it is ready."""
 MODELS = ("effnet_lite0_car_onnx", "effnet_lite2_car_openvino")
 
 
@@ -53,7 +55,24 @@ def main() -> None:
                     _classify(page, stack.ports.page_url, shown)
                     _save_small(page.screenshot(), HERE / f"{name}.png")
                     page.close()
+                _show_operator(browser, stack)
                 browser.close()
+
+
+def _show_operator(browser: Browser, stack: Stack) -> None:
+    """The pages for operators, with an upload that is not fit to serve."""
+    broken = stack.folder.root / "broken"
+    broken.mkdir()
+    (broken / "model.onnx").write_bytes(b"cut off while it was copied")
+    stack.push(broken, model=MODELS[0], version=2)
+    stack.wait_version(MODELS[0], 2, "rejected", within=60)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    for name, ready in OPERATOR_VIEWS.items():
+        page.goto(f"{stack.ports.page_url}/{name}")
+        page.locator(ready).first.wait_for()
+        page.wait_for_timeout(500)  # the picture arrives
+        _save_small(page.screenshot(), HERE / f"{name}.png")
+    page.close()
 
 
 def _save_small(screenshot: bytes, path: Path) -> None:

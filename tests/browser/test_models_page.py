@@ -13,7 +13,7 @@ from page_actions import is_sound
 from playwright.sync_api import Browser, Page, expect
 from tiny_models import write_broken_model
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 

@@ -56,7 +56,7 @@ def main() -> None:
         "",
         "| what | figure |",
         "| --- | ---: |",
-        f"| `watch --once` on {options.pictures} files of 640x480, {MODEL}: pictures/s | {rate:.1f} |",
+        f"| `watch --once` on {options.pictures} files of 400x300, {MODEL}: pictures/s | {rate:.1f} |",
         f"| the client's processor time for one picture, its start included | {processor * 1000:.1f} ms |",
         *(
             f"| memory of `serve` after {minute} min, {count:,} answers | {mib:.1f} MiB |"

@@ -70,7 +70,8 @@ def _take(folder: Path, path: str, entry: os.DirEntry[str], found: FoundFiles, *
         return  # as above, or a link to nowhere
     if not stat.S_ISREG(status.st_mode) or not status.st_size:
         return
-    suffix = Path(entry.name).suffix.lower()
+    _, dot, ending = entry.name.rpartition(".")  # a third of the time that `Path.suffix` takes
+    suffix = f"{dot}{ending}".lower() if dot and ending else ""
     if suffix not in SUFFIXES:
         found.aside[suffix or "without a suffix"] += 1
     elif len(found.pictures) >= _MOST_FILES:

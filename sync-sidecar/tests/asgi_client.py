@@ -28,12 +28,18 @@ class AsgiClient:
     address: tuple[str, int]
 
     def get(self, path: str) -> Answer:
-        return asyncio.run(self._ask("GET", path, ""))
+        return self.ask("GET", path)
 
     def post(self, path: str, *, authorization: str = "") -> Answer:
-        return asyncio.run(self._ask("POST", path, authorization))
+        return self.ask("POST", path, authorization=authorization)
 
-    async def _ask(self, method: str, target: str, authorization: str) -> Answer:
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """One request; `sec_fetch_site="none"` stands for the header sec-fetch-site."""
+        told = ((key.replace("_", "-"), value) for key, value in headers.items() if value)
+        sent = [(key.encode(), value.encode("latin-1")) for key, value in told]
+        return asyncio.run(self._ask(method, path, body, sent))
+
+    async def _ask(self, method: str, target: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> Answer:
         path, _, query = target.partition("?")
         answer = Answer()
         scope = {
@@ -44,13 +50,13 @@ class AsgiClient:
             "path": path,
             "root_path": "",
             "query_string": quote(query, safe="=&").encode(),
-            "headers": [(b"authorization", authorization.encode("latin-1"))] if authorization else [],
+            "headers": headers,
             "client": self.address,
             "server": ("127.0.0.1", 8081),
         }
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:
             answer.status_code = message.get("status", answer.status_code)

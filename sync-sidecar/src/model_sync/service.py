@@ -26,11 +26,13 @@ from model_sync.planning.state import State
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.settings import Settings
 from model_sync.status.bucket_status import FOLDER, BucketStatus
+from model_sync.status.history import History
 from model_sync.status.report import Reporter
 from model_sync.status.status import Site
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.digests import DigestChecks
+from model_sync.volume.history_file import HistoryFile
 from model_sync.volume.lock import VolumeLock
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.refusals import refusal
@@ -79,7 +81,10 @@ class Sidecar:
         digests = DigestChecks(volume, self.wakeup.work_done)
         drift = DriftWatch(volume, records, cards, digests, metrics, self.clock)
         self.reconciler = Reconciler(observer, applier, drift)
-        self.reporter = Reporter(Site(settings.instance, store.endpoint, store.name), metrics)
+        changes = bool(settings.api_token.get_secret_value())
+        site = Site(settings.instance, store.endpoint, store.name, changes)
+        self.history = History(HistoryFile(volume))
+        self.reporter = Reporter(site, metrics, history=None if silent else self.history)
         self.ownership = Ownership(
             volume, lock, self.reconciler, self.wakeup, self._follow, self.replicas.ask_for_listing
         )
@@ -121,10 +126,20 @@ class Sidecar:
         from edge_common.watchdog import watched_by_systemd  # noqa: PLC0415
 
         from model_sync.status.http_api import HttpApi  # noqa: PLC0415
+        from model_sync.status.operator_api import OperatorApi  # noqa: PLC0415
 
         token, posted = self.settings.sync_token.get_secret_value(), self.reporter.posted
         registry = self.metrics.registry
-        app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token).app()
+        operator = OperatorApi(
+            self.settings.api_token.get_secret_value(),
+            self.store,
+            self.reconciler.requests,
+            self.wakeup.look,
+            self.history.note,
+            posted,
+            self.clock,
+        )
+        app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token, operator).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
         names = self.settings.allowed_hosts

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 PREFIX = "MODEL_SYNC_"
 CONFIG_FILE = Path("/config/sync-config.yaml")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LEAST_TOKEN = 16
 _OF_OTHER_COMMANDS = "STATUS_URL"
 """An option of `status` and `push`, not a setting of the sidecar."""
 
@@ -132,6 +133,8 @@ class Settings(BaseModel):
     `models.example.com` or `*.example.com`; others are refused, `*` allows all."""
     sync_token: SecretStr = SecretStr("")
     """Bearer token that allows POST /v1/sync from elsewhere; empty: only from this host."""
+    api_token: Annotated[SecretStr, BeforeValidator(_stripped)] = SecretStr("")
+    """Bearer token, at least 16 characters, for pins, retries, releases over HTTP; empty: they are off."""
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "model-sync"
     """Name of this sidecar in logs and in the bucket's status object."""
     poll_interval: Annotated[Duration, Field(gt=0)] = 30.0
@@ -178,6 +181,10 @@ class Settings(BaseModel):
     def _check_together(self) -> Self:
         if bool(self.s3_access_key.get_secret_value()) != bool(self.s3_secret_key.get_secret_value()):
             raise ValueError("s3_access_key and s3_secret_key go together; set both or none")
+        if 0 < len(self.api_token.get_secret_value()) < _LEAST_TOKEN:
+            raise ValueError(
+                f"api_token is too short to be a secret; give it {_LEAST_TOKEN} characters or more"
+            )
         for prefix in self.prefix:
             meant = prefix.replace("\\", "/").strip("/") + "/"
             if prefix and prefix != meant:

@@ -3,10 +3,14 @@ from collections.abc import Callable
 import pytest
 from asgi_client import AsgiClient
 from hand_clock import HandClock
+from memory_store import MemoryStore
 from model_snapshots import state, stored
+from model_sync.loop.requests import Requests
 from model_sync.metrics import Metrics
+from model_sync.planning.history import Event, HistoryEntry
 from model_sync.planning.state import State
 from model_sync.status.http_api import HttpApi
+from model_sync.status.operator_api import OperatorApi
 from model_sync.status.readiness import Readiness
 from model_sync.status.report import Posted
 from model_sync.volume.volume import Volume
@@ -31,7 +35,8 @@ def client(posted: Posted, volume: Volume, clock: HandClock) -> Callable[..., As
         host: tuple[str, int] = _LOOPBACK, token: str = "", looks: list[None] | None = None
     ) -> AsgiClient:
         calls = looks if looks is not None else []
-        api = HttpApi(posted, volume, Metrics().registry, clock, lambda: calls.append(None), token)
+        operator = OperatorApi("", MemoryStore(), Requests(), lambda: None, lambda _: None, posted, clock)
+        api = HttpApi(posted, volume, Metrics().registry, clock, lambda: calls.append(None), token, operator)
         return AsgiClient(api.app(), host)
 
     return make
@@ -99,3 +104,34 @@ def test_a_sync_may_be_asked_for_from_here_or_with_the_token(
     answer = client((host, 1), token, looks).post("/v1/sync", authorization=offered)
     assert answer.status_code == code
     assert len(looks) == (1 if code == 202 else 0)
+
+
+def test_no_page_of_a_browser_may_ask_for_a_sync(client: Callable[..., AsgiClient]) -> None:
+    looks: list[None] = []
+    asked = client(looks=looks).ask("POST", "/v1/sync", origin="http://127.0.0.1:8081")
+    assert (asked.status_code, looks) == (403, [])
+
+
+def test_the_history_is_told_newest_first_and_for_one_model(
+    posted: Posted, client: Callable[..., AsgiClient]
+) -> None:
+    posted.history = (
+        HistoryEntry(1.0, Event.SERVING, "cars", "1"),
+        HistoryEntry(2.0, Event.PINNED, "dogs", "2", "2 is bad", "Anna"),
+        HistoryEntry(3.0, Event.RETIRED, "cars", "1"),
+    )
+    told = client().get("/v1/history?limit=2").json()["entries"]
+    assert told[1] == {
+        "at": "1970-01-01T00:00:02.000Z",
+        "event": "pinned",
+        "model": "dogs",
+        "version": "2",
+        "reason": "2 is bad",
+        "by": "Anna",
+    }
+    assert [entry["event"] for entry in client().get("/v1/history?model=cars").json()["entries"]] == [
+        "retired",
+        "serving",
+    ]
+    for limit in ("0", "501", "x", "-1", "9" * 5000):
+        assert client().get(f"/v1/history?limit={limit}").status_code == 400

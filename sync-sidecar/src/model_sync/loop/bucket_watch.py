@@ -83,6 +83,7 @@ class BucketWatch:
         lasts = begun is not None and now - begun.started >= _LONG
         return replace(
             self._last,
+            gone_at=self._absences.gone_at(grace=self.delete_grace),
             gone=self._absences.gone(now, grace=self.delete_grace, hold=self.hold),
             removal_hold=self._absences.removal_hold(now, self.hold),
             list_again_at=self.list_again_at,
@@ -102,6 +103,10 @@ class BucketWatch:
         """Hold to these, which the volume has recorded, until the bucket was listed."""
         if self._last.catalog is None:
             self._last = replace(self._last, pins={name: ListedPin(pin) for name, pin in pins.items()})
+
+    def release(self, model: str) -> None:
+        """Believe what the last listings lack, of `model` or, if it is empty, of all: a person says so."""
+        self._absences = self._absences.released(model)
 
     def take_in_listing(self, kept: Iterable[tuple[str, str]]) -> None:
         """Note what the listing told, if it has ended; `kept`: model and bucket version of what is stored.
@@ -176,6 +181,6 @@ class BucketWatch:
             last_success=begun.attempt,
             list_again_at=begun.started + self.poll_interval,
         )
-        self._absences = self._absences.after_listing(catalog, kept, now)
+        self._absences = self._absences.after_listing(catalog, kept, now, self.clock.now())
         self._asked_again = self._asked_again or any(pin.missed for pin in pins.values())
         self.cards.take(cards)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from model_sync.loop.apply import Applier
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
+from model_sync.loop.requests import Requests
 from model_sync.loop.schedule import (
     is_at_rest,
     is_busy,
@@ -29,6 +30,7 @@ class Reconciler:
     observer: Observer
     applier: Applier
     drift: DriftWatch
+    requests: Requests = field(default_factory=Requests)
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(0.0, 0.0))
     """What the last step saw and left behind."""
     plans: dict[str, ModelPlan] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Reconciler:
         if look:
             self._list_early_at = math.inf
         self.applier.take_in_ended_work()
+        if self.requests.carry_out(self.applier, self.observer.bucket):
+            self._at_rest = None
         seen = self.observer.look(self.snapshot, list_bucket=look)
         seen = replace(seen, mended=tuple(self.drift.mended))
         listed = seen.bucket.listings != self.snapshot.bucket.listings

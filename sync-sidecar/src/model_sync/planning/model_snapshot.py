@@ -80,6 +80,8 @@ class ModelSnapshot:
     """Bucket version -> seconds since its listing last changed."""
     gone: Collection[str] = ()
     """Bucket versions whose removal holds."""
+    gone_at: Mapping[str, float] = field(default_factory=dict)
+    """Bucket version that is not listed -> Unix time from which its removal holds."""
     removal_hold: str | None = None
     fetches: Mapping[str, FetchProgress] = field(default_factory=dict)
     staged: Mapping[str, str] = field(default_factory=dict)

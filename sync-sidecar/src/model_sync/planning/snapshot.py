@@ -58,6 +58,8 @@ class BucketSnapshot:
     """Until the first listing, those that the volume has recorded."""
     gone: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Model -> bucket versions whose removal holds."""
+    gone_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Model and bucket version -> Unix time from which its removal holds, for each that is not listed."""
     removal_hold: str | None = None
     """Why removals are not believed at the moment."""
     listings: int = 0
@@ -190,6 +192,7 @@ class Snapshot:
             edit_rejection=card.edit_rejection,
             quiet_for={key: self.time - since for key, since in bucket.quiet_since.get(name, {}).items()},
             gone=bucket.gone.get(name, ()),
+            gone_at={version: at for (model, version), at in bucket.gone_at.items() if model == name},
             removal_hold=bucket.removal_hold,
             fetches=work.fetches.get(name, {}),
             staged=work.staged.get(name, {}),

@@ -42,10 +42,13 @@ def quiet_since(catalog: Catalog, now: float, before: Catalog | None, since: Sin
 
 @dataclass(frozen=True)
 class Absence:
-    """An upload that was there and is no longer listed. `since` is monotonic seconds."""
+    """An upload that was there and is no longer listed. `since` is monotonic seconds, `at` the Unix time."""
 
     since: float
     listings: int = 1
+    at: float = 0.0
+    released: bool = False
+    """A person has said that it is meant."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,13 @@ class Absences:
     seen_any: bool = False
     """Whether a listing since the start had a model; else the bucket may be another than it was."""
 
-    def after_listing(self, catalog: Catalog, stored: Iterable[tuple[str, str]], now: float) -> "Absences":
-        """The same after one more complete listing; `stored`: model and bucket version of what we keep."""
+    def after_listing(
+        self, catalog: Catalog, stored: Iterable[tuple[str, str]], now: float, at: float = 0.0
+    ) -> "Absences":
+        """The same after one more complete listing; `stored`: model and bucket version of what we keep.
+
+        `at` is `now` in Unix seconds.
+        """
         kept = set(stored)
         missing = {}
         for model, bucket_version in kept:
@@ -68,7 +76,7 @@ class Absences:
             if listed is None or bucket_version not in listed.versions:
                 before = self.missing.get((model, bucket_version))
                 missing[model, bucket_version] = (
-                    Absence(now) if before is None else Absence(before.since, before.listings + 1)
+                    Absence(now, at=at) if before is None else replace(before, listings=before.listings + 1)
                 )
         known = {model for model, _ in kept}
         lost = {model for model in known if model not in catalog.models or not catalog.models[model].versions}
@@ -84,8 +92,22 @@ class Absences:
         """
         return replace(self, suspicious_since=now) if self.removal_hold(now, hold) is not None else self
 
+    def released(self, model: str) -> "Absences":
+        """The same with the word of a person that what `model` lacks, or all if that is empty, is meant."""
+        missing = {
+            key: replace(absence, released=absence.released or model in {"", key[0]})
+            for key, absence in self.missing.items()
+        }
+        return replace(self, missing=missing)
+
+    def gone_at(self, *, grace: float) -> Mapping[tuple[str, str], float]:
+        """Model and bucket version of all that is missing -> Unix time from which its removal holds."""
+        return {key: absence.at + grace for key, absence in self.missing.items()}
+
     def removal_hold(self, now: float, hold: float) -> str | None:
         """Why no removal is believed at the moment; None when the listings are believable."""
+        if all(absence.released for absence in self.missing.values()):
+            return None
         if self.suspicious_since is None or (
             now - self.suspicious_since >= hold and (self.seen_any or not hold)
         ):
@@ -94,21 +116,23 @@ class Absences:
             return (
                 f"the bucket has had no models since this start, and {self.known} are on the volume; "
                 "nothing is removed, in case the bucket is another one; upload the models again, or, if "
-                "the removal is meant, start the sidecar with MODEL_SYNC_HOLD=0 for once"
+                "the removal is meant, say so with model-sync release, or start the sidecar with "
+                "MODEL_SYNC_HOLD=0 for once"
             )
         return (
             f"the listing suddenly lacks {self.lost} of {self.known} models; nothing is removed until that "
             f"has lasted {format_duration(hold)}, in case the store is at fault; if the removal is meant, "
-            "wait, or start the sidecar again with MODEL_SYNC_HOLD=0 for once"
+            "wait, say so with model-sync release, or start the sidecar with MODEL_SYNC_HOLD=0 for once"
         )
 
     def gone(self, now: float, *, grace: float, hold: float) -> Mapping[str, frozenset[str]]:
         """Model -> bucket versions of the removals that hold."""
         found: dict[str, set[str]] = {}
-        if self.removal_hold(now, hold) is None:
-            for (model, bucket_version), absence in self.missing.items():
-                if absence.listings >= _LISTINGS_THAT_MUST_AGREE and now - absence.since >= grace:
-                    found.setdefault(model, set()).add(bucket_version)
+        held = self.removal_hold(now, hold) is not None
+        for (model, bucket_version), absence in self.missing.items():
+            due = absence.released or (not held and now - absence.since >= grace)
+            if absence.listings >= _LISTINGS_THAT_MUST_AGREE and due:
+                found.setdefault(model, set()).add(bucket_version)
         return {model: frozenset(bucket_versions) for model, bucket_versions in found.items()}
 
 

@@ -1,8 +1,7 @@
 """Health, metrics, status and cards over HTTP, from what the loop last posted."""
 
-import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edge_common.http_server import metrics_route
 from prometheus_client import CollectorRegistry
@@ -13,7 +12,11 @@ from starlette.routing import Route
 
 from model_sync.bucket.keys import LATEST, is_version_name
 from model_sync.loop.wakeup import Clock
+from model_sync.planning.history import MAX_ENTRIES
+from model_sync.status.operator_api import OperatorApi
 from model_sync.status.report import Posted
+from model_sync.status.request_checks import FROM_A_PAGE, comes_from_a_page, is_known
+from model_sync.status.status import iso_time
 from model_sync.volume.volume import Volume
 
 _LOOP_SILENCE = 180.0
@@ -31,6 +34,7 @@ class HttpApi:
     clock: Clock
     look: Callable[[], None]
     token: str
+    operator: OperatorApi
 
     def app(self) -> Starlette:
         """The routes."""
@@ -40,6 +44,8 @@ class HttpApi:
                 Route("/startupz", self.startupz),
                 Route("/readyz", self.readyz),
                 Route("/v1/status", self.status),
+                Route("/v1/history", self.history),
+                *self.operator.routes(),
                 Route("/v1/models/{model}/card", self.card),
                 Route("/v1/sync", self.sync, methods=["POST"]),
                 metrics_route(self.registry),
@@ -68,6 +74,15 @@ class HttpApi:
         """The status document."""
         return JSONResponse(self.posted.document)
 
+    def history(self, request: Request) -> Response:
+        """The last changes, newest first; `?model=NAME` those of one model, `?limit=N` at most so many."""
+        model, limit = request.query_params.get("model"), request.query_params.get("limit", "50")
+        if not limit.isdecimal() or not limit.isascii() or not 0 < int(limit[:6]) <= MAX_ENTRIES:
+            return _error(400, f"limit must be a whole number from 1 to {MAX_ENTRIES}")
+        entries = [entry for entry in self.posted.history if model in {None, entry.model}]
+        told = [{**asdict(entry), "at": iso_time(entry.at)} for entry in reversed(entries[-int(limit) :])]
+        return JSONResponse({"entries": told})
+
     def card(self, request: Request) -> Response:
         """The effective card of a model's served version, or of `?version=N`."""
         model = request.path_params["model"]
@@ -88,8 +103,9 @@ class HttpApi:
     def sync(self, request: Request) -> Response:
         """Ask for a listing now."""
         host = request.client.host if request.client is not None else ""
-        offered = request.headers.get("authorization", "").removeprefix("Bearer ")
-        known = bool(self.token) and hmac.compare_digest(offered.encode(), self.token.encode())
+        known = is_known(request, self.token) or is_known(request, self.operator.token)
+        if comes_from_a_page(request):
+            return _error(403, FROM_A_PAGE)
         if host not in _LOOPBACK and not known:
             return _error(403, "only this host may ask for a sync, or others with MODEL_SYNC_SYNC_TOKEN")
         self.look()

@@ -1,17 +1,20 @@
 """Tells everybody what a step has found: HTTP, the log, the metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge_common.logs import get_logger
 
+from model_sync.bucket.catalog import Catalog
 from model_sync.metrics import Metrics
+from model_sync.planning.history import HistoryEntry
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import State
 from model_sync.planning.uploads import Phase
 from model_sync.status.changes import Change, Key, changes, since_when
+from model_sync.status.history import History
 from model_sync.status.readiness import Readiness, readiness
 from model_sync.status.status import Site, status_document
 from model_sync.status.version_reports import VersionReport, report
@@ -28,6 +31,10 @@ class Posted:
     readiness: Readiness = field(default_factory=Readiness)
     heartbeat: float = 0.0
     """Monotonic time of the loop's last sign of life."""
+    catalog: Catalog | None = None
+    """The last complete listing."""
+    history: Sequence[HistoryEntry] = ()
+    """What is remembered of the past, oldest first."""
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Reporter:
     site: Site
     metrics: Metrics
     posted: Posted = field(default_factory=Posted)
+    history: History | None = None
     _rows: Mapping[Key, VersionReport] = field(default_factory=dict)
     _since: Mapping[Key, float] = field(default_factory=dict)
 
@@ -46,12 +54,15 @@ class Reporter:
         changed = changes(self._rows, rows)
         for change in changed:
             self._tell(change, snapshot.now)
+        if self.history is not None:
+            self.history.follow(snapshot, rows, self._rows, writes=writes)
+            self.posted.history = self.history.entries
         self._rows, self._since = rows, since_when(self._since, changed, snapshot.now)
         pins = {name: made.pin for name, made in plans.items() if made.pin is not None}
         self.posted.document = status_document(
             snapshot, rows.values(), self._since, self.site, pins, writes=writes
         )
-        self.posted.state = snapshot.state
+        self.posted.state, self.posted.catalog = snapshot.state, snapshot.bucket.catalog
         self.posted.readiness = readiness(self.posted.readiness, snapshot, plans, writes=writes)
         self._measure(snapshot, writes=writes)
 

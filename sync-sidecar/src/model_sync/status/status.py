@@ -12,14 +12,21 @@ from model_sync.planning.pinning import PinStatus
 from model_sync.planning.snapshot import Snapshot
 from model_sync.status.version_reports import VersionReport
 
+CHANGES_OFF = (
+    "changes over this address are off; to switch them on, set MODEL_SYNC_API_TOKEN (or "
+    "MODEL_SYNC_API_TOKEN_FILE) to a secret of at least 16 characters and start the sidecar again"
+)
+
 
 @dataclass(frozen=True)
 class Site:
-    """Whose status it is: this pod's name, its store's address, and the bucket."""
+    """Whose status it is: this pod's name, its store's address, the bucket, and whether it takes changes."""
 
     instance: str
     endpoint: str
     bucket: str
+    changes: bool = False
+    """Whether it takes changes over HTTP, from those who have its token."""
 
 
 def status_document(
@@ -61,6 +68,7 @@ def status_document(
         "schema": 1,
         "instance": site.instance,
         "role": "writer" if writes else "follower",
+        "changes": {"allowed": site.changes, "how": None if site.changes else CHANGES_OFF},
         "time": iso_time(snapshot.now),
         "cycle": {
             "last_attempt": iso_time(bucket.last_attempt),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from edge_common.served_state import VersionState
 
@@ -146,10 +147,26 @@ def _removed(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) -> tu
     if pinned:
         return Phase.HELD, pinned
     if stored.bucket_version not in model.gone:
-        return Phase.HELD, model.removal_hold or "no longer in the bucket; retired when that lasts"
+        return Phase.HELD, model.removal_hold or _what_follows(model, plan, stored)
     if plan.target.local_versions or plan.target.remove:
         return Phase.RETIRING, "removed from the bucket"
     return Phase.HELD, "removed from the bucket; it answers until another version can be served"
+
+
+def _what_follows(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) -> str:
+    """What will happen, and when, as long as the version does not come back."""
+    at = model.gone_at.get(stored.bucket_version)
+    when = f"from {datetime.fromtimestamp(at, UTC):%H:%M:%S} UTC on" if at else "when that lasts,"
+    others = [name for name, upload in plan.uploads.items() if upload.fetchable]
+    if others:
+        then = f"{max(others, key=version_rank)} answers in its place"
+    elif plan.uploads:
+        then = "it answers only until another version can be served"
+    else:
+        then = "the model is not served any more"
+    return (
+        f"no longer in the bucket; {when} {then}; upload it again, pin it, or hurry with model-sync release"
+    )
 
 
 def _pin_note(plan: ModelPlan, stored: StoredVersion) -> str:

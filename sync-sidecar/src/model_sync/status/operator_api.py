@@ -1,0 +1,195 @@
+"""What a person may change over HTTP, with a token: pins, retries, and removals that wait."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from edge_common.errors import EdgeError, FatalError, RejectedError
+from edge_common.logs import get_logger
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from model_sync.bucket.catalog import ListedModel
+from model_sync.bucket.keys import PIN_NAME, quoted
+from model_sync.bucket.pins import format_pin, pin_from_mapping, pin_key
+from model_sync.loop.requests import Release, Requests, Retry
+from model_sync.loop.wakeup import Clock
+from model_sync.planning.history import Event, HistoryEntry
+from model_sync.planning.uploads import Phase
+from model_sync.status.report import Posted
+from model_sync.status.request_checks import (
+    FROM_A_PAGE,
+    RefusedError,
+    comes_from_a_page,
+    is_known,
+    read_body,
+    read_name,
+    refuse_others,
+)
+from model_sync.status.status import CHANGES_OFF
+
+_log = get_logger()
+
+
+class Writes(Protocol):
+    """What writes and removes single objects of the bucket."""
+
+    def put_small(self, key: str, content: bytes, content_type: str) -> None:
+        """Write one object; raises RetryableError or FatalError."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Remove one object; a missing one is no error. Raises RetryableError or FatalError."""
+        ...
+
+
+@dataclass(frozen=True)
+class OperatorApi:
+    """The handlers; each is refused without the token, and to a page of any browser."""
+
+    token: str
+    """Empty: all of them are off."""
+    store: Writes
+    requests: Requests
+    look: Callable[[], None]
+    note: Callable[[HistoryEntry], None]
+    posted: Posted
+    clock: Clock
+
+    def routes(self) -> list[Route]:
+        """Of all changes."""
+        return [
+            Route("/v1/models/{model}/pin", self._answer(self.pin), methods=["POST"]),
+            Route("/v1/models/{model}/pin", self._answer(self.unpin), methods=["DELETE"]),
+            Route("/v1/models/{model}/retry", self._answer(self.retry), methods=["POST"]),
+            Route("/v1/release", self._answer(self.release), methods=["POST"]),
+        ]
+
+    def pin(self, model: str, asked: Mapping[str, Any], by: str) -> str:
+        """Write the model's pin.yaml: `version`, and a `reason` if there is one."""
+        at = (
+            datetime.fromtimestamp(self.clock.now(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        )
+        pin = pin_from_mapping({**asked, "by": by, "at": at})
+        listed = self._listed(model)
+        row = self._row(model, pin.version)
+        if row is None:
+            raise RefusedError(
+                HTTPStatus.CONFLICT, f"{model} has no version {pin.version}; GET /v1/status lists what it has"
+            )
+        if row["state"] == Phase.REJECTED:
+            raise RefusedError(HTTPStatus.CONFLICT, f"{model} {pin.version} is rejected: {row['reason']}")
+        self.store.put_small(pin_key(listed), format_pin(pin), "application/yaml")
+        self._remember(HistoryEntry(self.clock.now(), Event.PINNED, model, pin.version, pin.reason, by))
+        return f"{model} is pinned to {pin.version}; it answers as soon as the model server has it"
+
+    def unpin(self, model: str, asked: Mapping[str, Any], by: str) -> str:
+        """Remove the model's pin.yaml."""
+        refuse_others(asked)
+        listed = self._listed(model)
+        there = listed.loose.get(PIN_NAME)
+        if there is None:
+            raise RefusedError(HTTPStatus.CONFLICT, f"{model} is not pinned")
+        self.store.remove(there.key)
+        version = (self.posted.document["models"].get(model, {}).get("pin") or {}).get("version", "")
+        self._remember(HistoryEntry(self.clock.now(), Event.UNPINNED, model, version, by=by))
+        return f"{model} is no longer pinned; what its policy asks for is served"
+
+    def retry(self, model: str, asked: Mapping[str, Any], by: str) -> str:
+        """Try a `version` again now that was rejected, or could not be fetched."""
+        version = str(asked.get("version", ""))
+        refuse_others({key: value for key, value in asked.items() if key != "version"})
+        row = self._row(model, version)
+        if row is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"{quoted(model)} has no version {quoted(version)}")
+        if row["state"] not in {Phase.REJECTED, Phase.WAITING, Phase.DOWNLOADING}:
+            raise RefusedError(
+                HTTPStatus.CONFLICT, f"{model} {version} is {row['state']}; there is nothing to try again"
+            )
+        self._only_the_writer()
+        self.requests.put(Retry(model, version))
+        self._remember(HistoryEntry(self.clock.now(), Event.RETRY, model, version, by=by))
+        return (
+            f"{model} {version} is tried again now, if it is the server, the store or the volume that failed"
+        )
+
+    def release(self, _model: str, asked: Mapping[str, Any], by: str) -> str:
+        """Believe now what the bucket lacks, of one `model` or of all, without waiting any longer."""
+        model = str(asked.get("model", ""))
+        refuse_others({key: value for key, value in asked.items() if key != "model"})
+        if model and model not in self.posted.document.get("models", {}):
+            raise RefusedError(
+                HTTPStatus.NOT_FOUND, f"no model {quoted(model)} is known; /v1/status lists all"
+            )
+        self._only_the_writer()
+        self.requests.put(Release(model))
+        self._remember(HistoryEntry(self.clock.now(), Event.RELEASE, model, by=by))
+        whose = f" of {model}" if model else ""
+        return f"what is missing in the bucket{whose} is removed after one more listing"
+
+    def _remember(self, entry: HistoryEntry) -> None:
+        facts = {"model": entry.model, "version": entry.version, "reason": entry.reason, "by": entry.by}
+        _log.info(f"operator_{entry.event.value}", **{key: value for key, value in facts.items() if value})
+        self.note(entry)
+        self.look()
+
+    def _only_the_writer(self) -> None:
+        if self.posted.document.get("role") == "follower":
+            raise RefusedError(
+                HTTPStatus.CONFLICT, "this pod follows another that writes to the volume; ask that one"
+            )
+
+    def _listed(self, model: str) -> ListedModel:
+        catalog = self.posted.catalog
+        listed = catalog.models.get(model) if catalog is not None else None
+        if listed is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"the bucket has no model {quoted(model)}")
+        return listed
+
+    def _row(self, model: str, version: str) -> Mapping[str, Any] | None:
+        rows = self.posted.document.get("models", {}).get(model, {}).get("versions", [])
+        return next((row for row in rows if row["source"] == version), None)
+
+    def _answer(self, change: Callable[[str, Mapping[str, Any], str], str]) -> Any:
+        async def handle(request: Request) -> Response:
+            try:
+                self._check(request)
+                asked = await read_body(request)
+                by = read_name(asked.pop("by", ""))
+                said = await run_in_threadpool(change, request.path_params.get("model", ""), asked, by)
+            except RefusedError as error:
+                return _refusal(error.status, str(error))
+            except RejectedError as error:
+                return _refusal(HTTPStatus.BAD_REQUEST, str(error))
+            except FatalError as error:
+                return _refusal(HTTPStatus.FORBIDDEN, f"{error}. {_NEEDS_WRITING}")
+            except EdgeError as error:
+                return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+            return JSONResponse({"status": said}, status_code=HTTPStatus.ACCEPTED)
+
+        return handle
+
+    def _check(self, request: Request) -> None:
+        if not self.token:
+            raise RefusedError(HTTPStatus.FORBIDDEN, CHANGES_OFF)
+        if comes_from_a_page(request):
+            raise RefusedError(HTTPStatus.FORBIDDEN, FROM_A_PAGE)
+        if not is_known(request, self.token):
+            raise RefusedError(
+                HTTPStatus.UNAUTHORIZED, "send the header 'Authorization: Bearer' with MODEL_SYNC_API_TOKEN"
+            )
+
+
+_NEEDS_WRITING = (
+    f"The sidecar's credentials need s3:PutObject and s3:DeleteObject on <model>/{PIN_NAME}; or put the "
+    "object there, or remove it, with credentials of your own"
+)
+
+
+def _refusal(status: HTTPStatus, sentence: str) -> Response:
+    headers = {"www-authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse({"error": sentence}, status_code=status, headers=headers)

@@ -1,0 +1,79 @@
+"""What is asked of a request before it may change anything: who sends it, from where, and what it holds."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from model_sync.bucket.keys import quoted
+from model_sync.bucket.pins import MAX_NAME, one_line
+
+_MAX_BODY = 4096
+FROM_A_PAGE = "no page in a browser may ask for this here; use the client's page, or model-sync"
+
+
+def comes_from_a_page(request: Request) -> bool:
+    """Whether a browser says that one of its pages asks; such a page may be anybody's, under any name."""
+    return "origin" in request.headers or request.headers.get("sec-fetch-site", "none") != "none"
+
+
+class RefusedError(Exception):
+    """An answer other than success."""
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        """`sentence` is what the answer says."""
+        super().__init__(sentence)
+        self.status = status
+
+
+def is_known(request: Request, token: str) -> bool:
+    """Whether the request carries the bearer `token`; never for an empty one."""
+    offered = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return bool(token) and hmac.compare_digest(offered.encode(), token.encode())
+
+
+async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object of the request, of at most 4 KiB; an empty one for no body. Raises RefusedError."""
+    content = bytearray()
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > _MAX_BODY:
+                raise RefusedError(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have {_MAX_BODY} bytes at most"
+                )
+    except ClientDisconnect as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "the request broke off") from error
+    if not content:
+        return {}
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send JSON, as Content-Type: application/json")
+    try:
+        asked = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "the body is no JSON") from error
+    if not isinstance(asked, dict):
+        raise RefusedError(HTTPStatus.BAD_REQUEST, 'the body is no JSON object, such as {"by": "Anna"}')
+    return asked
+
+
+def read_name(value: Any) -> str:
+    """Who asks, as the history tells it. Raises RefusedError."""
+    try:
+        name = one_line(value)
+    except ValueError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"by {error}") from error
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST, f"say who asks, as by, in 1 to {MAX_NAME} characters, for the history"
+        )
+    return name
+
+
+def refuse_others(rest: Mapping[str, Any]) -> None:
+    """Raise RefusedError when `rest`, which nobody reads, is not empty."""
+    if rest:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"unknown key {quoted(str(next(iter(rest))))}; remove it")

@@ -73,3 +73,31 @@ def test_what_strangers_wrote_reaches_the_terminal_as_plain_text(
     shown = capsys.readouterr().out
     assert all(line.isprintable() for line in shown.splitlines())
     assert not any(line.startswith("FAKE") for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_narrow_terminal_cuts_no_name_and_gives_the_reason_a_line(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, reason = "a_model_with_a_long_name_of_sixty_three_letters_" + "x" * 15, "its reason " * 8 + "ends"
+    rows = [VersionReport(name, "1", Phase.REJECTED, reason), VersionReport("b", "2", Phase.SERVING)]
+    site = Site("i", "http://s", "b")
+    document = status_document(Snapshot(0.0, 0.0), rows, {}, site, writes=True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    console.show_status(document, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith(name)
+    assert "rejected" in lines[1]
+    said = " ".join(line.strip() for line in lines[1:]) if columns < 200 else lines[1]
+    assert reason in said
+    assert (reason in lines[1]) == (columns == 200)
+
+
+def test_the_history_is_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"at": "2026-11-30T05:00:00Z", "event": "rolled_back", "model": "cars", "version": "1"}
+    console.show_history([{**entry, "reason": _HOSTILE, "by": "Anna"}])
+    console.show_history([])
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("2026-11-30T05:00:00Z  rolled back cars 1 by Anna: ")
+    assert (first.isprintable(), last) == (True, "nothing has changed yet")

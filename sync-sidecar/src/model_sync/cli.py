@@ -5,10 +5,9 @@ Each command imports what it needs when it runs, so that none waits for what oth
 # ruff: noqa: PLC0415 - imports within commands are what the module is about
 
 import json
-import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +16,9 @@ import typer
 from edge_common.command_line import add_version_option, run_app
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.stopping import leave_now, stop_on_signals
+
+from model_sync.operate import add_operator_commands
+from model_sync.options import Json, StatusUrl, settings_of_command
 
 if TYPE_CHECKING:
     from model_sync.service import Sidecar
@@ -31,23 +33,15 @@ app = typer.Typer(
 )
 add_version_option(app, "edgeai-cars-model-sync")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-StatusUrl = Annotated[str, typer.Option(help="Address of the sidecar.", envvar="MODEL_SYNC_STATUS_URL")]
+add_operator_commands(app)
+
+_WATCH_PAUSE = 1.0
+"""Seconds between two looks at the status."""
 
 
 def main() -> None:
     """Run a command; an expected error becomes one sentence and its exit code."""
     run_app(app, "model-sync")
-
-
-def _settings(overrides: dict[str, Any] | None = None) -> "Settings":
-    from edge_common.logs import configure_logging
-
-    from model_sync.settings import read_settings
-
-    settings = read_settings(os.environ, overrides)
-    configure_logging(settings.log_format, settings.log_level)
-    return settings
 
 
 def _sidecar(settings: "Settings", *, silent: bool = False) -> "Sidecar":
@@ -77,7 +71,7 @@ def run() -> None:
     from edge_common.logs import get_logger
     from edge_common.settings_source import redacted
 
-    settings = _settings()
+    settings = settings_of_command()
     get_logger().info("sidecar_started", settings=redacted(settings))
     sidecar = _sidecar(settings)
     with _until_a_signal(sidecar):
@@ -97,7 +91,7 @@ def once(
     """
     from model_sync import console
 
-    sidecar = _sidecar(_settings())
+    sidecar = _sidecar(settings_of_command())
     with _until_a_signal(sidecar) as stopped:
         sidecar.ownership.take_over()
         sidecar.prepare_bucket()
@@ -121,7 +115,7 @@ def plan(as_json: Json = False) -> None:
     """
     from model_sync import console
 
-    sidecar = _sidecar(_settings({"settle": 0}), silent=True)
+    sidecar = _sidecar(settings_of_command({"settle": 0}), silent=True)
     try:
         console.show_plans(sidecar.preview(), as_json=as_json)
     finally:
@@ -129,12 +123,39 @@ def plan(as_json: Json = False) -> None:
 
 
 @app.command()
-def status(as_json: Json = False, status_url: StatusUrl = "http://localhost:8081") -> None:
+def status(
+    model: Annotated[str, typer.Argument(help="Only this model.")] = "",
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes.")] = False,
+    as_json: Json = False,
+    status_url: StatusUrl = "http://localhost:8081",
+) -> None:
     """Show every model and version, its state, and the reason for it."""
     from model_sync import console
     from model_sync.upload.sidecar_status import read_status
 
-    console.show_status(read_status(status_url), as_json=as_json)
+    if not watch:
+        console.show_status(_of_model(read_status(status_url), model), as_json=as_json)
+        return
+    with stop_on_signals() as stopped:
+        shown: Mapping[str, Any] = {}
+        while not stopped.is_set():
+            document = _of_model(read_status(status_url), model)
+            told = {key: value for key, value in document.items() if key not in {"time", "cycle"}}
+            if told != shown:
+                console.show_status_again(document, as_json=as_json)
+            shown = told
+            stopped.wait(_WATCH_PAUSE)
+
+
+def _of_model(document: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """The same of one model, or as it is for none; raises RejectedError for one that nobody knows."""
+    models = document.get("models", {})
+    if not model:
+        return document
+    if model not in models:
+        raise RejectedError(f"no model {model!r} is known; model-sync status lists all")
+    return {**document, "models": {model: models[model]}}
 
 
 @app.command()
@@ -147,7 +168,7 @@ def doctor(as_json: Json = False) -> None:
 
     from model_sync.doctor.checkup import examine
 
-    findings = list(show_findings(examine(_settings()), as_json=as_json))
+    findings = list(show_findings(examine(settings_of_command()), as_json=as_json))
     if any(finding.level is Level.FAIL for finding in findings):
         sys.exit(FatalError.exit_code)
 
@@ -172,7 +193,7 @@ def push(
     from model_sync.upload.push import Destination
     from model_sync.upload.sidecar_status import ask_for_sync, wait_until_served
 
-    settings = _settings()
+    settings = settings_of_command()
     upload = read_version_folder(folder, model, version)
     destination = Destination(settings)
     with console.upload_progress(upload.size) as sent:

@@ -1,4 +1,4 @@
-"""What the commands show: tables and progress on a terminal, plain lines in a file, JSON for scripts.
+"""What the commands show: lines, with colours and progress on a terminal, and JSON for scripts.
 
 Names and reasons come from whoever may write to the bucket, so all of them are shown as `printable` text.
 
@@ -6,7 +6,9 @@ Rich is imported where it draws: a sidecar without a terminal does not spend its
 """
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,8 +25,8 @@ _COLOURS = {
     "rejected": "red",
     "held": "yellow",
     "waiting": "yellow",
-    "previous": "dim",
-    "retiring": "dim",
+    "previous": "bright_black",
+    "retiring": "bright_black",
 }
 
 
@@ -42,14 +44,49 @@ def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
     notes = list(map(printable, _status_notes(document)))
     if not rows:
         sys.stdout.write("no models yet; upload one to <model>/<version>/\n")
-    elif sys.stdout.isatty():
-        _draw(rows)
     else:
-        widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
-        for row in (_HEADINGS, *rows):
-            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            sys.stdout.write(line.rstrip() + "\n")
+        _write_rows(rows)
     sys.stdout.writelines(f"{note}\n" for note in notes)
+
+
+def show_status_again(document: Mapping[str, Any], *, as_json: bool) -> None:
+    """The same in place of what was shown before, on a terminal; below it, with the time, elsewhere."""
+    if not as_json:
+        sys.stdout.write("\x1b[H\x1b[2J" if sys.stdout.isatty() else f"{document.get('time')}\n")
+    show_status(document, as_json=as_json)
+    sys.stdout.flush()
+
+
+def _write_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    """A line for each row; where that would be too long for the terminal, the reason below it, indented.
+
+    Names are never cut.
+    """
+    terminal = sys.stdout.isatty()
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    across = shutil.get_terminal_size().columns if terminal else sum(widths) + 2 * len(widths)
+    below = sum(widths) + 2 * (len(widths) - 1) > across
+    for row in (_HEADINGS, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if terminal:
+            colour = None if row is _HEADINGS else _COLOURS.get(row[2].partition(" ")[0], "cyan")
+            cells[2] = typer.style(cells[2], fg=colour, bold=row is _HEADINGS)
+        line = "  ".join(cells[:-1] if below else cells).rstrip()
+        sys.stdout.write(f"{line}\n")
+        if below and row is not _HEADINGS and row[-1]:
+            wrapped = textwrap.wrap(row[-1], max(across - 4, 20), break_on_hyphens=False)
+            sys.stdout.writelines(f"    {part}\n" for part in wrapped)
+
+
+def show_history(entries: Sequence[Mapping[str, Any]]) -> None:
+    """A line for each change, oldest first."""
+    for entry in entries:
+        what = " ".join(filter(None, [entry["event"].replace("_", " "), entry["model"], entry["version"]]))
+        by = f" by {entry['by']}" if entry["by"] else ""
+        reason = f": {entry['reason']}" if entry["reason"] else ""
+        sys.stdout.write(f"{printable(entry['at'])}  {printable(f'{what}{by}{reason}')}\n")
+    if not entries:
+        sys.stdout.write("nothing has changed yet\n")
 
 
 def _status_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -78,19 +115,6 @@ def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
     if document.get("cycle", {}).get("error"):
         yield document["cycle"]["error"]
     yield from (f"note: {notice}" for notice in document.get("notices", []))
-
-
-def _draw(rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - see above
-    from rich.table import Table  # noqa: PLC0415 - see above
-    from rich.text import Text  # noqa: PLC0415 - see above
-
-    table = Table(*_HEADINGS, box=None, header_style="bold")
-    for row in rows:
-        cells = [Text(cell) for cell in row]
-        cells[2].stylize(_COLOURS.get(row[2].partition(" ")[0], "cyan"))
-        table.add_row(*cells)
-    Console().print(table)
 
 
 def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:

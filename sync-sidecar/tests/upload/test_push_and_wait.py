@@ -10,11 +10,15 @@ from subprocess import Popen
 
 import pytest
 import requests
+from edge_common.errors import EdgeError
 from eventually import wait_until
+from model_sync.cli import app
 from s3_server import S3Server
 from sidecar_process import SidecarProcess, run_command
 from sync_models import write_onnx
+from typer.testing import CliRunner
 
+_TOKEN = "a secret of an operator"
 _SUPPORT = Path(__file__).parents[3] / "tests" / "support"
 
 
@@ -44,6 +48,15 @@ class Platform:
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, (done.stderr.splitlines() or [""])[-1]
 
+    def operate(self, *arguments: str, token: str = "", exit_code: int = 0) -> str:
+        """One of the operator's commands, in this process; gives its output, or its error."""
+        environment = {**self.environment, "MODEL_SYNC_API_TOKEN": token, "MODEL_SYNC_STATUS_URL": self.url}
+        environment["MODEL_SYNC_LOG_LEVEL"] = "ERROR"  # its lines would follow this command's end
+        done = CliRunner().invoke(app, arguments, env=environment)
+        code = done.exception.exit_code if isinstance(done.exception, EdgeError) else done.exit_code
+        assert code == exit_code, (done.output, done.exception)
+        return done.stdout if not exit_code else str(done.exception)
+
 
 @pytest.fixture(scope="module")
 def platform(s3: S3Server, tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[Platform]:
@@ -57,6 +70,7 @@ def platform(s3: S3Server, tmp_path_factory: pytest.TempPathFactory, free_port: 
         "MODEL_SYNC_MODELS_DIR": str(volume),
         "MODEL_SYNC_OVMS_URL": f"http://127.0.0.1:{free_port}",
         "MODEL_SYNC_PREFLIGHT": "on",
+        "MODEL_SYNC_API_TOKEN": _TOKEN,
     }
     with SidecarProcess(settings, root / "log") as sidecar, _model_server(volume, free_port):
         url = sidecar.url
@@ -106,3 +120,28 @@ def test_a_sidecar_that_does_not_answer_is_told_and_78(platform: Platform, tmp_p
     assert code == 78
     assert "the sidecar does not answer at http://127.0.0.1:9" in errors
     assert "give its address with --status-url" in errors
+
+
+def test_an_operator_steps_back_and_forth_and_the_history_tells_who(
+    platform: Platform, tmp_path: Path
+) -> None:
+    folder = write_onnx(tmp_path / "m")
+    for version in ("6", "7"):
+        assert platform.push(folder, version)[0] == 0
+    told = json.loads(platform.operate("rollback", "cars", "--reason", "7 is bad", "--by", "Anna", "--json"))
+    assert (told["pin"]["version"], told["pin"]["by"]) == ("6", "Anna")
+    status = platform.operate("status", "cars")
+    assert "pinned to 6 by Anna, because 7 is bad; 7 is newer" in status
+    assert "no version 9" not in status
+    assert "9 is neither in the bucket" in platform.operate("pin", "cars", "9", "--by", "Ben", exit_code=65)
+    assert platform.operate("unpin", "cars", "--by", "Ben", token=_TOKEN) == "cars is no longer pinned\n"
+    assert platform.operate("unpin", "cars") == "cars was not pinned\n"
+    history = platform.operate("history", "cars")
+    lines = [line.split("  ", 1)[1] for line in history.splitlines()]
+    back = lines.index("pinned cars 6 by Anna: 7 is bad")
+    assert lines[back + 1].startswith("rolled back cars 6: pinned to 6 by Anna")
+    assert any(line.startswith("unpinned cars") and line.endswith("by Ben") for line in lines)
+    assert "tried again now" in platform.operate("retry", "cars", "2", "--by", "Anna", token=_TOKEN)
+    assert "set MODEL_SYNC_API_TOKEN" not in platform.operate("release", "cars", token=_TOKEN)
+    assert "Bearer" in platform.operate("release", "cars", exit_code=78)
+    assert "no model 'dogs' is known" in platform.operate("status", "dogs", exit_code=65)

@@ -1,0 +1,195 @@
+"""The operator's commands: one step back, holding a version, trying again, believing removals, history."""
+# ruff: noqa: PLC0415 - see `cli`
+
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from edge_common.errors import FatalError
+
+from model_sync.options import Json, StatusUrl, settings_of_command
+
+if TYPE_CHECKING:
+    from model_sync.bucket.pins import Pin
+    from model_sync.upload.pins import Pins
+
+Model = Annotated[str, typer.Argument(help="The model's name.")]
+Reason = Annotated[str, typer.Option(help="Why, for the status and the history.")]
+By = Annotated[str, typer.Option(help="Who does it; your login name unless given.", show_default=False)]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the sidecar has followed.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait.")]
+_HERE = "http://localhost:8081"
+
+
+def add_operator_commands(app: typer.Typer) -> None:
+    """Give `app` the commands of this module."""
+    for command in (rollback, pin, unpin, retry, release, history):
+        app.command()(command)
+
+
+def rollback(
+    model: Model,
+    *,
+    to: Annotated[str, typer.Option(help="The version to go back to; else the one before.")] = "",
+    reason: Reason = "",
+    by: By = "",
+    wait: Wait = True,
+    timeout: Timeout = 60.0,
+    status_url: StatusUrl = _HERE,
+    as_json: Json = False,
+) -> None:
+    """Have the version before answer again, and stay: it is pinned until `model-sync unpin`.
+
+    Example: model-sync rollback cars --reason "2 sees cars everywhere"
+    """
+    from model_sync.upload.pins import version_before
+    from model_sync.upload.sidecar_status import read_status
+
+    version = to or version_before(read_status(status_url), model)
+    _pin(model, version, (reason, by), timeout if wait else 0.0, status_url, as_json=as_json)
+
+
+def pin(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The version that is to answer.")],
+    *,
+    reason: Reason = "",
+    by: By = "",
+    wait: Wait = True,
+    timeout: Timeout = 60.0,
+    status_url: StatusUrl = _HERE,
+    as_json: Json = False,
+) -> None:
+    """Have one version answer whatever is uploaded, until `model-sync unpin`.
+
+    Exit code 65: the version is not there, or rejected, and what serves stays; 75: it takes longer than that.
+    """
+    _pin(model, version, (reason, by), timeout if wait else 0.0, status_url, as_json=as_json)
+
+
+def unpin(
+    model: Model,
+    *,
+    by: By = "",
+    wait: Wait = True,
+    timeout: Timeout = 60.0,
+    status_url: StatusUrl = _HERE,
+    as_json: Json = False,
+) -> None:
+    """Let the newest version that can be served answer again.
+
+    With MODEL_SYNC_API_TOKEN the sidecar is asked, and its history tells who did; else the object is removed.
+    """
+    from model_sync.upload.pins import Pins
+    from model_sync.upload.sidecar_changes import ask_sidecar
+
+    settings = settings_of_command()
+    pins = Pins(settings)
+    token = settings.api_token.get_secret_value()
+    if token:
+        ask_sidecar(status_url, "DELETE", f"/v1/models/{model}/pin", {"by": _who(by)}, token=token)
+    removed = bool(token) or pins.remove(model)
+    sync_token = settings.sync_token.get_secret_value()
+    _follow(pins, model, None, timeout if wait else 0.0, status_url, token=sync_token)
+    said = f"{model} is no longer pinned" if removed else f"{model} was not pinned"
+    _say({"model": model, "pin": None, "removed": removed}, said, as_json=as_json)
+
+
+def retry(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The rejected version.")],
+    *,
+    by: By = "",
+    status_url: StatusUrl = _HERE,
+    as_json: Json = False,
+) -> None:
+    """Try a rejected version again now; needs MODEL_SYNC_API_TOKEN here and at the sidecar."""
+    _change(f"/v1/models/{model}/retry", {"version": version, "by": _who(by)}, status_url, as_json=as_json)
+
+
+def release(
+    model: Annotated[str, typer.Argument(help="Only this model.")] = "",
+    *,
+    by: By = "",
+    status_url: StatusUrl = _HERE,
+    as_json: Json = False,
+) -> None:
+    """Believe what is missing in the bucket now, without grace or hold; needs MODEL_SYNC_API_TOKEN."""
+    body = {"by": _who(by)} | ({"model": model} if model else {})
+    _change("/v1/release", body, status_url, as_json=as_json)
+
+
+def history(
+    model: Annotated[str, typer.Argument(help="Only this model.")] = "",
+    *,
+    limit: Annotated[int, typer.Option(help="At most so many changes.", min=1, max=500)] = 50,
+    status_url: StatusUrl = _HERE,
+    as_json: Json = False,
+) -> None:
+    """Show what changed when, and who asked for it; the newest last."""
+    from urllib.parse import urlencode
+
+    from model_sync import console
+    from model_sync.upload.sidecar_changes import ask_sidecar
+
+    query = urlencode({"limit": limit} | ({"model": model} if model else {}))
+    entries = list(reversed(ask_sidecar(status_url, "GET", f"/v1/history?{query}").get("entries", [])))
+    if as_json:
+        sys.stdout.write(json.dumps(entries) + "\n")
+    else:
+        console.show_history(entries)
+
+
+def _pin(
+    model: str, version: str, why: tuple[str, str], timeout: float, status_url: str, *, as_json: bool
+) -> None:
+    from model_sync.bucket.pins import pin_from_mapping
+    from model_sync.upload.pins import Pins
+
+    reason, by = why
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    wanted = pin_from_mapping({"version": version, "reason": reason, "by": _who(by), "at": at})
+    settings = settings_of_command()
+    pins = Pins(settings)
+    pins.write(model, wanted)
+    _follow(pins, model, wanted, timeout, status_url, token=settings.sync_token.get_secret_value())
+    said = f"{model} is pinned to {version}" + ("; it answers" if timeout else "")
+    _say({"model": model, "pin": vars(wanted)}, said, as_json=as_json)
+
+
+def _follow(
+    pins: "Pins", model: str, wanted: "Pin | None", timeout: float, status_url: str, *, token: str
+) -> None:
+    from model_sync import console
+    from model_sync.upload.pins import wait_until_pinned
+    from model_sync.upload.sidecar_status import ask_for_sync
+
+    ask_for_sync(status_url, pins.store, token)
+    if timeout:
+        with console.waiting_for(model) as show:
+            for seen in wait_until_pinned(model, wanted, status_url, timeout, written_to=pins.store):
+                show({"state": "pinned", "reason": seen["sentence"]} if seen else None)
+
+
+def _change(path: str, body: dict[str, str], status_url: str, *, as_json: bool) -> None:
+    from model_sync.upload.sidecar_changes import ask_sidecar
+
+    token = settings_of_command().api_token.get_secret_value()
+    told = ask_sidecar(status_url, "POST", path, body, token=token)
+    _say(told, str(told.get("status", "")), as_json=as_json)
+
+
+def _who(by: str) -> str:
+    try:
+        return by or getpass.getuser()
+    except (KeyError, OSError) as error:
+        raise FatalError("your login name is unknown here; say who does it with --by") from error
+
+
+def _say(told: Any, sentence: str, *, as_json: bool) -> None:
+    from edge_common.printable import printable
+
+    sys.stdout.write(json.dumps(told) + "\n" if as_json else f"{printable(sentence)}\n")

@@ -60,13 +60,15 @@ def bucket(tmp_path: Path) -> Iterator[S3Bucket]:
         )
 
 
-def test_the_documented_policy_is_enough_to_list_read_and_tell_the_status_and_for_no_more(
+def test_the_documented_policy_is_enough_to_list_read_pin_and_tell_the_status_and_for_no_more(
     bucket: S3Bucket,
 ) -> None:
     (listed,) = bucket.list_objects()
     assert read_small(bucket, listed, 10) == b"model"
     bucket.put_small("_status/model-sync.json", b"{}", "application/json")
     bucket.remove("_status/model-sync.json")
+    bucket.put_small("cars/pin.yaml", b"version: 1", "application/yaml")
+    bucket.remove("cars/pin.yaml")
     with pytest.raises(FatalError, match="not allowed to write"):
         bucket.put_small("cars/2/model.onnx", b"x", "text/plain")
     with pytest.raises(FatalError, match="not allowed to remove"):

@@ -41,10 +41,11 @@ list $ component
 {{- define "edge.storePolicy.server" -}}
 {{- $bucket := printf "arn:aws:s3:::%s" .Values.objectStore.bucket -}}
 {{- $status := printf "%s/%s_status/*" $bucket (.Values.objectStore.prefix | splitList "," | first) -}}
+{{- $pins := printf "%s/*/pin.yaml" $bucket -}}
 {{- dict "Version" "2012-10-17" "Statement" (list
       (dict "Effect" "Allow" "Action" (list "s3:ListBucket" "s3:ListenBucketNotification") "Resource" (list $bucket))
       (dict "Effect" "Allow" "Action" (list "s3:GetObject") "Resource" (list (printf "%s/*" $bucket)))
-      (dict "Effect" "Allow" "Action" (list "s3:PutObject" "s3:DeleteObject") "Resource" (list $status))) | toJson -}}
+      (dict "Effect" "Allow" "Action" (list "s3:PutObject" "s3:DeleteObject") "Resource" (list $status $pins))) | toJson -}}
 {{- end }}
 
 {{/* What the client may do: read the pictures of its source, write its results. */}}

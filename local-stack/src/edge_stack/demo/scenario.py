@@ -112,6 +112,7 @@ def _steps(findings: Findings, load: Load, loading: ExitStack, own: OwnModel | N
         step("a broken v3 is rejected while v2 serves", serving.refuse_broken, LOADED_MODEL, load),
         step("a sidecar restart disturbs nobody", serving.restart_sidecar_without_events, load),
         step("over the whole load no request failed", serving.end_load, LOADED_MODEL, load, loading),
+        step("a rollback answers with v1 again, no request fails", serving.step_back, LOADED_MODEL),
         step("without events a poll notices an upload", serving.upload, OTHER_MODEL, 2),
         step("a model removed from the bucket is retired", serving.retire_removed, OTHER_MODEL, LOADED_MODEL),
         step("everything ends cleanly, nothing is left", starting.end_everything),

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from edge_common.served_state import VersionState, available_versions
 
+from edge_stack.components import program
 from edge_stack.demo.findings import Findings
 from edge_stack.demo.starting import POLL_ALONE_SECONDS
 from edge_stack.demo.steps import NotHeldError
@@ -90,6 +91,33 @@ def restart_sidecar_without_events(findings: Findings, load: Load) -> str:
     findings.note("the sidecar is back")
     time.sleep(_STEADY_SECONDS)
     return _undisturbed(summarize(load.answers()[before:]))
+
+
+def step_back(findings: Findings, model: str) -> str:
+    """Version 2 is rolled back and comes again, while threads ask; both answer, and no request fails."""
+    stack = findings.stack
+    asked = ("--status-url", stack.ports.sidecar_url, "--by", "the demonstration", "--json")
+    with Load(stack.ports.server_url, model, threads=LOAD_THREADS) as load:
+        time.sleep(_STEADY_SECONDS)
+        findings.note(f"{model} is rolled back to v1")
+        begun = time.time()
+        back = [program("model-sync"), "rollback", model, "--reason", "a drill", *asked]
+        stack.run_for_json("rollback", back, stack.sidecar_environment())
+        _wait_only_available(findings, model, 1)
+        time.sleep(_STEADY_SECONDS)
+        stack.run_for_json(
+            "unpin", [program("model-sync"), "unpin", model, *asked], stack.sidecar_environment()
+        )
+        _wait_only_available(findings, model, 2)
+    answers = load.answers()
+    summary = summarize(answers)
+    if summary.failures or summary.versions != (1, 2):
+        raise NotHeldError(
+            f"{summary.failures} of {summary.requests} requests failed, answered by the versions "
+            f"{summary.versions}; first: {summary.first_error}"
+        )
+    first = min(answer.at + answer.seconds for answer in answers if answer.version == 1)
+    return f"0 of {summary.requests} requests failed; v1 answered {first - begun:.1f} s after the command"
 
 
 def retire_removed(findings: Findings, model: str, other: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from edge_common.printable import printable
 from edge_common.quantities import format_duration, format_size
 

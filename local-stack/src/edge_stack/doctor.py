@@ -43,7 +43,7 @@ def examine(options: StackOptions, now: float) -> Iterator[Finding]:
     folder = StackFolder(options.root.absolute())
     yield from _machine(folder.root)
     yield _looked("programs", lambda: programs({name: _version(name) for name in _PARTS}))
-    yield Finding(Level.OK, "OpenVINO", f"is {metadata.version('openvino')}")
+    yield _looked("OpenVINO", openvino)
     yield _looked("store", lambda: store(options.store))
     yield _looked("address of the page", lambda: page_address(options.page_host))
     yield _looked("volume", lambda: owner(folder.volume))
@@ -116,6 +116,14 @@ def programs(versions: dict[str, str | None]) -> Look:
     if len(set(versions.values())) > 1:
         return f"{told}: they are of different versions", "run `make setup` in the checkout"
     return told, ""
+
+
+def openvino() -> Look:
+    """Which OpenVINO runs the models."""
+    try:
+        return f"is {metadata.version('openvino')}", ""
+    except metadata.PackageNotFoundError:
+        return "is not installed", "run `make setup` in the checkout"
 
 
 def store(kind: StoreKind) -> Look:

@@ -1,7 +1,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,16 @@ def home(tmp_path: Path) -> Iterator[Path]:
         edge_stack(tmp_path, "down")
 
 
-def edge_stack(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+"""Before a command: root has no more rights than who owns the same files, as a person who is not root."""
+
+
+def edge_stack(folder: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "MINIO_BIN"}
-    if arguments[0] in {"down", "status", "logs"} or "--help" in arguments:
+    if not before and (arguments[0] in {"down", "status", "logs"} or "--help" in arguments):
         return run_warm([program("edge-stack"), *arguments], env=environment, cwd=folder, timeout=100)
     return subprocess.run(
-        [program("edge-stack"), *arguments],
+        [*before, program("edge-stack"), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -169,8 +173,7 @@ def components(home: Path) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(300)  # two starts
-def test_what_dies_is_started_again_and_told_and_all_of_it_may_be_killed(home: Path) -> None:
+def test_what_dies_is_started_again_and_told(home: Path) -> None:
     assert edge_stack(home, "up", "--store", "embedded").returncode == 0
     before = components(home)
     os.kill(before["sidecar"]["pid"], 9)
@@ -186,11 +189,6 @@ def test_what_dies_is_started_again_and_told_and_all_of_it_may_be_killed(home: P
         other = edge_stack(home, "up", *options)
         assert (other.returncode, "run `edge-stack down` first" in other.stderr) == (78, True)
 
-    for process in running_of(home):
-        process.kill()
-    assert edge_stack(home, "status").returncode == 75
-    assert edge_stack(home, "up", "--store", "embedded").returncode == 0
-    assert edge_stack(home, "status").returncode == 0
     assert edge_stack(home, "down").returncode == 0
     assert running_of(home) == []
 
@@ -208,19 +206,39 @@ def test_down_also_ends_what_is_only_being_started(home: Path) -> None:
 
 
 @pytest.mark.heavy
-@pytest.mark.timeout(300)  # two starts
-def test_two_checkouts_run_beside_each_other_also_in_a_path_with_blanks_and_letters(home: Path) -> None:
+@pytest.mark.timeout(400)  # three starts
+def test_two_checkouts_run_beside_each_other_and_one_may_be_killed_where_a_person_without_rights_runs_it(
+    home: Path,
+) -> None:
     addresses = []
     here, there = home / "here", home / "a place with ü"
+    person = WITHOUT_RIGHTS if os.geteuid() == 0 else ()
+
+    def up(folder: Path, before: Sequence[str]) -> dict[str, Any]:
+        given = ("--store", "embedded", "--models", "models", "--json")
+        ran = edge_stack(folder, "up", *given, before=before)
+        assert ran.returncode == 0, ran.stderr
+        told: dict[str, Any] = json.loads(ran.stdout)
+        return told
+
     try:
-        for folder in (here, there):
+        people: tuple[tuple[Path, Sequence[str]], ...] = ((here, ()), (there, person))
+        for folder, before in people:
             put_version(folder / "models", "near", 1, whole_number_model())
-            up = edge_stack(folder, "up", "--store", "embedded", "--models", "models", "--json")
-            assert up.returncode == 0, up.stderr
-            addresses.append(set(json.loads(up.stdout)["addresses"].values()))
+            addresses.append(set(up(folder, before)["addresses"].values()))
         assert not addresses[0] & addresses[1]
         assert edge_stack(here, "down").returncode == 0
-        assert edge_stack(there, "status").returncode == 0
+
+        for process in running_of(there):
+            process.kill()
+        assert edge_stack(there, "status", before=person).returncode == 75
+        assert up(there, person)["started"]
+        assert not up(there, person)["started"]
+        assert edge_stack(there, "status", before=person).returncode == 0
+        examined = edge_stack(there, "doctor", before=person)
+        assert (examined.returncode, "FAIL" in examined.stdout) == (0, False), examined.stdout
+        assert edge_stack(there, "down", before=person).returncode == 0
+        assert running_of(there) == []
     finally:
         for folder in (here, there):
             edge_stack(folder, "down")

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tiny_models import write_broken_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+TOKEN = "a-token-of-sixteen-letters"
 HOSTILE = '<img src=x onerror="document.title=1">'
 
 
@@ -21,7 +22,9 @@ HOSTILE = '<img src=x onerror="document.title=1">'
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Store, sidecar, server and client, and a model `near` whose version 1 serves."""
     options = StackOptions(
-        root=tmp_path / "stack", store=StoreKind.EMBEDDED, sidecar_settings={"POLL_INTERVAL": "1s"}
+        root=tmp_path / "stack",
+        store=StoreKind.EMBEDDED,
+        sidecar_settings={"POLL_INTERVAL": "1s", "API_TOKEN": TOKEN},
     )
     with Stack(options) as running:
         running.start_all()
@@ -65,7 +68,28 @@ def test_uploads_are_followed_from_bucket_to_client_and_whatever_is_not_fit_or_a
     expect(page.locator("#timeline li").first).to_contain_text(re.compile("near 2|rejected"))
     assert page.locator("main img").count() == 0
     is_sound(page)
+    a_pin_is_asked_for_with_the_token(page)
     what_is_away_is_seen(page, stack)
+
+
+def a_pin_is_asked_for_with_the_token(page: Page) -> None:
+    near, said = page.locator(".model[data-model=near]"), page.locator("#said")
+    expect(near.get_by_role("button")).to_have_count(0)
+    for token, answer in (("x" * 20, "MODEL_SYNC_API_TOKEN"), (TOKEN, "near is pinned to 1")):
+        page.get_by_label("Your name").fill(f"Anna {HOSTILE}")
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("button", name="Allow changes in this tab").click()
+        near.get_by_role("button", name="Pin near version 1").click()
+        page.get_by_label("Why, for the history").fill("2 is not fit")
+        page.get_by_role("button", name="Pin it").click()
+        expect(said).to_contain_text(answer)
+    expect(near.locator(".pin")).to_contain_text("Anna <img")
+    expect(page.locator("#timeline li", has_text="pinned").first).to_contain_text("by Anna <img")
+    is_sound(page)
+    near.get_by_role("button", name="Take the pin away").click()
+    expect(near.locator(".pin")).to_have_count(0)
+    near.get_by_role("button", name="Try near version 2 again").click()
+    expect(said).to_contain_text("near 2 is tried again now")
 
 
 def what_is_away_is_seen(page: Page, stack: Stack) -> None:

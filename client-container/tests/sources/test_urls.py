@@ -160,3 +160,15 @@ def test_a_list_of_addresses_may_have_comments_and_nothing_else(tmp_path: Path) 
         read_addresses(listed)
     with pytest.raises(FatalError, match="cannot be read"):
         read_addresses(tmp_path / "none")
+
+
+def test_an_address_in_hand_is_not_forgotten_for_as_long_as_another_one_fails(
+    camera: PictureServer, source_of: Callable[..., UrlSource], clock: list[float]
+) -> None:
+    source = source_of(f"{camera.url}/still", "http://127.0.0.1:9/away.jpg")
+    [frame] = frames_of(source)
+    wait_until(lambda: source.poll(0) == [] and source.supply is not Supply.UNDER_WAY)
+    assert source.pause == 1.0, "the address away is asked after two seconds"
+    source.acknowledge(frame)
+    clock[0] += source.pause
+    assert source.pause < 0.1

@@ -90,8 +90,11 @@ class UrlSource:
         """Until an answer may be there, or an address is due."""
         if any(place.fetching for place in self._places):
             return _LEAST_PAUSE
-        waiting = [place.due for place in self._places if not place.busy]
-        return max(min(waiting, default=float("-inf")) - self._monotonic(), _LEAST_PAUSE)
+        now = self._monotonic()
+        soonest = min(
+            max(place.due, now + self._every) if place.busy else place.due for place in self._places
+        )
+        return max(soonest - now, _LEAST_PAUSE)
 
     @property
     def supply(self) -> Supply:

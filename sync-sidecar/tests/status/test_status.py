@@ -129,6 +129,17 @@ def test_a_version_whose_turn_on_the_server_has_not_come_says_which_model_is_loa
     assert told == ("activating", "the model server loads 'heavy' before it")
 
 
+def test_a_version_behind_one_that_was_given_up_says_which() -> None:
+    served = {"m": {1: VersionState.LOADING, 2: VersionState.LOADING}}
+    waiting = State({"m": state(stored(2), configured=(2,))})
+    server = ServerSnapshot(own=served, served=served)
+    (version,) = _document(Snapshot(NOW, 0.0, server=server, state=waiting))["models"]["m"]["versions"]
+    assert version["reason"] == (
+        "the model server still loads 1, which is no longer listed, before it; "
+        "restart the server if that does not end"
+    )
+
+
 def test_the_cycle_tells_how_listing_went() -> None:
     never = _document(Snapshot(NOW, 0.0))
     assert never["cycle"] == {

@@ -191,5 +191,16 @@ def _awaited_answer(model: ModelSnapshot) -> str:
         return "the model server is busy with requests and answers late; waiting for its answer"
     if model.served is None:
         return "waiting for the model server to answer"
-    other = model.server_loads not in {"", model.name}
-    return f"the model server loads {quoted(model.server_loads)} before it" if other else ""
+    if model.server_loads not in {"", model.name}:
+        return f"the model server loads {quoted(model.server_loads)} before it"
+    given_up = [
+        str(local_version)
+        for local_version, state in sorted(model.served.items())
+        if state is VersionState.LOADING and local_version not in model.state.configured
+    ]
+    return (
+        f"the model server still loads {', '.join(given_up)}, which is no longer listed, before it; "
+        "restart the server if that does not end"
+        if given_up
+        else ""
+    )

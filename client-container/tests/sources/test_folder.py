@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 from car_client.sources.folder import FolderSource
+from car_client.sources.found_files import find_files
 from car_client.sources.source import Frame
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
@@ -272,3 +273,22 @@ def test_a_folder_that_goes_away_may_come_back(tmp_path: Path) -> None:
         source.poll(1)
     folder.mkdir()
     assert names(source) == []
+
+
+def test_what_one_look_found_is_offered_without_another(
+    source: TickingSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def looked(*arguments: Any, **options: Any) -> Any:
+        looks.append(arguments)
+        return find_files(*arguments, **options)
+
+    monkeypatch.setattr("car_client.sources.folder.find_files", looked)
+    for number in range(8):
+        put(tmp_path / f"{number}.jpg", jpeg("red"), at=number)
+    names(source)
+    source.clock.step = 0.0
+    source.clock.now += 1.0
+    assert [name for _ in range(4) for name in names(source, 2)] == [f"{number}.jpg" for number in range(8)]
+    assert len(looks) == 2

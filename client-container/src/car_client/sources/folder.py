@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,9 @@ class FolderSource:
         self._quiet_time = quiet_time
         self._subfolders = subfolders
         self._monotonic = monotonic
+        self._new: deque[str] = deque()
+        """Found by the last look and not offered yet: a folder of thousands is not read for each few."""
+        self._looked_at = float("-inf")
         self._seen: dict[str, _Seen] = {}
         self._done: dict[str, Signature] = {}
         self._in_hand: dict[Frame, tuple[str, Signature]] = {}
@@ -82,19 +86,12 @@ class FolderSource:
 
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""
-        found = self._find()
-        files = found.pictures
-        self._tell_what_is_aside(found)
         now = self._monotonic()
-        self._seen = {path: self._look(path, files[path], now) for path in files}
-        self._done = {path: signature for path, signature in self._done.items() if path in files}
-        in_hand = set(self._in_hand.values())
-        new = [p for p in files if self._done.get(p) != files[p] and (p, files[p]) not in in_hand]
+        if not self._new or now - self._looked_at >= self._quiet_time:
+            self._look_for_new(now)
         frames: list[Frame] = []
-        for path in sorted(new, key=lambda path: (files[path].modified_ns, path)):
-            if len(frames) >= at_most:
-                break
-            frame = self._take(path, now)
+        while self._new and len(frames) < at_most:
+            frame = self._take(self._new.popleft(), now)
             if frame is not None:
                 frames.append(frame)
         return frames
@@ -110,6 +107,17 @@ class FolderSource:
 
     def close(self) -> None:
         """Do nothing; no file is open between polls."""
+
+    def _look_for_new(self, now: float) -> None:
+        found = self._find()
+        files = found.pictures
+        self._tell_what_is_aside(found)
+        self._looked_at = now
+        self._seen = {path: self._look(path, files[path], now) for path in files}
+        self._done = {path: signature for path, signature in self._done.items() if path in files}
+        in_hand = set(self._in_hand.values())
+        new = [p for p in files if self._done.get(p) != files[p] and (p, files[p]) not in in_hand]
+        self._new = deque(sorted(new, key=lambda path: (files[path].modified_ns, path)))
 
     def _find(self) -> FoundFiles:
         try:

@@ -97,6 +97,14 @@ def test_a_withdrawn_version_goes_back_to_staging_and_is_not_fetched_again(
     assert [path.read_bytes() for path in staged] == [b"good 3"]
 
 
+def test_a_version_that_somebody_changed_does_not_go_back_to_staging(sidecar: HandSidecar) -> None:
+    _apply(sidecar, Publish("3", 3))
+    _file(sidecar, 3).write_bytes(b"evil 3")
+    _apply(sidecar, Withdraw(3))
+    assert not _file(sidecar, 3).exists()
+    assert not list(sidecar.volume.staging_folder("cars", "3").rglob("model.onnx"))
+
+
 def test_a_bridge_shares_its_content_with_its_own_number(sidecar: HandSidecar) -> None:
     _apply(sidecar, Renumber(2, 7))
     assert _file(sidecar, 7).read_bytes() == _file(sidecar, 2).read_bytes()

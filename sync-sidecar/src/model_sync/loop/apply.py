@@ -225,14 +225,16 @@ class Applier:
         _log.info("settings_tried", model=name, settings=dict(settings))
 
     def _withdraw(self, name: str, local_version: int) -> None:
-        version = self.state.model(name).stored[local_version]
+        state = self.state.model(name)
+        version, harmed = state.stored[local_version], harm_found(self.volume, name, state, local_version)
         self.cards.forget(name, local_version)
         staging = Staging(self.volume.staging_folder(name, version.bucket_version))
         fetching = self.under_way.jobs.is_running((name, version.bucket_version))
-        if not fetching and not staging.tree.exists() and staging.fingerprint == version.fingerprint:
+        current = staging.fingerprint == version.fingerprint and not staging.tree.exists()
+        if current and not harmed and not fetching:
             tree = staging.tree
             self.records.leave(name, local_version, lambda: self.volume.withdraw(name, local_version, tree))
-        else:  # the staging folder is about another upload by now
+        else:  # somebody changed it, or the staging folder is about another upload by now
             self.records.leave(name, local_version, lambda: self.volume.delete(name, local_version))
 
     def _delete(self, name: str, local_version: int) -> None:

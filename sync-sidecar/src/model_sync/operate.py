@@ -73,6 +73,9 @@ def pin(
 def unpin(
     model: Model,
     *,
+    reason: Annotated[
+        str, typer.Option(help="Why, for the history; it is kept with MODEL_SYNC_API_TOKEN alone.")
+    ] = "",
     by: By = "",
     wait: Wait = True,
     timeout: Timeout = 60.0,
@@ -90,11 +93,14 @@ def unpin(
     pins = Pins(settings)
     token = settings.api_token.get_secret_value()
     if token:
-        ask_sidecar(status_url, "DELETE", f"/v1/models/{model}/pin", {"by": _who(by)}, token=token)
+        body = {"by": _who(by)} | ({"reason": reason} if reason else {})
+        ask_sidecar(status_url, "DELETE", f"/v1/models/{model}/pin", body, token=token)
     removed = bool(token) or pins.remove(model)
     sync_token = settings.sync_token.get_secret_value()
     _follow(pins, model, None, timeout if wait else 0.0, status_url, token=sync_token)
     said = f"{model} is no longer pinned" if removed else f"{model} was not pinned"
+    if reason and not token:
+        said += "; the reason is not kept, as MODEL_SYNC_API_TOKEN is not set"
     _say({"model": model, "pin": None, "removed": removed}, said, as_json=as_json)
 
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from collected_logs import LogLines
 from edge_common.errors import RetryableError
 from hand_sidecar import HandSidecar, serving_cars
 from model_sync.loop.bucket_watch import BucketWatch
+from model_sync.store.errors import UnknownUserError
 
 
 @pytest.fixture
@@ -101,3 +103,25 @@ def test_what_prepares_the_bucket_is_asked_until_it_has_succeeded(sidecar: HandS
     for _ in range(3):
         sidecar.step(look=True)
     assert not answers
+
+
+def test_a_user_that_a_new_store_does_not_know_yet_is_no_warning_for_a_minute(
+    tmp_path: Path, logged: LogLines
+) -> None:
+    made = HandSidecar(tmp_path)
+    watch = made.reconciler.observer.bucket
+    made.store.fail_with(UnknownUserError("the store does not accept the credentials; check them"))
+    for seconds in (0.0, 5.0, 56.0):
+        made.clock.advance(seconds)
+        watch.begin_listing()
+        watch.take_in_listing(())
+    told = [(line["level"], line["reason"]) for line in logged.of("listing_failed")]
+    awaited = ("info", "the store does not know this user yet")
+    assert told == [awaited, awaited, ("warning", "the store does not accept the credentials; check them")]
+    assert "check them" in str(watch.snapshot().error), "which the status tells from the start"
+
+
+def test_a_user_that_a_store_knew_before_is_a_warning_at_once(sidecar: HandSidecar, logged: LogLines) -> None:
+    sidecar.store.fail_with(UnknownUserError("the store does not accept the credentials"))
+    sidecar.step(look=True)
+    assert [line["level"] for line in logged.of("listing_failed")] == ["warning"]

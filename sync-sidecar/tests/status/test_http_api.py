@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 from asgi_client import AsgiClient
+from collected_logs import LogLines
 from hand_clock import HandClock
 from memory_store import MemoryStore
 from model_snapshots import state, stored
@@ -94,7 +95,10 @@ def test_a_card_that_is_not_there_is_told(client: Callable[..., AsgiClient], pat
         ("10.0.0.7", "", "", 403),
         ("10.0.0.7", "", "Bearer ", 403),
         ("10.0.0.7", "secret", "Bearer secret", 202),
-        ("10.0.0.7", "secret", "Bearer wrong\u00e9", 403),
+        ("10.0.0.7", "secret", "", 403),
+        ("10.0.0.7", "secret", "Bearer wrong\u00e9", 401),
+        ("127.0.0.1", "secret", "Bearer wrong", 401),
+        ("127.0.0.1", "", "Bearer wrong", 401),
     ],
 )
 def test_a_sync_may_be_asked_for_from_here_or_with_the_token(
@@ -104,6 +108,30 @@ def test_a_sync_may_be_asked_for_from_here_or_with_the_token(
     answer = client((host, 1), token, looks).post("/v1/sync", authorization=offered)
     assert answer.status_code == code
     assert len(looks) == (1 if code == 202 else 0)
+
+
+def test_who_asks_for_a_sync_with_the_operators_token_is_remembered(
+    posted: Posted, volume: Volume, clock: HandClock, logged: LogLines
+) -> None:
+    noted: list[HistoryEntry] = []
+    looks: list[None] = []
+
+    def look() -> None:
+        looks.append(None)
+
+    operator = OperatorApi("of an operator", MemoryStore(), Requests(), look, noted.append, posted, clock)
+    app = HttpApi(posted, volume, Metrics().registry, clock, look, "of a webhook", operator).app()
+    sent = {"authorization": "Bearer of an operator", "content_type": "application/json"}
+
+    def ask(body: bytes) -> int:
+        return AsgiClient(app, _LOOPBACK).ask("POST", "/v1/sync", body, **sent).status_code
+
+    assert [ask(body) for body in (b"", b'{"by": " "}', b'{"by": "Anna", "model": "m"}')] == [400] * 3
+    assert (noted, looks) == ([], [])
+    assert ask(b'{"by": "Anna"}') == 202
+    assert [(entry.event, entry.model, entry.by) for entry in noted] == [(Event.SYNC, "", "Anna")]
+    assert looks == [None]
+    assert [line["by"] for line in logged.of("operator_sync")] == ["Anna"]
 
 
 def test_no_page_of_a_browser_may_ask_for_a_sync(client: Callable[..., AsgiClient]) -> None:

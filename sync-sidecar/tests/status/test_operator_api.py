@@ -101,6 +101,15 @@ def test_two_operators_are_both_remembered_and_the_last_pin_is_there(site: _Site
     assert [entry.by for entry in site.noted] == ["Anna", "Ben"]
 
 
+def test_why_a_pin_is_removed_is_remembered(site: _Site) -> None:
+    site.bucket.put("m/pin.yaml", b"version: 1")
+    asked = {"by": "Ben", "reason": "3 is mended"}
+    assert site.ask("DELETE", "/v1/models/m/pin", asked | {"reason": "x" * 301}).status_code == 400
+    assert site.ask("DELETE", "/v1/models/m/pin", asked | {"reason": "\x1b[31m"}).status_code == 400
+    assert site.ask("DELETE", "/v1/models/m/pin", asked).status_code == 202
+    assert [(entry.reason, entry.by) for entry in site.noted] == [("3 is mended", "Ben")]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "event"),
     [

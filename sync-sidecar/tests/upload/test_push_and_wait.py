@@ -135,13 +135,15 @@ def test_an_operator_steps_back_and_forth_and_the_history_tells_who(
     assert "pinned to 6 by Anna, because 7 is bad; 7 is newer" in status
     assert "no version 9" not in status
     assert "9 is neither in the bucket" in platform.operate("pin", "cars", "9", "--by", "Ben", exit_code=65)
-    assert platform.operate("unpin", "cars", "--by", "Ben", token=_TOKEN) == "cars is no longer pinned\n"
+    unpin = ("unpin", "cars", "--by", "Ben", "--reason", "7 was right")
+    assert platform.operate(*unpin, token=_TOKEN) == "cars is no longer pinned\n"
     assert platform.operate("unpin", "cars") == "cars was not pinned\n"
+    assert "the reason is not kept" in platform.operate(*unpin)
     history = platform.operate("history", "cars")
     lines = [line.split("  ", 1)[1] for line in history.splitlines()]
     back = lines.index("pinned cars 6 by Anna: 7 is bad")
     assert lines[back + 1].startswith("rolled back cars 6: pinned to 6 by Anna")
-    assert any(line.startswith("unpinned cars") and line.endswith("by Ben") for line in lines)
+    assert any(line.startswith("unpinned cars") and line.endswith("by Ben: 7 was right") for line in lines)
     serves = platform.operate("retry", "cars", "7", "--by", "Anna", token=_TOKEN, exit_code=65)
     assert serves.endswith("; there is nothing to try again")
     assert "set MODEL_SYNC_API_TOKEN" not in platform.operate("release", "cars", token=_TOKEN)

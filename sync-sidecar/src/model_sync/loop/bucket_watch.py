@@ -21,12 +21,15 @@ from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.planning.snapshot import BucketSnapshot
 from model_sync.planning.uploads import Absences, quiet_since
+from model_sync.store.errors import UnknownUserError
 from model_sync.store.object_store import ObjectStore
 
 _log = get_logger()
 
 _FIRST_RETRY = 1.0
 """Seconds after the first failed listing; doubled each time, up to the poll interval."""
+_USERS_MADE_WITHIN = 60.0
+"""Seconds from the first listing on in which a new store may not have made this sidecar's user yet."""
 _LONG = 5.0
 """Seconds after which a listing that lasts is told."""
 
@@ -71,6 +74,8 @@ class BucketWatch:
     _begun: _Begun | None = None
     _ended: SimpleQueue[_Listed | Exception] = field(default_factory=SimpleQueue)
     _asked_again: bool = False
+    _first_begun: float = math.inf
+    _user_awaited: bool = False
 
     @property
     def list_again_at(self) -> float:
@@ -96,6 +101,7 @@ class BucketWatch:
             self._asked_again = True
             return
         self._begun = _Begun(self.clock.now(), self.clock.monotonic())
+        self._first_begun = min(self._first_begun, self._begun.started)
         before, pins = self._last.catalog, self._last.pins
         self.run(lambda: self._list(before, pins))
 
@@ -156,8 +162,18 @@ class BucketWatch:
         )
         self._absences = self._absences.after_failure(now, self.hold)
         self.metrics.listings.labels(result="error").inc()
+        awaited, self._user_awaited = self._user_awaited, self._awaits_user(error)
+        reason = "the store does not know this user yet" if self._user_awaited else str(error)
         told = failures & (failures - 1) == 0  # the 1st, 2nd, 4th, 8th ... time
-        (_log.warning if told else _log.debug)("listing_failed", reason=str(error), count=failures)
+        told = told or (awaited and not self._user_awaited)
+        aloud = _log.info if self._user_awaited else _log.warning
+        (aloud if told else _log.debug)("listing_failed", reason=reason, count=failures)
+
+    def _awaits_user(self, error: EdgeError) -> bool:
+        """Whether that is no fault yet: whoever sets a new store up makes its users meanwhile."""
+        waited = self.clock.monotonic() - self._first_begun
+        never = self._last.last_success is None
+        return never and isinstance(error, UnknownUserError) and waited < _USERS_MADE_WITHIN
 
     def _note_listing(
         self,

@@ -34,6 +34,7 @@ class Event(StrEnum):
     STORE_BACK = "store_back"
     RETRY = "retry"
     RELEASE = "release"
+    SYNC = "sync"
 
 
 @dataclass(frozen=True)

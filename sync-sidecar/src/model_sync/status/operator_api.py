@@ -1,4 +1,4 @@
-"""What a person may change over HTTP, with a token: pins, retries, and removals that wait."""
+"""What a person may ask for over HTTP, with a token: pins, retries, removals that wait, and a listing."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ from model_sync.status.request_checks import (
     is_known,
     read_body,
     read_name,
+    read_reason,
     refuse_others,
 )
 from model_sync.status.status import CHANGES_OFF
@@ -69,6 +70,16 @@ class OperatorApi:
             Route("/v1/release", self._answer(self.release), methods=["POST"]),
         ]
 
+    async def sync(self, request: Request) -> Response:
+        """List the bucket now; unlike the others it is routed by who asks, as a webhook may do so, too."""
+        answer: Response = await self._answer(self._sync)(request)
+        return answer
+
+    def _sync(self, _model: str, asked: Mapping[str, Any], by: str) -> str:
+        refuse_others(asked)
+        self._remember(HistoryEntry(self.clock.now(), Event.SYNC, by=by))
+        return "listing the bucket now"
+
     def pin(self, model: str, asked: Mapping[str, Any], by: str) -> str:
         """Write the model's pin.yaml: `version`, and a `reason` if there is one."""
         at = (
@@ -88,15 +99,16 @@ class OperatorApi:
         return f"{model} is pinned to {pin.version}; it answers as soon as the model server has it"
 
     def unpin(self, model: str, asked: Mapping[str, Any], by: str) -> str:
-        """Remove the model's pin.yaml."""
-        refuse_others(asked)
+        """Remove the model's pin.yaml; a `reason`, if there is one, is for the history."""
+        reason = read_reason(asked.get("reason", ""))
+        refuse_others({key: value for key, value in asked.items() if key != "reason"})
         listed = self._listed(model)
         there = listed.loose.get(PIN_NAME)
         if there is None:
             raise RefusedError(HTTPStatus.CONFLICT, f"{model} is not pinned")
         self.store.remove(there.key)
         version = (self.posted.document["models"].get(model, {}).get("pin") or {}).get("version", "")
-        self._remember(HistoryEntry(self.clock.now(), Event.UNPINNED, model, version, by=by))
+        self._remember(HistoryEntry(self.clock.now(), Event.UNPINNED, model, version, reason, by))
         return f"{model} is no longer pinned; what its policy asks for is served"
 
     def retry(self, model: str, asked: Mapping[str, Any], by: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from model_sync.bucket.keys import quoted
-from model_sync.bucket.pins import MAX_NAME, one_line
+from model_sync.bucket.pins import MAX_NAME, MAX_REASON, one_line
 
 _MAX_BODY = 4096
 FROM_A_PAGE = "no page in a browser may ask for this here; use the client's page, or model-sync"
@@ -31,8 +31,12 @@ class RefusedError(Exception):
 
 def is_known(request: Request, token: str) -> bool:
     """Whether the request carries the bearer `token`; never for an empty one."""
-    offered = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return bool(token) and hmac.compare_digest(offered.encode(), token.encode())
+    return bool(token) and hmac.compare_digest(token_of(request).encode(), token.encode())
+
+
+def token_of(request: Request) -> str:
+    """The bearer token that the request carries; empty without one."""
+    return request.headers.get("authorization", "").removeprefix("Bearer").strip()
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -71,6 +75,17 @@ def read_name(value: Any) -> str:
             HTTPStatus.BAD_REQUEST, f"say who asks, as by, in 1 to {MAX_NAME} characters, for the history"
         )
     return name
+
+
+def read_reason(value: Any) -> str:
+    """Why, as the history tells it; may be empty. Raises RefusedError."""
+    try:
+        reason = one_line(value)
+    except ValueError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"reason {error}") from error
+    if not isinstance(reason, str) or len(reason) > MAX_REASON:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"reason may have {MAX_REASON} characters at most")
+    return reason
 
 
 def refuse_others(rest: Mapping[str, Any]) -> None:

@@ -8,9 +8,10 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from edge_common.errors import EdgeError, FatalError, RetryableError
 
+_UNKNOWN_USER = "InvalidAccessKeyId"
 CREDENTIALS_REFUSED = frozenset(
     {
-        "InvalidAccessKeyId",
+        _UNKNOWN_USER,
         "SignatureDoesNotMatch",
         "ExpiredToken",
         "InvalidToken",
@@ -47,6 +48,10 @@ _SPEAKS_NO_TLS = re.compile(
 
 class ObjectChangedError(RetryableError):
     """The object is no longer the one that was listed."""
+
+
+class UnknownUserError(FatalError):
+    """The store has no user of that name."""
 
 
 class RangeIgnoredError(RetryableError):
@@ -92,7 +97,7 @@ def refused(error: S3RefusalError, doing: str, where: BucketPlace) -> EdgeError:
         return ObjectChangedError(f"cannot {doing}: it was replaced or removed since it was listed")
     fatal = _set_up_problem(error, doing, where)
     if fatal is not None:
-        return FatalError(fatal)
+        return (UnknownUserError if error.code == _UNKNOWN_USER else FatalError)(fatal)
     if error.code == _ARCHIVED:
         return RetryableError(f"cannot {doing} in {where}: it is archived; restore it, or upload it again")
     said = f"{error.code or f'status {error.status}'}, {_short(error.message) or 'no message'}"

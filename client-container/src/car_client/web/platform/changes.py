@@ -64,9 +64,7 @@ def change_routes(sidecar: Connection | None) -> list[BaseRoute]:
             asked = _valid(await _body(request), kind)
             model = request.path_params.get("model", "")
             target = path.replace("/api", "/v1", 1).replace("{model}", quote(model, safe=""))
-            # a listing needs no name, and the sidecar takes none
-            body = asked.model_dump() if target != "/v1/sync" else {}
-            return await run_in_threadpool(_pass_on, sidecar, method, target, body, token)
+            return await run_in_threadpool(_pass_on, sidecar, method, target, asked.model_dump(), token)
 
         return path, change, [method]
 

@@ -150,7 +150,7 @@ def _put(file: Path, target: Path) -> None:
 def served_models(folders: Mapping[str, Path]) -> Iterator[str]:
     """The address of an ovms-lite that serves the model folders by name; ended afterwards."""
     port = _free_port()
-    entries = [{"config": {"name": name, "base_path": str(path)}} for name, path in folders.items()]
+    entries = [{"config": {"name": name, "base_path": str(path.resolve())}} for name, path in folders.items()]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.json")
         config.write_text(json.dumps({"model_config_list": entries}))

@@ -12,6 +12,7 @@ EXIT_CODES = {
     "RequestRefusedError": 65,
     "UnknownModelError": 65,
     "UnreadableScoresError": 65,
+    "MisshapenAnswerError": 65,
     "UnusableModelError": 65,
 }
 

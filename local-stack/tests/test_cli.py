@@ -1,5 +1,7 @@
 import json
 import os
+import shlex
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -159,12 +161,36 @@ def test_up_status_logs_down_can_each_be_repeated_and_leave_nothing(home: Path) 
     assert told["upload"].endswith(f"--status-url {started['addresses']['sidecar']}")
     assert edge_stack(home, "logs", "sidecar").stdout.strip()
 
+    metrics = requests.get(f"{started['addresses']['server']}/metrics", timeout=10)
+    assert (metrics.status_code, metrics.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    host, _, port = started["addresses"]["grpc"].partition(":")
+    assert started["addresses"]["grpc"] in status.stdout
+    socket.create_connection((host, int(port)), timeout=10).close()
+    assert_the_token_is_kept_and_needed(home, status.stdout, started["addresses"]["sidecar"])
+
     record = read_record(home / ".local" / "stack" / "stack.json")
     assert record is not None
     down = edge_stack(home, "down")
     assert set(down.stdout.removeprefix("ended: ").strip().split(", ")) == FOUR
     assert record.running() == []
     assert edge_stack(home, "down").stdout == "nothing was running\n"
+
+
+def assert_the_token_is_kept_and_needed(home: Path, told: str, sidecar: str) -> None:
+    shown = next(line for line in told.splitlines() if line.startswith("token"))
+    path = Path(shlex.split(shown)[2])
+    token = path.read_text().strip()
+    assert (path.stat().st_mode & 0o777, len(token)) == (0o600, 32)
+
+    def ask(shows: str) -> int:
+        headers = {"Authorization": f"Bearer {shows}"}
+        return requests.post(
+            f"{sidecar}/v1/sync", json={"by": "Anna"}, headers=headers, timeout=10
+        ).status_code
+
+    assert (ask(token), ask("x" * 32)) == (202, 401)
+    logs = [log.read_text() for log in (home / ".local/stack/logs").iterdir()]
+    assert not [text for text in (told, *logs) if token in text]
 
 
 def components(home: Path) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,19 @@ def test_the_server_reads_what_the_sidecar_writes_and_listens_on_this_machine_on
     assert arguments[arguments.index("--rest_bind_address") + 1] == "127.0.0.1"
     assert arguments[arguments.index("--rest_port") + 1] == str(ports.server.number)
     assert arguments[-2:] == ["--log_level", "DEBUG"]
+
+
+def test_the_server_speaks_grpc_on_this_machine_where_it_has_a_port_for_it(ports: StackPorts) -> None:
+    assert ports.grpc_address == ""
+    assert "--port" not in server_command(FOLDER, ports).argv
+    with ReservedPort() as port:
+        speaking = replace(ports, grpc=port)
+        assert speaking.grpc_address == f"127.0.0.1:{port.number}"
+        command = server_command(FOLDER, speaking)
+        at = command.argv.index("--port")
+        assert command.argv[at : at + 4] == ["--port", str(port.number), "--grpc_bind_address", "127.0.0.1"]
+        assert port in command.ports
+        assert client_environment(speaking)["CAR_CLIENT_GRPC_ADDRESS"] == speaking.grpc_address
 
 
 def test_the_client_is_told_server_and_sidecar(ports: StackPorts) -> None:

@@ -21,9 +21,9 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """
     aside = path.with_name(f".{path.name}.new")
     with aside.open("wb") as file:
+        set_mode(file.fileno(), mode)  # before there is anything to read
         file.write(content)
         file.flush()
-        set_mode(file.fileno(), mode)
         flush_to_disk(file.fileno())
     aside.replace(path)
     fsync_folder(path.parent)

@@ -15,9 +15,12 @@ ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - compared with what a person asked for
 
 
 SERVER_PORT, SIDECAR_PORT, PAGE_PORT = 8000, 8081, 8080
+GRPC_PORT = 9002
+"""As in compose.yaml: 9000, where the server itself would listen, is the store's."""
 PREFERRED_PORTS = {
     "page": PAGE_PORT,
     "server": SERVER_PORT,
+    "server's gRPC": GRPC_PORT,
     "sidecar": SIDECAR_PORT,
     "store": API_PORT,
     "console of the store": CONSOLE_PORT,
@@ -38,6 +41,8 @@ class StackFolder:
         self.logs = root / "logs"
         self.record = root / "stack.json"
         """Addresses and process ids of a stack that runs in the background."""
+        self.operator_token = root / "operator-token"
+        """What a person shows to change what such a stack serves."""
 
     def log(self, component: str) -> Path:
         """Log of one component."""
@@ -51,6 +56,13 @@ class StackPorts:
     server: ReservedPort
     sidecar: ReservedPort
     client: ReservedPort
+    grpc: ReservedPort | None = None
+    """Of the model server, where it speaks gRPC, too."""
+
+    @property
+    def grpc_address(self) -> str:
+        """`host:port` of the model server's gRPC interface; empty where it has none."""
+        return f"{HOST}:{self.grpc.number}" if self.grpc is not None else ""
 
     @property
     def server_url(self) -> str:
@@ -107,6 +119,7 @@ def sidecar_command(folder: StackFolder, ports: StackPorts, environment: Mapping
 
 def server_command(folder: StackFolder, ports: StackPorts, flags: Sequence[str] = ()) -> Command:
     """`ovms-lite`, with the flags that the real server would get as well; `flags` are further ones."""
+    grpc = ("--port", str(ports.grpc.number), "--grpc_bind_address", HOST) if ports.grpc is not None else ()
     return Command(
         name="server",
         argv=[
@@ -114,10 +127,11 @@ def server_command(folder: StackFolder, ports: StackPorts, flags: Sequence[str] 
             *("--config_path", str(folder.volume / "config.json")),
             *("--rest_port", str(ports.server.number), "--rest_bind_address", HOST),
             *("--file_system_poll_wait_seconds", "1"),
+            *grpc,
             *flags,
         ],
         log=folder.log("server"),
-        ports=(ports.server,),
+        ports=(ports.server, *((ports.grpc,) if ports.grpc is not None else ())),
     )
 
 
@@ -137,4 +151,5 @@ def client_command(folder: StackFolder, ports: StackPorts) -> Command:
 
 def client_environment(ports: StackPorts) -> dict[str, str]:
     """What every `car-client` command of this stack needs to know."""
-    return {"CAR_CLIENT_SERVER_URL": ports.server_url, "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url}
+    grpc = {"CAR_CLIENT_GRPC_ADDRESS": ports.grpc_address} if ports.grpc_address else {}
+    return {"CAR_CLIENT_SERVER_URL": ports.server_url, "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url} | grpc

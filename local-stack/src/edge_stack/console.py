@@ -1,6 +1,7 @@
 """What the commands print: where things are, how the components are, what was found."""
 
 import json
+import shlex
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -32,11 +33,15 @@ def directions(record: StackRecord, root: Path) -> Iterator[str]:
         port = where["page"].rpartition(":")[2]
         others = ", ".join(f"http://{address}:{port}" for address in _addresses(record.page_host))
         yield f"          WARNING: open to others at {others}; the page has no sign-in: whoever reaches"
-        yield "          it may classify and sees the recent pictures"
+        yield "          it may classify and sees the recent pictures; what changes something needs the token"
+    if "MODEL_SYNC_API_TOKEN_FILE" in record.environment:
+        token = shlex.quote(record.environment["MODEL_SYNC_API_TOKEN_FILE"])
+        yield f"token     cat {token}  the page asks for it before it pins, tries again or lists"
     yield f"store     {where['store']}  {record.store}"
     if "console" in where:
         yield f"console   {where['console']}  bucket {BUCKET}, sign in with {ACCESS_KEY} / {SECRET_KEY}"
-    yield f"server    {where['server']}/v1/config"
+    grpc = f"  gRPC {where['grpc']}, metrics {where['server']}/metrics" if "grpc" in where else ""
+    yield f"server    {where['server']}/v1/config{grpc}"
     yield f"sidecar   {where['sidecar']}/v1/status"
     logs = f"{program('edge-stack')} logs client"
     yield f"pictures  {StackFolder(root).pictures}  what arrives there is classified: {logs}"

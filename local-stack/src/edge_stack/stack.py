@@ -21,6 +21,7 @@ from edge_common.served_state import ServedModels
 from urllib3.exceptions import HTTPError
 
 from edge_stack.components import (
+    GRPC_PORT,
     PAGE_PORT,
     SERVER_PORT,
     SIDECAR_PORT,
@@ -60,13 +61,12 @@ class StackOptions:
     """Settings of model-sync without their prefix, such as `{"POLL_INTERVAL": "1s"}`."""
     server_flags: tuple[str, ...] = ()
     """Further flags of the model server."""
+    grpc: bool = False
+    """Whether the model server speaks gRPC, too."""
 
 
 class Stack:
-    """Starts the components in the order they need and knows their addresses.
-
-    Leaving the context ends everything.
-    """
+    """Starts the components in the order they need and knows their addresses; leaving it ends all."""
 
     def __init__(self, options: StackOptions, processes: Processes | None = None) -> None:
         """`processes` starts and ends the programs; without it, as programs of this machine."""
@@ -91,6 +91,7 @@ class Stack:
                 server=opening.enter_context(self._port(SERVER_PORT)),
                 sidecar=opening.enter_context(self._port(SIDECAR_PORT)),
                 client=opening.enter_context(self._port(PAGE_PORT, self.options.page_host)),
+                grpc=opening.enter_context(self._port(GRPC_PORT)) if self.options.grpc else None,
             )
             self._open = opening.pop_all()
         return self

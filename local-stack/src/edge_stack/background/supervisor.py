@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from edge_common.errors import EdgeError, FatalError, RetryableError
 from edge_common.logs import configure_logging, get_logger
 from edge_common.stopping import Interrupted, raise_on_signals
 
+from edge_stack.background.operator_token import keep_token
 from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, read_record
 from edge_stack.background.restarts import Restarts
 from edge_stack.background.sample_camera import SampleCamera
@@ -90,6 +92,8 @@ class Supervisor:
             "sidecar": stack.ports.sidecar_url,
             "page": stack.ports.page_url,
         }
+        if stack.ports.grpc_address:
+            addresses["grpc"] = stack.ports.grpc_address
         if started:
             addresses["store"] = stack.store.endpoint
             if stack.store.console:
@@ -125,7 +129,7 @@ def supervise(
         if known is not None:
             end_recorded(known)
         try:
-            with Stack(options) as stack:
+            with Stack(_as_kept(options, folder)) as stack:
                 camera = (
                     SampleCamera(pictures, stack.folder.pictures, clock=time.monotonic) if pictures else None
                 )
@@ -153,6 +157,17 @@ def supervise(
                     stack.processes.stop_all(within=_END_WITHIN_SECONDS)
         finally:
             folder.record.unlink(missing_ok=True)
+
+
+def _as_kept(options: StackOptions, folder: StackFolder) -> StackOptions:
+    """What a stack has that keeps running: gRPC, metrics, and a token for what changes something."""
+    token = str(keep_token(folder.operator_token))
+    return replace(
+        options,
+        grpc=True,
+        server_flags=(*options.server_flags, "--metrics_enable"),
+        sidecar_settings={"API_TOKEN_FILE": token, **options.sidecar_settings},
+    )
 
 
 @contextmanager

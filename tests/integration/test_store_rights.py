@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,14 @@ def _documented_policy() -> str:
     return json.dumps(policy)
 
 
+def _with_keys_in_files(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in environment.items() if not name.endswith("_KEY")}
+    for name in environment.keys() - kept.keys():
+        (folder / name).write_text(f"{environment[name]}\n")
+        kept[f"{name}_FILE"] = str(folder / name)
+    return kept
+
+
 @pytest.fixture
 def bucket(tmp_path: Path) -> Iterator[S3Bucket]:
     """The bucket as the sidecar sees it with keys that have the documented policy."""
@@ -49,8 +57,9 @@ def bucket(tmp_path: Path) -> Iterator[S3Bucket]:
             "SERVER_S3_ACCESS_KEY": _KEYS[0],
             "SERVER_S3_SECRET_KEY": _KEYS[1],
         }
-        for _ in range(2):  # a Job may run again
-            subprocess.run([sys.executable, _SCRIPT], env=environment, check=True, timeout=60)
+        in_files = _with_keys_in_files(environment, tmp_path)
+        for variables in (environment, in_files):  # a Job may run again; compose.yaml has keys in files
+            subprocess.run([sys.executable, _SCRIPT], env=variables, check=True, timeout=60)
         stack.store.client().put_object(
             bucket_name=BUCKET, object_name="cars/1/model.onnx", data=io.BytesIO(b"model"), length=5
         )

@@ -174,6 +174,14 @@ def test_the_camera_takes_a_picture_that_is_classified(page: Page) -> None:
     assert page.evaluate("document.getElementById('video').srcObject") is None
 
 
+def test_an_example_is_classified_without_a_picture_of_ones_own(page: Page) -> None:
+    examples = page.get_by_role("group", name="Or try a drawn one")
+    expect(examples.get_by_role("button")).to_have_count(5)
+    examples.get_by_role("button", name="School bus").press("Enter")
+    expect(page.locator(".answer")).to_have_count(2)
+    expect(page.locator("#drop-title")).to_have_text("school-bus.jpg")
+
+
 def test_everything_can_be_done_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Skip to classifying")

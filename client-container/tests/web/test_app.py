@@ -1,7 +1,9 @@
 """What can be read: models, recent inferences, the stream, probes."""
 
 import json
+import re
 import threading
+from pathlib import Path
 
 import pytest
 from car_client.web.cameras import tell_changes
@@ -11,6 +13,7 @@ from made_pictures import jpeg
 from page_client import PageClient
 
 RED = jpeg("red")
+_CHARTS_PICTURES = Path(__file__).parents[3] / "helm-chart/edge-ai-car-classification/files/pictures"
 
 
 def test_the_models_are_those_of_the_last_look(served: FakeKServe, page: PageClient) -> None:
@@ -39,6 +42,13 @@ def test_recent_inferences_come_newest_first_with_a_small_picture(page: PageClie
     assert (thumbnail.headers["Content-Type"], thumbnail.content[:2]) == ("image/jpeg", b"\xff\xd8")
     assert len(page.get("/api/inferences?limit=1").json()["inferences"]) == 1
     assert page.get("/api/inferences?limit=0").status_code == 400
+
+
+def test_the_examples_are_the_drawn_pictures_of_the_charts_camera(page: PageClient) -> None:
+    shown = re.findall(r'src="(/static/examples/[^"]+)"', page.get("/").text)
+    assert {address: page.get(address).content for address in shown} == {
+        f"/static/examples/{picture.name}": picture.read_bytes() for picture in _CHARTS_PICTURES.iterdir()
+    }
 
 
 @pytest.mark.usefixtures("served")

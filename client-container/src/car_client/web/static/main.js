@@ -4,6 +4,7 @@ import * as camera from "./camera.js";
 import * as classify from "./classify.js";
 import { startColours } from "./colours.js";
 import { byId } from "./dom.js";
+import * as examples from "./examples.js";
 import * as models from "./models.js";
 import * as recent from "./recent.js";
 import { tellAway } from "./tab.js";
@@ -55,6 +56,7 @@ async function refreshRecent() {
 
 classify.start();
 camera.start(classify.take, classify.tell);
+examples.start(classify.take, classify.tell);
 startColours();
 follow({
   resync: () => {

@@ -21,6 +21,9 @@ def test_the_defaults_are_those_promised() -> None:
         "subfolders": True,
         "sample_interval": 1.0,
         "results": None,
+        "history": None,
+        "history_max_bytes": 256 * 1024 * 1024,
+        "history_max_age": 30 * 86400.0,
         "s3_endpoint": "http://localhost:9000",
         "s3_access_key": SecretStr(""),
         "s3_secret_key": SecretStr(""),
@@ -86,6 +89,7 @@ def test_an_unknown_variable_is_an_error_that_says_what_was_meant(monkeypatch: p
         ("TIMEOUT", "soon"),
         ("TRANSPORT", "pigeon"),
         ("BATCH_SIZE", "0"),
+        ("HISTORY_MAX_BYTES", "1MiB"),
         ("LOG_LEVEL", "loud"),
     ],
 )

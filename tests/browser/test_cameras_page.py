@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eventually import wait_until
 from made_pictures import jpeg
 from page_actions import is_sound
 from playwright.sync_api import Browser, Page, expect
@@ -42,6 +43,11 @@ def test_each_source_has_a_tile_with_its_last_picture_and_a_lost_one_says_when_i
     page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=image.element_handle())
     (tmp_path / "gate" / "next.jpg").write_bytes(jpeg("blue", size=(90, 120)))
     expect(gate.locator(".answers-of strong")).to_have_text(["blue", "blue"])
+    asked = f"{client.url}/api/history?label=RED"
+    wait_until(lambda: len(page.request.get(asked).json()["entries"]) == 2)
+    page.get_by_label("Label has").fill("RED")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#history-rows strong")).to_have_text(["red", "red"])
     assert page.title().endswith("Car classifier")
     is_sound(page)
     page.close()

@@ -29,7 +29,7 @@ class RunningClient:
                 [
                     *(PROGRAMS / "car-client", "serve", "--host", "127.0.0.1", "--port", str(self.port)),
                     *("--server-url", self._server_url, "--sidecar-url", "none", "--interval", "200ms"),
-                    *self._sources,
+                    *("--history", self._log.with_suffix(".sqlite"), *self._sources),
                 ],
                 stdout=log,
                 stderr=log,

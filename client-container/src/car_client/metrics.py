@@ -45,6 +45,12 @@ class ClientMetrics:
             ("result",),
             registry=self.registry,
         )
+        self._history = Counter(
+            "inference_client_history_answers",
+            "Answers by whether the history has kept or dropped them.",
+            ("result",),
+            registry=self.registry,
+        )
         self._served = Gauge(
             "inference_client_models", "Models of the server.", ("state",), registry=self.registry
         )
@@ -74,6 +80,10 @@ class ClientMetrics:
     def count_picture(self, result: str) -> None:
         """A picture was `classified` or `rejected`."""
         self._pictures.labels(result).inc()
+
+    def count_history(self, result: str, answers: int) -> None:
+        """So many answers were `kept` or `dropped` by the history."""
+        self._history.labels(result).inc(answers)
 
     def set_models(self, *, usable: int, unusable: int, server_up: bool) -> None:
         """How many models the server had at the last look, and whether it answered."""

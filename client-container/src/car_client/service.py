@@ -11,6 +11,8 @@ from edge_common.pictures.decode import Picture
 from edge_common.watchdog import watched_by_systemd
 from starlette.applications import Starlette
 
+from car_client.history.history import History
+from car_client.history.kept import kept_history
 from car_client.models.follower import ModelFollower, ServerView
 from car_client.output.recent import RecentInferences
 from car_client.output.sinks import ResultSink
@@ -40,15 +42,29 @@ def alive_within(settings: Settings) -> float:
 def serve(settings: Settings, cameras: Sequence[Camera], sink: ResultSink, stop: threading.Event) -> None:
     """Serve, and watch `cameras`, until `stop` is set. Raises FatalError when the address is taken."""
     session = Session(settings)
+    with kept_history(settings, session.metrics) as history:
+        _serve(session, cameras, sink, history, stop)
+
+
+def _serve(
+    session: Session,
+    cameras: Sequence[Camera],
+    sink: ResultSink,
+    history: History | None,
+    stop: threading.Event,
+) -> None:
+    settings = session.settings
     broadcast = Broadcast()
     recent = RecentInferences(on_new=lambda document: broadcast.publish("inference", document))
 
     def tell(view: ServerView) -> None:
         broadcast.publish("models", {"reachable": view.error is None})
 
-    def show(picture: Picture, result: Classification) -> None:
+    def show(source: str, picture: Picture, result: Classification) -> None:
         recent.add(picture, result, origin="watch")
         sink.write(result)
+        if history is not None:
+            history.add(source, result)
 
     follower = ModelFollower(session.discovery, on_change=tell)
     platform = Platform(
@@ -72,6 +88,7 @@ def serve(settings: Settings, cameras: Sequence[Camera], sink: ResultSink, stop:
         sources=sources,
         alive_within=alive_within(settings),
         addresses=settings.page_addresses,
+        history=history,
     )
     http = _http_server(create_app(gateway), settings, settings.http_port)
     with ExitStack() as running:

@@ -86,6 +86,13 @@ class Settings(BaseModel):
     """Pause between two pictures of a stream, camera or address."""
     results: str | None = None
     """Where results go besides the log: `FILE.csv`, `FILE.jsonl` or `s3://BUCKET/PREFIX`."""
+    history: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """Database file in which `serve` and `watch` keep every answer, such as
+    `/var/lib/car-client/history.sqlite`, on a disk of this machine; one client a file. Unset: none."""
+    history_max_bytes: Annotated[Size, Field(ge=16 * 1024 * 1024)] = 256 * 1024 * 1024
+    """Size of that file, at least 16 MiB; beyond it the oldest answers go. Its log may take some MiB more."""
+    history_max_age: Annotated[Duration, Field(ge=60)] = 30 * 86400.0
+    """Answers that are older are deleted from it."""
     s3_endpoint: str = "http://localhost:9000"
     """Store of sources and results that begin with `s3://`."""
     s3_access_key: SecretStr = SecretStr("")

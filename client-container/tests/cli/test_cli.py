@@ -234,6 +234,35 @@ def test_watch_once_prints_one_json_object_a_result(run: Run, red: Path) -> None
 
 
 @pytest.mark.usefixtures("served")
+def test_what_a_watch_has_kept_is_read_by_another_command(run: Run, red: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept" / "history.sqlite"
+    assert run("watch", red.parent, "--once", "--interval", "50ms", "--history", kept).code == 0
+    entries = run("history", "--file", kept, "--json").document["entries"]
+    assert sorted((entry["model"], entry["label"]) for entry in entries) == [
+        ("cars", "red"),
+        ("other", "red"),
+    ]
+    [line] = run("history", "--file", kept, "--model", "cars", "--min-probability", "0.5").out.splitlines()
+    assert line.split("\t")[1:5] == [str(red.parent), "red.jpg", "cars/1", "red"]
+    head, row = run(
+        "history", "--file", kept, "--csv", "--label", "RE", "--source", red.parent, "--limit", 1
+    ).out.split()
+    assert (head.split(",")[0], row.split(",")[2]) == ("time", "red.jpg")
+    assert run("history", "--file", kept, "--since", "2999-01-01").out == ""
+
+
+def test_a_history_that_cannot_be_read_is_told(run: Run, red: Path, tmp_path: Path) -> None:
+    for arguments, code, part in (
+        ((), 78, "CAR_CLIENT_HISTORY"),
+        (("--file", tmp_path / "none.sqlite"), 78, "there is no history at"),
+        (("--file", red), 65, "is no history that can be read"),
+        (("--file", red, "--until", "soon"), 78, "--until: 'soon' is no time"),
+    ):
+        refused = run("history", *arguments)
+        assert (refused.code, part in refused.sentence) == (code, True), refused.sentence
+
+
+@pytest.mark.usefixtures("served")
 def test_watch_once_with_a_bad_picture_ends_with_65(run: Run, red: Path) -> None:
     (red.parent / "bad.jpg").write_bytes(b"x")
     watched = run("watch", red.parent, "--once", "--interval", "50ms")
@@ -287,7 +316,9 @@ def test_a_server_without_models_ends_with_65_and_a_sentence(run: Run, red: Path
     assert (refused.code, "no model to classify with: none is available" in refused.sentence) == (65, True)
 
 
-@pytest.mark.parametrize("command", ["models", "classify", "watch", "serve", "bench", "healthcheck"])
+@pytest.mark.parametrize(
+    "command", ["models", "classify", "watch", "serve", "history", "bench", "healthcheck"]
+)
 def test_help_shows_an_example(run: Run, command: str) -> None:
     shown = run(command, "--help")
     assert shown.code == 0

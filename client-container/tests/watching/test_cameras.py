@@ -61,7 +61,13 @@ def test_each_source_has_its_own_worker_and_models_and_a_lost_one_harms_no_other
     every = Camera(HandSource("green"), SourceRecord(2, "all"))
     stop = threading.Event()
     follower = ModelFollower(session.discovery)
-    watches = watches_of([gate, yard, every], session, follower, lambda _picture, _result: None)
+    shown: list[tuple[str, str, str]] = []
+    watches = watches_of(
+        [gate, yard, every],
+        session,
+        follower,
+        lambda source, picture, result: shown.append((source, picture.name, result.model)),
+    )
     running = threading.Thread(
         target=run_together, args=([partial(watch.run, stop) for watch in watches], stop)
     )
@@ -69,6 +75,9 @@ def test_each_source_has_its_own_worker_and_models_and_a_lost_one_harms_no_other
     try:
         wait_until(lambda: said(yard) == [("b", "red")])
         wait_until(lambda: said(every) == [("a", "green"), ("b", "green")])
+        wait_until(
+            lambda: sorted(shown) == [("all", "green", "a"), ("all", "green", "b"), ("yard", "red", "b")]
+        )
         wait_until(lambda: gate.record.document()["state"] == "lost")
         told = gate.record.document()
         assert (told["sentence"], 0 < (told["again_in"] or 0) <= 8) == ("gate has no picture", True)

@@ -1,8 +1,10 @@
 """A real HTTP server with the whole web interface, in front of a fake model server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from car_client.history.history import History
 from car_client.models.follower import ModelFollower
 from car_client.output.recent import RecentInferences
 from car_client.output.source_record import SourceRecord
@@ -24,7 +26,13 @@ LIMITS = PictureLimits(max_bytes=200_000, max_pixels=50_000)
 
 
 @pytest.fixture
-def page(server: FakeKServe) -> Iterator[PageClient]:
+def history(tmp_path: Path) -> Iterator[History]:
+    with History(tmp_path / "history.sqlite", max_bytes=1 << 20, max_age=86400) as running:
+        yield running
+
+
+@pytest.fixture
+def page(server: FakeKServe, history: History) -> Iterator[PageClient]:
     session = Session(load_settings(server_url=server.url, sidecar_url=server.url))
     broadcast = Broadcast()
     pipeline = Pipeline(session.classifier)
@@ -48,6 +56,7 @@ def page(server: FakeKServe) -> Iterator[PageClient]:
         sidecar=session.sidecar,
         sources=[SourceRecord(0, "gate"), SourceRecord(1, "yard", ["a"])],
         alive_within=30,
+        history=history,
     )
     with ThreadedHttpServer(create_app(gateway), host="127.0.0.1", port=0) as http:
         yield PageClient(gateway, f"http://127.0.0.1:{http.port}")

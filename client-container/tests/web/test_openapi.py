@@ -40,6 +40,7 @@ def test_answers_and_errors_are_as_described(
         ("/api/inferences", "get"): page.get("/api/inferences"),
         ("/api/platform", "get"): page.get("/api/platform"),
         ("/api/cameras", "get"): page.get("/api/cameras"),
+        ("/api/history", "get"): page.get("/api/history"),
         ("/healthz", "get"): page.get("/healthz"),
         ("/readyz", "get"): page.get("/readyz"),
     }
@@ -48,6 +49,7 @@ def test_answers_and_errors_are_as_described(
         ("/api/classify", "post", page.send(jpeg("red"), "&model=none")),
         ("/api/inferences", "get", page.get("/api/inferences?limit=0")),
         ("/api/thumbnails/{key}.jpg", "get", page.get("/api/thumbnails/none.jpg")),
+        ("/api/history", "get", page.get("/api/history?limit=0")),
     ]
     for path, method, answer in [*((*place, answer) for place, answer in answers.items()), *refused]:
         told = described["paths"][path][method]["responses"][str(answer.status_code)]

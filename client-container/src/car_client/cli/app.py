@@ -6,6 +6,7 @@ from edge_common.command_line import add_version_option, run_app
 from car_client.cli.bench import bench
 from car_client.cli.classify import classify
 from car_client.cli.healthcheck import healthcheck
+from car_client.cli.history import history
 from car_client.cli.models import models
 from car_client.cli.serve import serve
 from car_client.cli.watch import watch
@@ -24,6 +25,9 @@ app.command(
 )(classify)
 app.command(epilog="Examples: car-client watch /pictures / car-client watch rtsp://gate/1 --json")(watch)
 app.command(epilog="Examples: car-client serve / car-client serve /pictures --host 127.0.0.1")(serve)
+app.command(
+    epilog="Examples: car-client history --model effnet --since 2026-11-30 / car-client history --csv > h.csv"
+)(history)
 app.command(epilog="Example: car-client bench *.jpg --seconds 10 --workers 4")(bench)
 app.command(epilog="Example: car-client healthcheck --port 8080")(healthcheck)
 

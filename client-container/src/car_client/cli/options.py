@@ -23,7 +23,7 @@ Images = Annotated[
 
 SERVER = ("server_url", "sidecar_url", "timeout")
 INFERENCE = ("transport", "protocol", "grpc_address", *SERVER)
-WATCH = ("models", "interval", "sample_interval", "results", *INFERENCE)
+WATCH = ("models", "interval", "sample_interval", "results", "history", *INFERENCE)
 _FLAGS: Mapping[str, Any] = {
     "server_url": Annotated[str | None, typer.Option(help="Model server, such as http://localhost:8000.")],
     "sidecar_url": Annotated[
@@ -37,6 +37,10 @@ _FLAGS: Mapping[str, Any] = {
     "interval": Annotated[str | None, typer.Option(help="Pause between two looks: 1, 500ms.")],
     "results": Annotated[
         str | None, typer.Option(help="Results as well to FILE.csv, FILE.jsonl or s3://...")
+    ],
+    "history": Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Keep answers in this database, for page and `history`."),
     ],
     "sample_interval": Annotated[
         str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")

@@ -10,6 +10,7 @@ from edge_common.pictures.decode import Picture
 from edge_common.stopping import leave_now, stop_on_signals
 
 from car_client.cli.options import WATCH, AsJson, print_json_line, with_settings
+from car_client.history.kept import kept_history
 from car_client.models.follower import ModelFollower
 from car_client.output.documents import classification_document
 from car_client.output.sinks import open_sink
@@ -40,14 +41,17 @@ def watch(
         raise FatalError("there is no source to watch; name one, or set CAR_CLIENT_SOURCE")
     session = Session(settings)
 
-    def show(_picture: Picture, result: Classification) -> None:
+    def show(source: str, _picture: Picture, result: Classification) -> None:
         if as_json:
             print_json_line(classification_document(result))
         sink.write(result)
+        if history is not None:
+            history.add(source, result)
 
     follower = ModelFollower(session.discovery)
     with ExitStack() as running:
         sink = running.enter_context(closing(open_sink(settings)))
+        history = running.enter_context(kept_history(settings, session.metrics))
         cameras = [running.enter_context(closing(camera)) for camera in open_cameras(settings)]
         if health_port is not None:
             running.enter_context(probes(session, follower, health_port))

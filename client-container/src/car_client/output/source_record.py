@@ -72,7 +72,7 @@ class SourceRecord:
         """`name` is for people, without credentials; `number`: its place among the sources."""
         self.number = number
         self.models = tuple(models)
-        self._name = printable(name)
+        self.name = printable(name)
         self._now, self._monotonic = now, monotonic
         self._lock = threading.Lock()
         self._state: State = "starting"
@@ -148,7 +148,7 @@ class SourceRecord:
             last = self._last
             return {
                 "number": self.number,
-                "name": self._name,
+                "name": self.name,
                 "state": self._state,
                 "since": self._since.isoformat(),
                 "sentence": self._sentence,

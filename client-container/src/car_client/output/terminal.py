@@ -76,6 +76,12 @@ def show_throughput(console: Console, rates: Iterable[Throughput]) -> None:
     _show_table(console, ("model", "pictures/s", "server alone", "ratio", "median ms", "p95 ms"), rows)
 
 
+def show_history(console: Console, rows: Iterable[tuple[str, ...]]) -> None:
+    """A row for each answer that was kept."""
+    headings = ("time", "source", "picture", "model", "label", "probability", "latency ms")
+    _show_table(console, headings, rows)
+
+
 def _text(text: str) -> str:
     """`text` of strangers: neither markup nor a command to the terminal."""
     return escape(printable(text))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from edge_common.pictures.decode import Picture
 
@@ -47,14 +48,17 @@ def watches_of(
     cameras: Sequence[Camera],
     session: Session,
     follower: ModelFollower,
-    show: Callable[[Picture, Classification], None],
+    show: Callable[[str, Picture, Classification], None],
 ) -> list[Watch]:
-    """A watch for each camera with the means of `session`; `show` is called by one of them at a time."""
+    """A watch for each camera with the means of `session`.
+
+    `show` is called by one of them at a time, with the name of the source, the picture, and a result.
+    """
     lock = threading.Lock()
 
-    def show_in_turn(picture: Picture, result: Classification) -> None:
+    def show_in_turn(source: str, picture: Picture, result: Classification) -> None:
         with lock:
-            show(picture, result)
+            show(source, picture, result)
 
     return [
         Watch(
@@ -63,7 +67,7 @@ def watches_of(
             Pipeline(session.classifier),
             limits=session.limits,
             interval=session.settings.interval,
-            show=show_in_turn,
+            show=partial(show_in_turn, camera.record.name),
             record=camera.record,
         )
         for camera in cameras

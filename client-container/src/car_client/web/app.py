@@ -19,6 +19,7 @@ from car_client.web.cameras import camera_routes
 from car_client.web.error_answers import ApiError, answer_raised
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
+from car_client.web.history import history_routes
 from car_client.web.openapi import openapi_document
 from car_client.web.platform.routes import platform_routes
 from car_client.web.security import SecurityHeaders
@@ -43,6 +44,7 @@ def create_app(gateway: Gateway) -> Starlette:
             *_recent_routes(gateway),
             *platform_routes(gateway.platform, gateway.sidecar),
             *camera_routes(gateway.sources),
+            *history_routes(gateway.history),
             *health_routes(gateway.follower, gateway.metrics, alive_within=gateway.alive_within),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from car_client.history.history import History
 from car_client.kserve.connection import Connection
 from car_client.metrics import ClientMetrics
 from car_client.models.follower import ModelFollower
@@ -97,6 +98,8 @@ class Gateway:
     """Seconds without a look at the models after which the process counts as hanging."""
     addresses: Allowed = "off"
     """Which addresses are fetched for the page."""
+    history: History | None = None
+    """None: no history is kept."""
     uploads: int = 0
 
     def models_document(self) -> ModelsDocument:
@@ -139,6 +142,8 @@ class Gateway:
         for result in results:
             log_inference(result)
             thumbnail = self.recent.add(picture, result, origin="upload")
+            if self.history is not None:
+                self.history.add("page", result)
         label_sets = {model.name: _label_set(model) for model in models}
         height, width = picture.pixels.shape[:2]
         return {

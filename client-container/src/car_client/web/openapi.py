@@ -14,6 +14,7 @@ from car_client.web.cameras import CamerasDocument
 from car_client.web.error_answers import ErrorDocument
 from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
+from car_client.web.history import HistoryDocument
 from car_client.web.platform.changes import ByDocument, DoneDocument, PinRequest, RetryRequest
 from car_client.web.platform.overview import OverviewDocument
 
@@ -76,6 +77,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
                     parameters=[{"name": "number", "in": "path", "required": True, "schema": _NUMBER}],
                 )
             },
+            **_history_paths(types),
             "/api/events": {
                 "get": _operation(
                     types,
@@ -182,6 +184,29 @@ def _address_operation(types: _Types) -> dict[str, Any]:
         "description": "Only where the setting PAGE_ADDRESSES allows it: `public` for addresses outside of "
         "private networks, `any` for all.",
         "requestBody": {"required": True, "content": types.content(AddressRequest)},
+    }
+
+
+def _history_paths(types: _Types) -> dict[str, Any]:
+    """What is read of the history."""
+    filters = [
+        _query("model", "Only this model.", _TEXT),
+        _query("source", "Only this source; `page` is what people sent.", _TEXT),
+        _query("label", "Only labels with this in them.", _TEXT),
+        _query("min_probability", "Only answers that are so sure.", {"type": "number"}),
+        _query("since", "Not before this ISO 8601 time, UTC where it says no offset.", _TEXT),
+        _query("until", "Not after it.", _TEXT),
+    ]
+    pages = [_query("limit", "1 to 500 (100).", _NUMBER), _query("before", "The last `next`.", _NUMBER)]
+    errors = {400: "A parameter is wrong.", 503: "It cannot be read now."}
+
+    def read(summary: str, answer: Any, status: Mapping[int, str], more: Sequence[dict[str, Any]]) -> Any:
+        parameters = [*filters, *more]
+        return {"get": _operation(types, summary, answer, errors={**errors, **status}, parameters=parameters)}
+
+    return {
+        "/api/history": read("Answers that were kept, newest first", HistoryDocument, {}, pages),
+        "/api/history.csv": read("The newest million as a table", "text/csv", {404: "None is kept."}, []),
     }
 
 

@@ -35,6 +35,9 @@ export const readPlatform = () => ask("/api/platform");
 
 export const readCameras = () => ask("/api/cameras");
 
+/** Answers that were kept; `filter` are parameters as /docs has them. */
+export const readHistory = (filter) => ask(`/api/history?${filter}`);
+
 export const readInferences = () => ask("/api/inferences?limit=50");
 
 /** Have the sidecar change something, in the name and with the token of the operator; resolves to its sentence. */

@@ -1,7 +1,8 @@
-// The page "Cameras": a tile for each source, with its last picture, the answers, the rate, and how it is.
+// The page "Cameras": a tile for each source, with its last picture, the answers, the rate, and how it is; the history.
 import { follow, oneAtATime, readCameras } from "./api.js";
 import { startColours } from "./colours.js";
 import { breakable, byId, make, milliseconds, moment, percent } from "./dom.js";
+import { offerNames, showHistory } from "./history.js";
 import { tellAway } from "./tab.js";
 
 const WORDS = { starting: "being opened", watching: "watching", waiting: "waiting", lost: "lost", ended: "at its end" };
@@ -109,7 +110,11 @@ setInterval(() => {
 }, 1000);
 startColours();
 follow({
-  resync: refresh,
+  resync: async () => {
+    await refresh();
+    showHistory();
+    offerNames([...tiles.values()].map(({ source }) => source.name));
+  },
   cameras: refresh,
   lost: () => {
     setServer("lost", "This page's server is away; trying again");

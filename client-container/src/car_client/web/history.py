@@ -1,0 +1,136 @@
+"""What is read of the history: a filtered page of answers, and all of them as CSV."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from edge_common.errors import RejectedError
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+from car_client.history.entries import EntryDocument, HistoryFilter, Row, entry_document, milliseconds_of
+from car_client.history.history import History
+from car_client.history.reading import csv_parts, first_rows, read_rows
+from car_client.web.error_answers import ApiError
+
+_FRESH = {"Cache-Control": "no-store"}
+_MOST_LISTED = 500
+_LISTED = 100
+_MOST_ROWS = 1_000_000
+"""In one CSV file; the most that spreadsheets open."""
+_LONGEST = 300
+HOW_TO_KEEP = (
+    "No history is kept. Name a file in CAR_CLIENT_HISTORY, such as /var/lib/car-client/history.sqlite, and "
+    "start the client again."
+)
+
+
+class HistoryDocument(TypedDict):
+    """Answers that the filter lets through, newest first."""
+
+    kept: Annotated[bool, Field(description="Whether a history is kept at all.")]
+    sentence: Annotated[
+        str, Field(description="What is wrong with it, or how to have one; empty: all is well.")
+    ]
+    entries: list[EntryDocument]
+    next: Annotated[int | None, Field(description="The `before` of what follows; null: nothing does.")]
+
+
+def history_routes(history: History | None) -> list[BaseRoute]:
+    """Both read in worker threads, and by connections of their own."""
+
+    def listed(request: Request) -> Response:
+        wanted, at_most, before = _filter_of(request), _limit_of(request), _before_of(request)
+        if history is None:
+            return _answer(HistoryDocument(kept=False, sentence=HOW_TO_KEEP, entries=[], next=None))
+        try:
+            rows = read_rows(history.path, wanted, at_most=at_most + 1, before=before)
+        except RejectedError as error:
+            raise _doubted(history, error) from error
+        more = len(rows) > at_most
+        rows = rows[:at_most]
+        entries = [entry_document(row) for row in rows]
+        following = rows[-1][0] if more else None
+        return _answer(
+            HistoryDocument(kept=True, sentence=history.state.sentence, entries=entries, next=following)
+        )
+
+    def as_csv(request: Request) -> Response:
+        wanted = _filter_of(request)
+        if history is None:
+            raise ApiError(404, HOW_TO_KEEP)
+        try:
+            first = first_rows(history.path, wanted)
+        except RejectedError as error:
+            raise _doubted(history, error) from error
+        headers = {**_FRESH, "Content-Disposition": 'attachment; filename="history.csv"'}
+        return StreamingResponse(_parts(history, wanted, first), media_type="text/csv", headers=headers)
+
+    return [Route("/api/history", listed), Route("/api/history.csv", as_csv)]
+
+
+def _parts(history: History, wanted: HistoryFilter, first: list[Row]) -> Iterator[str]:
+    return csv_parts(history.path, wanted, first=first, at_most=_MOST_ROWS)
+
+
+def _doubted(history: History, error: RejectedError) -> ApiError:
+    history.doubt()
+    return ApiError(503, f"{error}; it is looked through, and begun anew if it is damaged")
+
+
+def _answer(document: HistoryDocument) -> Response:
+    return JSONResponse(document, headers=_FRESH)
+
+
+def _filter_of(request: Request) -> HistoryFilter:
+    """The filter of a query; an empty parameter is none. Raises ApiError 400."""
+    query = request.query_params
+
+    def text(name: str) -> str | None:
+        return query.get(name, "")[:_LONGEST] or None
+
+    def time(name: str) -> int | None:
+        value = text(name)
+        try:
+            return milliseconds_of(value) if value is not None else None
+        except ValueError as error:
+            raise ApiError(400, f"{name}: {error}") from error
+
+    return HistoryFilter(
+        model=text("model"),
+        source=text("source"),
+        label=text("label"),
+        min_probability=_probability(text("min_probability")),
+        since=time("since"),
+        until=time("until"),
+    )
+
+
+def _probability(given: str | None) -> float | None:
+    if given is None:
+        return None
+    try:
+        value = float(given)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ApiError(400, f"min_probability is {given[:20]!r}; it must be a number from 0 to 1")
+    return value
+
+
+def _limit_of(request: Request) -> int:
+    given = request.query_params.get("limit") or str(_LISTED)
+    if not (given.isdecimal() and len(given) <= len(str(_MOST_LISTED)) and 1 <= int(given) <= _MOST_LISTED):
+        raise ApiError(400, f"limit is {given[:20]!r}; it must be from 1 to {_MOST_LISTED}")
+    return int(given)
+
+
+def _before_of(request: Request) -> int | None:
+    given = request.query_params.get("before")
+    if not given:
+        return None
+    if not (given.isdecimal() and len(given) <= 18):  # noqa: PLR2004 - digits that surely fit into 63 bits
+        raise ApiError(400, f"before is {given[:20]!r}; it must be the `next` of an earlier answer")
+    return int(given)

@@ -75,6 +75,7 @@ def test_only_the_page_is_opened_to_others_and_found_here_all_the_same() -> None
     with ReservedPort() as server, ReservedPort() as sidecar, ReservedPort(host="0.0.0.0") as client:
         ports = StackPorts(server=server, sidecar=sidecar, client=client)
         assert "0.0.0.0" in client_command(FOLDER, ports).argv
+        assert Path("/stack/history.sqlite") in client_command(FOLDER, ports).argv
         assert "0.0.0.0" not in server_command(FOLDER, ports).argv
         assert ports.page_url == f"http://127.0.0.1:{client.number}"
 

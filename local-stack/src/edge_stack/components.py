@@ -38,6 +38,8 @@ class StackFolder:
         """What sidecar and server share: the models and config.json."""
         self.pictures = root / "pictures"
         """What the client watches."""
+        self.history = root / "history.sqlite"
+        """What the client keeps of its answers."""
         self.logs = root / "logs"
         self.record = root / "stack.json"
         """Addresses and process ids of a stack that runs in the background."""
@@ -142,6 +144,7 @@ def client_command(folder: StackFolder, ports: StackPorts) -> Command:
         argv=[
             *(program("car-client"), "serve", folder.pictures),
             *("--host", ports.client.host, "--port", str(ports.client.number)),
+            *("--history", folder.history),
         ],
         log=folder.log("client"),
         env=client_environment(ports),

@@ -45,6 +45,7 @@ def directions(record: StackRecord, root: Path) -> Iterator[str]:
     yield f"sidecar   {where['sidecar']}/v1/status"
     logs = f"{program('edge-stack')} logs client"
     yield f"pictures  {StackFolder(root).pictures}  what arrives there is classified: {logs}"
+    yield f"history   {program('car-client')} history --file {StackFolder(root).history}"
     settings = " ".join(f"{name}={record.environment[name]}" for name in _NEEDED_TO_UPLOAD)
     push = f"{program('model-sync')} push DIR --model NAME --version 1 --wait"
     yield f"upload    {settings} {push} --status-url {where['sidecar']}"

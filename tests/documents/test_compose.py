@@ -32,5 +32,5 @@ def test_files_mounted_from_the_checkout_are_there() -> None:
         for volume in service.get("volumes", [])
         if volume.startswith("./")
     ]
-    assert len(mounted) == 3
+    assert len(mounted) == 4
     assert all(path.is_dir() for path in mounted)

@@ -61,10 +61,10 @@ def _serve(
         broadcast.publish("models", {"reachable": view.error is None})
 
     def show(source: str, picture: Picture, result: Classification) -> None:
-        recent.add(picture, result, origin="watch")
+        path = recent.add(picture, result, origin="watch")
         sink.write(result)
         if history is not None:
-            history.add(source, result)
+            history.add(source, result, recent.thumbnail_at(path))
 
     follower = ModelFollower(session.discovery, on_change=tell)
     platform = Platform(

@@ -93,6 +93,9 @@ class Settings(BaseModel):
     """Size of that file, at least 16 MiB; beyond it the oldest answers go. Its log may take some MiB more."""
     history_max_age: Annotated[Duration, Field(ge=60)] = 30 * 86400.0
     """Answers that are older are deleted from it."""
+    history_thumbnails: bool = True
+    """Whether `serve` keeps small pictures (at most 160 pixels) with the newest answers, in up to half of the
+    size."""
     s3_endpoint: str = "http://localhost:9000"
     """Store of sources and results that begin with `s3://`."""
     s3_access_key: SecretStr = SecretStr("")

@@ -2,14 +2,15 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from car_client.history.database import DamagedError, HistoryDatabase, move_aside
-from car_client.history.entries import HistoryFilter, Row, milliseconds_of, time_text, values_of
+from car_client.history.database import HistoryDatabase
+from car_client.history.entries import HistoryFilter, NewAnswer, Row, milliseconds_of, new_answer, time_text
+from car_client.history.file import DamagedError, move_aside
 from car_client.history.history import History
-from car_client.history.reading import csv_parts, first_rows, read_rows
+from car_client.history.reading import csv_parts, first_rows, read_rows, read_thumbnail
+from car_client.output.recent import Thumbnail
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.scores import Prediction, Verdict
 from car_client.settings import Transport
@@ -34,8 +35,8 @@ def answer(
     return Classification(picture, model, 3, verdict, Transport.TENSOR, 0.001, 0.002, 0.003)
 
 
-def rows_at(*times: int) -> list[Sequence[object]]:
-    return [values_of("gate", answer(f"{time}.jpg"), time) for time in times]
+def rows_at(*times: int) -> list[NewAnswer]:
+    return [new_answer("gate", answer(f"{time}.jpg"), time) for time in times]
 
 
 def opened(
@@ -65,7 +66,7 @@ def test_answers_outlive_the_client_and_come_newest_first(path: Path) -> None:
         assert [file.name for file in path.parent.iterdir()] == ["history.sqlite"]
         assert path.stat().st_mode & 0o777 == 0o600
     newest, oldest = kept(path)
-    assert newest == (2, NOON, "gate", "b.jpg", "m", 3, "bus", 0, 0.9, 6.0)
+    assert newest == (2, NOON, "gate", "b.jpg", "m", 3, "bus", 0, 0.9, 6.0, None)
     assert (oldest[0], oldest[3]) == (1, "a.jpg")
 
 
@@ -75,7 +76,7 @@ def test_every_filter_lets_through_what_it_says(path: Path) -> None:
         ("gate", answer(label="Fire Engine", model="a")),
         ("yard", answer(label="100%_", probability=0.4)),
     ]
-    database.append([values_of(source, result, NOON + place) for place, (source, result) in enumerate(made)])
+    database.append([new_answer(source, result, NOON + place) for place, (source, result) in enumerate(made)])
     database.close()
     gate, yard = 1, 2
     for wanted, ids in {
@@ -132,6 +133,31 @@ def test_a_database_that_is_full_makes_room_by_itself(path: Path) -> None:
     database.close()
     assert kept(path)[0][0] == 3000
     assert path.stat().st_size <= 64 * 1024
+
+
+def test_small_pictures_are_shared_by_near_answers_and_kept_within_half_of_the_bound(path: Path) -> None:
+    database = opened(path)
+    same = Thumbnail("same", b"jpeg")
+    database.append([new_answer("gate", answer(model=model), NOON, same) for model in "ab"])
+    database.append([new_answer("gate", answer(model="c"), NOON, same)])
+    database.append(rows_at(NOON))
+    assert [row[-1] for row in kept(path)] == [None, 1, 1, 1]
+    assert (read_thumbnail(path, 1), read_thumbnail(path, 2)) == (b"jpeg", None)
+    for number in range(500):
+        small = Thumbnail(str(number), b"x" * 6000)
+        database.append([new_answer("gate", answer(), NOON, small)])
+        database.keep_bounds(NOON, 1.0)
+    database.close()
+    rows = kept(path)
+    assert [row[-1] for row in rows[:65]] == [row[0] for row in rows[:65]]
+    assert {row[-1] for row in rows[65:]} == {None}
+    assert (len(rows), path.stat().st_size <= MIB) == (504, True)
+
+
+def test_no_small_picture_is_kept_where_none_is_wanted(path: Path) -> None:
+    with History(path, max_bytes=MIB, max_age=60, thumbnails=False) as running:
+        running.add("gate", answer(), Thumbnail("a", b"jpeg"))
+    assert [row[-1] for row in kept(path)] == [None]
 
 
 def test_a_lower_bound_makes_the_file_smaller(path: Path) -> None:

@@ -43,6 +43,9 @@ def test_every_answer_is_kept_and_read_page_by_page(asked: PageClient) -> None:
     assert [entry["label"] for entry in document["entries"]] == ["green", "green", "red"]
     newest = document["entries"][0]
     assert (newest["source"], newest["picture"], newest["version"]) == ("page", "green =1.jpg", 1)
+    small = asked.get(newest["thumbnail"])
+    assert (small.headers["Content-Type"], small.content[:2]) == ("image/jpeg", b"\xff\xd8")
+    assert {asked.get(f"/api/history/{number}.jpg").status_code for number in ("99", "x", "9" * 30)} == {404}
     rest = asked.get(f"/api/history?limit=3&before={document['next']}").json()
     assert ([entry["label"] for entry in rest["entries"]], rest["next"]) == (["red"], None)
     found = asked.get(

@@ -1,44 +1,39 @@
 """The file of the history as its one writer sees it: made, appended to, kept within its bounds."""
 
-import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
-from car_client.history.entries import COLUMNS
+from car_client.history.entries import COLUMNS, ROW, NewAnswer
+from car_client.history.file import (
+    APPLICATION,
+    SCHEMA,
+    DamagedError,
+    ForeignError,
+    identity_of,
+    is_damage,
+    make_file,
+    result_code,
+)
+from car_client.output.recent import Thumbnail
 
-_APPLICATION = 0x63617248
-"""Marks the file as ours ("carH"), so that no other program's database is taken for a damaged one."""
-_SCHEMA = 1
 _WAIT_SECONDS = 2.0
 """For a lock that another process holds."""
 _FULL_SHARE = 0.9
 """Of the bound; beyond it the oldest rows go, so that there is always room for the next ones."""
-_MOST_ROWS_AT_ONCE = 5000
+_MOST_ROWS_AT_ONCE = 1000
 """Deleted in one transaction, which bounds the write-ahead log."""
-_MOST_PASSES = 20
+_MOST_PASSES = 100
 _MOST_LOG_BYTES = 4 * 1024 * 1024
 _CATCH_UP = 4.0
 """How much faster than time passes the age clock may move, to make up for when nothing ran."""
-_EARLIEST = 1_767_225_600_000
-"""2026-01-01: a clock that says less was not set yet."""
-_TABLES = """
-CREATE TABLE inference (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, source TEXT NOT NULL, picture TEXT NOT NULL,
-    model TEXT NOT NULL, version INTEGER NOT NULL, label TEXT NOT NULL, sure INTEGER NOT NULL,
-    probability REAL NOT NULL, latency_ms REAL NOT NULL);
-CREATE TABLE age_clock (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
-"""
-_INSERT = f"INSERT INTO inference ({', '.join(COLUMNS[1:])}) VALUES ({', '.join('?' * (len(COLUMNS) - 1))})"  # noqa: S608 - of names alone
-
-
-class DamagedError(Exception):
-    """The file is no database, a broken one, or one of a newer release; the text says which."""
-
-
-class ForeignError(Exception):
-    """The file is the database of another program, which is left alone."""
+_INSERT = f"INSERT INTO inference ({', '.join(COLUMNS)}, thumbnail) VALUES (?{', ?' * len(COLUMNS)})"  # noqa: S608 - of names alone
+_THUMBNAIL_BYTES = 8192
+"""What one takes at most, about; half of the bound is for them."""
+_MOST_KNOWN = 32
+_SAME_WITHIN = 1000
+"""Answers with the same picture share a thumbnail when they are so near to each other."""
 
 
 class HistoryDatabase:
@@ -47,9 +42,12 @@ class HistoryDatabase:
     def __init__(self, path: Path, *, max_bytes: int, max_age: float, now: int) -> None:
         """Open or make it; `max_age` is in seconds, `now` in milliseconds since 1970."""
         if not path.exists() or not path.stat().st_size:
-            _make(path, now)
+            make_file(path, now)
         self._max_age = max_age
-        self._path, self._file = path, _identity(path)
+        self._path, self._file = path, identity_of(path)
+        self._most_thumbnails = max_bytes // 2 // _THUMBNAIL_BYTES
+        self._known: dict[str, int] = {}
+        """Key of a thumbnail that was written lately -> its id, which is that of the first answer with it."""
         self._sql = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
         try:
             self._check_kind()
@@ -62,14 +60,14 @@ class HistoryDatabase:
             self._sql.close()
             raise
 
-    def append(self, rows: Sequence[Sequence[object]]) -> None:
+    def append(self, rows: Sequence[NewAnswer]) -> None:
         """Add all of `rows` or none; a file at its bound loses the oldest rows first."""
         for _ in range(_MOST_PASSES):
             try:
                 return self._insert(rows)
             except sqlite3.OperationalError as error:
                 if (
-                    _code(error) != sqlite3.SQLITE_FULL
+                    result_code(error) != sqlite3.SQLITE_FULL
                     or not self._is_bound_near()
                     or not self._drop_oldest()
                 ):
@@ -94,6 +92,7 @@ class HistoryDatabase:
             ).rowcount
             if gone < _MOST_ROWS_AT_ONCE:
                 break
+        self._drop_thumbnails()
         for _ in range(_MOST_PASSES):
             if self._used_pages() <= self._max_pages * _FULL_SHARE or not self._drop_oldest():
                 break
@@ -110,7 +109,7 @@ class HistoryDatabase:
 
     def is_moved(self) -> bool:
         """Whether the file is not where it was: somebody deleted or replaced it."""
-        return _identity(self._path) != self._file
+        return identity_of(self._path) != self._file
 
     def close(self) -> None:
         """Write everything into the one file, and close it."""
@@ -119,27 +118,49 @@ class HistoryDatabase:
     def _check_kind(self) -> None:
         try:
             tables = self._ask("SELECT count(*) FROM sqlite_master")
-            if tables and self._ask("PRAGMA application_id") != _APPLICATION:
+            if tables and self._ask("PRAGMA application_id") != APPLICATION:
                 raise ForeignError("it is the database of another program")
-            if self._ask("PRAGMA user_version") > _SCHEMA:
+            if self._ask("PRAGMA user_version") > SCHEMA:
                 raise DamagedError("it was written by a newer release")
-            self._sql.execute(f"SELECT {', '.join(COLUMNS)} FROM inference LIMIT 1").fetchall()  # noqa: S608 - of names alone
+            self._sql.execute(f"SELECT {ROW} FROM inference LIMIT 1").fetchall()  # noqa: S608 - of names alone
             self._age_clock()
         except sqlite3.DatabaseError as error:
-            ours = _code(error) == sqlite3.SQLITE_ERROR  # such as a column that is not there
+            ours = result_code(error) == sqlite3.SQLITE_ERROR  # such as a column that is not there
             if ours or is_damage(error):
                 raise DamagedError(str(error)) from error
             raise
 
-    def _insert(self, rows: Sequence[Sequence[object]]) -> None:
+    def _insert(self, rows: Sequence[NewAnswer]) -> None:
+        known = dict(self._known)
         self._sql.execute("BEGIN IMMEDIATE")
         try:
-            self._sql.executemany(_INSERT, rows)
+            last = self._ask("SELECT coalesce(max(seq), 0) FROM sqlite_sequence")
+            for number, (values, thumbnail) in enumerate(rows, last + 1):
+                small = self._thumbnail(number, thumbnail, known) if thumbnail is not None else None
+                self._sql.execute(_INSERT, (number, *values, small))
             self._sql.execute("COMMIT")
         except sqlite3.Error:
             if self._sql.in_transaction:  # SQLite itself ends it after some errors
                 self._sql.execute("ROLLBACK")
             raise
+        self._known = dict(list(known.items())[-_MOST_KNOWN:])
+
+    def _thumbnail(self, number: int, thumbnail: Thumbnail, known: dict[str, int]) -> int:
+        """The id of `thumbnail` for the answer `number`; written unless a near answer has the same."""
+        small = known.pop(thumbnail.key, number - _SAME_WITHIN)
+        if small <= number - _SAME_WITHIN:
+            small = number
+            self._sql.execute("INSERT INTO thumbnail VALUES (?, ?)", (number, thumbnail.jpeg))
+        known[thumbnail.key] = small
+        return small
+
+    def _drop_thumbnails(self) -> None:
+        """Delete those of rows that are gone, and all but the newest ones."""
+        self._sql.execute(
+            "DELETE FROM thumbnail WHERE id < max((SELECT coalesce(min(id), 0) FROM inference), "
+            "(SELECT coalesce(max(id), 0) FROM inference) - ?)",
+            (self._most_thumbnails,),
+        )
 
     def _drop_oldest(self) -> bool:
         """Delete about a twentieth of the rows, the oldest; whether there was any."""
@@ -148,6 +169,7 @@ class HistoryDatabase:
             "(SELECT min(id) + min((max(id) - min(id)) / 20, ?) FROM inference)",
             (_MOST_ROWS_AT_ONCE,),
         )
+        self._drop_thumbnails()
         return deleted.rowcount > 0
 
     def _is_bound_near(self) -> bool:
@@ -171,51 +193,3 @@ class HistoryDatabase:
         with closing(self._sql.execute(question)) as cursor:
             (value,) = cursor.fetchone()
         return int(value)
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether the file itself is broken, rather than away, full or held by another process."""
-    return isinstance(error, DamagedError) or _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def move_aside(path: Path) -> Path:
-    """Rename the broken file, in place of one that was kept so before; its name now. Raises OSError."""
-    aside = path.with_name(f"{path.name}.damaged")
-    for old, kept in zip(_logs_of(path), _logs_of(aside), strict=True):
-        kept.unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            old.replace(kept)
-    return path.replace(aside)
-
-
-def _make(path: Path, now: int) -> None:
-    """Make an empty history aside and rename it, so that nobody reads half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    aside = path.with_name(f".{path.name}.new")
-    for old in (aside, *_logs_of(path), aside.with_name(f"{aside.name}-journal")):
-        old.unlink(missing_ok=True)
-    os.close(os.open(aside, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its other files the same mode
-    marks = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_SCHEMA};"
-    clock = f"INSERT INTO age_clock VALUES (1, {max(now, _EARLIEST)});"  # noqa: S608 - a number
-    with closing(sqlite3.connect(aside, isolation_level=None)) as sql:
-        sql.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
-        sql.executescript(f"BEGIN; {_TABLES} {marks} {clock} COMMIT;")
-    aside.replace(path)
-
-
-def _logs_of(path: Path) -> tuple[Path, Path]:
-    """What SQLite keeps beside `path`; it must never be taken for another file's."""
-    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
-
-
-def _code(error: Exception) -> int:
-    """SQLite's primary result code; 0 where there is none."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

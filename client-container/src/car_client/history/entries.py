@@ -2,20 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from edge_common.printable import printable, printable_cell
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from car_client.output.recent import Thumbnail
 from car_client.pipeline.classifier import Classification
 
 _LONGEST = 300
 """Characters kept of a name or label; strangers choose them."""
+_SMALL = "(SELECT thumbnail.id FROM thumbnail WHERE thumbnail.id = inference.thumbnail)"
 COLUMNS = ("id", "at", "source", "picture", "model", "version", "label", "sure", "probability", "latency_ms")
 """Of the table, in the order of a row."""
-Row = tuple[int, int, str, str, str, int, str, int, float, float]
-"""`at` is in milliseconds since 1970, UTC; `sure` 0 or 1."""
+ROW = f"{', '.join(COLUMNS)}, {_SMALL}"
+"""What a query selects."""
+Row = tuple[int, int, str, str, str, int, str, int, float, float, int | None]
+"""`at` is in milliseconds since 1970, UTC; `sure` 0 or 1; the last is the number of the small picture."""
 _CSV_COLUMNS = ("time", "source", "picture", "model", "version", "label", "sure", "probability", "latency_ms")
 
 
@@ -32,6 +36,15 @@ class EntryDocument(TypedDict):
     sure: bool
     probability: float
     latency_ms: float
+    thumbnail: Annotated[str | None, Field(description="Path of a small JPEG file; null: none is kept.")]
+
+
+class NewAnswer(NamedTuple):
+    """What is handed to the writer."""
+
+    values: tuple[object, ...]
+    """Of the columns after `id`."""
+    thumbnail: Thumbnail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +73,10 @@ class HistoryFilter:
         return " AND ".join(given) or "1", list(given.values())
 
 
-def values_of(source: str, result: Classification, at: int) -> tuple[object, ...]:
-    """The values of a new row, without its id: names cannot mislead a reader, and are not endless."""
+def new_answer(source: str, result: Classification, at: int, thumbnail: Thumbnail | None = None) -> NewAnswer:
+    """A new row: names cannot mislead a reader, and are not endless."""
     best = result.verdict.predictions[0]
-    return (
+    values = (
         at,
         _short(source),
         _short(result.picture),
@@ -74,11 +87,12 @@ def values_of(source: str, result: Classification, at: int) -> tuple[object, ...
         round(best.probability, 6),
         round(result.latency_seconds * 1000, 2),
     )
+    return NewAnswer(values, thumbnail)
 
 
 def entry_document(row: Row) -> EntryDocument:
     """The JSON of one row."""
-    number, at, source, picture, model, version, label, sure, probability, latency_ms = row
+    number, at, source, picture, model, version, label, sure, probability, latency_ms, small = row
     return {
         "id": number,
         "time": time_text(at),
@@ -90,6 +104,7 @@ def entry_document(row: Row) -> EntryDocument:
         "sure": bool(sure),
         "probability": probability,
         "latency_ms": latency_ms,
+        "thumbnail": f"/api/history/{small}.jpg" if small is not None else None,
     }
 
 

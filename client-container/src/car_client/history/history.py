@@ -11,8 +11,10 @@ from typing import Self
 
 from edge_common.logs import get_logger
 
-from car_client.history.database import DamagedError, ForeignError, HistoryDatabase, is_damage, move_aside
-from car_client.history.entries import time_text, values_of
+from car_client.history.database import HistoryDatabase
+from car_client.history.entries import NewAnswer, new_answer, time_text
+from car_client.history.file import DamagedError, ForeignError, is_damage, move_aside
+from car_client.output.recent import Thumbnail
 from car_client.pipeline.classifier import Classification
 
 _log = get_logger()
@@ -49,16 +51,21 @@ class History:
         *,
         max_bytes: int,
         max_age: float,
+        thumbnails: bool = True,
         most_queued: int = _MOST_QUEUED,
         count: Callable[[str, int], None] = lambda _result, _answers: None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`max_age` is in seconds; `count` is told how many answers were `kept` or `dropped`."""
+        """`max_age` is in seconds; without `thumbnails` no small picture is kept.
+
+        `count` is told how many answers were `kept` or `dropped`.
+        """
         self.path = path
+        self._thumbnails = thumbnails
         self._max_bytes, self._max_age = max_bytes, max_age
         self._count, self._now, self._monotonic = count, now, monotonic
-        self._queue: queue.Queue[tuple[object, ...]] = queue.Queue(most_queued)
+        self._queue: queue.Queue[NewAnswer] = queue.Queue(most_queued)
         self._ending = threading.Event()
         self._doubted = threading.Event()
         self._lock = threading.Lock()
@@ -80,10 +87,11 @@ class History:
         self._ending.set()
         self._thread.join(timeout=_END_SECONDS)
 
-    def add(self, source: str, result: Classification) -> None:
+    def add(self, source: str, result: Classification, thumbnail: Thumbnail | None = None) -> None:
         """Keep `result` of a picture that came from `source`; never waits, and drops it when too many do."""
         try:
-            self._queue.put_nowait(values_of(source, result, self._now_ms()))
+            small = thumbnail if self._thumbnails else None
+            self._queue.put_nowait(new_answer(source, result, self._now_ms(), small))
         except queue.Full:
             self._drop(1)
 
@@ -112,9 +120,9 @@ class History:
         if self._database is not None:
             self._database.close()
 
-    def _gather(self) -> list[tuple[object, ...]]:
+    def _gather(self) -> list[NewAnswer]:
         """What was added lately; nothing when nothing was for a while."""
-        rows: list[tuple[object, ...]] = []
+        rows: list[NewAnswer] = []
         self._ending.wait(_GATHER_SECONDS)
         while len(rows) < _MOST_TOGETHER:
             try:
@@ -123,7 +131,7 @@ class History:
                 break
         return rows
 
-    def _write(self, rows: list[tuple[object, ...]], *, anew: bool = False) -> None:
+    def _write(self, rows: list[NewAnswer], *, anew: bool = False) -> None:
         try:
             doubted = self._doubted.is_set()
             self._doubted.clear()

@@ -18,6 +18,7 @@ def kept_history(settings: Settings, metrics: ClientMetrics) -> Iterator[History
         settings.history,
         max_bytes=settings.history_max_bytes,
         max_age=settings.history_max_age,
+        thumbnails=settings.history_thumbnails,
         count=metrics.count_history,
     ) as history:
         yield history

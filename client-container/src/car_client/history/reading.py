@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from edge_common.errors import RejectedError, RetryableError
 
-from car_client.history.database import is_damage
-from car_client.history.entries import COLUMNS, HistoryFilter, Row, csv_cells, csv_head
+from car_client.history.entries import ROW, HistoryFilter, Row, csv_cells, csv_head
+from car_client.history.file import is_damage
 
 _READ_SECONDS = 5.0
 _LOOK_EVERY = 100_000
@@ -39,14 +40,25 @@ def read_rows(path: Path, wanted: HistoryFilter, *, at_most: int, before: int | 
     condition, values = wanted.condition()
     if before is not None:
         condition, values = f"{condition} AND id < ?", [*values, before]
-    query = f"SELECT {', '.join(COLUMNS)} FROM inference WHERE {condition} ORDER BY id DESC LIMIT ?"  # noqa: S608
+    query = f"SELECT {ROW} FROM inference WHERE {condition} ORDER BY id DESC LIMIT ?"  # noqa: S608 - values apart
+    rows: list[Row] = _asked(path, query, [*values, at_most])
+    return rows
+
+
+def read_thumbnail(path: Path, number: int) -> bytes | None:
+    """The small picture `number`; None when it is not kept. Raises as `read_rows` does."""
+    found = _asked(path, "SELECT jpeg FROM thumbnail WHERE id = ?", [number])
+    return bytes(found[0][0]) if found else None
+
+
+def _asked(path: Path, query: str, values: list[object]) -> list[Any]:
     if not is_there(path):
         return []
     ends = time.monotonic() + _READ_SECONDS
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as sql:
             sql.set_progress_handler(lambda: time.monotonic() > ends, _LOOK_EVERY)
-            return sql.execute(query, [*values, at_most]).fetchall()
+            return sql.execute(query, values).fetchall()
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and "interrupted" in str(error):
             raise RetryableError("the search in the history took too long; narrow its times") from error

@@ -5,7 +5,8 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +20,13 @@ Origin = Literal["upload", "watch"]
 THUMBNAIL_PIXELS = 160
 """Longer side; twice the 80 CSS pixels of the page, for dense displays."""
 _JPEG_QUALITY = 80
+
+
+class Thumbnail(NamedTuple):
+    """A small picture; two with the same `key` are the same."""
+
+    key: str
+    jpeg: bytes
 
 
 def _utc_now() -> datetime:
@@ -68,6 +76,12 @@ class RecentInferences:
             self._documents.append(document)
         self._on_new(document)
         return document["thumbnail"]
+
+    def thumbnail_at(self, path: str) -> Thumbnail | None:
+        """The thumbnail at `path`, which `add` returned; None when it is not kept any more."""
+        key = PurePosixPath(path).stem
+        file = self.thumbnail(key)
+        return Thumbnail(key, file) if file is not None else None
 
     def latest(self, at_most: int) -> list[InferenceDocument]:
         """The newest documents, newest first."""

@@ -143,7 +143,7 @@ class Gateway:
             log_inference(result)
             thumbnail = self.recent.add(picture, result, origin="upload")
             if self.history is not None:
-                self.history.add("page", result)
+                self.history.add("page", result, self.recent.thumbnail_at(thumbnail))
         label_sets = {model.name: _label_set(model) for model in models}
         height, width = picture.pixels.shape[:2]
         return {

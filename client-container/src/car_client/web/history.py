@@ -12,10 +12,14 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from car_client.history.entries import EntryDocument, HistoryFilter, Row, entry_document, milliseconds_of
 from car_client.history.history import History
-from car_client.history.reading import csv_parts, first_rows, read_rows
+from car_client.history.reading import csv_parts, first_rows, read_rows, read_thumbnail
 from car_client.web.error_answers import ApiError
 
 _FRESH = {"Cache-Control": "no-store"}
+_FOR_A_MINUTE = {"Cache-Control": "private, max-age=60"}
+"""No longer: a history that begins anew counts from 1 again."""
+_MOST_DIGITS = 18
+"""Of a number that surely fits into 63 bits."""
 _MOST_LISTED = 500
 _LISTED = 100
 _MOST_ROWS = 1_000_000
@@ -68,7 +72,22 @@ def history_routes(history: History | None) -> list[BaseRoute]:
         headers = {**_FRESH, "Content-Disposition": 'attachment; filename="history.csv"'}
         return StreamingResponse(_parts(history, wanted, first), media_type="text/csv", headers=headers)
 
-    return [Route("/api/history", listed), Route("/api/history.csv", as_csv)]
+    def thumbnail(request: Request) -> Response:
+        number = request.path_params["number"]
+        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        try:
+            file = read_thumbnail(history.path, int(number)) if history is not None and is_number else None
+        except RejectedError as error:
+            raise ApiError(404, str(error)) from error
+        if file is None:
+            raise ApiError(404, "there is no such small picture, or not any more")
+        return Response(file, media_type="image/jpeg", headers=_FOR_A_MINUTE)
+
+    return [
+        Route("/api/history", listed),
+        Route("/api/history.csv", as_csv),
+        Route("/api/history/{number}.jpg", thumbnail),
+    ]
 
 
 def _parts(history: History, wanted: HistoryFilter, first: list[Row]) -> Iterator[str]:
@@ -131,6 +150,6 @@ def _before_of(request: Request) -> int | None:
     given = request.query_params.get("before")
     if not given:
         return None
-    if not (given.isdecimal() and len(given) <= 18):  # noqa: PLR2004 - digits that surely fit into 63 bits
+    if not (given.isdecimal() and len(given) <= _MOST_DIGITS):
         raise ApiError(400, f"before is {given[:20]!r}; it must be the `next` of an earlier answer")
     return int(given)

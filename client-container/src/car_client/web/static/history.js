@@ -52,10 +52,11 @@ function typed() {
   return wanted;
 }
 
-const row = ({ time, source, picture, model, version, label, sure, probability, latency_ms }) =>
+const row = ({ thumbnail, time, source, picture, model, version, label, sure, probability, latency_ms }) =>
   make(
     "tr",
     {},
+    make("td", {}, thumbnail ? make("img", { src: thumbnail, alt: "", width: 64, height: 52, loading: "lazy" }) : ""),
     make("td", {}, moment(time)),
     make("th", { scope: "row" }, make("strong", { className: sure ? "" : "doubt" }, label), sure ? "" : " (not sure)"),
     make("td", {}, percent(probability)),

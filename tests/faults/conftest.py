@@ -12,7 +12,7 @@ from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.minio_server import find_minio
 from edge_stack.store.store import StoreKind
 from fault_report import PROPERTY, FaultLine, line_from, write_report
-from quick_settings import QUICK
+from quick_settings import QUICK, TWO_THREADS
 from warm_stack import warm_stack
 
 _REPORT = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -74,7 +74,10 @@ def seen(record_property: Callable[[str, object], None]) -> Callable[[str], None
 def idle_stack(tmp_path: Path) -> Iterator[Stack]:
     """A store that runs; sidecar and server are the test's to start. A real MinIO where there is one."""
     options = StackOptions(
-        root=tmp_path / "stack", store=StoreKind.AUTO, sidecar_settings={**QUICK, "POLL_INTERVAL": "300ms"}
+        root=tmp_path / "stack",
+        store=StoreKind.AUTO,
+        sidecar_settings={**QUICK, "POLL_INTERVAL": "300ms"},
+        server_flags=TWO_THREADS,
     )
     with warm_stack(options) as stack:
         stack.start_store()

@@ -14,13 +14,12 @@ from edge_stack.measuring.load import Load, summarize
 from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
-from quick_settings import QUICK
+from quick_settings import QUICK, TWO_THREADS
 from tiny_models import write_model
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(240)]
 
 WITHIN = 60.0
-_THREADS = 2
 _STRAY = {"schema": 3, "models": {"car": {"stored": "many"}}}
 _DRIFTS: dict[str, Callable[[Path], object]] = {
     "config.json is junk": lambda volume: (volume / "config.json").write_text("{"),
@@ -41,7 +40,7 @@ def two_threads(tmp_path: Path) -> Iterator[Stack]:
         root=tmp_path / "stack",
         store=StoreKind.AUTO,
         sidecar_settings={**QUICK, "POLL_INTERVAL": "300ms"},
-        server_flags=("--rest_workers", str(_THREADS)),
+        server_flags=TWO_THREADS,
     )
     with Stack(options) as stack:
         stack.start_store()
@@ -83,7 +82,7 @@ def test_what_is_changed_is_put_right_while_requests_go_on(
     wait_answer(stack, "car", 1.0, within=WITHIN)
     digest = digest_of(tmp_path / "1/model.onnx")
     wait_until("the first version alone", lambda: _not_whole(volume, digest), within=WITHIN)
-    with Load(stack.ports.server_url, "car", threads=_THREADS) as load:
+    with Load(stack.ports.server_url, "car", threads=2) as load:
         for drift, change in _DRIFTS.items():
             told = _mended(stack)
             change(volume)
@@ -109,7 +108,7 @@ def test_versions_are_swapped_while_clients_hold_every_thread_of_the_server(
     client = two_threads.store.client()
     put_version(client, write_model(tmp_path / "1", 1.0), "car/1")
     wait_answer(two_threads, "car", 1.0, within=WITHIN)
-    with Load(two_threads.ports.server_url, "car", threads=_THREADS) as load:
+    with Load(two_threads.ports.server_url, "car", threads=2) as load:
         for version in range(2, 7):
             put_version(client, write_model(tmp_path / str(version), float(version)), f"car/{version}")
             wait_answer(two_threads, "car", float(version), within=WITHIN)

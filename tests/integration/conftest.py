@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
-from quick_settings import QUICK
+from quick_settings import QUICK, TWO_THREADS
 from warm_stack import warm_stack
 
 
@@ -19,7 +19,9 @@ def store_kind(request: pytest.FixtureRequest) -> StoreKind:
 @pytest.fixture
 def stack(store_kind: StoreKind, tmp_path: Path) -> Iterator[Stack]:
     """Store, sidecar and server, running; everything is ended afterwards."""
-    options = StackOptions(root=tmp_path / "stack", store=store_kind, sidecar_settings=QUICK)
+    options = StackOptions(
+        root=tmp_path / "stack", store=store_kind, sidecar_settings=QUICK, server_flags=TWO_THREADS
+    )
     with warm_stack(options) as running:
         running.start_store()
         running.start_sidecar()

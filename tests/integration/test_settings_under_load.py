@@ -10,7 +10,7 @@ from edge_stack.measuring.load import Load, summarize
 from edge_stack.processes.waiting import Probe, wait_until
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import StoreKind
-from quick_settings import QUICK
+from quick_settings import QUICK, TWO_THREADS
 from tiny_models import write_model
 from warm_stack import warm_stack
 
@@ -32,7 +32,9 @@ BAD: list[dict[str, Any]] = [
 def test_changes_of_settings_good_and_bad_fail_no_request(store_kind: StoreKind, tmp_path: Path) -> None:
     # without preflight what cannot be used reaches the server
     settings = {**QUICK, "POLL_INTERVAL": "200ms", "PREFLIGHT": "off"}
-    options = StackOptions(root=tmp_path / "stack", store=store_kind, sidecar_settings=settings)
+    options = StackOptions(
+        root=tmp_path / "stack", store=store_kind, sidecar_settings=settings, server_flags=TWO_THREADS
+    )
     with warm_stack(options) as stack:
         stack.start_store()
         stack.start_sidecar()

@@ -287,7 +287,7 @@ def test_a_disk_that_is_full_loses_no_old_answer_but_the_new_ones_until_there_is
         patched.setattr(HistoryDatabase, "append", fail)
         running.add("gate", answer())
     assert "full" in running.state.sentence
-    assert "1 answers were not kept" in running.state.sentence
+    assert "not kept since the start: 1." in running.state.sentence
     with history(path) as running:
         running.add("gate", answer())
     assert (running.state.sentence, len(kept(path))) == ("", 1)
@@ -301,7 +301,7 @@ def test_nobody_waits_when_answers_come_faster_than_they_are_written(path: Path)
     for _ in range(5):  # the writer has not begun
         waiting.add("gate", answer())
     assert waiting.state.dropped == 2
-    assert waiting.state.sentence == "2 answers were not kept."
+    assert waiting.state.sentence == "Answers not kept since the start: 2."
     with waiting:
         pass
     assert (len(kept(path)), counted) == (3, [("dropped", 1), ("dropped", 1), ("kept", 3)])

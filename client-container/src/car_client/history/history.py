@@ -103,7 +103,7 @@ class History:
     def state(self) -> HistoryState:
         """How it is now."""
         with self._lock:
-            lost = f"{self._dropped} answers were not kept." if self._dropped else ""
+            lost = f"Answers not kept since the start: {self._dropped}." if self._dropped else ""
             sentences = [self._trouble, self._started_anew, lost]
             return HistoryState(" ".join(filter(None, sentences)), self._dropped)
 

@@ -38,7 +38,7 @@ async function show(asking, put) {
   for (const part of [form, byId("history-csv"), byId("history-table")]) part.hidden = !document.kept;
   byId("history-table").hidden ||= !rows.children.length;
   byId("history-more").hidden = next === null;
-  const count = `${rows.children.length}${next === null ? "" : " newest"} answers, as of ${new Date().toLocaleTimeString()}.`;
+  const count = `Answers: ${rows.children.length}${next === null ? "" : ", the newest"}, as of ${new Date().toLocaleTimeString()}.`;
   byId("history-said").textContent = [document.kept ? count : "", document.sentence].filter(Boolean).join(" ");
 }
 

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from car_client.history import reading
 from car_client.history.database import HistoryDatabase
 from car_client.history.entries import HistoryFilter, NewAnswer, Row, milliseconds_of, new_answer, time_text
 from car_client.history.file import DamagedError, move_aside
@@ -15,7 +16,7 @@ from car_client.pipeline.classifier import Classification
 from car_client.pipeline.scores import Prediction, Verdict
 from car_client.settings import Transport
 from collected_logs import LogLines
-from edge_common.errors import RejectedError
+from edge_common.errors import RejectedError, RetryableError
 
 MIB = 1024 * 1024
 DAY = 86_400_000
@@ -84,6 +85,9 @@ def test_every_filter_lets_through_what_it_says(path: Path) -> None:
         HistoryFilter(source="yard"): [yard],
         HistoryFilter(label="engine"): [gate],
         HistoryFilter(label="%"): [yard],
+        HistoryFilter(label="%_"): [yard],
+        HistoryFilter(label="e_e"): [],
+        HistoryFilter(label="\\"): [],
         HistoryFilter(label="' OR 1 --"): [],
         HistoryFilter(min_probability=0.5): [gate],
         HistoryFilter(since=NOON + 1): [yard],
@@ -330,3 +334,13 @@ def test_times_are_in_utc_unless_they_say_otherwise() -> None:
     assert milliseconds_of("2026-11-30T14:00+02:00") == milliseconds_of("2026-11-30T12:00") == NOON
     assert time_text(NOON) == "2026-11-30T12:00:00.000Z"
     assert time_text(1 << 62) == "unknown"
+
+
+def test_a_search_that_takes_too_long_is_given_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = opened(path)
+    database.append(rows_at(*range(NOON, NOON + 2000)))
+    database.close()
+    monkeypatch.setattr(reading, "_READ_SECONDS", -1.0)
+    monkeypatch.setattr(reading, "_LOOK_EVERY", 100)
+    with pytest.raises(RetryableError, match="took more than five seconds"):
+        read_rows(path, HistoryFilter(label="none"), at_most=10)

@@ -1,5 +1,6 @@
 """What the history holds of one answer, and which of them somebody asks for. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -64,7 +65,7 @@ class HistoryFilter:
         parts: dict[str, object] = {
             "model = ?": self.model,
             "source = ?": self.source,
-            "instr(lower(label), lower(?)) > 0": self.label,
+            r"label LIKE ? ESCAPE '\'": _pattern(self.label) if self.label is not None else None,
             "probability >= ?": self.min_probability,
             "at >= ?": self.since,
             "at <= ?": self.until,
@@ -144,6 +145,11 @@ def time_text(at: int) -> str:
     except (ValueError, OverflowError, OSError):
         return "unknown"
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _pattern(part: str) -> str:
+    """What LIKE, which minds no case of a to z, finds in texts that have `part` in them."""
+    return "%" + re.sub(r"([%_\\])", r"\\\1", part) + "%"
 
 
 def _short(text: str) -> str:

@@ -61,7 +61,10 @@ def _asked(path: Path, query: str, values: list[object]) -> list[Any]:
             return sql.execute(query, values).fetchall()
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and "interrupted" in str(error):
-            raise RetryableError("the search in the history took too long; narrow its times") from error
+            raise RetryableError(
+                "the search in the history took more than five seconds; ask for something more frequent, or "
+                "again when this machine is less busy"
+            ) from error
         if is_damage(error) or "no such" in str(error):
             raise RejectedError(f"{path} is no history that can be read: {error}") from error
         raise RetryableError(f"the history at {path} cannot be read now: {error}; try again") from error

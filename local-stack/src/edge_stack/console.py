@@ -33,7 +33,7 @@ def directions(record: StackRecord, root: Path) -> Iterator[str]:
         port = where["page"].rpartition(":")[2]
         others = ", ".join(f"http://{address}:{port}" for address in _addresses(record.page_host))
         yield f"          WARNING: open to others at {others}; the page has no sign-in: whoever reaches"
-        yield "          it may classify and sees the recent pictures; what changes something needs the token"
+        yield "          it may classify, sees pictures and history; what changes something needs the token"
     if "MODEL_SYNC_API_TOKEN_FILE" in record.environment:
         token = shlex.quote(record.environment["MODEL_SYNC_API_TOKEN_FILE"])
         yield f"token     cat {token}  the page asks for it before it pins, tries again or lists"

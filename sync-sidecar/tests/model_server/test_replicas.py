@@ -1,6 +1,7 @@
 """What the pods on one volume tell each other."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,14 @@ def test_a_report_that_somebody_wrote_over_is_written_again(tmp_path: Path) -> N
     pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
     pod.report({"m": {1: A}}, 0.0)
     (tmp_path / "replicas" / "one.json").write_text("notes")
+    pod.report({"m": {1: A}}, 5.0)
+    assert other.others() == {"one": {"m": {1: A}}}
+
+
+def test_a_report_is_written_again_when_the_whole_folder_was_taken_away(tmp_path: Path) -> None:
+    pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
+    pod.report({"m": {1: A}}, 0.0)
+    shutil.rmtree(tmp_path / "replicas")
     pod.report({"m": {1: A}}, 5.0)
     assert other.others() == {"one": {"m": {1: A}}}
 

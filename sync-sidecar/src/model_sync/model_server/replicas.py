@@ -57,6 +57,7 @@ class Replicas:
         self._told, self._told_at = served, now
 
     def _renew(self, served: ServedModels) -> None:
+        make_folder(self._folder)
         self._volume_time()  # changes the folder, so that it is not taken from a cache
         try:
             facts = self._path.lstat()

@@ -19,7 +19,7 @@ lock() { # NAME [FLAG...] -- REQUIREMENT...
   mapfile -t without < <(printf -- '--no-emit-package\n%s\n' "${own[@]}" ${left_out:-})
   # shellcheck disable=SC2086 # several flags
   printf '%s\n' "$@" | "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
+    --no-annotate --custom-compile-command "make lock" \
     "${without[@]}" "${flags[@]}" ${LOCK_FLAGS:-} --output-file "locks/$name.txt" -
   sed -i '/^$/,$d' "locks/$name.txt" # a list of what was left out
   say "locks/$name.txt: $(locked "$name" | wc -l) packages"

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, fetch
 from car_client.web.error_answers import ApiError
+from car_client.web.json_requests import read_json
 from car_client.web.uploads import Upload
 
 Allowed = Literal["off", "public", "any"]
@@ -36,19 +37,7 @@ async def fetch_upload(request: Request, allowed: Allowed, *, max_bytes: int) ->
         raise ApiError(
             403, "this client fetches no addresses; CAR_CLIENT_PAGE_ADDRESSES allows it, or send the file"
         )
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(415, "send the address as JSON, with Content-Type application/json")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise ApiError(413, f"the request has more than {_MOST_BYTES} bytes; name one address")
-    try:
-        asked = AddressRequest.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the body"
-        raise ApiError(400, f"{place}: {first['msg']}") from error
+    asked = await read_json(request, AddressRequest, max_bytes=_MOST_BYTES, advice="name one address")
     if not asked.address.startswith(SCHEMES):
         raise ApiError(400, "the address must begin with http:// or https://")
     name = address_for_people(asked.address)

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from edge_common.logs import get_logger
 from edge_common.printable import printable
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +16,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from car_client.kserve.connection import Connection
 from car_client.web.error_answers import ApiError
+from car_client.web.json_requests import read_json
 
 _log = get_logger()
 _MOST_BYTES = 4096
@@ -61,7 +62,7 @@ def change_routes(sidecar: Connection | None) -> list[BaseRoute]:
     ) -> tuple[str, Callable[[Request], Awaitable[Response]], list[str]]:
         async def change(request: Request) -> Response:
             token = _token(request)
-            asked = _valid(await _body(request), kind)
+            asked = await read_json(request, kind, max_bytes=_MOST_BYTES, advice="shorten the reason")
             model = request.path_params.get("model", "")
             target = path.replace("/api", "/v1", 1).replace("{model}", quote(model, safe=""))
             return await run_in_threadpool(_pass_on, sidecar, method, target, asked.model_dump(), token)
@@ -109,23 +110,3 @@ def _token(request: Request) -> str:
     if scheme.lower() != "bearer" or not token or not fits:
         raise ApiError(401, "changes need the sidecar's MODEL_SYNC_API_TOKEN, sent as Authorization: Bearer")
     return token
-
-
-async def _body(request: Request) -> bytes:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(415, "send JSON, with Content-Type application/json")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise ApiError(413, f"the request has more than {_MOST_BYTES} bytes")
-    return body
-
-
-def _valid(body: bytes, kind: type[ByDocument]) -> ByDocument:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the body"
-        raise ApiError(400, f"{printable(place[:100])}: {first['msg']}") from error

@@ -6,6 +6,7 @@ from edge_common.errors import FatalError
 from hypothesis import given
 from hypothesis import strategies as st
 from model_snapshots import stored
+from model_sync.planning.evidence import Evidence, Signature
 from model_sync.planning.state import (
     ModelState,
     Rejection,
@@ -18,8 +19,15 @@ from model_sync.planning.state_json import state_from_json, state_to_json
 _TEXT = st.text(max_size=10)
 _FILES = st.builds(StoredFile, _TEXT, st.integers(0), _TEXT)
 _NUMBERS = st.integers(1, 2**31 - 1)
+_EVIDENCE = st.builds(Evidence, st.none() | st.builds(Signature, _TEXT, _TEXT, _TEXT))
 _VERSIONS = st.builds(
-    StoredVersion, _NUMBERS, _TEXT, _TEXT, st.lists(_FILES, max_size=3).map(tuple), st.floats(0, 2e9)
+    StoredVersion,
+    _NUMBERS,
+    _TEXT,
+    _TEXT,
+    st.lists(_FILES, max_size=3).map(tuple),
+    st.floats(0, 2e9),
+    _EVIDENCE,
 )
 _TUPLES = st.lists(_NUMBERS, max_size=3).map(tuple)
 _REJECTIONS = st.builds(
@@ -113,6 +121,12 @@ def test_names_of_the_first_schema_are_understood() -> None:
     state = state_from_json(json.dumps(old).encode())
     assert state.models["m"].stored == {3: stored(3)}
     assert state.models["m"].rejections == {"4": Rejection("mark", "why", "server", 1.0)}
+
+
+def test_a_version_that_was_recorded_before_there_was_evidence_has_none() -> None:
+    whole = json.loads(state_to_json(State({"m": ModelState({1: stored(1)})})))
+    del whole["models"]["m"]["stored"][0]["evidence"]
+    assert state_from_json(json.dumps(whole).encode()).models["m"].stored[1].evidence == Evidence()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.pins import Pin
+from model_sync.planning.evidence import Evidence
 
 UNKNOWN = "unknown"
 """Fingerprint of content whose upload nobody remembers; its files are compared when the upload is seen."""
@@ -42,6 +43,7 @@ class StoredVersion:
     fingerprint: str
     files: tuple[StoredFile, ...]
     published_at: float
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def trusted(self) -> bool:
@@ -74,7 +76,7 @@ class StoredVersion:
     def as_dict(self) -> Mapping[str, Any]:
         """Its entry in state.json."""
         facts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return facts | {"files": [vars(file) for file in self.files]}
+        return facts | {"files": [vars(file) for file in self.files], "evidence": self.evidence.as_dict}
 
     @cached_property
     def digest(self) -> str:

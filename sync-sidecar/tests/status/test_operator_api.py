@@ -128,6 +128,12 @@ def test_a_retry_and_a_release_are_asked_of_the_loop(
     assert len(site.noted) == 1
 
 
+def test_who_has_the_token_is_told_so_and_nothing_changes(site: _Site) -> None:
+    assert site.ask("POST", "/v1/token", {"by": "Anna"}).status_code == 202
+    assert site.ask("POST", "/v1/token", {"by": "Anna"}, authorization="Bearer wrong").status_code == 401
+    assert not site.noted
+
+
 _ASKED = {"version": "1", "by": "Anna"}
 
 

@@ -14,7 +14,8 @@ from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
 from car_client.web.history import HistoryDocument
 from car_client.web.operations import CLASSES, FILE, NUMBER, TEXT, TEXTS, Types, described, query
-from car_client.web.platform.changes import ByDocument, DoneDocument, PinRequest, RetryRequest
+from car_client.web.operator import ByDocument
+from car_client.web.platform.changes import DoneDocument, PinRequest, RetryRequest
 from car_client.web.platform.overview import OverviewDocument
 
 

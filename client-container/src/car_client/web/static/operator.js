@@ -5,7 +5,6 @@ import { byId } from "./dom.js";
 const KEPT = "operator";
 let allowed = false; // whether the sidecar takes changes at all
 let told = () => {};
-let toPin = null;
 
 /** `tell` is called when the operator became known or forgotten. */
 export const onOperator = (tell) => {
@@ -25,17 +24,6 @@ export function showChanges(changes) {
   byId("operator-who").textContent = operator ? `Changes are made as ${operator.by}.` : "";
 }
 
-export function askToPin(model, version) {
-  toPin = { model, version };
-  byId("pin-title").textContent = `Pin ${model} to version ${version}?`;
-  byId("pin-reason").value = "";
-  byId("pin").showModal();
-}
-
-export const unpin = (model) => ask("DELETE", `/api/models/${encodeURIComponent(model)}/pin`);
-
-export const retry = (model, version) => ask("POST", `/api/models/${encodeURIComponent(model)}/retry`, { version });
-
 function known() {
   try {
     return JSON.parse(sessionStorage.getItem(KEPT));
@@ -44,7 +32,8 @@ function known() {
   }
 }
 
-async function ask(method, path, facts) {
+/** Ask for a change; what became of it is said. */
+export async function ask(method, path, facts) {
   byId("said").textContent = "";
   try {
     byId("said").textContent = await change(method, path, known(), facts);
@@ -72,10 +61,3 @@ byId("operator").addEventListener("submit", (event) => {
   told();
 });
 byId("operator-forget").addEventListener("click", forget);
-byId("sync").addEventListener("click", () => ask("POST", "/api/sync"));
-byId("pin-cancel").addEventListener("click", () => byId("pin").close());
-byId("pin-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  byId("pin").close();
-  ask("POST", `/api/models/${encodeURIComponent(toPin.model)}/pin`, { version: toPin.version, reason: byId("pin-reason").value });
-});

@@ -2,7 +2,8 @@
 import { breakable, byId, make, moment } from "./dom.js";
 import { inBytes } from "./files.js";
 import { preparation } from "./models.js";
-import { askToPin, mayChange, retry, unpin } from "./operator.js";
+import { mayChange } from "./operator.js";
+import { askToPin, retry, unpin } from "./pins.js";
 
 const made = new Map(); // name -> { print, element }
 

@@ -6,6 +6,7 @@ Kubernetes' own kinds come from `api/openapi-spec/swagger.json` of k8s.io/kubern
 custom resource definitions in the modules of their projects. Unknown fields are errors.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -123,4 +124,8 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    main(parser.parse_args().folder)

@@ -16,9 +16,11 @@ MODEL_INFO = {
 }
 
 
-def whole_number_model(*, size: int = 16, info: Mapping[str, str] = MODEL_INFO) -> ov.Model:
+def whole_number_model(
+    *, size: int = 16, channels: int = 3, info: Mapping[str, str] = MODEL_INFO
+) -> ov.Model:
     """u8 NHWC pixels in, the share of each channel out, and rt_info that says BGR."""
-    image = ops.parameter([1, size, size, 3], np.uint8, name="image")
+    image = ops.parameter([1, size, size, channels], np.uint8, name="image")
     means = ops.reduce_mean(ops.convert(image, "f32"), np.array([1, 2]), keep_dims=False)
     total = ops.add(ops.reduce_sum(means, np.array([1]), keep_dims=True), np.float32(1e-6))
     model = _finished(ops.divide(means, total), image, "NHWC")

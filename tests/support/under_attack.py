@@ -7,17 +7,22 @@ Tells in a table p50 and p99 in milliseconds, the ratio of p99 to the quiet run,
 """
 
 import argparse
+import json
 import socket
+import struct
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from attacked_site import AttackedSite, attacked_site, model_bytes
+from edge_common.openvino_runtime import ov
 from edge_stack.measuring.load import Load, LoadSummary, summarize
+from image_models import whole_number_model
+from jpeg_bombs import jpeg_bomb
 from slow_models import slow_model
 
 _REQUESTS = {
@@ -53,6 +58,55 @@ def _uploads(site: AttackedSite) -> Callable[[], None]:
     return upload
 
 
+def _pictures(site: AttackedSite) -> Callable[[], None]:
+    """Small files that a decoder would draw over and over, sent to a model that takes pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        ov.save_model(whole_number_model(channels=1), Path(folder) / "model.xml")
+        site.upload("pictures", 1, {path.name: path.read_bytes() for path in Path(folder).iterdir()})
+    site.serving("pictures")
+    picture = jpeg_bomb(1600, 1600, 90)
+    bomb = struct.pack("<I", len(picture)) + picture
+    tensor = {
+        "name": "image",
+        "shape": [1],
+        "datatype": "BYTES",
+        "parameters": {"binary_data_size": len(bomb)},
+    }
+    head = json.dumps({"inputs": [tensor]}).encode()
+    return _sending(
+        site,
+        b"POST /v2/models/pictures/infer HTTP/1.1\r\nHost: a\r\n"
+        + f"Inference-Header-Content-Length: {len(head)}\r\n".encode()
+        + f"Content-Length: {len(head) + len(bomb)}\r\n\r\n".encode()
+        + head
+        + bomb,
+    )
+
+
+@contextmanager
+def _held() -> Iterator[list[socket.socket]]:
+    held: list[socket.socket] = []
+    yield held
+    for connection in held:
+        connection.close()
+
+
+def _silence(site: AttackedSite, held: list[socket.socket]) -> Callable[[], None]:
+    """Connections to server and sidecar, 500 each at most, that send nothing."""
+    ports = [
+        int(url.rpartition(":")[2]) for url in (site.stack.ports.server_url, site.stack.ports.sidecar_url)
+    ]
+
+    def connect() -> None:
+        if len(held) >= 1000:
+            time.sleep(0.1)
+            return
+        with suppress(OSError):
+            held.append(socket.create_connection(("127.0.0.1", ports[len(held) % 2]), timeout=1))
+
+    return connect
+
+
 def _measured(site: AttackedSite, attack: Callable[[], None] | None, seconds: float) -> LoadSummary:
     ended = threading.Event()
 
@@ -78,6 +132,8 @@ def main() -> None:
         site = stack.enter_context(attacked_site(Path(folder), PREFLIGHT_TIMEOUT="1m"))
         attacks: dict[str, Callable[[], None] | None] = {"nothing": None}
         attacks |= {name: _sending(site, content) for name, content in _REQUESTS.items()}
+        attacks["pictures that a decoder would draw 90 times"] = _pictures(site)
+        attacks["1,000 connections that say nothing"] = _silence(site, stack.enter_context(_held()))
         attacks["uploads: 8 that hang in preflight, then broken ones"] = _uploads(site)
         sys.stdout.write("| somebody sends | p50 ms | p99 ms | p99 against quiet | requests | failed |\n")
         sys.stdout.write("| --- | --- | --- | --- | --- | --- |\n")

@@ -25,6 +25,7 @@ def test_the_defaults_are_those_promised() -> None:
         "history_max_bytes": 256 * 1024 * 1024,
         "history_max_age": 30 * 86400.0,
         "history_thumbnails": True,
+        "review": None,
         "s3_endpoint": "http://localhost:9000",
         "s3_access_key": SecretStr(""),
         "s3_secret_key": SecretStr(""),

@@ -71,6 +71,11 @@ def test_the_client_is_told_server_and_sidecar(ports: StackPorts) -> None:
     }
 
 
+def test_the_client_has_a_place_for_reviews_where_there_is_a_store(ports: StackPorts) -> None:
+    assert client_command(FOLDER, ports, "http://store").env["CAR_CLIENT_REVIEW"] == "s3://pictures/review"
+    assert "CAR_CLIENT_REVIEW" not in client_command(FOLDER, ports).env
+
+
 def test_only_the_page_is_opened_to_others_and_found_here_all_the_same() -> None:
     with ReservedPort() as server, ReservedPort() as sidecar, ReservedPort(host="0.0.0.0") as client:
         ports = StackPorts(server=server, sidecar=sidecar, client=client)

@@ -9,6 +9,7 @@ import pytest
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import BUCKET, StoreKind
 from image_models import put_version, whole_number_model
+from made_pictures import jpeg
 from page_actions import is_sound
 from playwright.sync_api import Browser, Page, expect
 from tiny_models import write_broken_model
@@ -69,6 +70,7 @@ def test_uploads_are_followed_from_bucket_to_client_and_whatever_is_not_fit_or_a
     assert page.locator("main img").count() == 0
     is_sound(page)
     a_pin_is_asked_for_with_the_token(page)
+    a_picture_is_sent_to_review_and_labelled(page, stack)
     what_is_away_is_seen(page, stack)
 
 
@@ -90,6 +92,26 @@ def a_pin_is_asked_for_with_the_token(page: Page) -> None:
     expect(near.locator(".pin")).to_have_count(0)
     near.get_by_role("button", name="Try near version 2 again").click()
     expect(said).to_contain_text("near 2 is tried again now")
+
+
+def a_picture_is_sent_to_review_and_labelled(page: Page, stack: Stack) -> None:
+    (stack.folder.pictures / f"{HOSTILE.replace('/', '')}.jpg").write_bytes(jpeg("red", size=(90, 120)))
+    page.goto(f"{stack.ports.page_url}/cameras")
+    page.get_by_role("button", name="Send the picture to review").click()
+    item = page.locator("#reviews > li")
+    expect(item.locator(".verdict-of")).to_contain_text("Sent by Anna <img")
+    image = item.locator("img")
+    page.wait_for_function(
+        "image => image.complete && image.naturalWidth === 120", arg=image.element_handle()
+    )
+    item.get_by_label("It shows").fill("=1+1")
+    item.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_contain_text("spreadsheets")
+    item.get_by_label("It shows").fill("<b>red van")
+    item.get_by_role("button", name="Save").click()
+    expect(item.locator(".verdict-of")).to_contain_text("<b>red van, says Anna <img")
+    is_sound(page)
+    page.goto(f"{stack.ports.page_url}/models")
 
 
 def what_is_away_is_seen(page: Page, stack: Stack) -> None:

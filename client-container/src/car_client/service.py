@@ -18,6 +18,7 @@ from car_client.output.recent import RecentInferences
 from car_client.output.sinks import ResultSink
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Pipeline
+from car_client.review.bucket import open_review
 from car_client.session import Session
 from car_client.settings import Settings
 from car_client.sidecar.follower import SidecarFollower
@@ -54,6 +55,7 @@ def _serve(
     stop: threading.Event,
 ) -> None:
     settings = session.settings
+    review = open_review(settings)
     broadcast = Broadcast()
     recent = RecentInferences(on_new=lambda document: broadcast.publish("inference", document))
 
@@ -89,6 +91,7 @@ def _serve(
         alive_within=alive_within(settings),
         addresses=settings.page_addresses,
         history=history,
+        review=review,
     )
     http = _http_server(create_app(gateway), settings, settings.http_port)
     with ExitStack() as running:

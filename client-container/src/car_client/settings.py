@@ -96,8 +96,11 @@ class Settings(BaseModel):
     history_thumbnails: bool = True
     """Whether `serve` keeps small pictures (at most 160 pixels) with the newest answers, in up to half of the
     size."""
+    review: Annotated[str | None, BeforeValidator(lambda value: value or None)] = None
+    """Where `serve` puts pictures that are sent to review from the page: `s3://BUCKET/PREFIX`. Unset: it does
+    not."""
     s3_endpoint: str = "http://localhost:9000"
-    """Store of sources and results that begin with `s3://`."""
+    """Store of sources, results and reviews that begin with `s3://`."""
     s3_access_key: SecretStr = SecretStr("")
     """Its access key; without one: anonymous."""
     s3_secret_key: SecretStr = SecretStr("")

@@ -262,6 +262,12 @@ def test_a_history_that_cannot_be_read_is_told(run: Run, red: Path, tmp_path: Pa
         assert (refused.code, part in refused.sentence) == (code, True), refused.sentence
 
 
+def test_reviews_without_a_place_or_at_a_wrong_one_end_with_78(run: Run, tmp_path: Path) -> None:
+    for arguments, part in (((), "CAR_CLIENT_REVIEW"), (("--review", "reviews"), "write s3://BUCKET/PREFIX")):
+        refused = run("review", "--out", tmp_path, *arguments)
+        assert (refused.code, part in refused.sentence) == (78, True), refused.sentence
+
+
 @pytest.mark.usefixtures("served")
 def test_watch_once_with_a_bad_picture_ends_with_65(run: Run, red: Path) -> None:
     (red.parent / "bad.jpg").write_bytes(b"x")

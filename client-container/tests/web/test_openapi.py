@@ -41,6 +41,7 @@ def test_answers_and_errors_are_as_described(
         ("/api/platform", "get"): page.get("/api/platform"),
         ("/api/cameras", "get"): page.get("/api/cameras"),
         ("/api/history", "get"): page.get("/api/history"),
+        ("/api/review", "get"): page.get("/api/review"),
         ("/healthz", "get"): page.get("/healthz"),
         ("/readyz", "get"): page.get("/readyz"),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_stack.processes.command import Command
 from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
-from edge_stack.store.store import API_PORT, BUCKET, CONSOLE_PORT
+from edge_stack.store.store import API_PORT, BUCKET, CONSOLE_PORT, PICTURES_BUCKET
 
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - compared with what a person asked for
 """Every address of this machine."""
@@ -137,8 +137,14 @@ def server_command(folder: StackFolder, ports: StackPorts, flags: Sequence[str] 
     )
 
 
-def client_command(folder: StackFolder, ports: StackPorts) -> Command:
-    """`car-client serve`: the page, and the watch over the folder of pictures."""
+def client_command(folder: StackFolder, ports: StackPorts, store_endpoint: str = "") -> Command:
+    """`car-client serve`: the page, and the watch over the folder of pictures; with a store also reviews."""
+    review = {
+        "CAR_CLIENT_REVIEW": f"s3://{PICTURES_BUCKET}/review",
+        "CAR_CLIENT_S3_ENDPOINT": store_endpoint,
+        "CAR_CLIENT_S3_ACCESS_KEY": ACCESS_KEY,
+        "CAR_CLIENT_S3_SECRET_KEY": SECRET_KEY,
+    }
     return Command(
         name="client",
         argv=[
@@ -147,7 +153,7 @@ def client_command(folder: StackFolder, ports: StackPorts) -> Command:
             *("--history", folder.history),
         ],
         log=folder.log("client"),
-        env=client_environment(ports),
+        env=client_environment(ports) | (review if store_endpoint else {}),
         ports=(ports.client,),
     )
 

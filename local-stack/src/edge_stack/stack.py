@@ -40,7 +40,7 @@ from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.processes.running import Processes, RunningProcess
 from edge_stack.processes.waiting import http_answers, http_get, wait_until
 from edge_stack.store.minio_server import call_no_more, call_on_changes
-from edge_stack.store.store import BUCKET, Store, StoreKind, start_store
+from edge_stack.store.store import BUCKET, PICTURES_BUCKET, Store, StoreKind, start_store
 
 _READY_WITHIN_SECONDS = 60.0
 _ASK_WITHIN_SECONDS = 10.0
@@ -137,6 +137,7 @@ class Stack:
             ports=lambda preferred: self._open.enter_context(self._port(preferred)),
             webhook=f"{self.ports.sidecar_url}/v1/sync",
         )
+        self._store.make_bucket(PICTURES_BUCKET)
         return self._store
 
     def start_sidecar(self, **settings: str) -> RunningProcess:
@@ -168,7 +169,9 @@ class Stack:
 
     def start_client(self) -> RunningProcess:
         """Start the client, which watches the folder of pictures, and wait until its page answers."""
-        return self._start(client_command(self.folder, self.ports), f"{self.ports.page_url}/healthz")
+        endpoint = self.store.endpoint if self.has_store else ""
+        command = client_command(self.folder, self.ports, endpoint)
+        return self._start(command, f"{self.ports.page_url}/healthz")
 
     def _start(self, command: Command, ready: str) -> RunningProcess:
         process = self.processes.start(command)

@@ -44,3 +44,34 @@ def test_what_is_no_picture_is_rejected_by_name(tmp_path: Path, content: bytes |
         path.write_bytes(content)
     with pytest.raises(RejectedError, match=sentence):
         read_rgb(path)
+
+
+def test_a_list_of_labels_says_what_the_pictures_show(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.jpg", "unlisted.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "expected.csv").write_text('\ufefffile,label\nb.jpg,"van, red"\na.jpg,bus\n')
+    found = read_labelled_pictures(tmp_path)
+    assert [(picture.name, picture.expected) for picture in found] == [
+        ("a.jpg", "bus"),
+        ("b.jpg", "van, red"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "cannot be read"),
+        (b"\xff", "cannot be read"),
+        (b'file,label\n"a', "cannot be read"),
+        (b"picture,label\na,b\n", "not a table of file,label"),
+        (b"file,label\na\n", "not a table of file,label"),
+        (b"file,label\n", "lists no picture"),
+        (b"file,label\n../a.jpg,b\n", "outside of"),
+        (b"file,label\n/etc/\x1b[31m,b\n", r"outside of"),
+    ],
+)
+def test_a_list_of_labels_that_cannot_be_is_rejected(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "expected.csv").write_bytes(content)
+    with pytest.raises(RejectedError, match=why) as told:
+        read_labelled_pictures(tmp_path)
+    assert str(told.value).isprintable()

@@ -8,6 +8,7 @@ from car_client.cli.classify import classify
 from car_client.cli.healthcheck import healthcheck
 from car_client.cli.history import history
 from car_client.cli.models import models
+from car_client.cli.review import review
 from car_client.cli.serve import serve
 from car_client.cli.watch import watch
 
@@ -28,6 +29,7 @@ app.command(epilog="Examples: car-client serve / car-client serve /pictures --ho
 app.command(
     epilog="Examples: car-client history --model effnet --since 2026-11-30 / car-client history --csv > h.csv"
 )(history)
+app.command(epilog="Example: car-client review --review s3://pictures/review --out reviewed")(review)
 app.command(epilog="Example: car-client bench *.jpg --seconds 10 --workers 4")(bench)
 app.command(epilog="Example: car-client healthcheck --port 8080")(healthcheck)
 

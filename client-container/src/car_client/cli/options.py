@@ -42,6 +42,9 @@ _FLAGS: Mapping[str, Any] = {
         str | None,
         typer.Option(metavar="FILE", help="Keep answers in this database, for page and `history`."),
     ],
+    "review": Annotated[
+        str | None, typer.Option(metavar="S3", help="Place of pictures in review: s3://BUCKET/PREFIX.")
+    ],
     "sample_interval": Annotated[
         str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")
     ],

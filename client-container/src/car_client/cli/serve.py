@@ -11,7 +11,7 @@ from car_client.settings import Settings
 from car_client.watching.cameras import open_cameras
 
 
-@with_settings("source", "http_host", "http_port", *WATCH)
+@with_settings("source", "review", "http_host", "http_port", *WATCH)
 def serve(settings: Settings) -> None:
     """Serve the web page and the API until SIGTERM, and watch sources of pictures beside it.
 

@@ -29,6 +29,7 @@ class SourceAnswerDocument(TypedDict):
     model: str
     version: int
     top1: str
+    label: Annotated[str, Field(description="The likeliest, also where the model was not sure.")]
     sure: bool
     probability: float
     latency_ms: float
@@ -118,6 +119,7 @@ class SourceRecord:
             "model": said["model"],
             "version": said["version"],
             "top1": said["top1"],
+            "label": said["predictions"][0]["label"],
             "sure": said["sure"],
             "probability": said["predictions"][0]["probability"],
             "latency_ms": said["latency_ms"],
@@ -141,27 +143,35 @@ class SourceRecord:
     def document(self) -> SourceDocument:
         """All of it now."""
         with self._lock:
-            now = self._monotonic()
-            while self._arrivals and self._arrivals[0] < now - _RATE_SECONDS:
-                self._arrivals.popleft()
-            again = max(self._again_at - now, 0.0) if self._again_at is not None else None
-            last = self._last
-            return {
-                "number": self.number,
-                "name": self.name,
-                "state": self._state,
-                "since": self._since.isoformat(),
-                "sentence": self._sentence,
-                "again_in": again if self._state == "lost" else None,
-                "models": list(self.models),
-                "rate": round(len(self._arrivals) / _RATE_SECONDS, 2),
-                "pictures": self._pictures,
-                "image": printable(last.name) if last is not None else "",
-                "time": self._last_time.isoformat() if self._last_time is not None else None,
-                "picture": f"/api/cameras/{self.number}.jpg?{self._pictures}" if last is not None else None,
-                "answers": sorted(self._answers.values(), key=lambda answer: answer["model"]),
-                "latencies_ms": list(self._latencies),
-            }
+            return self._document()
+
+    def last(self) -> tuple[Picture, SourceDocument] | None:
+        """The last picture as it came, with what is told of it; None before the first."""
+        with self._lock:
+            return (self._last, self._document()) if self._last is not None else None
+
+    def _document(self) -> SourceDocument:
+        now = self._monotonic()
+        while self._arrivals and self._arrivals[0] < now - _RATE_SECONDS:
+            self._arrivals.popleft()
+        again = max(self._again_at - now, 0.0) if self._again_at is not None else None
+        last = self._last
+        return {
+            "number": self.number,
+            "name": self.name,
+            "state": self._state,
+            "since": self._since.isoformat(),
+            "sentence": self._sentence,
+            "again_in": again if self._state == "lost" else None,
+            "models": list(self.models),
+            "rate": round(len(self._arrivals) / _RATE_SECONDS, 2),
+            "pictures": self._pictures,
+            "image": printable(last.name) if last is not None else "",
+            "time": self._last_time.isoformat() if self._last_time is not None else None,
+            "picture": f"/api/cameras/{self.number}.jpg?{self._pictures}" if last is not None else None,
+            "answers": sorted(self._answers.values(), key=lambda answer: answer["model"]),
+            "latencies_ms": list(self._latencies),
+        }
 
     def _enter(self, state: State, sentence: str) -> None:
         if (state, sentence) == (self._state, self._sentence):

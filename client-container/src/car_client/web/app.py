@@ -22,6 +22,7 @@ from car_client.web.health import health_routes
 from car_client.web.history import history_routes
 from car_client.web.openapi import openapi_document
 from car_client.web.platform.routes import platform_routes
+from car_client.web.review import ReviewRoutes
 from car_client.web.security import SecurityHeaders
 from car_client.web.uploads import Upload, read_upload
 
@@ -45,11 +46,22 @@ def create_app(gateway: Gateway) -> Starlette:
             *platform_routes(gateway.platform, gateway.sidecar),
             *camera_routes(gateway.sources),
             *history_routes(gateway.history),
+            *_review(gateway).routes(),
             *health_routes(gateway.follower, gateway.metrics, alive_within=gateway.alive_within),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1024)],
         exception_handlers=dict.fromkeys((ApiError, EdgeError, HTTPException, Exception), answer_raised),
+    )
+
+
+def _review(gateway: Gateway) -> ReviewRoutes:
+    return ReviewRoutes(
+        gateway.review,
+        gateway.sources,
+        gateway.sidecar,
+        changes=lambda: gateway.platform.document()["changes"],
+        tell=lambda: gateway.broadcast.publish("review", {}),
     )
 
 

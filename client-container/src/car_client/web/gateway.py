@@ -30,6 +30,7 @@ from car_client.output.recent import RecentInferences
 from car_client.output.source_record import SourceRecord
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline
+from car_client.review.bucket import ReviewBucket
 from car_client.web.addresses import Allowed
 from car_client.web.broadcast import Broadcast
 from car_client.web.error_answers import ApiError, status_of
@@ -100,6 +101,8 @@ class Gateway:
     """Which addresses are fetched for the page."""
     history: History | None = None
     """None: no history is kept."""
+    review: ReviewBucket | None = None
+    """None: no pictures can be sent to review."""
     uploads: int = 0
 
     def models_document(self) -> ModelsDocument:

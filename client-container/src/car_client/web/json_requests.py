@@ -10,6 +10,8 @@ from car_client.web.error_answers import ApiError
 
 _Asked = TypeVar("_Asked", bound=BaseModel)
 _LONGEST_PLACE = 100
+_OWN = "Value error, "
+"""What pydantic writes before sentences that are not its own."""
 
 
 async def read_json(request: Request, kind: type[_Asked], *, max_bytes: int, advice: str) -> _Asked:
@@ -29,4 +31,6 @@ async def read_json(request: Request, kind: type[_Asked], *, max_bytes: int, adv
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the body"
-        raise ApiError(400, f"{printable(place[:_LONGEST_PLACE])}: {first['msg']}") from error
+        raise ApiError(
+            400, f"{printable(place[:_LONGEST_PLACE])}: {first['msg'].removeprefix(_OWN)}"
+        ) from error

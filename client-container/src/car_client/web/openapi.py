@@ -17,6 +17,7 @@ from car_client.web.operations import CLASSES, FILE, NUMBER, TEXT, TEXTS, Types,
 from car_client.web.operator import ByDocument
 from car_client.web.platform.changes import DoneDocument, PinRequest, RetryRequest
 from car_client.web.platform.overview import OverviewDocument
+from car_client.web.review_operations import review_paths
 
 
 def openapi_document(limits: PictureLimits) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
                 )
             },
             **_change_paths(types),
+            **review_paths(types),
             "/api/cameras": {"get": described(types, "Every source that is watched", CamerasDocument)},
             "/api/cameras/{number}.jpg": {
                 "get": described(
@@ -75,7 +77,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
             "/api/events": {
                 "get": described(
                     types,
-                    "Server-sent events: resync (first), inference; models, platform, cameras: read again",
+                    "Server-sent events: resync first; inference; models, platform, cameras, review: read it",
                     "text/event-stream",
                     says="Endless.",
                     errors={503: "Too many listen already."},

@@ -18,6 +18,8 @@ from edge_stack.processes.running import Processes, RunningProcess
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY, find_minio, minio_command, minio_version
 
 BUCKET = "ml-models"
+PICTURES_BUCKET = "pictures"
+"""Where the client puts pictures that a person is to look at."""
 API_PORT, CONSOLE_PORT = 9000, 9001
 """What it listens on where these are free."""
 _READY_WITHIN_SECONDS = 30.0
@@ -33,7 +35,7 @@ class StoreKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """A store that answers S3 requests; nothing is created in it."""
+    """A store that answers S3 requests."""
 
     kind: StoreKind
     description: str
@@ -78,6 +80,15 @@ class Store:
         for failure in client.remove_objects(bucket, [DeleteObject(name) for name in names]):
             raise RetryableError(f"the store did not remove {failure.name}: {failure.message}")
         return len(names)
+
+    def make_bucket(self, bucket: str) -> None:
+        """Make it unless it is there; raises RetryableError when the store does not."""
+        client = self.client()
+        try:
+            if not client.bucket_exists(bucket):
+                client.make_bucket(bucket)
+        except (MinioException, urllib3.exceptions.HTTPError) as error:
+            raise RetryableError(f"the store has no bucket {bucket}: {error}; try again") from error
 
     def wait_ready(self) -> None:
         """Wait until it lists buckets; raises FatalError when it ends, RetryableError after 30 s."""

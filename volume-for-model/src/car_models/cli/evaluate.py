@@ -16,7 +16,10 @@ from car_models.samples.recipes import CROP, STRETCH
 app = typer.Typer()
 Pictures = Annotated[
     Path,
-    typer.Option(help="Folder of pictures: one subfolder a label, or one made by car-models pictures."),
+    typer.Option(
+        help="Folder of pictures: with an expected.csv (file,label), with one subfolder a label, or of "
+        "car-models pictures."
+    ),
 ]
 Seconds = Annotated[
     float, typer.Option(min=0, max=600, help="Measure latency and images/s for this long each; 0: do not.")
@@ -44,7 +47,9 @@ _RESIZES = {ResizeChoice.CARD: None, ResizeChoice.CROP: CROP, ResizeChoice.STRET
       car-models evaluate models/effnet_lite0_car_onnx --pictures demo-pictures
       car-models evaluate models/*/ --pictures demo-pictures --resize stretch
       car-models evaluate models/cars --pictures photos --per-class --confusion confusion.png --seconds 3
-          photos/<label>/*.jpg; a picture of what is mixed up; latency and images/s""",
+          photos/<label>/*.jpg; a picture of what is mixed up; latency and images/s
+      car-models evaluate models/cars --pictures reviewed
+          pictures that people have labelled on the client's page, from car-client review --out reviewed""",
 )
 def evaluate_command(
     models: Annotated[list[Path], typer.Argument(help="Model folders (highest version) or version folders.")],

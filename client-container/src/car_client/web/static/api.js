@@ -38,6 +38,9 @@ export const readCameras = () => ask("/api/cameras");
 /** Answers that were kept; `filter` are parameters as /docs has them. */
 export const readHistory = (filter) => ask(`/api/history?${filter}`);
 
+/** Pictures in review, the newest first. */
+export const readReview = () => ask("/api/review");
+
 export const readInferences = () => ask("/api/inferences?limit=50");
 
 /** Have the sidecar change something, in the name and with the token of the operator; resolves to its sentence. */

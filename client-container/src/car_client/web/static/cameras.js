@@ -3,6 +3,7 @@ import { follow, oneAtATime, readCameras } from "./api.js";
 import { startColours } from "./colours.js";
 import { breakable, byId, make, milliseconds, moment, percent } from "./dom.js";
 import { offerNames, showHistory } from "./history.js";
+import { maySend, offerLabels, onReview, send, showReview } from "./review.js";
 import { tellAway } from "./tab.js";
 
 const WORDS = { starting: "being opened", watching: "watching", waiting: "waiting", lost: "lost", ended: "at its end" };
@@ -42,8 +43,10 @@ function tile(number) {
     answers: make("ul", { className: "answers-of" }),
     facts: make("p", { className: "hint" }),
     spark: spark(),
+    send: make("button", { type: "button", className: "quiet", hidden: true }, "Send the picture to review"),
   };
-  const words = make("div", { className: "tile-words" }, parts.name, parts.state, parts.why, parts.answers, parts.facts, parts.spark);
+  parts.send.addEventListener("click", () => send(number));
+  const words = make("div", { className: "tile-words" }, parts.name, parts.state, parts.why, parts.answers, parts.facts, parts.spark, parts.send);
   return { ...parts, element: make("article", { className: "panel tile", dataset: { source: number } }, make("div", { className: "tile-picture" }, parts.image), words) };
 }
 
@@ -62,8 +65,13 @@ function fill(tile, source) {
   const asks = source.models.length ? `, asks ${source.models.join(", ")}` : "";
   tile.facts.replaceChildren(rate, ", last ", ...(source.time ? ["at ", moment(source.time)] : ["none yet"]), asks);
   draw(tile.spark, source.latencies_ms);
+  offerToSend(tile);
   showState(tile);
 }
+
+const offerToSend = ({ send, source }) => {
+  send.hidden = !maySend() || source.picture === null;
+};
 
 function showState({ state, source, again }) {
   const left = again === null ? 0 : Math.ceil((again - performance.now()) / 1000);
@@ -109,13 +117,18 @@ setInterval(() => {
   for (const tile of tiles.values()) if (tile.source?.state === "lost") showState(tile);
 }, 1000);
 startColours();
+onReview(() => [...tiles.values()].forEach(offerToSend));
 follow({
   resync: async () => {
     await refresh();
+    showReview();
+    offerLabels();
     showHistory();
     offerNames([...tiles.values()].map(({ source }) => source.name));
   },
   cameras: refresh,
+  review: showReview,
+  models: offerLabels,
   lost: () => {
     setServer("lost", "This page's server is away; trying again");
     byId("tiles").classList.add("stale");

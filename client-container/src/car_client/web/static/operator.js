@@ -32,11 +32,12 @@ function known() {
   }
 }
 
-/** Ask for a change; what became of it is said. */
-export async function ask(method, path, facts) {
+/** Ask for a change; what became of it is said: `done`, or what the answer says. */
+export async function ask(method, path, facts, done) {
   byId("said").textContent = "";
   try {
-    byId("said").textContent = await change(method, path, known(), facts);
+    const said = await change(method, path, known(), facts);
+    byId("said").textContent = done ?? said;
   } catch (error) {
     if (error.status === 401) forget();
     byId("said").textContent = error.message;

@@ -15,7 +15,7 @@ from edge_common.errors import RejectedError, RetryableError
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.object_download import CancelledError
 from model_sync.preflight.check import ModelFacts, Preflight
-from model_sync.preflight.child_process import harmless_environment
+from model_sync.preflight.confinement import harmless_environment
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_ir, write_onnx, write_onnx_with_external_weights
 

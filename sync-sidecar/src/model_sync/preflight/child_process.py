@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge_common.errors import RejectedError, RetryableError
 from edge_common.quantities import format_duration, format_size
 
 from model_sync.download.object_download import CancelledError
+from model_sync.preflight.confinement import harmless_environment
 
 _POLL = 0.1
 _CHUNK = 64 * 1024
@@ -27,8 +28,6 @@ _LINES = 2
 _HEAVY_BYTES, _HEAVY_SECONDS = 64 * 1024**2, 2.0
 """From here on a check may be what ends this container: memory beyond an idle child's, processor time."""
 CHILD = (sys.executable, "-P", "-m", "model_sync.preflight.child")
-_KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
-_KEPT_PREFIXES = ("PYTHON", "LC_", "OPENBLAS_", "OMP_", "TBB_", "OPENVINO_")
 
 
 class GivesWayError(RetryableError):
@@ -180,13 +179,3 @@ def too_little_memory(allowed: int) -> str:
         f"loading it needs more than the {format_size(allowed)} of memory that preflight may take here; make "
         "the model smaller, or the container's memory limit or MODEL_SYNC_PREFLIGHT_MEMORY larger"
     )
-
-
-def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of `environment` the child gets: what libraries need; no setting and no key of the sidecar."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
-    }
-    return {**kept, "OPENBLAS_NUM_THREADS": "1"}  # a thread that runs already would not be confined

@@ -11,7 +11,7 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,6 +44,8 @@ _MACHINE = (
 )
 _WRITABLE = ("/dev/null", "/dev/dri", "/dev/accel")
 """A GPU or NPU is used by writing to its device."""
+_KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
+_KEPT_PREFIXES = ("PYTHON", "LC_", "OPENBLAS_", "OMP_", "TBB_", "OPENVINO_")
 
 
 def landlock_version() -> int:
@@ -108,3 +110,13 @@ def _must(result: int) -> int:
         error = ctypes.get_errno()
         raise OSError(error, f"the preflight child cannot be confined: {os.strerror(error)}")
     return result
+
+
+def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of `environment` the child gets: what libraries need; no setting and no key of the sidecar."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+    }
+    return {**kept, "OPENBLAS_NUM_THREADS": "1"}  # a thread that runs already would not be confined

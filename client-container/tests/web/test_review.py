@@ -89,7 +89,8 @@ def test_the_last_picture_of_a_camera_is_sent_labelled_and_listed(
 def test_what_is_not_allowed_or_not_there_writes_nothing(
     reviewed: PageClient, request_line: str, body: Any, headers: dict[str, str], status: int
 ) -> None:
-    answer = ask(reviewed, *request_line.split(), body, **headers)
+    method, path = request_line.split()
+    answer = ask(reviewed, method, path, body, **headers)
     assert (answer.status_code, "error" in answer.json()) == (status, True)
     assert reviewed.get("/api/review").json()["count"] == 0
 

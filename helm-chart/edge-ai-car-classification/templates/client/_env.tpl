@@ -23,7 +23,7 @@
 
 {{/* `yes` or nothing: whether the client reads or writes a bucket. */}}
 {{- define "edge.clientUsesStore" -}}
-{{- if or (hasPrefix "s3://" .Values.client.source) (hasPrefix "s3://" .Values.client.results) }}yes{{ end }}
+{{- if or (hasPrefix "s3://" .Values.client.source) .Values.client.results .Values.client.review }}yes{{ end }}
 {{- end }}
 
 {{/* `yes` or nothing: whether the chart's own pictures are played. */}}

@@ -48,7 +48,7 @@ list $ component
       (dict "Effect" "Allow" "Action" (list "s3:PutObject" "s3:DeleteObject") "Resource" (list $status $pins))) | toJson -}}
 {{- end }}
 
-{{/* What the client may do: read the pictures of its source, write its results. */}}
+{{/* What the client may do: read the pictures of its source, write its results, read and write what is in review. */}}
 {{- define "edge.storePolicy.client" -}}
 {{- $statements := list -}}
 {{- with .Values.client.source -}}
@@ -65,6 +65,12 @@ list $ component
 {{- $place := trimPrefix "s3://" . | trimSuffix "/" -}}
 {{- $statements = append $statements (dict "Effect" "Allow" "Action" (list "s3:PutObject") "Resource" (list (printf "arn:aws:s3:::%s/*" $place))) -}}
 {{- end -}}
+{{- end -}}
+{{- with .Values.client.review -}}
+{{- $place := trimPrefix "s3://" . | trimSuffix "/" -}}
+{{- $statements = concat $statements (list
+      (dict "Effect" "Allow" "Action" (list "s3:ListBucket") "Resource" (list (printf "arn:aws:s3:::%s" (splitList "/" $place | first))))
+      (dict "Effect" "Allow" "Action" (list "s3:GetObject" "s3:PutObject") "Resource" (list (printf "arn:aws:s3:::%s/*" $place)))) -}}
 {{- end -}}
 {{- dict "Version" "2012-10-17" "Statement" $statements | toJson -}}
 {{- end }}

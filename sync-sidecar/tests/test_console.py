@@ -5,6 +5,7 @@ from edge_common.errors import RetryableError
 from edge_common.findings import Finding, Level, show_findings
 from model_sync import console
 from model_sync.bucket.catalog import Catalog
+from model_sync.planning.acceptance import AcceptanceFigures
 from model_sync.planning.snapshot import BucketSnapshot, Snapshot
 from model_sync.planning.uploads import Phase
 from model_sync.status.status import Site, status_document
@@ -31,6 +32,13 @@ def test_json_is_the_document_itself(capsys: pytest.CaptureFixture[str]) -> None
     document = _document("1", "é")
     console.show_status(document, as_json=True)
     assert json.loads(capsys.readouterr().out) == document
+
+
+def test_figures_of_acceptance_are_shown_of_one_model(capsys: pytest.CaptureFixture[str]) -> None:
+    row = VersionReport("cars", "1", Phase.SERVING, acceptance=AcceptanceFigures(14, 13, 14))
+    document = status_document(Snapshot(0.0, 0.0), [row], {}, Site("i", "http://s", "b"), writes=True)
+    console.show_status(document, as_json=False)
+    assert "\n1 at its acceptance: top-1 13 of 14, top-5 14\n" in capsys.readouterr().out
 
 
 def test_without_models_the_next_step_is_told(capsys: pytest.CaptureFixture[str]) -> None:

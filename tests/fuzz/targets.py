@@ -9,6 +9,7 @@ from edge_common.errors import EdgeError
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from google.protobuf.message import DecodeError
 from model_sync.bucket.checksums import parse_checksums
+from model_sync.bucket.expected_csv import parse_expected
 from model_sync.planning.state_json import state_from_json
 from model_sync.store.errors import StoreFaultError
 from model_sync.store.listing import Page
@@ -77,6 +78,11 @@ def _sums(content: bytes) -> None:
         parse_checksums(content, ["model.onnx", "a/b.bin"])
 
 
+def _expected(content: bytes) -> None:
+    with suppress(EdgeError):
+        parse_expected(content)
+
+
 def _listing(content: bytes) -> None:
     with suppress(StoreFaultError):
         list(Page(content).objects())
@@ -107,6 +113,7 @@ TARGETS = {
         _card, (b"schema: 1\ninput: {size: [4, 4], mean: [1, 2, 3]}\noutput: {labels: [a, b]}\n",)
     ),
     "sums": Target(_sums, (b"a" * 64 + b"  model.onnx\n", b"SHA256 (a/b.bin) = " + b"b" * 64 + b"\n")),
+    "expected": Target(_expected, (b"file,label\nbus.jpg,school bus\n", b'file;label\na/b.jpg;"a, b"\n')),
     "listing": Target(_listing, (_LISTING,)),
     "state": Target(_state, (b'{"schema": 1, "models": {"m": {"stored": {}, "configured": [1]}}}',)),
     "picture": Target(

@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from edge_common.quantities import Duration
+
 
 class Section(BaseModel):
     """A part of the card: frozen, closed to unknown keys, and without numbers that JSON cannot hold."""
@@ -191,6 +193,24 @@ class Sample(Section):
     """What the model must say of it first; without it any finite answer will do."""
 
 
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Acceptance(Section):
+    """What a version must reach with the pictures in its folder `acceptance` before it is published."""
+
+    min_top1: Share | None = None
+    """Share of the pictures of which it says the expected label first."""
+    min_top5: Share | None = None
+    """Share of the pictures with the expected label among the first five."""
+    max_latency: Annotated[Duration, Field(gt=0)] | None = None
+    """Median time of one inference on half of the cores, such as `50ms`."""
+    max_slowdown: PositiveFloat | None = None
+    """Median time of one inference, divided by that of the version in service."""
+    agree_with_served: Share | None = None
+    """Share of the pictures of which it says first what the version in service says first."""
+
+
 def _whole_number(value: object) -> object:
     """`schema: true` and `schema: 1.0` equal 1 in Python, and say nothing of a schema."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -219,3 +239,5 @@ class ModelCard(Section):
     """Where an answer is not worth believing."""
     sample: Sample | None = None
     """A picture that a version is tried with before it is served."""
+    acceptance: Acceptance = Acceptance()
+    """What a version must reach before it is published."""

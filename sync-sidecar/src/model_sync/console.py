@@ -115,7 +115,17 @@ def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{document['instance']} reads {document['store']['endpoint']}/{document['store']['bucket']}"
     if document.get("cycle", {}).get("error"):
         yield document["cycle"]["error"]
+    yield from _acceptance_notes(document.get("models", {}))
     yield from (f"note: {notice}" for notice in document.get("notices", []))
+
+
+def _acceptance_notes(models: Mapping[str, Any]) -> Iterator[str]:
+    """What versions made of their acceptance pictures, where it is asked for one model."""
+    if len(models) != 1:
+        return
+    for version in next(iter(models.values()))["versions"]:
+        if version.get("acceptance"):
+            yield f"{version['source']} at its acceptance: {version['acceptance']['sentence']}"
 
 
 def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:

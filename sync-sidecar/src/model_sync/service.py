@@ -7,6 +7,7 @@ from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
 from model_sync.cards.model_cards import ModelCards, ServingCards
+from model_sync.gate.acceptance import version_in_service
 from model_sync.gate.gate import Gate
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
@@ -62,9 +63,16 @@ class Sidecar:
         self.transfers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="transfer")
         warm = WarmPreflight(timeout=settings.preflight_timeout, memory=settings.preflight_memory)
         preflight = warm if settings.preflight == "on" else None
-        gate = Gate(store, self.transfers, preflight, metrics, settings.plugin_properties)
         model_cards = ModelCards(store, settings.plugin_properties)
         cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
+        gate = Gate(
+            store,
+            self.transfers,
+            preflight,
+            metrics,
+            settings.plugin_properties,
+            lambda name: version_in_service(volume, name, records.current.model(name)),
+        )
         self.under_way = under_way = UnderWay.begin(gate, cards, self.wakeup.work_done)
         rules = Rules(
             settings.settle, settings.keep_previous, settings.activation_timeout, policy=settings.versions

@@ -6,6 +6,7 @@ from edge_common.errors import FatalError
 from hypothesis import given
 from hypothesis import strategies as st
 from model_snapshots import stored
+from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
 from model_sync.planning.evidence import Evidence, Signature
 from model_sync.planning.state import (
     ModelState,
@@ -19,7 +20,16 @@ from model_sync.planning.state_json import state_from_json, state_to_json
 _TEXT = st.text(max_size=10)
 _FILES = st.builds(StoredFile, _TEXT, st.integers(0), _TEXT)
 _NUMBERS = st.integers(1, 2**31 - 1)
-_EVIDENCE = st.builds(Evidence, st.none() | st.builds(Signature, _TEXT, _TEXT, _TEXT))
+_FIGURES = st.builds(
+    AcceptanceFigures,
+    st.integers(0, 200),
+    st.integers(0, 200),
+    st.integers(0, 200),
+    st.lists(st.builds(OtherAnswer, _TEXT, _TEXT, _TEXT), max_size=2).map(tuple),
+    st.none() | st.floats(0, 1e6),
+    st.none() | _TEXT,
+)
+_EVIDENCE = st.builds(Evidence, st.none() | st.builds(Signature, _TEXT, _TEXT, _TEXT), st.none() | _FIGURES)
 _VERSIONS = st.builds(
     StoredVersion,
     _NUMBERS,

@@ -6,6 +6,8 @@ from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, listed_model, snap, state, stored, upload
 from model_sync.bucket.catalog import Catalog
+from model_sync.planning.acceptance import AcceptanceFigures
+from model_sync.planning.evidence import Evidence
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import plan, plan_model
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, Work
@@ -25,6 +27,15 @@ _SERVING = state(stored(1), configured=(1,), confirmed=(1,))
 def test_a_served_version_needs_no_reason() -> None:
     row = _rows(snap(_SERVING, upload("1"), served=available(1)))["1"]
     assert (row.phase, row.reason, row.local_version, row.files) == (Phase.SERVING, "", 1, 1)
+
+
+def test_the_figures_of_acceptance_go_with_the_version() -> None:
+    figures = AcceptanceFigures(pictures=3, top1=2, top5=3)
+    proven = replace(stored(1), evidence=Evidence(acceptance=figures))
+    row = _rows(snap(state(proven, configured=(1,)), upload("1"), served=available(1)))["1"]
+    document = status_document(Snapshot(0.0, 0.0), [row], {}, Site("i", "http://s", "b"), writes=True)
+    (version,) = document["models"][row.model]["versions"]
+    assert version["acceptance"] == figures.as_document()
 
 
 def test_versions_are_in_the_order_of_their_numbers_with_others_last() -> None:
@@ -103,7 +114,7 @@ def test_the_document_has_the_promised_shape() -> None:
     assert document["server"] == told
     assert document["store"] == {"endpoint": "http://store", "bucket": "b", "reachable": False}
     (version,) = document["models"]["m"]["versions"]
-    promised = "source state reason local_version bytes files digest upload since progress"
+    promised = "source state reason local_version bytes files digest upload since progress acceptance"
     assert set(version) == set(promised.split())
     assert version["since"] == "1970-01-01T00:00:00.000Z"
     assert document["models"]["m"]["serving"] == [1]

@@ -9,9 +9,9 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from edge_common.card_file import card_as_mapping, parse_card, read_labels
+from edge_common.card_file import FILE_NAME, card_as_mapping, card_from_mapping, parse_card, read_labels
 from edge_common.classifiers import NamedTensor, activation_rejection, labels_rejection, score_output
 from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Layout, ModelCard, Serving
@@ -37,6 +37,12 @@ class EffectiveCard:
         if self.labels is not None:
             mapping["output"] = {**mapping.get("output", {}), "labels": list(self.labels)}
         return json.dumps(mapping, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """What `to_json` wrote; raises ValueError or RejectedError for anything else."""
+        card = card_from_mapping(json.loads(content), FILE_NAME)
+        return cls(card, card.output.labels if isinstance(card.output.labels, tuple) else None)
 
 
 def read_card(

@@ -1,11 +1,11 @@
 """One upload from the bucket to a checked folder beside the published ones.
 
-complete (what SHA256SUMS names) -> downloaded -> digests -> card -> preflight -> staged. Each step can only
-refuse, and none touches what is published.
+complete (what SHA256SUMS names) -> downloaded -> digests -> card -> preflight with acceptance -> staged. Each
+step can only refuse, and none touches what is published.
 """
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,22 +17,22 @@ from model_sync.bucket.catalog import ListedModel, Upload, UploadObject
 from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, parse_checksums
 from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem
-from model_sync.bucket.keys import CHECKSUMS_NAME, quoted
+from model_sync.bucket.keys import CHECKSUMS_NAME
 from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
+from model_sync.gate.acceptance import acceptance_pictures, judged, nothing_in_service
 from model_sync.gate.preflight_record import PreflightRecord
+from model_sync.gate.sample_picture import place_sample
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
+from model_sync.planning.evidence import Evidence
 from model_sync.planning.state import StoredFile
-from model_sync.preflight.check import SamplePicture
+from model_sync.preflight.check import VersionInService
 from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.store.object_store import ObjectStore, read_small
-
-_MAX_SAMPLE_BYTES = 16 * 1024 * 1024
-"""A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class StagedVersion:
     """The card the version itself brings; None when the model's card holds."""
     effective: EffectiveCard | None = None
     """The card with which it was checked: its own, else the model's as it was then."""
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Gate:
     metrics: Metrics = field(default_factory=Metrics)
     properties: Collection[str] = ()
     """Of devices, that cards may set beside the usual ones; each as `DEVICE:NAME`."""
+    in_service: Callable[[str], VersionInService | None] = nothing_in_service
+    """What the server answers with for a model; called from any thread."""
+    serves_here: bool = True
+    """Whether uploads are to serve on this machine, so that the times they take here are judged."""
 
     def admit(
         self,
@@ -123,7 +128,7 @@ class Gate:
         return FetchedUpload(remote, staging, version)
 
     def check(self, fetched: FetchedUpload, watched: Supervision) -> StagedVersion:
-        """Load what was fetched in preflight.
+        """Load what was fetched in preflight, and try it with its acceptance pictures.
 
         Raises what `fetch` raises, and GivesWayError when `watched` wants room for others.
         """
@@ -131,20 +136,27 @@ class Gate:
             return fetched.version
         card, staging = fetched.version.effective, fetched.staging
         settings = serving_settings(card.card.serving) if card else {}
-        sample = _place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
+        sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
+        served = self.in_service(fetched.remote.name)
+        pictures = acceptance_pictures(staging.tree, card, served)
         with self.preflight.take() as child:
             record = PreflightRecord(staging.folder, fetched.version.upload.upload_id, child.allowance)
             record.raise_for_earlier_end()
             try:
                 facts = child.check(
-                    staging.tree, settings, sample=sample, watched=replace(watched, heavy=record.begin)
+                    staging.tree,
+                    settings,
+                    sample=sample,
+                    acceptance=pictures,
+                    watched=replace(watched, heavy=record.begin),
                 )
             finally:
                 record.clear()
         rejection = card_rejection(card, facts.inputs, facts.outputs) if card else None
         if rejection is not None:
             raise RejectedError(rejection)
-        return fetched.version
+        figures = judged(facts.acceptance, card, served, times=self.serves_here)
+        return replace(fetched.version, evidence=replace(fetched.version.evidence, acceptance=figures))
 
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:
@@ -198,31 +210,3 @@ def _check_contents(tree: Path, files: Sequence[StoredFile]) -> None:
             problem = content_problem(file.path, file.size, opened.read(HEAD_BYTES))
         if problem is not None:
             raise RejectedError(problem)
-
-
-def _place_sample(
-    store: ObjectStore,
-    remote: ListedModel,
-    upload: Upload,
-    staging: Staging,
-    card: EffectiveCard | None,
-) -> SamplePicture | None:
-    """The card's sample picture as a file; None when the card wants none.
-
-    It is looked for in the version's folder, then in the model's. Raises RejectedError when it is in neither
-    or too large, RetryableError when the store fails.
-    """
-    if card is None or card.card.sample is None:
-        return None
-    name = card.card.sample.picture
-    fetched = staging.tree / name
-    if fetched.is_file() and fetched.stat().st_size <= _MAX_SAMPLE_BYTES:
-        return SamplePicture(fetched, card)
-    listed = next((file for file in upload.files if file.path == name), remote.loose.get(name))
-    if listed is None:
-        raise RejectedError(
-            f"the card names the sample picture {quoted(name)}, which is not there; upload it beside the card"
-        )
-    beside = staging.folder / "sample"  # outside the tree: it is no part of what is served
-    beside.write_bytes(read_small(store, listed, _MAX_SAMPLE_BYTES))
-    return SamplePicture(beside, card)

@@ -178,6 +178,7 @@ class Applier:
             fingerprint=staged.upload.fingerprint,
             files=staged.files,
             published_at=self.clock.now(),
+            evidence=staged.evidence,
         )
         self.cards.keep(name, local_version, card.to_json() if card is not None else None)
         state = self.state.model(name).with_stored(version)

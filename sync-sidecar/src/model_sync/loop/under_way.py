@@ -156,7 +156,7 @@ class UnderWay:
             if same is None:
                 self.staged[key] = outcome
             else:  # uploaded again, byte for byte
-                renewed = replace(same, fingerprint=outcome.upload.fingerprint)
+                renewed = replace(same, fingerprint=outcome.upload.fingerprint, evidence=outcome.evidence)
                 records.change(name, model.with_stored(renewed))
                 records.delete_staging(name, bucket_version)
             return

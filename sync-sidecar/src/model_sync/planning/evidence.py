@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model_sync.planning.acceptance import AcceptanceFigures
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -22,6 +24,8 @@ class Evidence:
     """Everything a version proved; an empty one for what was published without proof."""
 
     signature: Signature | None = None
+    acceptance: AcceptanceFigures | None = None
+    """What it made of the acceptance pictures that it brought; None: it brought none."""
 
     @property
     def as_dict(self) -> Mapping[str, Any]:

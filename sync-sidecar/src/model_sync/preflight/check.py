@@ -17,13 +17,21 @@ from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.quantities import format_size
+from pydantic import TypeAdapter
 
 from model_sync.bucket.completeness import IncompleteError
+from model_sync.bucket.expected_csv import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
+from model_sync.model_server.config import serving_settings
+from model_sync.planning.acceptance import AcceptanceRun
 from model_sync.preflight.child_process import CHILD, ChildProcess, Supervision, too_little_memory
 from model_sync.preflight.memory import free_memory
 
 _log = get_logger()
+
+_PER_PICTURE = 1.0
+"""Seconds beyond those for loading that each acceptance picture may take."""
+_RUN: TypeAdapter[AcceptanceRun | None] = TypeAdapter(AcceptanceRun | None, config={"defer_build": True})
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,44 @@ class SamplePicture:
 
     def as_request(self) -> dict[str, Any]:
         """For the child that decodes it."""
+        return {"picture": str(self.path), **_card_request(self.card)}
+
+
+@dataclass(frozen=True)
+class VersionInService:
+    """What the server answers with now: the bucket's name of it, its folder on the volume, its card."""
+
+    bucket_version: str
+    folder: Path
+    card: EffectiveCard
+
+    def as_request(self) -> dict[str, Any]:
+        """For the child that asks it the same."""
+        settings = serving_settings(self.card.card.serving)
+        return {"folder": str(self.folder), "settings": settings, **_card_request(self.card)}
+
+
+@dataclass(frozen=True)
+class AcceptancePictures:
+    """The pictures in `folder` with the labels they are to get, and whom to compare with, None: nobody."""
+
+    folder: Path
+    expected: tuple[ExpectedLabel, ...]
+    card: EffectiveCard
+    served: VersionInService | None = None
+
+    def as_request(self) -> dict[str, Any]:
+        """For the child that decodes them."""
         return {
-            "picture": str(self.path),
-            "card": card_as_mapping(self.card.card),
-            "labels": list(self.card.labels) if self.card.labels is not None else None,
+            "folder": str(self.folder),
+            "pictures": [(line.file, line.label) for line in self.expected],
+            "served": self.served.as_request() if self.served is not None else None,
+            **_card_request(self.card),
         }
+
+    def timeout(self, loading: float) -> float:
+        """Seconds for everything, where `loading` are those for loading one version."""
+        return (loading if self.served is None else 2 * loading) + _PER_PICTURE * len(self.expected)
 
 
 @dataclass(frozen=True)
@@ -50,6 +91,8 @@ class ModelFacts:
     outputs: tuple[NamedTensor, ...]
     absent_device: str = ""
     """The card's device, where this container does not have it; the model was checked on the CPU."""
+    acceptance: AcceptanceRun | None = None
+    """What it said of the acceptance pictures; None: it brought none."""
 
 
 class Preflight(ChildProcess):
@@ -81,8 +124,11 @@ class Preflight(ChildProcess):
         cancelled: threading.Event | None = None,
         watched: Supervision | None = None,
         sample: SamplePicture | None = None,
+        acceptance: AcceptancePictures | None = None,
     ) -> ModelFacts:
         """Load the version in `tree` with the serving `settings`, and run it on the `sample` or on zeros.
+
+        Then on the `acceptance` pictures, in turn with the version in service.
 
         Raises:
             IncompleteError: a file that the model names is not there.
@@ -92,16 +138,18 @@ class Preflight(ChildProcess):
         """
         watched = watched or Supervision(cancelled or threading.Event())
         allowance = self.allowance
+        timeout = acceptance.timeout(self._timeout) if acceptance is not None else self._timeout
         request = {
             "folder": str(tree),
             "settings": dict(settings),
             "memory": self._memory,
             "allowance": allowance,
-            "cpu_seconds": int(self._timeout * 4) + 1,
+            "cpu_seconds": int(timeout * 4) + 1,
             "sample": sample.as_request() if sample is not None else None,
+            "acceptance": acceptance.as_request() if acceptance is not None else None,
         }
         line = json.dumps(request).encode() + b"\n"
-        answer = self._answer(self.exchange(line, timeout=self._timeout, memory=allowance, watched=watched))
+        answer = self._answer(self.exchange(line, timeout=timeout, memory=allowance, watched=watched))
         if answer is None:
             raise RejectedError(_cause_of_death(self.exit_code(), allowance))
         if "missing" in answer:
@@ -119,6 +167,7 @@ class Preflight(ChildProcess):
             absent_device=absent,
             inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
             outputs=tuple(NamedTensor(name, kind, tuple(shape)) for name, kind, shape in answer["outputs"]),
+            acceptance=_RUN.validate_python(answer.get("acceptance")),
         )
 
     def _answer(self, received: bytes) -> dict[str, Any] | None:
@@ -136,6 +185,11 @@ class Preflight(ChildProcess):
         if not isinstance(answer, dict):
             raise RetryableError("the preflight child did not answer as expected; it is tried again")
         return answer
+
+
+def _card_request(card: EffectiveCard) -> dict[str, Any]:
+    labels = list(card.labels) if card.labels is not None else None
+    return {"card": card_as_mapping(card.card), "labels": labels}
 
 
 def _cause_of_death(code: int, allowance: int) -> str:

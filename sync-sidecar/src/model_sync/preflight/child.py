@@ -8,35 +8,23 @@ It protects its parent from itself: limits on memory and time, no files but the 
 
 import ctypes
 import json
-import math
 import os
-import re
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edge_common.classifiers import datatype_of_openvino
 from edge_common.errors import RejectedError
-from edge_common.quantities import format_size
 
-from model_sync.bucket.model_formats import model_file
+from model_sync.bucket.completeness import IncompleteError
 from model_sync.preflight.confinement import confine_to
-from model_sync.preflight.weights import unusable_weights
 
 _PR_SET_PDEATHSIG = 1
 _MAX_REASON = 300
-_PROBE_DIMENSION = 1
-_MAX_PROBE_BYTES = 256 * 1024 * 1024
-_SHORT_OF_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate|[Oo]ut of memory")
 _NICE = 10
-_MOST_OF_MEMORY = 4
-"""Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
-_OF_SEVERAL = frozenset({"AUTO", "HETERO", "MULTI", "BATCH"})
-"""Devices that stand for others; they are checked on the CPU."""
 
 
 def main() -> None:
@@ -45,141 +33,65 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries that print must not spoil the answer
     _die_with_parent()
     _stand_back()
-    from edge_common.openvino_runtime import ov  # noqa: PLC0415 - after the protections above
-
-    from model_sync.preflight.served_shape import as_served  # noqa: PLC0415 - as above
+    from model_sync.preflight.loaded_model import LoadedModel, is_short_of_memory  # noqa: PLC0415 - after the above
 
     request = json.loads(sys.stdin.readline())
     os.write(answer_to, b"\n")
     _limit_memory(request["memory"], request["allowance"])
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_seconds"], request["cpu_seconds"]))
     folder = Path(request["folder"])
-    confine_to([folder, *([Path(request["sample"]["picture"])] if request["sample"] else [])])
+    confine_to(_to_read(request))
     try:
-        answer = _inspect(ov, as_served, folder, request)
+        answer = _inspect(LoadedModel.load, request)
+    except IncompleteError as error:
+        answer = {"missing": str(error)}
     except RejectedError as error:
         answer = {"rejection": str(error)}
-    except MemoryError:
-        answer = {"short_of_memory": True}
-    except RuntimeError as error:
+    except (MemoryError, RuntimeError) as error:
         reason = _essence(str(error).replace(f"{folder}/", ""))
         advice = "check that the file is complete and was exported without errors, then upload it again"
         answer = {"rejection": f"OpenVINO cannot load it: {reason}; {advice}"}
-        if _SHORT_OF_MEMORY.search(str(error)):
+        if is_short_of_memory(error):
             answer = {"short_of_memory": True}
     os.write(answer_to, json.dumps(answer).encode() + b"\n")
     os._exit(0)  # no destructor of a half-broken model may change the answer
 
 
-def _inspect(
-    ov: Any, as_served: Callable[[Any, dict[str, Any]], Any], folder: Path, asked: dict[str, Any]
-) -> dict[str, Any]:
-    settings = asked["settings"]
-    name = model_file(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    if name is None:
-        return {"rejection": "it holds no model file that the server can read"}
-    core = ov.Core()
-    device = asked_device = settings.get("target_device") or "CPU"
-    plugin_config = settings.get("plugin_config", {})
-    # asking for the devices loads the plugins of all of them, 20 MiB that a model for the CPU does not need
-    here = ["CPU"] if device == "CPU" else core.available_devices
-    absent = device.partition(":")[0] not in _OF_SEVERAL and not any(
-        name == device or name.startswith(f"{device}.") for name in here
-    )
-    if absent:  # the server may see devices that this container does not; it tries them itself
-        plugin_config = {}
-    if absent or device not in here:
-        device = "CPU"
-    supported = {*core.get_property(device, "SUPPORTED_PROPERTIES"), "ENABLE_MMAP"}
-    for key in plugin_config:
-        if key not in supported:
-            return {
-                "rejection": f"serving.plugin_config: {device} does not know {key!r}; correct or remove it"
-            }
-    unusable = unusable_weights(folder, name)
-    if unusable is not None:
-        return unusable
-    model = as_served(core.read_model(folder / name), settings)
-    rejection = _too_many_requests(model, settings, asked["memory"])
-    if rejection is None:
-        compiled = core.compile_model(model, device, plugin_config)
-        rejection = _run(ov, compiled, asked["sample"])
+def _to_read(request: dict[str, Any]) -> Iterator[Path]:
+    yield Path(request["folder"])
+    if request["sample"] is not None:
+        yield Path(request["sample"]["picture"])
+    if request["acceptance"] is not None and request["acceptance"]["served"] is not None:
+        yield Path(request["acceptance"]["served"]["folder"])
+
+
+def _inspect(load: Callable[[Path, dict[str, Any], int], Any], request: dict[str, Any]) -> dict[str, Any]:
+    idle = _resident()
+    model = load(Path(request["folder"]), request["settings"], request["memory"])
+    rejection = _run(model, request["sample"])
     if rejection is not None:
         return {"rejection": rejection}
-    return {
-        "absent_device": asked_device if absent else "",
-        "inputs": {port.any_name: _shape(port) for port in compiled.inputs},
-        "outputs": [(_name(port), _datatype(port), _shape(port)) for port in compiled.outputs],
-    }
+    answer: dict[str, Any] = model.facts()
+    if request["acceptance"] is not None:
+        from model_sync.preflight.acceptance_run import run_acceptance  # noqa: PLC0415 - only few versions bring it
+
+        answer["acceptance"] = run_acceptance(
+            model, request["acceptance"], allowance=request["allowance"], used=_resident() - idle
+        )
+    return answer
 
 
-def _too_many_requests(model: Any, settings: dict[str, Any], memory: int) -> str | None:
-    """What is wrong when the tensors of all requests, which the server makes in advance, take much memory."""
-    ports = [port for port in (*model.inputs, *model.outputs) if not port.partial_shape.is_dynamic]
-    each = sum(math.prod(port.shape) * port.element_type.size for port in ports)
-    requests = settings.get("nireq") or 1
-    if requests * each <= memory // _MOST_OF_MEMORY:
-        return None
-    return (
-        f"its inputs and outputs take {format_size(each)} for each of {requests} requests at a time, more "
-        "than the server may have memory for; lower serving.nireq, batch_size or shape"
-    )
-
-
-def _run(ov: Any, compiled: Any, asked: dict[str, Any] | None) -> str | None:
+def _run(model: Any, asked: dict[str, Any] | None) -> str | None:
     """Infer once, on the sample picture or on zeros; what is wrong with the answer to the picture."""
     sample = None
     if asked is not None:
         from model_sync.preflight.sample_check import SampleCheck  # noqa: PLC0415 - only a few cards bring a picture
 
         sample = SampleCheck.read(asked)
-    request = compiled.create_infer_request()
-    for port in compiled.inputs:
-        picture = None
-        if sample is not None:
-            picture = sample.tensor(port.any_name, _shape(port), port.element_type.to_dtype())
-        tensor = ov.Tensor(picture) if picture is not None else _zeros(ov, port)
-        if tensor is None:
-            return None  # an input that nobody can make up: then only loading is checked
-        request.set_tensor(port, tensor)
-    request.infer()
-    if sample is None:
-        return None
-    return sample.rejection({_name(port): request.get_tensor(port).data for port in compiled.outputs})
-
-
-def _zeros(ov: Any, port: Any) -> Any:
-    """A tensor of zeros for an input; None when no sensible shape is known, then only loading is checked."""
-    if port.element_type == ov.Type.string or port.partial_shape.rank.is_dynamic:
-        return None
-    shape = []
-    for position, dimension in enumerate(port.partial_shape):
-        if not dimension.is_dynamic:
-            shape.append(dimension.get_length())
-        elif position == 0 or dimension.min_length > 0:
-            shape.append(max(_PROBE_DIMENSION, dimension.min_length))
-        else:
-            return None  # a free height or width: one pixel would fail where real pictures do not
-    tensor = ov.Tensor(port.element_type, ov.Shape(shape))
-    if tensor.byte_size > _MAX_PROBE_BYTES:
-        return None
-    tensor.data[...] = 0
-    return tensor
-
-
-def _shape(port: Any) -> list[int]:
-    if port.partial_shape.rank.is_dynamic:
-        return [-1]
-    return [-1 if size.is_dynamic else size.get_length() for size in port.partial_shape]
-
-
-def _datatype(port: Any) -> str:
-    return datatype_of_openvino(port.element_type.get_type_name())
-
-
-def _name(port: Any) -> str:
-    names = port.get_names()
-    return min(names) if names else f"out_{port.get_index()}"
+    if not model.take(sample.tensor if sample is not None else lambda *_: None):
+        return None  # an input that nobody can make up: then only loading is checked
+    model.request.infer()
+    return sample.rejection(model.outputs()) if sample is not None else None
 
 
 def _essence(text: str) -> str:
@@ -187,6 +99,11 @@ def _essence(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if ".cpp:" not in line and not line.endswith(":")]
     return (telling or lines or ["it gives no reason"])[-1].rstrip("!. ")[:_MAX_REASON]
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _limit_memory(address_space: int, allowance: int) -> None:

@@ -1,7 +1,4 @@
-"""The card's sample picture as a model's input, and what is wrong with the model's answer. Runs in the child.
-
-The picture is data of strangers like the model: nothing of it is decoded outside this process.
-"""
+"""The card's sample picture, and what is wrong with the model's answer to it. Runs in the child."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +6,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from edge_common.card_file import FILE_NAME, card_from_mapping
-from edge_common.errors import RejectedError
-from edge_common.model_card import Layout, ModelCard, Sample
-from edge_common.pictures.decode import PictureLimits, decode_picture
-from edge_common.pictures.preprocess import preprocess
-from edge_common.pictures.steps import Preprocessing
-from edge_common.probabilities import class_probabilities, score_rows
+from edge_common.model_card import ModelCard, Sample
+from edge_common.pictures.decode import decode_picture
 from numpy.typing import NDArray
 
-_LIMITS = PictureLimits(max_bytes=16 * 1024 * 1024, max_pixels=50_000_000)
-_IMAGE_RANK, _CHANNELS = 4, 3
+from model_sync.preflight.card_pictures import LIMITS, CardPictures, not_finite
+
 _LABELS_TOLD = 3
 
 
@@ -35,64 +27,31 @@ class SampleCheck:
     @classmethod
     def read(cls, request: Mapping[str, Any]) -> Self | None:
         """Decode the picture that the request names; raises RejectedError when it is none."""
-        card = card_from_mapping(request["card"], FILE_NAME)
-        if card.sample is None:
+        asked = CardPictures.of_request(request)
+        if asked.card.sample is None:
             return None
         content = Path(request["picture"]).read_bytes()
-        picture = decode_picture(f"the sample picture {card.sample.picture}", content, _LIMITS)
-        return cls(card.sample, card, request["labels"], picture.pixels)
+        picture = decode_picture(f"the sample picture {asked.card.sample.picture}", content, LIMITS)
+        return cls(asked.card.sample, asked.card, asked.labels, picture.pixels)
 
     def tensor(self, name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-        """The picture for the input `name`, with its batch; None when the card means another input.
-
-        `shape` has -1 for a free dimension. Raises RejectedError when no picture fits the input.
-        """
-        wanted = self.card.input
-        if wanted.name is not None and wanted.name != name:
-            return None
-        if len(shape) != _IMAGE_RANK:
-            raise RejectedError(
-                f"the card has a sample picture, but the input {name} has {len(shape)} dimensions, not 4; "
-                "remove the sample, or name the picture's input in input.name"
-            )
-        channels_first = wanted.layout is Layout.NCHW
-        channels, served = (shape[1], shape[2:4]) if channels_first else (shape[3], shape[1:3])
-        height, width = wanted.size or served
-        if (
-            channels not in {-1, _CHANNELS}
-            or min(height, width) < 1
-            or any(free >= 0 and free != size for free, size in zip(served, (height, width), strict=True))
-        ):
-            raise RejectedError(
-                f"the card's input.size and input.layout do not fit the input {name} {list(shape)}; "
-                "correct them"
-            )
-        steps = Preprocessing.of_card(wanted, (height, width), dtype)
-        return np.repeat(preprocess(self.pixels, steps)[None], max(1, shape[0]), axis=0)
+        """The picture for the input `name`; see `CardPictures.tensor`."""
+        return CardPictures(self.card, self.labels).tensor(self.pixels, name, shape, dtype)
 
     def rejection(self, outputs: Mapping[str, NDArray[Any]]) -> str | None:
         """The sentence when the answer to the picture is not what the card promises; None when it is."""
         named = self.sample.picture
-        for name, values in outputs.items():
-            if values.dtype.kind == "f" and not np.isfinite(values).all():
-                return (
-                    f"its output {name} for the sample picture {named} has values that are no numbers "
-                    "(NaN or infinite); export the model again, or correct mean and scale in the card"
-                )
-        scores = outputs.get(self.card.output.name or next(iter(outputs)))
-        if self.sample.label is None:
-            return None
+        infinite = not_finite(outputs, f"sample picture {named}")
+        if infinite is not None or self.sample.label is None:
+            return infinite
+        asked = CardPictures(self.card, self.labels)
+        scores = asked.scores(outputs)
         if scores is None or self.labels is None:
             return "the card's sample has a label, but no output to find it in; correct output.name"
         try:
-            rows = score_rows(scores)[:1]
+            said = asked.ranking(scores)[:_LABELS_TOLD]
         except ValueError:
             return None  # shape and number of labels are judged for every model
-        (chances,) = class_probabilities(rows, self.card.output.activation, len(self.labels))
-        if len(chances) != len(self.labels):
-            return None
-        order = np.argsort(chances)[::-1]
-        said = [self.labels[index] for index in order[:_LABELS_TOLD]]
         if said[0] == self.sample.label:
             return None
         return (

@@ -61,6 +61,7 @@ def status_document(
                 "upload": row.upload_id,
                 "since": iso_time(since.get((row.model, row.bucket_version))),
                 "progress": None if row.progress is None else round(row.progress, 3),
+                "acceptance": None if row.acceptance is None else row.acceptance.as_document(),
             }
         )
     listed = bucket.last_attempt is not None

@@ -60,7 +60,7 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[CheckedVersion]
         )
         raise RejectedError(f"{folder} holds no version of a model: {advice}")
     with ThreadPoolExecutor(2) as transfers, WarmPreflight(timeout=timeout, memory=_MEMORY) as preflight:
-        gate = Gate(store, transfers, preflight)
+        gate = Gate(store, transfers, preflight, serves_here=False)
         return [
             CheckedVersion(
                 model.name,

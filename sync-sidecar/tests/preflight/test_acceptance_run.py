@@ -1,0 +1,126 @@
+"""Acceptance pictures, tried by the real child on real models, in turn with the version in service."""
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from edge_common.errors import RejectedError
+from hand_executors import AtOnce
+from made_pictures import COLOURS, encoded, jpeg, plain
+from memory_store import MemoryStore
+from model_sync.bucket.catalog import build_catalog
+from model_sync.cards.cards import EffectiveCard
+from model_sync.download.staging import Staging
+from model_sync.download.transfer import Progress
+from model_sync.gate.gate import Gate
+from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
+from model_sync.preflight.check import VersionInService
+from model_sync.preflight.pool import WarmPreflight
+from sync_models import write_colour_classifier
+
+_CARD = (
+    "{{schema: 1, input: {{color: {color}}}, output: {{labels: [red, green, blue]}}, acceptance: {wanted}}}"
+)
+_EXPECTED = b"file,label\nred.jpg,red\ngreen.jpg,green\nblue.jpg,blue\n"
+_PICTURES = {f"1/acceptance/{colour}.jpg": jpeg(colour) for colour in COLOURS}
+
+
+def _card(wanted: str = "{}", *, color: str = "RGB") -> bytes:
+    return _CARD.format(color=color, wanted=wanted).encode()
+
+
+def _served(folder: Path, *, color: str = "RGB") -> VersionInService:
+    card = {"schema": 1, "input": {"color": color}, "output": {"labels": ["red", "green", "blue"]}}
+    effective = EffectiveCard.from_json(json.dumps(card).encode())
+    return VersionInService("3", write_colour_classifier(folder), effective)
+
+
+def _try(
+    root: Path, beside: dict[str, bytes], served: VersionInService | None = None, *, here: bool = True
+) -> AcceptanceFigures | None:
+    """Try the colour classifier as cars/1, with the objects `beside` it in the bucket."""
+    store = MemoryStore()
+    for path in write_colour_classifier(root / "model").iterdir():
+        store.put(f"cars/1/{path.name}", path.read_bytes())
+    for key, content in beside.items():
+        store.put(f"cars/{key}", content)
+    model = build_catalog(store.list_objects()).models["cars"]
+    with WarmPreflight(timeout=60, memory=8 * 1024**3) as preflight:
+        gate = Gate(store, AtOnce(), preflight, in_service=lambda _: served, serves_here=here)
+        staged = gate.admit(
+            model,
+            model.versions["1"],
+            Staging(root / "staging"),
+            None,
+            progress=Progress(),
+            cancelled=threading.Event(),
+        )
+    return staged.evidence.acceptance
+
+
+def _upload(card: bytes) -> dict[str, bytes]:
+    return {"1/model.yaml": card, "1/acceptance/expected.csv": _EXPECTED, **_PICTURES}
+
+
+def test_a_version_that_is_good_enough_is_staged_with_its_figures(tmp_path: Path) -> None:
+    wanted = "{min_top1: 1, min_top5: 1, max_latency: 60s, max_slowdown: 10000, agree_with_served: 1}"
+    figures = _try(tmp_path, _upload(_card(wanted)), _served(tmp_path / "served"))
+    assert figures is not None
+    assert figures.latency_ms is not None
+    assert figures.served_latency_ms is not None
+    without_times = replace(figures, latency_ms=None, served_latency_ms=None)
+    assert without_times == AcceptanceFigures(pictures=3, top1=3, top5=3, served="3", agreed=3)
+
+
+def test_without_thresholds_figures_are_recorded_and_nothing_is_refused(tmp_path: Path) -> None:
+    figures = _try(tmp_path, _upload(_card(color="BGR")))
+    assert figures is not None
+    assert (figures.top1, figures.not_judged) == (1, "nothing in service to compare with")
+    assert figures.wrong == (OtherAnswer("red.jpg", "blue", "red"), OtherAnswer("blue.jpg", "red", "blue"))
+
+
+def test_a_version_that_answers_worse_is_rejected_with_the_pictures_that_show_it(tmp_path: Path) -> None:
+    wanted = "{min_top1: 0.9, max_latency: 0.0000001, agree_with_served: 0.5}"
+    sentence = (
+        r"top-1 1 of 3, 3 needed; wrong: red.jpg is 'blue', expected 'red', blue.jpg is 'red', expected "
+        r"'blue'; says the same as version 3 in service of 1 of 3, 2 needed; different: red.jpg is 'blue', "
+        r"3 says 'red'.*; one inference takes .* ms here, at most 0.0001 ms wanted"
+    )
+    with pytest.raises(RejectedError, match=sentence):
+        _try(tmp_path, _upload(_card(wanted, color="BGR")), _served(tmp_path / "served"))
+
+
+def test_times_are_not_judged_where_nothing_is_to_be_served(tmp_path: Path) -> None:
+    assert _try(tmp_path, _upload(_card("{max_latency: 0.0000001}")), here=False) is not None
+
+
+@pytest.mark.parametrize("harm", ["gone", "no labels"])
+def test_what_is_wrong_with_the_version_in_service_is_not_held_against_the_new_one(
+    tmp_path: Path, harm: str
+) -> None:
+    served = _served(tmp_path / "served")
+    if harm == "gone":
+        for path in served.folder.iterdir():
+            path.unlink()
+    else:
+        served = replace(served, card=EffectiveCard(served.card.card, None))
+    figures = _try(tmp_path, _upload(_card("{min_top1: 1, agree_with_served: 1}")), served)
+    assert figures is not None
+    assert (figures.agreed, figures.served) == (None, None)
+    assert figures.not_judged.startswith("the version in service cannot be asked here: ")
+
+
+@pytest.mark.parametrize(
+    ("picture", "sentence"),
+    [
+        (b"no", "the acceptance picture red.jpg is not a picture"),
+        (encoded(plain("red", size=(8000, 8000))), "picture red.jpg has 8000x8000 pixels; at most"),
+    ],
+)
+def test_a_picture_that_is_none_is_rejected_with_a_sentence(
+    tmp_path: Path, picture: bytes, sentence: str
+) -> None:
+    with pytest.raises(RejectedError, match=sentence):
+        _try(tmp_path, _upload(_card()) | {"1/acceptance/red.jpg": picture})

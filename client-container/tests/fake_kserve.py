@@ -83,6 +83,8 @@ class FakeKServe:
         """Batches that the model cannot run, which is answered with 500."""
         self.fixed_answers: dict[str, tuple[int, bytes]] = {}
         """Path -> answer, instead of what would be answered."""
+        self.fixed_headers: dict[str, str] = {}
+        """Of fixed answers to GET."""
         self.requests: list[Request] = []
         self.release_slow = threading.Event()
         self.has_config_status = True
@@ -122,7 +124,7 @@ def _handler_for(fake: FakeKServe) -> type[BaseHTTPRequestHandler]:  # noqa: C90
         def do_GET(self) -> None:
             fake.requests.append(Request("GET", self.path, {}))
             if self.path in fake.fixed_answers:
-                self._answer(*fake.fixed_answers[self.path])
+                self._answer(*fake.fixed_answers[self.path], fake.fixed_headers)
             elif self.path == "/v1/config" and fake.has_config_status:
                 self._answer_json(200, _config_status(fake))
             elif self.path.startswith("/v1/models/"):

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message
 class Answer:
     status_code: int = 0
     content: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    """With small letters."""
 
     def json(self) -> Any:
         return json.loads(self.content)
@@ -60,6 +62,7 @@ class AsgiClient:
 
         async def send(message: Message) -> None:
             answer.status_code = message.get("status", answer.status_code)
+            answer.headers |= {name.decode(): value.decode() for name, value in message.get("headers", ())}
             answer.content += message.get("body", b"")
 
         await self.app(scope, receive, send)

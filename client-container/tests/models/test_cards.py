@@ -31,6 +31,16 @@ def test_the_card_of_the_served_version_is_asked_for(server: FakeKServe, reader:
     assert server.requests[-1].path == "/v1/models/m/card?version=2"
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, b'{"schema": 1}'), (404, b'{"error": "no card"}')])
+def test_the_digest_of_the_version_comes_with_the_card_or_without_one(
+    server: FakeKServe, reader: CardReader, status: int, body: bytes
+) -> None:
+    for said, digest in ((f"sha256:{'a' * 64}", f"sha256:{'a' * 64}"), ("sha256:\x1b", None)):
+        server.fixed_headers = {"X-Model-Digest": said}
+        server.fixed_answers["/v1/models/m/card?version=1"] = (status, body)
+        assert reader.card_of("m", 1).digest == digest
+
+
 def test_a_model_without_a_card_is_no_problem(reader: CardReader) -> None:
     answer = reader.card_of("m", 1)
     assert (answer.card, answer.error) == (None, None)

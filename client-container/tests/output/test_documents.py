@@ -29,7 +29,10 @@ class Logged(Protocol):
 
 def test_the_line_of_an_inference_has_what_was_promised(logged: Logged) -> None:
     log_inference(RESULT)
-    [line] = logged.of("inference")
+    log_inference(dataclasses.replace(RESULT, digest="sha256:ab"))
+    line, known = logged.of("inference")
+    assert "digest" not in line, "nobody has told it"
+    assert known["digest"] == "sha256:ab"
     assert line.pop("ts").endswith("Z")
     assert line == {
         "event": "inference",

@@ -70,6 +70,16 @@ def test_the_card_is_that_of_the_served_version_unless_asked(
     assert client().get("/v1/models/cars/card?version=1").json() == {"one": 1}
 
 
+def test_the_digest_of_a_version_is_told_with_its_card_and_without_one(
+    client: Callable[..., AsgiClient], volume: Volume
+) -> None:
+    volume.save_card("cars", 2, b'{"two": 2}')
+    for version in (1, 2):
+        answer = client().get(f"/v1/models/cars/card?version={version}")
+        assert answer.headers["x-model-digest"] == stored(version).digest
+    assert "x-model-digest" not in client().get("/v1/models/cars/card?version=7").headers
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [

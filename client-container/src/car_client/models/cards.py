@@ -1,6 +1,7 @@
 """Model cards, as the sidecar hands them out; it may be absent, and it may come and go."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _NOT_FOUND = 404
 _PAUSE_SECONDS = 2.0
 """After a failure the sidecar is left alone for so long, so that its absence delays nothing else."""
 _MOST_KEPT = 1000
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class CardAnswer:
 
     card: ModelCard | None
     error: str | None = None
+    digest: str | None = None
+    """Of the version's files, `sha256:…`, as the sidecar has it; None: it does not say."""
 
 
 class CardReader:
@@ -37,7 +41,7 @@ class CardReader:
     def __init__(self, connection: Connection, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
         self._monotonic = monotonic
-        self._known: dict[tuple[str, int], ModelCard | None] = {}
+        self._known: dict[tuple[str, int], CardAnswer] = {}
         self._silent_until = float("-inf")
         self._error = ""
 
@@ -46,7 +50,7 @@ class CardReader:
         key = (model, version)
         if self._monotonic() >= self._silent_until:
             try:
-                card = self._ask(model, version)
+                answer = self._ask(model, version)
             except RejectedError:
                 raise
             except EdgeError as error:
@@ -55,16 +59,18 @@ class CardReader:
             else:
                 if len(self._known) >= _MOST_KEPT:
                     self._known.pop(next(iter(self._known)))
-                self._known[key] = card
-                return CardAnswer(card)
+                self._known[key] = answer
+                return answer
         if key in self._known:
-            return CardAnswer(self._known[key])
+            return self._known[key]
         return CardAnswer(None, self._error)
 
-    def _ask(self, model: str, version: int) -> ModelCard | None:
+    def _ask(self, model: str, version: int) -> CardAnswer:
         answer = self._connection.get(f"/v1/models/{quote(model, safe='')}/card?version={version}")
+        said = answer.headers.get("x-model-digest", "")
+        digest = said if _DIGEST.fullmatch(said) else None
         if answer.status == _NOT_FOUND:
-            return None
+            return CardAnswer(None, digest=digest)
         where = f"the card of model {model} version {version}"
         try:
             document = json.loads(answer.body)
@@ -75,4 +81,4 @@ class CardReader:
                 f"{self._connection.base_url} answers {where} with status {answer.status} and no card; "
                 "check that the address is that of the sidecar"
             )
-        return card_from_mapping(document, where)
+        return CardAnswer(card_from_mapping(document, where), digest=digest)

@@ -92,7 +92,7 @@ class Discovery:
         except UnusableModelError as error:
             raise UnusableModelError(f"model {name} version {version} cannot be used: {error}") from error
         # Of the servers known, those with /v1/config are OVMS and its like, which decode files.
-        return dataclasses.replace(model, decodes_files=self._has_config_status)
+        return dataclasses.replace(model, decodes_files=self._has_config_status, digest=card.digest)
 
     def _states(self) -> ServedModels:
         states = self._config_status() if self._has_config_status else None

@@ -22,7 +22,8 @@ class ServedModel:
     """One model at the version that answers; immutable, so that a request keeps to one description.
 
     `activation` None means that the source does not say; then all answers of the version decide together.
-    `decodes_files` tells whether the server is one that takes pictures as files.
+    `decodes_files` tells whether the server is one that takes pictures as files; `digest` is that of the
+    version's files, where the sidecar tells it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ServedModel:
     decodes_files: bool = True
     description: str = ""
     warnings: tuple[str, ...] = ()
+    digest: str | None = None
 
     @property
     def batch(self) -> int | None:

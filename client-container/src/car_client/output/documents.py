@@ -109,6 +109,7 @@ def log_inference(result: Classification) -> None:
         "inference",
         model=result.model,
         version=result.version,
+        **({"digest": result.digest} if result.digest is not None else {}),
         image=result.picture,
         top1=result.verdict.top1,
         probability=round(best[0].probability, 4),

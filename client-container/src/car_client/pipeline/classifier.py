@@ -46,6 +46,8 @@ class Classification:
     decode_seconds: float
     preprocess_seconds: float
     request_seconds: float
+    digest: str | None = None
+    """Of the version's files; None: unknown."""
 
     @property
     def latency_seconds(self) -> float:
@@ -161,6 +163,7 @@ class Classifier:
                 decode_seconds=picture.decode_seconds,
                 preprocess_seconds=asked.preprocess_seconds,
                 request_seconds=asked.request_seconds,
+                digest=model.digest,
             )
             if isinstance(verdict, Verdict)
             else verdict

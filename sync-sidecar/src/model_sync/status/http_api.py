@@ -21,6 +21,8 @@ from model_sync.volume.volume import Volume
 
 _LOOP_SILENCE = 180.0
 """Seconds without a sign of the loop after which the process is taken to hang."""
+DIGEST_HEADER = "X-Model-Digest"
+"""Beside a card, or the word that there is none: the digest of the version's files, as the status has it."""
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
@@ -93,12 +95,13 @@ class HttpApi:
         if asked and (asked == LATEST or not is_version_name(asked)):
             return _error(400, f"version {asked!r} is not a version number")
         local_version = int(asked) if asked else max(state.confirmed or state.stored or (0,))
-        content = self.volume.load_card(model, local_version) if local_version in state.stored else None
+        stored = state.stored.get(local_version)
+        headers = {DIGEST_HEADER: stored.digest} if stored is not None else {}
+        content = self.volume.load_card(model, local_version) if stored is not None else None
         if content is None:
-            return _error(
-                404, f"version {local_version} of {model!r} has no model card; upload a model.yaml with it"
-            )
-        return Response(content, media_type="application/json")
+            sentence = f"version {local_version} of {model!r} has no model card; upload a model.yaml with it"
+            return JSONResponse({"error": sentence}, 404, headers)
+        return Response(content, media_type="application/json", headers=headers)
 
     async def sync(self, request: Request) -> Response:
         """Ask for a listing now; who has the operator's token says who asks, and the history tells it."""

@@ -16,9 +16,11 @@ from model_sync.bucket.keys import path_problem, quoted
 ACCEPTANCE_FOLDER = "acceptance"
 EXPECTED_NAME = f"{ACCEPTANCE_FOLDER}/expected.csv"
 """Relative to the version's folder."""
-MAX_EXPECTED_BYTES = 256 * 1024
 MAX_PICTURES = 200
 """More would keep other models waiting for preflight."""
+_MAX_LINE = 1280
+"""Bytes, on the average of all lines."""
+MAX_EXPECTED_BYTES = MAX_PICTURES * _MAX_LINE
 _HEADER = ("file", "label")
 _MAX_LABEL = 1000
 
@@ -31,34 +33,30 @@ class ExpectedLabel:
     label: str
 
 
-def parse_expected(content: bytes) -> tuple[ExpectedLabel, ...]:
-    """The lines of an expected.csv, in its order; raises RejectedError naming the line at fault."""
-    if len(content) > MAX_EXPECTED_BYTES:
-        raise RejectedError(
-            f"{EXPECTED_NAME} has more than {MAX_EXPECTED_BYTES} bytes; list at most {MAX_PICTURES} pictures"
-        )
-    problem = text_problem(EXPECTED_NAME, content)
+def parse_expected(
+    content: bytes, where: str = EXPECTED_NAME, most: int = MAX_PICTURES
+) -> tuple[ExpectedLabel, ...]:
+    """The lines of an expected.csv, in its order, `most` of them; `where` names it in messages.
+
+    Raises RejectedError naming the line at fault.
+    """
+    problem = text_problem(where, content)
     if problem is not None:
         raise RejectedError(problem)
     try:
         text = content.decode("utf-8-sig")  # spreadsheets write a mark first
     except UnicodeDecodeError as error:
-        raise RejectedError(
-            f"{EXPECTED_NAME} is not UTF-8 text; save it as UTF-8, upload it again"
-        ) from error
+        raise RejectedError(f"{where} is not UTF-8 text; save it as UTF-8") from error
     expected: dict[str, ExpectedLabel] = {}
-    for number, fields in _lines(text):
-        line = _expected(number, fields)
+    for number, fields in _lines(text, where):
+        line = _expected(f"{where} line {number}", fields)
         if line.file in expected:
-            raise RejectedError(f"{EXPECTED_NAME} line {number} lists {quoted(line.file)} again; remove one")
+            raise RejectedError(f"{where} line {number} lists {quoted(line.file)} again; remove one")
         expected[line.file] = line
-        if len(expected) > MAX_PICTURES:
-            raise RejectedError(
-                f"{EXPECTED_NAME} lists more than {MAX_PICTURES} pictures, which is as many as a version is "
-                "tried with before it is published; leave those that matter most"
-            )
+        if len(expected) > most or len(content) > most * _MAX_LINE:
+            raise RejectedError(f"{where} lists more than {most} pictures; leave those that matter most")
     if not expected:
-        raise RejectedError(f"{EXPECTED_NAME} lists no picture; write a line file,label for each")
+        raise RejectedError(f"{where} lists no picture; write a line file,label for each")
     return tuple(expected.values())
 
 
@@ -81,7 +79,7 @@ def unknown_label(expected: Sequence[ExpectedLabel], labels: Collection[str]) ->
     return None
 
 
-def _lines(text: str) -> Iterator[tuple[int, Sequence[str]]]:
+def _lines(text: str, where: str) -> Iterator[tuple[int, Sequence[str]]]:
     """Number and fields of every line below the header that is not empty."""
     semicolons = text.lstrip().lower().startswith("file;")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if semicolons else ",", strict=True)
@@ -96,23 +94,22 @@ def _lines(text: str) -> Iterator[tuple[int, Sequence[str]]]:
             elif tuple(field.lower() for field in fields) == _HEADER:
                 headed = True
             else:
-                raise RejectedError(f"the first line of {EXPECTED_NAME} is not file,label; write that there")
+                raise RejectedError(f"the first line of {where} is not file,label; write that there")
     except csv.Error as error:
         raise RejectedError(
-            f"{EXPECTED_NAME} line {reader.line_num} cannot be read ({error}); write it like file,label"
+            f"{where} line {reader.line_num} cannot be read ({error}); write it like file,label"
         ) from error
 
 
-def _expected(number: int, fields: Sequence[str]) -> ExpectedLabel:
+def _expected(at: str, fields: Sequence[str]) -> ExpectedLabel:
     if len(fields) != len(_HEADER) or not all(fields):
         raise RejectedError(
-            f"{EXPECTED_NAME} line {number} is not file,label; write both, "
-            "with quotes around a label that has a comma"
+            f"{at} is not file,label; write both, with quotes around a label that has a comma"
         )
     file, label = fields
     problem = path_problem(file)
     if problem is not None:
-        raise RejectedError(f"{EXPECTED_NAME} line {number} names {quoted(file)}: {problem}; correct it")
+        raise RejectedError(f"{at} names {quoted(file)}: {problem}; correct it")
     if len(label) > _MAX_LABEL:
-        raise RejectedError(f"{EXPECTED_NAME} line {number} has a very long label; shorten it")
+        raise RejectedError(f"{at} has a very long label; shorten it")
     return ExpectedLabel(file, label)

@@ -6,6 +6,14 @@
 """
 
 from model_sync.bucket.checksums import format_checksums
+from model_sync.bucket.expected_csv import (
+    ACCEPTANCE_FOLDER,
+    MAX_PICTURES,
+    ExpectedLabel,
+    format_expected,
+    parse_expected,
+    unknown_label,
+)
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
 from model_sync.bucket.model_formats import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
@@ -22,10 +30,13 @@ from model_sync.upload.sidecar_status import (
 )
 
 __all__ = [
+    "ACCEPTANCE_FOLDER",
     "CHECKSUMS_NAME",
+    "MAX_PICTURES",
     "CheckedVersion",
     "Destination",
     "EffectiveCard",
+    "ExpectedLabel",
     "Settings",
     "StoreAddress",
     "Target",
@@ -33,16 +44,19 @@ __all__ = [
     "ask_for_sync",
     "check_model",
     "format_checksums",
+    "format_expected",
     "is_model_name",
     "is_version_name",
     "label_rejection",
     "model_file",
+    "parse_expected",
     "path_problem",
     "quoted",
     "read_card",
     "read_settings",
     "read_status",
     "read_version_folder",
+    "unknown_label",
     "versions_of",
     "wait_until_served",
 ]

@@ -46,6 +46,8 @@ _RESIZES = {ResizeChoice.CARD: None, ResizeChoice.CROP: CROP, ResizeChoice.STRET
     Examples:
       car-models evaluate models/effnet_lite0_car_onnx --pictures demo-pictures
       car-models evaluate models/*/ --pictures demo-pictures --resize stretch
+      car-models evaluate models/cars/2 --pictures photos --write-acceptance models/cars/2
+          the sidecar tries the version with them before it is served: acceptance/ and expected.csv
       car-models evaluate models/cars --pictures photos --per-class --confusion confusion.png --seconds 3
           photos/<label>/*.jpg; a picture of what is mixed up; latency and images/s
       car-models evaluate models/cars --pictures reviewed
@@ -65,6 +67,10 @@ def evaluate_command(
     per_class: Annotated[bool, typer.Option("--per-class", help="A table of every class as well.")] = False,
     confusion: Annotated[
         Path | None, typer.Option(metavar="PNG", help="Draw which classes the (one) model mixes up.")
+    ] = None,
+    write_acceptance: Annotated[
+        Path | None,
+        typer.Option(metavar="VERSION", help="Give the pictures with labels to a version as its acceptance."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,6 +93,10 @@ def evaluate_command(
         )
         for path in models
     ]
+    if write_acceptance is not None:
+        from car_models.evaluating import acceptance
+
+        acceptance.write_acceptance(highest_version(write_acceptance), shown)
     if confusion is not None:
         from car_models.evaluating import plots
 

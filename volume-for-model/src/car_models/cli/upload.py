@@ -55,12 +55,18 @@ def check(
     Examples:
       car-models push models/cars/2 --wait
           to the bucket that MODEL_SYNC_S3_ENDPOINT and its like name, as model-sync push does
-      car-models push build/out --model cars --version 3"""
+      car-models push build/out --model cars --version 3
+      car-models push models/cars/2 --acceptance photos
+          with photos/<label>/*.jpg, or photos/expected.csv, as the version's acceptance/"""
 )
 @with_flags(UploadFlags)
 def push(
     folder: Annotated[Path, typer.Argument(help="A version folder, <model>/<version>.")],
     *,
+    acceptance: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Labelled pictures to put into the version as its acceptance."),
+    ] = None,
     flags: UploadFlags,
     as_json: AsJson = False,
 ) -> None:
@@ -80,6 +86,11 @@ def push(
     )
 
     folder = folder.resolve()
+    if acceptance is not None:
+        from car_models.evaluating.acceptance import write_acceptance
+        from car_models.evaluating.pictures import read_labelled_pictures
+
+        write_acceptance(folder, read_labelled_pictures(acceptance))
     upload = read_version_folder(folder, flags.model or folder.parent.name, flags.version or folder.name)
     if is_version_name(folder.name):
         for checked in check_model(folder):

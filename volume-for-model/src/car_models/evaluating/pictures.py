@@ -1,21 +1,20 @@
 """Pictures to evaluate a model with: a list with labels, one folder a label, or of unknown content."""
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from edge_common.errors import RejectedError
 from edge_common.pictures.decode import SUFFIXES, PictureLimits, decode_picture
-from edge_common.printable import printable
+from model_sync.upload import parse_expected
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 LIST_FILE: Final = "pictures.json"
 EXPECTED_FILE: Final = "expected.csv"
 """`file,label`: what `car-client review` writes, and the acceptance pictures of a version."""
-_COLUMNS: Final = ["file", "label"]
+_MOST_PICTURES: Final = 100_000
 _LIMITS: Final = PictureLimits(max_bytes=64 * 1024 * 1024, max_pixels=100_000_000)
 
 
@@ -83,18 +82,13 @@ def read_labelled_pictures(folder: Path) -> tuple[LabelledPicture, ...]:
 def _read_expected(folder: Path) -> tuple[LabelledPicture, ...]:
     path = folder / EXPECTED_FILE
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            head, *rows = [row for row in csv.reader(file, strict=True) if row]
-    except (OSError, ValueError, csv.Error) as error:
-        raise RejectedError(f"{path} cannot be read: {error}; begin it with file,label") from error
-    if [name.strip().lower() for name in head] != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
-        raise RejectedError(f"{path} is not a table of file,label; begin it so, with a line for each picture")
-    if not rows:
-        raise RejectedError(f"{path} lists no picture; add a line file,label for each")
-    for name, _ in rows:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise RejectedError(f"{path} lists {printable(name)}, which lies outside of {folder}; remove it")
-    return tuple(LabelledPicture(folder / name, name, label.strip()) for name, label in sorted(rows))
+        expected = parse_expected(path.read_bytes(), str(path), _MOST_PICTURES)
+    except OSError as error:
+        raise RejectedError(f"{path} cannot be read: {error.strerror}") from error
+    return tuple(
+        LabelledPicture(folder / line.file, line.file, line.label)
+        for line in sorted(expected, key=lambda line: line.file)
+    )
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:

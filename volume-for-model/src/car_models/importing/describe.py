@@ -7,13 +7,13 @@ from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
 from edge_common.model_card import ImageInput
 from edge_common.openvino_runtime import ov
-from model_sync.upload import CHECKSUMS_NAME, model_file
+from model_sync.upload import model_file
 
 from car_models.importing.card_resolution import ResolvedCard, resolve_card
 from car_models.importing.classifier_ports import ClassifierPorts, as_classifier
 from car_models.importing.model_spec import ModelSpec
 from car_models.importing.sources import Source, read_source
-from car_models.packaging.version_files import Files, card_files, with_sums
+from car_models.packaging.version_files import Files, card_files, renew_sums
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,4 @@ def write_card(version: Path, spec: ModelSpec) -> None:
     described = describe(read_source(version / name), spec)
     for file, content in files_beside(described.resolved, spec).items():
         replace_file(version / file, content)
-    if (version / CHECKSUMS_NAME).exists():
-        files = {
-            path.relative_to(version).as_posix(): path.read_bytes()
-            for path in version.rglob("*")
-            if path.is_file() and path.name != CHECKSUMS_NAME
-        }
-        replace_file(version / CHECKSUMS_NAME, with_sums(files)[CHECKSUMS_NAME])
+    renew_sums(version)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
-from edge_common.atomic_files import fsync_folder
+from edge_common.atomic_files import fsync_folder, replace_file
 from edge_common.card_file import FILE_NAME as CARD_FILE
 from edge_common.card_file import card_as_mapping
 from edge_common.errors import RejectedError
@@ -40,6 +40,20 @@ def with_sums(files: Files) -> Files:
     """`files` and the SHA256SUMS over them, in coreutils' format; what an upload has to bring last."""
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return {**files, CHECKSUMS_NAME: format_checksums(digests)}
+
+
+def renew_sums(version: Path) -> None:
+    """Write the SHA256SUMS of the folder `version` anew, where it has one. Raises OSError."""
+    if not (version / CHECKSUMS_NAME).exists():
+        return
+    digests = {}
+    for path in version.rglob("*"):
+        if path.is_file() and path.name != CHECKSUMS_NAME:
+            with path.open("rb") as file:
+                digests[path.relative_to(version).as_posix()] = hashlib.file_digest(
+                    file, "sha256"
+                ).hexdigest()
+    replace_file(version / CHECKSUMS_NAME, format_checksums(digests))
 
 
 def write_version(out: Path, model: str, version: int, files: Files) -> Path:

@@ -129,7 +129,7 @@ soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} PYTHONPATH=tests/support $(BIN)/python -m soak --minutes $${MINUTES:-30}
 	PYTHONPATH=tests/support $(BIN)/python -m simulated_life --hours 168
 
-fuzz: setup .local/fuzz ## Guided random bytes for what reads strangers' files, FUZZ_SECONDS (400) for each of nine readers
+fuzz: setup .local/fuzz ## Guided random bytes for what reads strangers' files, FUZZ_SECONDS (400) for each of ten readers
 	PYTHONPATH=.local/fuzz:tests $(BIN)/python -m fuzz $(FUZZ_SECONDS)
 
 .local/fuzz:

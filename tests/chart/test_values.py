@@ -17,7 +17,7 @@ PROD = CHART / "examples" / "values-prod.yaml"
 SET_BY_THE_CHART = {
     "s3_endpoint", "s3_region", "s3_access_key", "s3_secret_key", "s3_session_token", "s3_ca_file",
     "s3_addressing", "bucket", "prefix", "create_bucket", "models_dir", "ovms_url", "http_host", "http_port",
-    "sync_token", "api_token", "instance",
+    "sync_token", "api_token", "trusted_keys", "instance",
 }  # fmt: skip
 
 
@@ -84,6 +84,7 @@ def test_the_schema_refuses(wrong: str, said: str) -> None:
             "no client.extraVolumeMounts",
         ),
         (["client.httpRoute.enabled=true"], "has no Gateway"),
+        (["server.sidecar.settings.signatures=verify"], "no key is trusted"),
         (["seed.enabled=true"], "seed needs a volume"),
         (["allowDefaultCredentials=false"], "well-known default credentials"),
     ],

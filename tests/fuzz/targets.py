@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_common.card_file import parse_card, read_labels
 from edge_common.errors import EdgeError
@@ -13,6 +14,7 @@ from model_sync.bucket.expected_csv import parse_expected
 from model_sync.planning.state_json import state_from_json
 from model_sync.store.errors import StoreFaultError
 from model_sync.store.listing import Page
+from model_sync.trust.bundle import parse_bundle, signed_files
 from ovms_lite.errors import RequestError
 from ovms_lite.grpc.inference import input_tensors
 from ovms_lite.grpc.messages import message_class
@@ -26,6 +28,7 @@ from ovms_lite.wire.tfs_request import parse_predict_request
 _MODEL = (TensorInfo("x", BY_KSERVE_NAME["FP32"], (Dimension(1, 1), Dimension(2, 2))),)
 _LIMITS = PictureLimits(max_bytes=1_000_000, max_pixels=1_000_000)
 _INFER = b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}'
+_SIGNED = sorted((Path(__file__).parents[2] / "sync-sidecar/tests/trust/recorded").glob("*.sig"))
 
 _LISTING = (
     b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>m/1/model.onnx</Key><Size>5</Size>"
@@ -93,6 +96,13 @@ def _state(content: bytes) -> None:
         state_from_json(content)
 
 
+def _signature(content: bytes) -> None:
+    with suppress(EdgeError):
+        signed_files(parse_bundle(content).payload)
+    with suppress(EdgeError):
+        signed_files(content)
+
+
 def _picture(content: bytes) -> None:
     with suppress(EdgeError):
         decode_picture("p", content, _LIMITS)
@@ -116,6 +126,7 @@ TARGETS = {
     "expected": Target(_expected, (b"file,label\nbus.jpg,school bus\n", b'file;label\na/b.jpg;"a, b"\n')),
     "listing": Target(_listing, (_LISTING,)),
     "state": Target(_state, (b'{"schema": 1, "models": {"m": {"stored": {}, "configured": [1]}}}',)),
+    "signature": Target(_signature, tuple(path.read_bytes() for path in _SIGNED)),
     "picture": Target(
         _picture, (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00", b"\x89PNG\r\n\x1a\n", b"BM", b"GIF89a")
     ),

@@ -18,6 +18,7 @@ from model_sync.loop.bucket_watch import BucketWatch
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.reconcile import Reconciler
+from model_sync.loop.signature_watch import SignatureWatch
 from model_sync.loop.under_way import SettingsChecks, UnderWay
 from model_sync.metrics import Metrics
 from model_sync.model_server.server_watch import ServerWatch
@@ -25,6 +26,7 @@ from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.status.report import Posted, Reporter
 from model_sync.status.status import Site
+from model_sync.trust.verify import SignatureCheck
 from model_sync.volume.digests import DigestChecks
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.recovery import recover_state
@@ -43,18 +45,22 @@ def start_by_hand(
     jobs: WhenTold,
     metrics: Metrics,
     policy: VersionPolicy,
+    signatures: SignatureCheck | None = None,
 ) -> Reconciler:
     """Recover what is on `volume` and connect the loop; fetches wait in `jobs` until they are told to run."""
-    model_cards, rules = ModelCards(store), replace(RULES, policy=policy)
+    asked = "off" if signatures is None else "require" if signatures.required else "verify"
+    model_cards, rules = ModelCards(store), replace(RULES, policy=policy, signatures=asked)
     cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
     under_way = UnderWay(
-        FetchJobs(Gate(store, AtOnce(), None), lambda: None, jobs),
+        FetchJobs(Gate(store, AtOnce(), None, metrics, signatures=signatures), lambda: None, jobs),
         SettingsChecks(None, lambda: None, AtOnce()),
         CardEdits(cards, None, lambda: None, AtOnce()),
     )
     bucket = BucketWatch(store, ("",), model_cards, clock, metrics, 10.0, GRACE, HOLD)
     observer = Observer(bucket, ServerWatch(ovms), volume, records, under_way, cards, clock, rules)
     drift = DriftWatch(volume, records, cards, DigestChecks(volume, lambda: None, AtOnce()), metrics, clock)
+    if signatures is not None:
+        drift.signatures = SignatureWatch(signatures, volume, records).go_on
     made = Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules), drift)
     made.adopt(recover_state(volume))
     return made
@@ -70,6 +76,8 @@ class HandSidecar:
         self.ovms = FakeOvms(root)
         self.volume = Volume(root)
         self.metrics = Metrics()
+        self.signatures: SignatureCheck | None = None
+        """Used from the next start on."""
         self.volume.prepare()
         self.start()
 
@@ -84,6 +92,7 @@ class HandSidecar:
             jobs=self.jobs,
             metrics=self.metrics,
             policy=LatestVersions(),
+            signatures=self.signatures,
         )
         self.reconciler.applier.write_config()
         self.volume.claim()

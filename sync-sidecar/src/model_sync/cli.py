@@ -17,6 +17,7 @@ from edge_common.command_line import add_version_option, run_app
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.stopping import leave_now, stop_on_signals
 
+from model_sync.bucket.keys import SIGNATURE_NAME
 from model_sync.operate import add_operator_commands
 from model_sync.options import Json, StatusUrl, settings_of_command
 
@@ -35,6 +36,11 @@ add_version_option(app, "edgeai-cars-model-sync")
 
 add_operator_commands(app)
 
+Key = Annotated[Path | None, typer.Option(help="PEM file of the private key to sign with.")]
+Certificates = Annotated[
+    Path | None,
+    typer.Option(help="PEM file: the key's certificate, then those between it and a trusted one."),
+]
 _WATCH_PAUSE = 1.0
 """Seconds between two looks at the status."""
 
@@ -174,17 +180,37 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
+def sign(
+    folder: Annotated[Path, typer.Argument(help="Folder with the files of one version.")],
+    *,
+    key: Annotated[Path, typer.Option(help="PEM file of the private key, on the curve P-256 or P-384.")],
+    certificates: Certificates = None,
+) -> None:
+    """Sign a version: write model.sig beside its files, in the OpenSSF Model Signing format.
+
+    Example: model-sync sign build/my_model --key key.pem
+    """
+    from model_sync.upload.signing import sign_folder
+
+    signer = sign_folder(folder, key, certificates)
+    sys.stdout.write(f"signed by {signer}: {folder / SIGNATURE_NAME}; upload it with the other files\n")
+
+
+@app.command()
 def push(
     folder: Annotated[Path, typer.Argument(help="Folder with the files of one version.")],
     *,
     model: Annotated[str, typer.Option(help="The model's name.")],
     version: Annotated[str, typer.Option(help="A whole number, or latest.")],
+    sign: Annotated[bool, typer.Option("--sign", help="Sign the folder first, with --key.")] = False,
+    key: Key = None,
+    certificates: Certificates = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is served, or rejected.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 300.0,
     status_url: StatusUrl = "http://localhost:8081",
     as_json: Json = False,
 ) -> None:
-    """Upload a version so that it is taken up whole: the files, then SHA256SUMS.
+    """Upload a version so that it is taken up whole: the files, model.sig if there is one, then SHA256SUMS.
 
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
@@ -194,6 +220,12 @@ def push(
     from model_sync.upload.sidecar_status import ask_for_sync, wait_until_served
 
     settings = settings_of_command()
+    if sign != (key is not None):
+        raise RejectedError("--sign and --key go together; give both, or neither")
+    if key is not None:
+        from model_sync.upload.signing import sign_folder
+
+        sign_folder(folder, key, certificates)
     upload = read_version_folder(folder, model, version)
     destination = Destination(settings)
     with console.upload_progress(upload.size) as sent:

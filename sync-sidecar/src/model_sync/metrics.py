@@ -127,6 +127,11 @@ class Metrics:
         self.integrity_failures = self._counter(
             "integrity_failures", "Content that is not what was promised.", reason=("store", "checksums")
         )
+        self.signatures = self._counter(
+            "signature_checks",
+            "Uploads whose signature was looked for, by what was found.",
+            result=("valid", "unsigned", "rejected"),
+        )
         self.registry.register(_Build())
 
     def tell_served(self, serving: Mapping[str, Iterable[int]]) -> None:

@@ -9,6 +9,7 @@ from edge_common.logs import get_logger
 from model_sync.cards.model_cards import ModelCards, ServingCards
 from model_sync.gate.acceptance import version_in_service
 from model_sync.gate.gate import Gate
+from model_sync.gate.signatures import signature_check
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
 from model_sync.loop.drift import DriftWatch
@@ -41,7 +42,6 @@ from model_sync.volume.volume import Volume
 
 _log = get_logger()
 
-_LOCK_RETRY = 1.0
 _VOLUME_RETRY = 1.0
 _GATHERING, _LONGEST_GATHERING = 3.0, 0.25
 """How much longer than a step took to wait for further fetches to end, and the most in seconds."""
@@ -65,6 +65,7 @@ class Sidecar:
         preflight = warm if settings.preflight == "on" else None
         model_cards = ModelCards(store, settings.plugin_properties)
         cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
+        signatures = signature_check(settings, self.clock.now)
         gate = Gate(
             store,
             self.transfers,
@@ -72,11 +73,11 @@ class Sidecar:
             metrics,
             settings.plugin_properties,
             lambda name: version_in_service(volume, name, records.current.model(name)),
+            signatures=signatures,
         )
         self.under_way = under_way = UnderWay.begin(gate, cards, self.wakeup.work_done)
-        rules = Rules(
-            settings.settle, settings.keep_previous, settings.activation_timeout, policy=settings.versions
-        )
+        times = (settings.settle, settings.keep_previous, settings.activation_timeout)
+        rules = Rules(*times, policy=settings.versions, signatures=settings.signatures)
         timing = (settings.poll_interval, settings.delete_grace, settings.hold)
         bucket = BucketWatch(store, settings.prefix, model_cards, self.clock, metrics, *timing)
         self.replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
@@ -88,6 +89,10 @@ class Sidecar:
         applier = Applier(volume, records, under_way, cards, metrics, self.clock, rules)
         digests = DigestChecks(volume, self.wakeup.work_done)
         drift = DriftWatch(volume, records, cards, digests, metrics, self.clock)
+        if signatures is not None:
+            from model_sync.loop.signature_watch import SignatureWatch  # noqa: PLC0415 - see signature_check
+
+            drift.signatures = SignatureWatch(signatures, volume, records, settings.prefix).go_on
         self.reconciler = Reconciler(observer, applier, drift)
         changes = bool(settings.api_token.get_secret_value())
         site = Site(settings.instance, store.endpoint, store.name, changes)

@@ -154,6 +154,10 @@ class Settings(BaseModel):
     plugin_properties: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     """Device properties that cards may set beside the usual ones, such as `CPU:LOG_LEVEL,GPU:CACHE_MODE`; add
     none that acts on other models."""
+    signatures: Annotated[Literal["off", "verify", "require"], BeforeValidator(_on_or_off)] = "off"
+    """`verify`: reject an upload whose `model.sig` does not hold; `require`: one without it, too."""
+    trusted_keys: Annotated[Path | None, BeforeValidator(lambda value: value or None)] = None
+    """Folder with the PEM files of public keys and certificates that may vouch for models."""
     max_bytes: Size = 0
     """Bytes that models may take on the volume, staging included; 0: only the volume itself limits."""
     min_free_bytes: Annotated[int | None, BeforeValidator(_size_or_unset)] = None
@@ -184,6 +188,10 @@ class Settings(BaseModel):
         if 0 < len(self.api_token.get_secret_value()) < _LEAST_TOKEN:
             raise ValueError(
                 f"api_token is too short to be a secret; give it {_LEAST_TOKEN} characters or more"
+            )
+        if self.signatures != "off" and self.trusted_keys is None:
+            raise ValueError(
+                f"signatures is {self.signatures!r}, but trusted_keys is not set; name the folder of the keys"
             )
         for prefix in self.prefix:
             meant = prefix.replace("\\", "/").strip("/") + "/"

@@ -13,6 +13,12 @@ from model_sync.download.object_download import CorruptTransferError, digest_fil
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate, StagedVersion
+from model_sync.planning.evidence import Signature
+from model_sync.trust.bundle import MAX_BUNDLE_BYTES
+from model_sync.trust.sign import SigningKey
+from model_sync.trust.trusted_keys import TrustedKeys
+from model_sync.trust.verify import SignatureCheck
+from signing_keys import MadeKey
 
 _SUM_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 
@@ -137,3 +143,57 @@ def test_a_file_that_is_recognised_as_something_else_is_named(
     files = {"model_xml": b"<net/>", "model_bin": b"weights", name: content}
     with pytest.raises(RejectedError, match=sentence):
         _fetch(_store(**files), tmp_path / "s")
+
+
+def _signing(folder: Path, store: MemoryStore, *, required: bool = False) -> tuple[SigningKey, Gate]:
+    """A trusted key, and a gate that asks who made what lies in `store`."""
+    made = MadeKey(folder)
+    made.trust(folder / "trusted")
+    check = SignatureCheck(TrustedKeys(folder / "trusted"), lambda: 0.0, required=required)
+    return SigningKey(made.file), Gate(store, AtOnce(), None, signatures=check)
+
+
+def test_a_signed_upload_proves_who_made_it_though_its_checksums_do_not_list_the_signature(
+    tmp_path: Path,
+) -> None:
+    sums = format_checksums({"model.onnx": _SUM_OF_X})
+    store = _store(model_onnx=b"x", notes_txt=b"n", SHA256SUMS=sums)
+    key, gate = _signing(tmp_path, store, required=True)
+    store.put("m/1/model.sig", key.sign("m", {"model.onnx": _SUM_OF_X}))
+    staged = _fetch(store, tmp_path / "s", gate)
+    assert staged.evidence.signature == Signature(key.fingerprint, "build.pem")
+    assert [file.path for file in staged.files] == ["model.onnx", "model.sig"]
+
+
+def test_an_unsigned_upload_is_rejected_only_where_signatures_are_required(tmp_path: Path) -> None:
+    store = _store(model_onnx=b"x")
+    _, gate = _signing(tmp_path, store)
+    assert _fetch(store, tmp_path / "s", gate).evidence.signature is None
+    _, gate = _signing(tmp_path, store, required=True)
+    with pytest.raises(RejectedError, match="it is not signed, and SIGNATURES is 'require'"):
+        _fetch(store, tmp_path / "s", gate)
+
+
+@pytest.mark.parametrize(
+    ("signed", "sentence"),
+    [
+        ({"model.onnx": "0" * 64}, "'model.onnx' is not what was signed by sha256:"),
+        ({"model.onnx": _SUM_OF_X, "labels.txt": "0" * 64}, "'labels.txt' is missing"),
+        ({"other.onnx": _SUM_OF_X}, "'other.onnx' is missing"),
+    ],
+)
+def test_a_signature_over_other_files_rejects_the_upload(
+    signed: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    store = _store(model_onnx=b"x")
+    key, gate = _signing(tmp_path, store)
+    store.put("m/1/model.sig", key.sign("m", signed))
+    with pytest.raises(RejectedError, match=sentence):
+        _fetch(store, tmp_path / "s", gate)
+    assert gate.metrics.signatures.labels(result="rejected")._value.get() == 1
+
+
+def test_a_huge_signature_is_not_read(tmp_path: Path) -> None:
+    store = _store(model_onnx=b"x", model_sig=b" " * (2 * MAX_BUNDLE_BYTES))
+    with pytest.raises(RejectedError, match=r"model\.sig is too large to be a signature"):
+        _fetch(store, tmp_path / "s", _signing(tmp_path, store)[1])

@@ -114,7 +114,9 @@ def test_the_document_has_the_promised_shape() -> None:
     assert document["server"] == told
     assert document["store"] == {"endpoint": "http://store", "bucket": "b", "reachable": False}
     (version,) = document["models"]["m"]["versions"]
-    promised = "source state reason local_version bytes files digest upload since progress acceptance"
+    promised = (
+        "source state reason local_version bytes files digest signature upload since progress acceptance"
+    )
     assert set(version) == set(promised.split())
     assert version["since"] == "1970-01-01T00:00:00.000Z"
     assert document["models"]["m"]["serving"] == [1]

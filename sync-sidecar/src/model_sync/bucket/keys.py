@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 CARD_NAME = "model.yaml"
 CHECKSUMS_NAME = "SHA256SUMS"
+SIGNATURE_NAME = "model.sig"
 PIN_NAME = "pin.yaml"
 LATEST = "latest"
 MAX_VERSION = 2**31 - 1

@@ -1,7 +1,7 @@
 """One upload from the bucket to a checked folder beside the published ones.
 
-complete (what SHA256SUMS names) -> downloaded -> digests -> card -> preflight with acceptance -> staged. Each
-step can only refuse, and none touches what is published.
+complete (what SHA256SUMS names) -> downloaded -> digests -> signature -> card -> preflight with acceptance ->
+staged. Each step can only refuse, and none touches what is published.
 """
 
 import threading
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_common.card_file import FILE_NAME as CARD_NAME
 from edge_common.errors import RejectedError
@@ -17,7 +18,7 @@ from model_sync.bucket.catalog import ListedModel, Upload, UploadObject
 from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, parse_checksums
 from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem
-from model_sync.bucket.keys import CHECKSUMS_NAME
+from model_sync.bucket.keys import CHECKSUMS_NAME, SIGNATURE_NAME
 from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
 from model_sync.download.staging import Staging
@@ -25,6 +26,7 @@ from model_sync.download.transfer import Progress, Transfer
 from model_sync.gate.acceptance import acceptance_pictures, judged, nothing_in_service
 from model_sync.gate.preflight_record import PreflightRecord
 from model_sync.gate.sample_picture import place_sample
+from model_sync.gate.signatures import evidence_of
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.evidence import Evidence
@@ -33,6 +35,12 @@ from model_sync.preflight.check import VersionInService
 from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.store.object_store import ObjectStore, read_small
+
+if TYPE_CHECKING:
+    from model_sync.trust.verify import SignatureCheck
+
+_ADDED_AFTER_THE_LIST = frozenset({CARD_NAME, SIGNATURE_NAME})
+"""Files that are mirrored though SHA256SUMS may not list them."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Gate:
     """What the server answers with for a model; called from any thread."""
     serves_here: bool = True
     """Whether uploads are to serve on this machine, so that the times they take here are judged."""
+    signatures: "SignatureCheck | None" = None
+    """None: nobody asks who made a version."""
 
     def admit(
         self,
@@ -110,7 +120,7 @@ class Gate:
         files = [
             file
             for file in upload.files
-            if digests is None or file.path in digests or file.path == CARD_NAME  # added after the list
+            if digests is None or file.path in digests or file.path in _ADDED_AFTER_THE_LIST
         ]
         model_file(file.path for file in files)  # there is one, and no second that the server might take
         progress.total = sum(file.size for file in files)
@@ -119,12 +129,13 @@ class Gate:
         stored = transfer.run(files, to_fetch)
         progress.phase = "verifying"
         self._verify(stored, digests, staging, files)
+        evidence = evidence_of(upload, stored, staging.tree, self.signatures, self.metrics)
         _check_contents(staging.tree, stored)
-        card = self._own_card(remote, upload, staging)
+        card = self._own_card(remote, upload, staging, signed=evidence.signature is not None)
         staging.seal()
         if self.preflight is not None:
             progress.phase = "preflight"
-        version = StagedVersion(upload, tuple(stored), card, card or model_card)
+        version = StagedVersion(upload, tuple(stored), card, card or model_card, evidence)
         return FetchedUpload(remote, staging, version)
 
     def check(self, fetched: FetchedUpload, watched: Supervision) -> StagedVersion:
@@ -186,7 +197,9 @@ class Gate:
                     f"upload the file again, or {CHECKSUMS_NAME} last"
                 )
 
-    def _own_card(self, remote: ListedModel, upload: Upload, staging: Staging) -> EffectiveCard | None:
+    def _own_card(
+        self, remote: ListedModel, upload: Upload, staging: Staging, *, signed: bool
+    ) -> EffectiveCard | None:
         path = staging.tree / CARD_NAME
         if not path.exists():
             return None
@@ -195,6 +208,8 @@ class Gate:
             beside = staging.tree / name
             if beside.is_file():
                 return beside.read_bytes() if beside.stat().st_size <= MAX_LABELS_BYTES else None
+            if signed:
+                return None  # what lies elsewhere is not covered by the signature
             listed = next((file for file in upload.files if file.path == name), remote.loose.get(name))
             return None if listed is None else read_small(self.store, listed, MAX_LABELS_BYTES)
 

@@ -172,14 +172,9 @@ class Applier:
         # after a refusal what lies there is checked anew
         staged = self.under_way.staged.pop((name, bucket_version))
         card = staged.effective
-        version = StoredVersion(
-            local_version=local_version,
-            bucket_version=bucket_version,
-            fingerprint=staged.upload.fingerprint,
-            files=staged.files,
-            published_at=self.clock.now(),
-            evidence=staged.evidence,
-        )
+        content = staged.upload.fingerprint, staged.files
+        now = self.clock.now()
+        version = StoredVersion(local_version, bucket_version, *content, now, staged.evidence)
         self.cards.keep(name, local_version, card.to_json() if card is not None else None)
         state = self.state.model(name).with_stored(version)
         rejection = state.rejections.get(bucket_version)

@@ -5,7 +5,7 @@ replace it while the server answers from what it has loaded.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from edge_common.logs import get_logger
@@ -17,7 +17,7 @@ from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.planning.snapshot import Mended, Snapshot
 from model_sync.planning.state import State, StoredVersion
-from model_sync.volume.digests import DigestChecks, Key
+from model_sync.volume.digests import Altered, DigestChecks, Key
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.recovery import after_harm
 from model_sync.volume.volume import Volume
@@ -40,6 +40,8 @@ class DriftWatch:
     digests: DigestChecks
     metrics: Metrics
     clock: Clock
+    signatures: Callable[[Iterable[tuple[Key, StoredVersion]]], list[Altered]] = lambda _: []
+    """What is not what was signed, of versions that were not held against their signatures yet."""
     mended: deque[Mended] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _files: dict[Key, tuple[StoredVersion, Files]] = field(default_factory=dict)
     """What each version's folder looked like when it was looked at last."""
@@ -165,7 +167,11 @@ class DriftWatch:
             self._note_harm(key, None if found is None else sizes(found), {}, seen)
             return
         self._files[key] = version, found
-        if known is not None and known[0].files == version.files:
+        if (
+            known is not None
+            and known[0].files == version.files
+            and (known[0].fingerprint, known[1]) != (version.fingerprint, found)
+        ):
             self.digests.doubt(key, version)  # only a date may have changed, or it was uploaded once more
         self._restore_card(key, version)
 
@@ -175,8 +181,10 @@ class DriftWatch:
 
     def _take_in_digests(self, seen: Snapshot) -> None:
         stored = _stored(self.records.current)
-        for altered in self.digests.go_on(stored.items(), self.clock.monotonic()):
-            if stored.get(altered.key) == altered.version:
+        found_out = self.digests.go_on(stored.items(), self.clock.monotonic())
+        for altered in [*found_out, *self.signatures(stored.items())]:
+            there = stored.get(altered.key)
+            if there is not None and there.files == altered.version.files and not there.harmed:
                 found = {file.path: file.size for file in altered.version.files}
                 self._note_harm(altered.key, found, altered.digests, seen)
 

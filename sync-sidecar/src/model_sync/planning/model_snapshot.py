@@ -26,6 +26,8 @@ class Rules:
     longest_retry: float = 3600.0
     policy: VersionPolicy = field(default_factory=LatestVersions)
     """For models whose card names none."""
+    signatures: str = "off"
+    """`off`, `verify` or `require`: what is asked of uploads."""
 
     def pause_after(self, attempts: int) -> float:
         """Seconds until what was rejected so often is tried again: twice as many each time, up to a limit."""

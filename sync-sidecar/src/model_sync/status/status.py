@@ -58,6 +58,7 @@ def status_document(
                 "bytes": row.size,
                 "files": row.files,
                 "digest": row.digest,
+                "signature": row.signature,
                 "upload": row.upload_id,
                 "since": iso_time(since.get((row.model, row.bucket_version))),
                 "progress": None if row.progress is None else round(row.progress, 3),

@@ -16,6 +16,11 @@ from model_sync.planning.state import DAMAGED, StoredVersion
 from model_sync.planning.uploads import Phase, UploadStatus
 from model_sync.planning.versions import describe_policy
 
+_UNSIGNED = {
+    "verify": "not signed",
+    "require": "not signed: published before signatures were required; sign its folder and upload it again",
+}
+
 
 @dataclass(frozen=True)
 class VersionReport:
@@ -35,6 +40,8 @@ class VersionReport:
     uploaded_at: float | None = None
     """Store time of the upload's newest object, Unix seconds."""
     progress: float | None = None
+    signature: Mapping[str, str] | str | None = None
+    """Who signed it, or a sentence that nobody did; None where that is not asked, or not known yet."""
 
 
 def report(snapshot: Snapshot, plans: Mapping[str, ModelPlan]) -> list[VersionReport]:
@@ -70,6 +77,7 @@ def report_model(plan: ModelPlan, write_error: str | None = None) -> list[Versio
                 upload_id=upload.upload_id if upload is not None else None,
                 uploaded_at=upload.modified if upload is not None else None,
                 progress=status.progress if status is not None and running else None,
+                signature=_signature(model, stored),
             )
         )
     return rows
@@ -142,7 +150,8 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
         for local_version in plan.target.local_versions
     ):
         return Phase.RETIRING, "replaced"
-    return Phase.SERVING, "; ".join(filter(None, [_pin_note(plan, stored), settings_note(model)]))
+    notes = [_pin_note(plan, stored), settings_note(model), _signature_note(model, stored)]
+    return Phase.SERVING, "; ".join(filter(None, notes))
 
 
 def _removed(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) -> tuple[Phase, str]:
@@ -179,6 +188,24 @@ def _pin_note(plan: ModelPlan, stored: StoredVersion) -> str:
     if status is None or not status.holds or status.pin is None or plan.target.remove:
         return ""
     return status.sentence if status.pin.version == stored.bucket_version else ""
+
+
+def _signature(model: ModelSnapshot, stored: StoredVersion | None) -> Mapping[str, str] | str | None:
+    if stored is None or model.rules.signatures == "off":
+        return None
+    found = stored.evidence.signature
+    if found is None:
+        return _UNSIGNED[model.rules.signatures]
+    facts = {"signer": found.signer, "key": found.key}
+    return facts | {"problem": found.problem} if found.problem else facts
+
+
+def _signature_note(model: ModelSnapshot, stored: StoredVersion) -> str:
+    """What a person has to know of the signature of what serves; empty: nothing."""
+    found = _signature(model, stored)
+    if isinstance(found, str):
+        return found if model.rules.signatures == "require" else ""
+    return f"it goes on serving, but {found['problem']}" if found and "problem" in found else ""
 
 
 def _waits_for_pin(plan: ModelPlan, bucket_version: str) -> str:

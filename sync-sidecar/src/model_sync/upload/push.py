@@ -13,7 +13,7 @@ from edge_common.errors import RejectedError
 
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
 from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, format_checksums, parse_checksums
-from model_sync.bucket.keys import CHECKSUMS_NAME, LATEST, is_version_name
+from model_sync.bucket.keys import CHECKSUMS_NAME, LATEST, SIGNATURE_NAME, is_version_name
 from model_sync.planning.state import StoredFile
 from model_sync.settings import Settings
 from model_sync.store.object_store import read_small
@@ -106,7 +106,9 @@ class Destination:
         return f"{self._settings.s3_endpoint}/{self._settings.bucket}/{self._key(version)}"
 
     def send(self, version: VersionFolder, sent: Callable[[StoredFile], None] = lambda _: None) -> float:
-        """Upload all files, SHA256SUMS last; `sent` is called for each. Returns the Unix time of the end.
+        """Upload all files, then model.sig, SHA256SUMS last; `sent` is called for each.
+
+        Returns the Unix time of the end.
 
         Raises RetryableError or FatalError when the store refuses. Then SHA256SUMS is not there, and the rest
         counts as an upload without it: it is taken up if it stays as it is and happens to be a whole model.
@@ -117,9 +119,12 @@ class Destination:
             self._bucket.put_file(f"{base}/{file.path}", str(version.folder / file.path))
             return file
 
+        signature = [file for file in version.files if file.path == SIGNATURE_NAME]
         with ThreadPoolExecutor(_UPLOADS_AT_A_TIME) as pool:
-            for file in pool.map(send_one, version.files):
+            for file in pool.map(send_one, [file for file in version.files if file not in signature]):
                 sent(file)
+        for file in signature:
+            sent(send_one(file))
         digests = {file.path: file.sha256 for file in version.files}
         self._bucket.put_small(f"{base}/{CHECKSUMS_NAME}", format_checksums(digests), "text/plain")
         return time.time()

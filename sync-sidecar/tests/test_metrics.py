@@ -143,12 +143,15 @@ def _series(metrics: Metrics) -> list[str]:
 
 def test_a_bucket_of_ten_thousand_models_makes_a_bounded_number_of_series() -> None:
     metrics = Metrics()
-    metrics.tell_served({f"m{number:05}": [1] for number in reversed(range(10_000))})
+    metrics.tell_served({f"m{number:05}": {1: ("", "")} for number in reversed(range(10_000))})
     assert _series(metrics) == [f"m{number:05}" for number in range(MOST_MODELS_MEASURED)]
 
 
 def test_a_version_that_is_no_longer_served_has_no_series() -> None:
     metrics = Metrics()
-    metrics.tell_served({"cars": [1, 2], "dogs": [1]})
-    metrics.tell_served({"cars": [2]})
+    known = ("sha256:a", "sha256:b")
+    metrics.tell_served({"cars": {1: known, 2: known}, "dogs": {1: ("", "")}})
+    metrics.tell_served({"cars": {2: known}})
     assert _series(metrics) == ["cars"]
+    one = 'model_version_info{digest="sha256:a",model="cars",signer="sha256:b",version="2"} 1.0'
+    assert one in generate_latest(metrics.registry).decode()

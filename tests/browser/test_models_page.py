@@ -63,6 +63,7 @@ def test_uploads_are_followed_from_bucket_to_client_and_whatever_is_not_fit_or_a
     near = page.locator(".model[data-model=near]")
     expect(near.locator("li[data-version='2']")).to_have_attribute("data-state", "rejected")
     expect(near.locator("header")).to_contain_text("Version 1 answers")
+    expect(near.locator("li[data-version='1'] .proofs")).to_contain_text("Digest sha256:")
     advice = page.locator("#advice")
     expect(advice).to_contain_text(re.compile("near version 2 is not fit to serve: .* Version 1 answers"))
     expect(advice).to_contain_text("<img src=x onerror=")

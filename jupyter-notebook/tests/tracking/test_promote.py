@@ -48,6 +48,8 @@ def test_an_alias_is_promoted_served_and_recorded(
     assert (done.uploaded, done.state) == (True, "serving")
     entry = stack.wait_version("served", 1, "serving", within=WITHIN)
     assert entry["digest"] == done.digest
+    run = registry.find(VersionReference(NAME, 1)).run
+    assert entry["provenance"] == {"registry": "mlflow", "name": NAME, "version": "1", "run": run}
     assert "served version 1: serving" in told
     recorded = tags(registry, 1)
     assert recorded["platform.location"] == done.location == f"{store.s3_endpoint}/ml-models/served/1"
@@ -99,6 +101,7 @@ def test_a_broken_off_upload_is_completed_under_its_number(
         "halfway/4/SHA256SUMS",
         "halfway/4/labels.txt",
         "halfway/4/model.onnx",
+        "halfway/4/provenance.json",
     }
 
 
@@ -159,7 +162,24 @@ def test_what_mlflow_keeps_beside_a_model_of_its_own_is_not_served(
         (folder / name).write_text("of MLflow\n")
     registered(registry, folder)
     promote(f"models:/{NAME}/1", registry=registry, store=store, model="flavored")
-    assert list(objects(stack, "flavored")) == ["flavored/1/SHA256SUMS", "flavored/1/model.onnx"]
+    assert list(objects(stack, "flavored")) == [
+        "flavored/1/SHA256SUMS",
+        "flavored/1/model.onnx",
+        "flavored/1/provenance.json",
+    ]
+
+
+def test_nothing_joins_files_that_are_signed_or_say_themselves_where_they_come_from(
+    registry: Registry, stack: Stack, store: Settings, tmp_path: Path
+) -> None:
+    for model, name in (("signed", "model.sig"), ("told", "provenance.json")):
+        folder = write_model(tmp_path / model, 1.0)
+        (folder / name).write_text("{}\n")
+        version = registered(registry, folder)
+        promote(f"models:/{NAME}/{version}", registry=registry, store=store, model=model)
+        assert list(objects(stack, model)) == [
+            f"{model}/1/{file}" for file in ("SHA256SUMS", *sorted(("model.onnx", name)))
+        ]
 
 
 def test_files_that_were_changed_after_they_were_listed_are_refused(

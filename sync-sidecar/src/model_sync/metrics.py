@@ -82,8 +82,9 @@ class Metrics:
         )
         self.served = Gauge(
             f"{prefix}_model_version_info",
-            f"1 for each version that the server has AVAILABLE, of the first {MOST_MODELS_MEASURED} models.",
-            ["model", "version"],
+            f"1 for each version that the server has AVAILABLE, of the first {MOST_MODELS_MEASURED} models; "
+            "digest of its files, and who signed them.",
+            ["model", "version", "digest", "signer"],
             registry=self.registry,
         )
         self.activation_seconds = Histogram(
@@ -134,12 +135,15 @@ class Metrics:
         )
         self.registry.register(_Build())
 
-    def tell_served(self, serving: Mapping[str, Iterable[int]]) -> None:
-        """Replace the series of served versions by these; `serving` is model -> numbers."""
+    def tell_served(self, serving: Mapping[str, Mapping[int, tuple[str, str]]]) -> None:
+        """Replace the series of served versions by these; `serving` is model -> number -> digest and signer.
+
+        Each is empty where nobody knows it.
+        """
         self.served.clear()
         for name in sorted(serving)[:MOST_MODELS_MEASURED]:
-            for local_version in serving[name]:
-                self.served.labels(model=name, version=str(local_version)).set(1)
+            for local_version, (digest, signer) in serving[name].items():
+                self.served.labels(name, str(local_version), digest, signer).set(1)
 
     @contextmanager
     def store_request(self, operation: str) -> Iterator[None]:

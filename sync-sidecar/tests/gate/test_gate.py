@@ -3,12 +3,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from collected_logs import LogLines
 from edge_common.errors import EdgeError, RejectedError, RetryableError
 from hand_executors import AtOnce
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.completeness import IncompleteError
+from model_sync.bucket.provenance import Provenance, format_provenance
 from model_sync.download.object_download import CorruptTransferError, digest_file
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
@@ -56,6 +58,19 @@ def test_a_card_and_labels_added_after_the_checksums_are_taken_in(tmp_path: Path
     assert staged.card is not None
     assert staged.card.labels == ("a", "b")
     assert sorted(file.path for file in staged.files) == ["model.onnx", "model.yaml"]
+
+
+def test_where_a_version_says_it_comes_from_is_kept_and_a_word_nobody_understands_is_logged(
+    tmp_path: Path, logged: LogLines
+) -> None:
+    said = Provenance("mlflow", "cars", "7", "abc")
+    store = _store(model_onnx=b"x", provenance_json=format_provenance(said))
+    assert _fetch(store, tmp_path / "s").evidence.provenance == said
+    store.put("m/1/provenance.json", b'{"registry": "mlflow", "name": "\\u001b[31m"}')
+    assert _fetch(store, tmp_path / "t").evidence.provenance is None
+    [line] = logged.of("provenance_unreadable")
+    assert "control" in line["error"]
+    assert _fetch(_store(model_onnx=b"x"), tmp_path / "u").evidence.provenance is None
 
 
 @pytest.mark.parametrize(

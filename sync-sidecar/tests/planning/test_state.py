@@ -6,6 +6,7 @@ from edge_common.errors import FatalError
 from hypothesis import given
 from hypothesis import strategies as st
 from model_snapshots import stored
+from model_sync.bucket.provenance import Provenance
 from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
 from model_sync.planning.evidence import Evidence, Signature
 from model_sync.planning.state import (
@@ -29,7 +30,12 @@ _FIGURES = st.builds(
     st.none() | st.floats(0, 1e6),
     st.none() | _TEXT,
 )
-_EVIDENCE = st.builds(Evidence, st.none() | st.builds(Signature, _TEXT, _TEXT, _TEXT), st.none() | _FIGURES)
+_EVIDENCE = st.builds(
+    Evidence,
+    st.none() | st.builds(Signature, _TEXT, _TEXT, _TEXT),
+    st.none() | _FIGURES,
+    st.none() | st.builds(Provenance, _TEXT, _TEXT, _TEXT, _TEXT),
+)
 _VERSIONS = st.builds(
     StoredVersion,
     _NUMBERS,

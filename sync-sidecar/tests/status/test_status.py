@@ -6,6 +6,7 @@ from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, listed_model, snap, state, stored, upload
 from model_sync.bucket.catalog import Catalog
+from model_sync.bucket.provenance import Provenance
 from model_sync.planning.acceptance import AcceptanceFigures
 from model_sync.planning.evidence import Evidence
 from model_sync.planning.model_snapshot import ModelSnapshot
@@ -36,6 +37,15 @@ def test_the_figures_of_acceptance_go_with_the_version() -> None:
     document = status_document(Snapshot(0.0, 0.0), [row], {}, Site("i", "http://s", "b"), writes=True)
     (version,) = document["models"][row.model]["versions"]
     assert version["acceptance"] == figures.as_document()
+
+
+def test_where_a_version_says_it_comes_from_goes_with_it() -> None:
+    said = Provenance("mlflow", "cars", "7", "abc")
+    proven = replace(stored(1), evidence=Evidence(provenance=said))
+    row = _rows(snap(state(proven, configured=(1,)), upload("1"), served=available(1)))["1"]
+    document = status_document(Snapshot(0.0, 0.0), [row], {}, Site("i", "http://s", "b"), writes=True)
+    (version,) = document["models"][row.model]["versions"]
+    assert version["provenance"] == {"registry": "mlflow", "name": "cars", "version": "7", "run": "abc"}
 
 
 def test_versions_are_in_the_order_of_their_numbers_with_others_last() -> None:
@@ -115,7 +125,8 @@ def test_the_document_has_the_promised_shape() -> None:
     assert document["store"] == {"endpoint": "http://store", "bucket": "b", "reachable": False}
     (version,) = document["models"]["m"]["versions"]
     promised = (
-        "source state reason local_version bytes files digest signature upload since progress acceptance"
+        "source state reason local_version bytes files digest signature upload since progress "
+        "acceptance provenance"
     )
     assert set(version) == set(promised.split())
     assert version["since"] == "1970-01-01T00:00:00.000Z"

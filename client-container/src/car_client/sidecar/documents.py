@@ -22,6 +22,29 @@ class _Said(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class Signature(_Said):
+    """Who signed a version, and what would be said against it now."""
+
+    signer: Text
+    key: Text = ""
+    problem: Text = ""
+
+
+class Acceptance(_Said):
+    """What a version made of its acceptance pictures."""
+
+    sentence: Text
+
+
+class Provenance(_Said):
+    """Where a version's files say that they come from."""
+
+    registry: Text
+    name: Text
+    version: Text = ""
+    run: Text = ""
+
+
 class Version(_Said):
     """One version of a model, in the bucket or on the volume."""
 
@@ -32,6 +55,11 @@ class Version(_Said):
     bytes: int = 0
     files: int = 0
     since: Time = None
+    digest: Text | None = None
+    signature: Signature | Text | None = None
+    """A sentence where nobody signed it."""
+    acceptance: Acceptance | None = None
+    provenance: Provenance | None = None
     progress: Annotated[float, Field(ge=0, le=1)] | None = None
 
 

@@ -32,6 +32,7 @@ def test_versions_come_newest_first_with_all_that_is_known_of_them() -> None:
         "files": 2,
         "since": "2026-11-30T10:41:07+00:00",
         "progress": 0.5,
+        "proofs": [],
     }
 
 

@@ -25,6 +25,7 @@ from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
 from model_sync.gate.acceptance import acceptance_pictures, judged, nothing_in_service
 from model_sync.gate.preflight_record import PreflightRecord
+from model_sync.gate.provenance import provenance_of
 from model_sync.gate.sample_picture import place_sample
 from model_sync.gate.signatures import evidence_of
 from model_sync.metrics import Metrics
@@ -143,9 +144,10 @@ class Gate:
 
         Raises what `fetch` raises, and GivesWayError when `watched` wants room for others.
         """
-        if self.preflight is None:
-            return fetched.version
         card, staging = fetched.version.effective, fetched.staging
+        evidence = replace(fetched.version.evidence, provenance=provenance_of(staging.tree))
+        if self.preflight is None:
+            return replace(fetched.version, evidence=evidence)
         settings = serving_settings(card.card.serving) if card else {}
         sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
         served = self.in_service(fetched.remote.name)
@@ -167,7 +169,7 @@ class Gate:
         if rejection is not None:
             raise RejectedError(rejection)
         figures = judged(facts.acceptance, card, served, times=self.serves_here)
-        return replace(fetched.version, evidence=replace(fetched.version.evidence, acceptance=figures))
+        return replace(fetched.version, evidence=replace(evidence, acceptance=figures))
 
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:

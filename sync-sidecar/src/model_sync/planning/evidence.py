@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from model_sync.bucket.provenance import Provenance
 from model_sync.planning.acceptance import AcceptanceFigures
 
 
@@ -26,6 +27,8 @@ class Evidence:
     signature: Signature | None = None
     acceptance: AcceptanceFigures | None = None
     """What it made of the acceptance pictures that it brought; None: it brought none."""
+    provenance: Provenance | None = None
+    """Where its files say that they come from; None: they do not say it."""
 
     @property
     def as_dict(self) -> Mapping[str, Any]:

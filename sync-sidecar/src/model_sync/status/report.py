@@ -84,10 +84,23 @@ class Reporter:
         for phase in Phase:
             count = sum(row.phase is phase for row in self._rows.values())
             metrics.models.labels(state=phase.value).set(count)
-        models = self.posted.document["models"]
-        metrics.tell_served({name: model["serving"] for name, model in models.items()})
+        metrics.tell_served(
+            {
+                name: {number: _identity(snapshot.state, name, number) for number in model["serving"]}
+                for name, model in self.posted.document["models"].items()
+            }
+        )
         metrics.leader.set(writes)
         metrics.server_up.set(snapshot.server.own is not None)
         metrics.disk_free.set(snapshot.room.free)
         stored = (v for model in snapshot.state.models.values() for v in model.stored.values())
         metrics.disk_used.set(sum(version.size for version in stored))
+
+
+def _identity(state: State, model: str, local_version: int) -> tuple[str, str]:
+    """Digest and signer of a version that answers; empty for what is not known."""
+    stored = state.model(model).stored.get(local_version)
+    if stored is None:
+        return "", ""
+    signature = stored.evidence.signature
+    return stored.digest, signature.signer if signature is not None else ""

@@ -1,7 +1,7 @@
 """The status document, as `GET /v1/status` and the bucket's status object give it. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -63,6 +63,7 @@ def status_document(
                 "since": iso_time(since.get((row.model, row.bucket_version))),
                 "progress": None if row.progress is None else round(row.progress, 3),
                 "acceptance": None if row.acceptance is None else row.acceptance.as_document(),
+                "provenance": None if row.provenance is None else asdict(row.provenance),
             }
         )
     listed = bucket.last_attempt is not None

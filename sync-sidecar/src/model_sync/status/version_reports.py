@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from edge_common.served_state import VersionState
 
 from model_sync.bucket.keys import quoted, version_rank
+from model_sync.bucket.provenance import Provenance
 from model_sync.planning.acceptance import AcceptanceFigures
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
@@ -36,6 +37,8 @@ class VersionReport:
     digest: str | None = None
     acceptance: AcceptanceFigures | None = None
     """What it made of its acceptance pictures; None: it brought none, or is not on the volume yet."""
+    provenance: Provenance | None = None
+    """Where its files say that they come from."""
     upload_id: str | None = None
     uploaded_at: float | None = None
     """Store time of the upload's newest object, Unix seconds."""
@@ -74,6 +77,7 @@ def report_model(plan: ModelPlan, write_error: str | None = None) -> list[Versio
                 files=len(upload.files if upload is not None else stored.files if stored is not None else ()),
                 digest=stored.digest if stored is not None else None,
                 acceptance=stored.evidence.acceptance if stored is not None else None,
+                provenance=stored.evidence.provenance if stored is not None else None,
                 upload_id=upload.upload_id if upload is not None else None,
                 uploaded_at=upload.modified if upload is not None else None,
                 progress=status.progress if status is not None and running else None,

@@ -16,6 +16,7 @@ from model_sync.bucket.expected_csv import (
 )
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
 from model_sync.bucket.model_formats import model_file
+from model_sync.bucket.provenance import PROVENANCE_NAME, Provenance, format_provenance
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings
 from model_sync.upload.check import CheckedVersion, check_model
@@ -33,10 +34,12 @@ __all__ = [
     "ACCEPTANCE_FOLDER",
     "CHECKSUMS_NAME",
     "MAX_PICTURES",
+    "PROVENANCE_NAME",
     "CheckedVersion",
     "Destination",
     "EffectiveCard",
     "ExpectedLabel",
+    "Provenance",
     "Settings",
     "StoreAddress",
     "Target",
@@ -45,6 +48,7 @@ __all__ = [
     "check_model",
     "format_checksums",
     "format_expected",
+    "format_provenance",
     "is_model_name",
     "is_version_name",
     "label_rejection",

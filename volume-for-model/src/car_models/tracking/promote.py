@@ -9,10 +9,13 @@ from typing import Any
 
 from edge_common.errors import FatalError, RejectedError
 from model_sync.upload import (
+    PROVENANCE_NAME,
     Destination,
+    Provenance,
     Settings,
     VersionFolder,
     check_model,
+    format_provenance,
     is_model_name,
     quoted,
     read_version_folder,
@@ -22,6 +25,7 @@ from model_sync.upload import (
 from car_models.tracking.reference import RunReference, parse_reference
 from car_models.tracking.registry import ModelArtifacts, Registry
 
+_SIGNATURE_NAME = "model.sig"
 _UNNUMBERED = "1"
 """Stands for the version's number until it is chosen."""
 
@@ -83,6 +87,7 @@ def promote(
         download = Path(temporary, "downloaded")
         download.mkdir()
         registry.fetch(found, download).rename(folder)
+        _say_where_from(folder, found)
         _check(folder, registered)
         upload = read_version_folder(folder, name, version or _UNNUMBERED)
         target = destination.choose_target(upload, version)
@@ -114,6 +119,15 @@ def _bucket_name(found: ModelArtifacts, model: str | None, *, unregistered: bool
             "most 63, beginning with a letter or digit; give one with --model"
         )
     return name
+
+
+def _say_where_from(folder: Path, found: ModelArtifacts) -> None:
+    """Put provenance.json beside the files, unless they bring one, or are signed: then nothing may join."""
+    path = folder / PROVENANCE_NAME
+    if path.exists() or (folder / _SIGNATURE_NAME).exists():
+        return
+    version = str(found.version) if found.version is not None else ""
+    path.write_bytes(format_provenance(Provenance("mlflow", found.name, version, found.run or "")))
 
 
 def _check(folder: Path, registered: str) -> None:

@@ -11,6 +11,7 @@ from car_client.sidecar.documents import Model, Pin, Status, Version
 from car_client.sidecar.follower import SidecarView
 from car_client.web.platform.advice import AdviceDocument, advice
 from car_client.web.platform.line import Known, Node, NodeDocument
+from car_client.web.platform.proofs import proofs
 from car_client.web.platform.timeline import ChangeDocument, timeline
 
 
@@ -25,6 +26,9 @@ class VersionDocument(TypedDict):
     files: int
     since: str | None
     progress: Annotated[float | None, Field(description="0 to 1, while it is fetched or tried.")]
+    proofs: Annotated[
+        list[str], Field(description="Digest, signer, acceptance and origin, a line each, where known.")
+    ]
 
 
 class CardDocument(TypedDict):
@@ -138,6 +142,7 @@ def _version(version: Version) -> VersionDocument:
         "files": version.files,
         "since": _text(version.since),
         "progress": version.progress,
+        "proofs": proofs(version),
     }
 
 
@@ -151,6 +156,7 @@ def _at_server(number: str, state: str) -> VersionDocument:
         "files": 0,
         "since": None,
         "progress": None,
+        "proofs": [],
     }
 
 

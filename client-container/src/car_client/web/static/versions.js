@@ -11,7 +11,7 @@ const made = new Map(); // name -> { print, element }
 export function showModels(document) {
   const cards = document.models.map((model) => {
     const print = JSON.stringify([model, mayChange()]);
-    if (made.get(model.name)?.print !== print) made.set(model.name, { print, element: card(model, isOpen(model.name)) });
+    if (made.get(model.name)?.print !== print) made.set(model.name, { print, element: card(model, isOpen(model.name), openProofs(model.name)) });
     return made.get(model.name).element;
   });
   const names = new Set(document.models.map((model) => model.name));
@@ -24,16 +24,18 @@ export function showModels(document) {
   byId("models-count").textContent = document.current || !count ? count : `${count}, as last seen`;
 }
 
-const isOpen = (name) => made.get(name)?.element.querySelector("details")?.open ?? false;
+const isOpen = (name) => made.get(name)?.element.querySelector("details.about")?.open ?? false;
 
-function card(model, open) {
+const openProofs = (name) => new Set([...(made.get(name)?.element.querySelectorAll("details.proofs[open]") ?? [])].map((details) => details.closest("li").dataset.version));
+
+function card(model, open, shown) {
   const serving = model.serving.length ? `Version ${model.serving.join(", ")} answers` : "Nothing answers";
   return make(
     "article",
     { className: "model", dataset: { model: model.name } },
     make("header", {}, make("h3", {}, ...breakable(model.name)), make("p", { className: "hint" }, serving)),
     ...(model.pin ? [pinned(model)] : []),
-    make("ul", { className: "versions" }, ...model.versions.map((version) => row(model, version))),
+    make("ul", { className: "versions" }, ...model.versions.map((version) => row(model, version, shown.has(version.version)))),
     ...(model.trouble ? [make("p", { className: "problem" }, model.trouble)] : []),
     ...(model.card ? [about(model.card, open)] : []),
   );
@@ -64,7 +66,7 @@ function actions(model, { version, state }) {
   return found.length ? [make("div", { className: "actions" }, ...found)] : [];
 }
 
-function row(model, version) {
+function row(model, version, shown) {
   const { state, progress, since } = version;
   const other = version.local_version !== null && String(version.local_version) !== version.version;
   const facts = [version.files ? `${inBytes(version.bytes)} in ${version.files} ${version.files === 1 ? "file" : "files"}` : "", other ? `number ${version.local_version} at the server` : ""];
@@ -76,8 +78,14 @@ function row(model, version) {
     make("p", { className: "hint facts" }, facts.filter(Boolean).join(", ")),
     ...(progress === null ? [] : [make("progress", { max: 1, value: progress, "aria-label": `Progress of version ${version.version}` })]),
     ...(version.reason ? [make("p", { className: "reason" }, version.reason)] : []),
+    ...(version.proofs.length ? [proven(version, shown)] : []),
     ...actions(model, version),
   );
+}
+
+function proven({ version, proofs }, open) {
+  const summary = make("summary", { "aria-label": `What version ${version} can show for itself` }, "What it can show for itself");
+  return make("details", { className: "proofs", open }, summary, ...proofs.map((line) => make("p", { className: "hint" }, line)));
 }
 
 function about(card, open) {
@@ -85,7 +93,7 @@ function about(card, open) {
   const lines = [card.description, `Takes ${card.input}`, preparation(card.preprocessing), ...card.warnings];
   return make(
     "details",
-    { open },
+    { className: "about", open },
     make("summary", {}, `About version ${card.version}: ${labels}`),
     ...lines.filter(Boolean).map((line) => make("p", { className: "hint" }, line)),
   );

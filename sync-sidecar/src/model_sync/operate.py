@@ -1,4 +1,4 @@
-"""The operator's commands: one step back, holding a version, trying again, believing removals, history."""
+"""The operator's commands: one step back, holding a version, trying again, history, facts of a version."""
 # ruff: noqa: PLC0415 - see `cli`
 
 import getpass
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from edge_common.errors import FatalError
+from edge_common.errors import FatalError, RejectedError
 
 from model_sync.options import Json, StatusUrl, settings_of_command
 
@@ -26,7 +26,7 @@ _HERE = "http://localhost:8081"
 
 def add_operator_commands(app: typer.Typer) -> None:
     """Give `app` the commands of this module."""
-    for command in (rollback, pin, unpin, retry, release, history):
+    for command in (rollback, pin, unpin, retry, release, history, facts):
         app.command()(command)
 
 
@@ -147,6 +147,29 @@ def history(
         sys.stdout.write(json.dumps(entries) + "\n")
     else:
         console.show_history(entries)
+
+
+def facts(
+    model: Model,
+    *,
+    version: Annotated[str, typer.Option(help="The bucket's version; else the highest that serves.")] = "",
+    status_url: StatusUrl = _HERE,
+) -> None:
+    """Print what is known of a version as a bill of materials: CycloneDX 1.6 JSON.
+
+    Digest, card, signer, acceptance and origin. Example: model-sync facts cars > cars.cdx.json
+    """
+    from model_sync.upload.facts import bill_of_materials, chosen_version
+    from model_sync.upload.sidecar_changes import ask_sidecar
+    from model_sync.upload.sidecar_status import read_status
+
+    status = read_status(status_url)
+    row = chosen_version(status, model, version)
+    try:
+        card = ask_sidecar(status_url, "GET", f"/v1/models/{model}/card?version={row['local_version']}")
+    except RejectedError:  # it has none
+        card = None
+    sys.stdout.write(json.dumps(bill_of_materials(status, model, row, card), indent=2) + "\n")
 
 
 def _pin(

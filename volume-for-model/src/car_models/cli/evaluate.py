@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - a command imports what only it needs, so that help and completion answer at once
 
 import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -129,22 +130,28 @@ def compare_command(
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the figures side by side.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run two versions on the same pictures: figures side by side, and where their answers differ."""
+    """Run two versions on the same pictures: figures, differences, and whether to promote the second."""
     from car_models.cli import output
     from car_models.evaluating.classifier import Classifier
+    from car_models.evaluating.decision import decide
     from car_models.evaluating.evaluation import compare
     from car_models.evaluating.pictures import read_labelled_pictures
     from car_models.packaging.version_files import highest_version
 
     one, other = (Classifier(highest_version(path)) for path in (first, second))
     comparison = compare(one, other, read_labelled_pictures(pictures), speed_seconds=seconds)
+    labelled = bool(comparison.first.labelled)
+    decision = decide(comparison.second, comparison.first) if labelled else None
     if plot is not None:
         from car_models.evaluating import plots
 
         plots.write_figure(plots.comparison_figure(comparison), plot)
     if as_json:
-        typer.echo(json.dumps(output.comparison_document(comparison)))
+        decided = {"decision": asdict(decision) if decision is not None else None}
+        typer.echo(json.dumps(output.comparison_document(comparison) | decided))
         return
     output.print_comparison(comparison)
     if not comparison.differences:
         typer.echo("both say the same of every picture")
+    if decision is not None:
+        typer.echo(decision.sentence)

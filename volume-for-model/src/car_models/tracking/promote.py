@@ -22,6 +22,7 @@ from model_sync.upload import (
     wait_until_served,
 )
 
+from car_models.evaluating.decision import Decision
 from car_models.tracking.reference import RunReference, parse_reference
 from car_models.tracking.registry import ModelArtifacts, Registry
 
@@ -64,17 +65,24 @@ def promote(
     store: Settings,
     model: str | None = None,
     version: str | None = None,
+    decision: Decision | None = None,
     waiting: Waiting | None = None,
     show: Callable[[str], None] = lambda _: None,
 ) -> Promotion:
     """Bring what the reference `text` names into the bucket of `store`, unless it is there already.
 
     `model` is its name in the bucket, by default the registered one; `version` its number there, by default
-    the next free one. `show` gets a line at every change. What came of it is recorded at the MLflow version.
+    the next free one. `decision` is what `decide` made of it and the version that it is to replace; None:
+    nobody compared them. `show` gets a line at every change. What came of it is recorded at the MLflow
+    version.
 
-    Raises RejectedError for an unknown reference and for a model that the sidecar would reject or rejects,
-    RetryableError when registry or store do not answer, FatalError when one refuses.
+    Raises RejectedError where the decision is against it, for an unknown reference, and for a model that the
+    sidecar would reject or rejects; RetryableError when registry or store do not answer, FatalError when one
+    refuses.
     """
+    if decision is not None:
+        decision.raise_if_refused()
+        show(decision.sentence)
     reference = parse_reference(text)
     found = registry.find(reference)
     name = _bucket_name(found, model, unregistered=isinstance(reference, RunReference))

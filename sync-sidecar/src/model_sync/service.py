@@ -7,7 +7,7 @@ from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
 from model_sync.cards.model_cards import ModelCards, ServingCards
-from model_sync.gate.acceptance import version_in_service
+from model_sync.gate.acceptance import Published
 from model_sync.gate.gate import Gate
 from model_sync.gate.signatures import signature_check
 from model_sync.loop.apply import Applier
@@ -72,7 +72,7 @@ class Sidecar:
             preflight,
             metrics,
             settings.plugin_properties,
-            lambda name: version_in_service(volume, name, records.current.model(name)),
+            published=Published(volume, records),
             signatures=signatures,
         )
         self.under_way = under_way = UnderWay.begin(gate, cards, self.wakeup.work_done)

@@ -6,8 +6,9 @@ from edge_common.model_card import Acceptance, ModelCard
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.bucket.expected_csv import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
-from model_sync.gate.acceptance import acceptance_pictures, version_in_service
-from model_sync.planning.state import DAMAGED, ModelState, StoredVersion
+from model_sync.gate.acceptance import Published, acceptance_pictures
+from model_sync.planning.state import DAMAGED, ModelState, State, StoredVersion
+from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
 
 _PLAIN = EffectiveCard(ModelCard(schema=1), ("red", "green"))
@@ -75,11 +76,12 @@ def test_in_service_is_the_highest_version_that_has_answered_and_is_unharmed(tmp
     stored = {n: StoredVersion(n, f"b{n}", f"content-{n}", (), 0.0) for n in (1, 2, 4)}
     stored[3] = StoredVersion(3, "b3", DAMAGED, (), 0.0)
     model = ModelState(stored=stored, configured=(1, 2, 3, 4), confirmed=(1, 2, 3))
-    found = version_in_service(volume, "cars", model)
+    found = Published(volume, RecordedState(volume, State({"cars": model}))).in_service("cars")
     assert found is not None
     assert (found.bucket_version, found.folder, found.card.labels) == (
         "b2",
         volume.version_folder("cars", 2),
         None,
     )
-    assert version_in_service(volume, "cars", ModelState(stored=stored, configured=(4,))) is None
+    unanswered = State({"cars": ModelState(stored=stored, configured=(4,))})
+    assert Published(volume, RecordedState(volume, unanswered)).in_service("cars") is None

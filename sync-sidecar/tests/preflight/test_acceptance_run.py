@@ -1,11 +1,12 @@
 """Acceptance pictures, tried by the real child on real models, in turn with the version in service."""
 
-import json
 import threading
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from edge_common.card_file import parse_card
 from edge_common.errors import RejectedError
 from hand_executors import AtOnce
 from made_pictures import COLOURS, encoded, jpeg, plain
@@ -14,10 +15,14 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
+from model_sync.gate.acceptance import Published
 from model_sync.gate.gate import Gate
 from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
-from model_sync.preflight.check import VersionInService
+from model_sync.planning.evidence import Evidence
+from model_sync.planning.state import DAMAGED, ModelState, State, StoredFile, StoredVersion
 from model_sync.preflight.pool import WarmPreflight
+from model_sync.volume.recorded_state import RecordedState
+from model_sync.volume.volume import Volume
 from sync_models import write_colour_classifier
 
 _CARD = (
@@ -31,24 +36,33 @@ def _card(wanted: str = "{}", *, color: str = "RGB") -> bytes:
     return _CARD.format(color=color, wanted=wanted).encode()
 
 
-def _served(folder: Path, *, color: str = "RGB") -> VersionInService:
-    card = {"schema": 1, "input": {"color": color}, "output": {"labels": ["red", "green", "blue"]}}
-    effective = EffectiveCard.from_json(json.dumps(card).encode())
-    return VersionInService("3", write_colour_classifier(folder), effective)
+def _served(root: Path, *, labelled: bool = True, version: StoredVersion | None = None) -> Published:
+    """A volume on which the colour classifier serves as version 3 of cars."""
+    root.mkdir()
+    volume = Volume(root)
+    volume.prepare()
+    write_colour_classifier(volume.version_folder("cars", 3))
+    card = EffectiveCard(parse_card(b"schema: 1", "model.yaml"), tuple(COLOURS) if labelled else None)
+    volume.save_card("cars", 3, card.to_json())
+    stored = version or StoredVersion(3, "3", "content", (), 0.0)
+    state = ModelState(stored={3: stored}, configured=(3,), confirmed=(3,))
+    return Published(volume, RecordedState(volume, State({"cars": state})))
 
 
 def _try(
-    root: Path, beside: dict[str, bytes], served: VersionInService | None = None, *, here: bool = True
+    root: Path, beside: dict[str, bytes], published: Published | None = None, *, here: bool = True
 ) -> AcceptanceFigures | None:
     """Try the colour classifier as cars/1, with the objects `beside` it in the bucket."""
-    store = MemoryStore()
-    for path in write_colour_classifier(root / "model").iterdir():
+    store, model_folder = MemoryStore(), root / "model"
+    if not model_folder.exists():
+        write_colour_classifier(model_folder)
+    for path in model_folder.iterdir():
         store.put(f"cars/1/{path.name}", path.read_bytes())
     for key, content in beside.items():
         store.put(f"cars/{key}", content)
     model = build_catalog(store.list_objects()).models["cars"]
     with WarmPreflight(timeout=60, memory=8 * 1024**3) as preflight:
-        gate = Gate(store, AtOnce(), preflight, in_service=lambda _: served, serves_here=here)
+        gate = Gate(store, AtOnce(), preflight, published=published, serves_here=here)
         staged = gate.admit(
             model,
             model.versions["1"],
@@ -100,16 +114,23 @@ def test_times_are_not_judged_where_nothing_is_to_be_served(tmp_path: Path) -> N
 def test_what_is_wrong_with_the_version_in_service_is_not_held_against_the_new_one(
     tmp_path: Path, harm: str
 ) -> None:
-    served = _served(tmp_path / "served")
+    published = _served(tmp_path / "served", labelled=harm != "no labels")
     if harm == "gone":
-        for path in served.folder.iterdir():
+        for path in published.volume.version_folder("cars", 3).iterdir():
             path.unlink()
-    else:
-        served = replace(served, card=EffectiveCard(served.card.card, None))
-    figures = _try(tmp_path, _upload(_card("{min_top1: 1, agree_with_served: 1}")), served)
+    figures = _try(tmp_path, _upload(_card("{min_top1: 1, agree_with_served: 1}")), published)
     assert figures is not None
     assert (figures.agreed, figures.served) == (None, None)
     assert figures.not_judged.startswith("the version in service cannot be asked here: ")
+
+
+def test_content_that_is_on_the_volume_comes_back_whatever_its_card_asks_for(tmp_path: Path) -> None:
+    card, model = _card("{min_top1: 1}"), write_colour_classifier(tmp_path / "model")
+    files = {path.name: path.read_bytes() for path in model.iterdir()} | {"model.yaml": card}
+    stored = [StoredFile(name, len(content), sha256(content).hexdigest()) for name, content in files.items()]
+    earlier = AcceptanceFigures(pictures=3, top1=3, top5=3)
+    version = StoredVersion(3, "1", DAMAGED, tuple(stored), 0.0, Evidence(acceptance=earlier))
+    assert _try(tmp_path, {"1/model.yaml": card}, _served(tmp_path / "served", version=version)) == earlier
 
 
 @pytest.mark.parametrize(

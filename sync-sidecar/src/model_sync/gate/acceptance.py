@@ -1,10 +1,13 @@
 """A version's acceptance: the pictures that it brings, the version it is held against, what came of it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import Acceptance, ModelCard
 
+from model_sync.bucket.catalog import Upload
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.bucket.expected_csv import (
     ACCEPTANCE_FOLDER,
@@ -20,29 +23,41 @@ from model_sync.planning.acceptance import (
     acceptance_figures,
     acceptance_rejection,
 )
-from model_sync.planning.state import ModelState
+from model_sync.planning.state import StoredFile, StoredVersion
 from model_sync.preflight.check import AcceptancePictures, VersionInService
+from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
 
 _NO_CARD = EffectiveCard(ModelCard(schema=1), None)
 
 
-def nothing_in_service(_model: str) -> VersionInService | None:
-    """Where no server answers, as in a check of a folder."""
-    return None
+@dataclass(frozen=True)
+class Published:
+    """What is on the volume, as far as acceptance asks for it, from any thread.
 
+    The state in `records` is replaced by the loop, never changed.
+    """
 
-def version_in_service(volume: Volume, name: str, model: ModelState) -> VersionInService | None:
-    """The highest version of the model `name` that the server has answered with; None when there is none."""
-    answering = [n for n in model.confirmed if n in model.configured and n in model.stored]
-    newest = max((n for n in answering if not model.stored[n].harmed), default=None)
-    if newest is None:
-        return None
-    try:
-        card = EffectiveCard.from_json(volume.load_card(name, newest) or b"")
-    except (OSError, ValueError, RejectedError):
-        card = _NO_CARD
-    return VersionInService(model.stored[newest].bucket_version, volume.version_folder(name, newest), card)
+    volume: Volume
+    records: RecordedState
+
+    def in_service(self, name: str) -> VersionInService | None:
+        """The highest version of the model `name` that the server has answered with; None: there is none."""
+        model = self.records.current.model(name)
+        answering = [n for n in model.confirmed if n in model.configured and n in model.stored]
+        newest = max((n for n in answering if not model.stored[n].harmed), default=None)
+        if newest is None:
+            return None
+        try:
+            card = EffectiveCard.from_json(self.volume.load_card(name, newest) or b"")
+        except (OSError, ValueError, RejectedError):
+            card = _NO_CARD
+        folder = self.volume.version_folder(name, newest)
+        return VersionInService(model.stored[newest].bucket_version, folder, card)
+
+    def same_content(self, upload: Upload, files: Iterable[StoredFile]) -> StoredVersion | None:
+        """The version that was published with exactly these files; None: they are new."""
+        return self.records.current.model(upload.model).stored_with(upload.bucket_version, files)
 
 
 def acceptance_pictures(

@@ -5,7 +5,7 @@ staged. Each step can only refuse, and none touches what is published.
 """
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from model_sync.bucket.model_formats import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
-from model_sync.gate.acceptance import acceptance_pictures, judged, nothing_in_service
+from model_sync.gate.acceptance import Published, acceptance_pictures, judged
 from model_sync.gate.preflight_record import PreflightRecord
 from model_sync.gate.provenance import provenance_of
 from model_sync.gate.sample_picture import place_sample
@@ -32,7 +32,6 @@ from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.evidence import Evidence
 from model_sync.planning.state import StoredFile
-from model_sync.preflight.check import VersionInService
 from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.store.object_store import ObjectStore, read_small
@@ -77,8 +76,8 @@ class Gate:
     metrics: Metrics = field(default_factory=Metrics)
     properties: Collection[str] = ()
     """Of devices, that cards may set beside the usual ones; each as `DEVICE:NAME`."""
-    in_service: Callable[[str], VersionInService | None] = nothing_in_service
-    """What the server answers with for a model; called from any thread."""
+    published: Published | None = None
+    """None: nothing is, as in a check of a folder."""
     serves_here: bool = True
     """Whether uploads are to serve on this machine, so that the times they take here are judged."""
     signatures: "SignatureCheck | None" = None
@@ -142,6 +141,8 @@ class Gate:
     def check(self, fetched: FetchedUpload, watched: Supervision) -> StagedVersion:
         """Load what was fetched in preflight, and try it with its acceptance pictures.
 
+        What is on the volume already is not tried with pictures again: it comes back to mend its folder.
+
         Raises what `fetch` raises, and GivesWayError when `watched` wants room for others.
         """
         card, staging = fetched.version.effective, fetched.staging
@@ -150,8 +151,11 @@ class Gate:
             return replace(fetched.version, evidence=evidence)
         settings = serving_settings(card.card.serving) if card else {}
         sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
-        served = self.in_service(fetched.remote.name)
-        pictures = acceptance_pictures(staging.tree, card, served)
+        known, served = None, None
+        if self.published is not None:
+            known = self.published.same_content(fetched.version.upload, fetched.version.files)
+            served = self.published.in_service(fetched.remote.name)
+        pictures = acceptance_pictures(staging.tree, card, served) if known is None else None
         with self.preflight.take() as child:
             record = PreflightRecord(staging.folder, fetched.version.upload.upload_id, child.allowance)
             record.raise_for_earlier_end()
@@ -168,7 +172,10 @@ class Gate:
         rejection = card_rejection(card, facts.inputs, facts.outputs) if card else None
         if rejection is not None:
             raise RejectedError(rejection)
-        figures = judged(facts.acceptance, card, served, times=self.serves_here)
+        if known is not None:
+            figures = known.evidence.acceptance
+        else:
+            figures = judged(facts.acceptance, card, served, times=self.serves_here)
         return replace(fetched.version, evidence=replace(evidence, acceptance=figures))
 
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:

@@ -140,19 +140,18 @@ class Sidecar:
 
         from model_sync.status.http_api import HttpApi  # noqa: PLC0415
         from model_sync.status.operator_api import OperatorApi  # noqa: PLC0415
+        from model_sync.upload.push import Destination  # noqa: PLC0415
+        from model_sync.upload.upload_api import UploadApi  # noqa: PLC0415
 
-        token, posted = self.settings.sync_token.get_secret_value(), self.reporter.posted
+        settings, posted = self.settings, self.reporter.posted
+        token, secret = settings.sync_token.get_secret_value(), settings.api_token.get_secret_value()
+        noted = (self.wakeup.look, self.history.note, posted, self.clock)
+        operator = OperatorApi(secret, self.store, self.reconciler.requests, *noted)
+        uploads = UploadApi(
+            secret, self.volume, settings.min_free_bytes, lambda: Destination(settings, self.store), *noted
+        ).routes()
         registry = self.metrics.registry
-        operator = OperatorApi(
-            self.settings.api_token.get_secret_value(),
-            self.store,
-            self.reconciler.requests,
-            self.wakeup.look,
-            self.history.note,
-            posted,
-            self.clock,
-        )
-        app = HttpApi(posted, self.volume, registry, self.clock, self.wakeup.look, token, operator).app()
+        app = HttpApi(posted, self.volume, registry, self.clock, noted[0], token, operator, uploads).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
         names = self.settings.allowed_hosts

@@ -18,6 +18,7 @@ MAX_BYTES = 4 * 1024 * 1024
 class Event(StrEnum):
     """What happened."""
 
+    SENT = "sent"
     UPLOADED = "uploaded"
     SERVING = "serving"
     ROLLED_BACK = "rolled_back"

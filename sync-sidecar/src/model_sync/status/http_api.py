@@ -1,6 +1,6 @@
 """Health, metrics, status and cards over HTTP, from what the loop last posted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from edge_common.http_server import metrics_route
@@ -37,6 +37,7 @@ class HttpApi:
     look: Callable[[], None]
     token: str
     operator: OperatorApi
+    more: Sequence[Route] = ()
 
     def app(self) -> Starlette:
         """The routes."""
@@ -48,6 +49,7 @@ class HttpApi:
                 Route("/v1/status", self.status),
                 Route("/v1/history", self.history),
                 *self.operator.routes(),
+                *self.more,
                 Route("/v1/models/{model}/card", self.card),
                 Route("/v1/sync", self.sync, methods=["POST"]),
                 metrics_route(self.registry),

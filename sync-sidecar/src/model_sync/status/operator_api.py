@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from edge_common.errors import EdgeError, FatalError, RejectedError
 from edge_common.logs import get_logger
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from model_sync.bucket.catalog import ListedModel
@@ -20,18 +19,9 @@ from model_sync.loop.requests import Release, Requests, Retry
 from model_sync.loop.wakeup import Clock
 from model_sync.planning.history import Event, HistoryEntry
 from model_sync.planning.uploads import Phase
+from model_sync.status.guarded import FOLLOWS, guarded
 from model_sync.status.report import Posted
-from model_sync.status.request_checks import (
-    FROM_A_PAGE,
-    RefusedError,
-    comes_from_a_page,
-    is_known,
-    read_body,
-    read_name,
-    read_reason,
-    refuse_others,
-)
-from model_sync.status.status import CHANGES_OFF
+from model_sync.status.request_checks import RefusedError, read_body, read_name, read_reason, refuse_others
 
 _log = get_logger()
 
@@ -157,9 +147,7 @@ class OperatorApi:
 
     def _only_the_writer(self) -> None:
         if self.posted.document.get("role") == "follower":
-            raise RefusedError(
-                HTTPStatus.CONFLICT, "this pod follows another that writes to the volume; ask that one"
-            )
+            raise RefusedError(HTTPStatus.CONFLICT, FOLLOWS)
 
     def _listed(self, model: str) -> ListedModel:
         catalog = self.posted.catalog
@@ -173,41 +161,16 @@ class OperatorApi:
         return next((row for row in rows if row["source"] == version), None)
 
     def _answer(self, change: Callable[[str, Mapping[str, Any], str], str]) -> Any:
-        async def handle(request: Request) -> Response:
-            try:
-                self._check(request)
-                asked = await read_body(request)
-                by = read_name(asked.pop("by", ""))
-                said = await run_in_threadpool(change, request.path_params.get("model", ""), asked, by)
-            except RefusedError as error:
-                return _refusal(error.status, str(error))
-            except RejectedError as error:
-                return _refusal(HTTPStatus.BAD_REQUEST, str(error))
-            except FatalError as error:
-                return _refusal(HTTPStatus.FORBIDDEN, f"{error}. {_NEEDS_WRITING}")
-            except EdgeError as error:
-                return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
-            return JSONResponse({"status": said}, status_code=HTTPStatus.ACCEPTED)
+        async def asked_for(request: Request) -> Mapping[str, str]:
+            asked = await read_body(request)
+            by = read_name(asked.pop("by", ""))
+            model = request.path_params.get("model", "")
+            return {"status": await run_in_threadpool(change, model, asked, by)}
 
-        return handle
-
-    def _check(self, request: Request) -> None:
-        if not self.token:
-            raise RefusedError(HTTPStatus.FORBIDDEN, CHANGES_OFF)
-        if comes_from_a_page(request):
-            raise RefusedError(HTTPStatus.FORBIDDEN, FROM_A_PAGE)
-        if not is_known(request, self.token):
-            raise RefusedError(
-                HTTPStatus.UNAUTHORIZED, "send the header 'Authorization: Bearer' with MODEL_SYNC_API_TOKEN"
-            )
+        return guarded(self.token, _NEEDS_WRITING, asked_for)
 
 
 _NEEDS_WRITING = (
     f"The sidecar's credentials need s3:PutObject and s3:DeleteObject on <model>/{PIN_NAME}; or put the "
     "object there, or remove it, with credentials of your own"
 )
-
-
-def _refusal(status: HTTPStatus, sentence: str) -> Response:
-    headers = {"www-authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse({"error": sentence}, status_code=status, headers=headers)

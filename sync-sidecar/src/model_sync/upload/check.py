@@ -37,10 +37,13 @@ class CheckedVersion:
     problem: str | None
 
 
-def check_model(folder: Path, *, timeout: float = 300.0) -> list[CheckedVersion]:
+def check_model(
+    folder: Path, *, timeout: float = 300.0, loads: bool = True, scratch: Path | None = None
+) -> list[CheckedVersion]:
     """What would become of each version in the model folder `folder`, or on the one version it is.
 
-    `timeout` in seconds is for loading one version. Raises RejectedError when the folder is no model at all.
+    `timeout` in seconds is for loading one version; without `loads` none is. `scratch` is a folder with room
+    for a second copy of one. Raises RejectedError when the folder is no model at all.
     """
     folder = folder.resolve()
     only = folder.name if is_version_name(folder.name) else None
@@ -60,20 +63,24 @@ def check_model(folder: Path, *, timeout: float = 300.0) -> list[CheckedVersion]
         )
         raise RejectedError(f"{folder} holds no version of a model: {advice}")
     with ThreadPoolExecutor(2) as transfers, WarmPreflight(timeout=timeout, memory=_MEMORY) as preflight:
-        gate = Gate(store, transfers, preflight, serves_here=False)
+        gate = Gate(store, transfers, preflight if loads else None, serves_here=False)
         return [
             CheckedVersion(
                 model.name,
                 version.bucket_version,
                 version.size,
-                _problem(gate, model, version, cards.of(model.name)),
+                _problem(gate, model, version, cards.of(model.name), scratch),
             )
             for model, version in versions
         ]
 
 
 def _problem(
-    gate: Gate, model: ListedModel, version: Upload, model_card: ModelLevelCard | None
+    gate: Gate,
+    model: ListedModel,
+    version: Upload,
+    model_card: ModelLevelCard | None,
+    scratch: Path | None,
 ) -> str | None:
     if version.problem is not None:
         return version.problem
@@ -83,7 +90,7 @@ def _problem(
     completeness = check_upload(version, quiet_for=inf, quiet_time=0)
     if isinstance(completeness, Waiting):
         return completeness.reason
-    with TemporaryDirectory(prefix="model-sync-check-") as folder:
+    with TemporaryDirectory(prefix="model-sync-check-", dir=scratch) as folder:
         try:
             gate.admit(
                 model,

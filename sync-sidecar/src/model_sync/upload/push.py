@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge_common.errors import RejectedError
 
@@ -19,6 +20,9 @@ from model_sync.settings import Settings
 from model_sync.store.object_store import read_small
 from model_sync.upload.folder import VersionFolder
 from model_sync.upload.sidecar_status import StoreAddress
+
+if TYPE_CHECKING:
+    from model_sync.store.s3_store import S3Bucket
 
 ReadSums = Callable[[Upload], Mapping[str, str] | None]
 """The path -> SHA-256 that a version's SHA256SUMS lists; None when it has none that can be read."""
@@ -88,12 +92,15 @@ _UPLOADS_AT_A_TIME = 4
 class Destination:
     """The bucket that the settings name, under the prefix that the sidecar calls its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Connect, and make the bucket if the settings want that; raises RetryableError or FatalError."""
+    def __init__(self, settings: Settings, bucket: "S3Bucket | None" = None) -> None:
+        """Connect unless `bucket` is, and make it if the settings want that.
+
+        Raises RetryableError or FatalError.
+        """
         from model_sync.store.s3_store import S3Bucket  # noqa: PLC0415 - slow to import, and not always needed
 
         self._settings = settings
-        self._bucket = S3Bucket(settings)
+        self._bucket = bucket or S3Bucket(settings)
         self._bucket.ensure_exists(create=settings.create_bucket)
 
     @property

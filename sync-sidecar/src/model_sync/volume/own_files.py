@@ -163,6 +163,11 @@ class OwnFiles:
         """Where everything that is not published yet lies."""
         return self.own / "staging"
 
+    @property
+    def uploads_root(self) -> Path:
+        """Where what is uploaded over HTTP is unpacked and checked; nothing in it outlives that."""
+        return self.own / "uploads"
+
     def _replace(self, path: Path, content: bytes) -> None:
         self.before_write()
         if path.is_dir():

@@ -1,5 +1,6 @@
 """The first thing after a start: what is really on the volume, whatever happened before."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -32,6 +33,7 @@ def recover_state(volume: Volume) -> State:
     When state.json is lost or unreadable, it is rebuilt from config.json and the folders.
     """
     volume.empty_trash()
+    shutil.rmtree(volume.uploads_root, ignore_errors=True)
     volume.forget_empty_models()
     try:
         state = volume.load_state()

@@ -151,7 +151,9 @@ class Sidecar:
             secret, self.volume, settings.min_free_bytes, lambda: Destination(settings, self.store), *noted
         ).routes()
         registry = self.metrics.registry
-        app = HttpApi(posted, self.volume, registry, self.clock, noted[0], token, operator, uploads).app()
+        app = HttpApi(
+            posted, self.volume, registry, self.clock, self.wakeup.look, token, operator, uploads
+        ).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
         names = self.settings.allowed_hosts

@@ -125,7 +125,7 @@ def test_the_document_has_the_promised_shape() -> None:
     assert document["store"] == {"endpoint": "http://store", "bucket": "b", "reachable": False}
     (version,) = document["models"]["m"]["versions"]
     promised = (
-        "source state reason local_version bytes files digest signature upload since progress "
+        "source state reason local_version bytes files digest signature upload since removal progress "
         "acceptance provenance"
     )
     assert set(version) == set(promised.split())

@@ -175,7 +175,7 @@ def test_one_that_breaks_off_leaves_nothing_and_a_second_one_waits(site: _Site) 
         "query_string": query,
         "headers": headers,
     }
-    seconds, answered = [], []
+    seconds, answered = list[Answer](), list[Message]()
 
     async def receive() -> Message:
         if seconds:
@@ -186,7 +186,10 @@ def test_one_that_breaks_off_leaves_nothing_and_a_second_one_waits(site: _Site) 
     async def send(message: Message) -> None:
         answered.append(message)
 
-    asyncio.run(client.app(scope, receive, send))
+    async def break_off() -> None:
+        await client.app(scope, receive, send)
+
+    asyncio.run(break_off())
     assert seconds[0].status_code == 409
     assert "another upload is under way" in seconds[0].text
     assert b"the upload broke off; nothing of it is kept" in answered[-1]["body"]

@@ -7,7 +7,7 @@ gevent, must not be shared between threads, and has no bound on the size of an a
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import urllib3
@@ -122,6 +122,22 @@ class Connection:
             self._on_retry("connection_lost")
         return self._send(method, path, body, headers, deadline)
 
+    def send_once(
+        self,
+        path: str,
+        body: Iterable[bytes],
+        *,
+        size: int,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> Answer:
+        """`POST` the `size` bytes of `body` as they come, once, within `timeout` seconds.
+
+        Raises as `request` does, and what `body` raises.
+        """
+        length = {"Content-Length": str(size)}
+        return self._send("POST", path, body, {**headers, **length}, self._monotonic() + timeout)
+
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
@@ -130,11 +146,11 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: Sequence[bytes | memoryview],
+        body: Iterable[bytes | memoryview],
         headers: Mapping[str, str] | None,
         deadline: float,
     ) -> Answer:
-        length = {"Content-Length": str(sum(map(len, body)))} if body else {}
+        length = {"Content-Length": str(sum(map(len, body)))} if isinstance(body, Sequence) and body else {}
         remaining = max(deadline - self._monotonic(), 0.001)
         try:
             response = self._pool.request(

@@ -55,6 +55,7 @@ class Version(_Said):
     bytes: int = 0
     files: int = 0
     since: Time = None
+    removal: Time = None
     digest: Text | None = None
     signature: Signature | Text | None = None
     """A sentence where nobody signed it."""

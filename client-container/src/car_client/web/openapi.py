@@ -14,8 +14,7 @@ from car_client.web.gateway import ClassifiedDocument, ModelsDocument
 from car_client.web.health import StatusDocument
 from car_client.web.history import HistoryDocument
 from car_client.web.operations import CLASSES, FILE, NUMBER, TEXT, TEXTS, Types, described, query
-from car_client.web.operator import ByDocument
-from car_client.web.platform.changes import DoneDocument, PinRequest, RetryRequest
+from car_client.web.platform.change_paths import change_paths
 from car_client.web.platform.overview import OverviewDocument
 from car_client.web.review_operations import review_paths
 
@@ -60,7 +59,7 @@ def openapi_document(limits: PictureLimits) -> dict[str, Any]:
                     OverviewDocument,
                 )
             },
-            **_change_paths(types),
+            **change_paths(types),
             **review_paths(types),
             "/api/cameras": {"get": described(types, "Every source that is watched", CamerasDocument)},
             "/api/cameras/{number}.jpg": {
@@ -180,37 +179,6 @@ def _history_paths(types: Types) -> dict[str, Any]:
         "/api/history/{number}.jpg": {"get": small},
         "/api/history": read("Answers that were kept, newest first", HistoryDocument, {}, pages),
         "/api/history.csv": read("The newest million as a table", "text/csv", {404: "None is kept."}, []),
-    }
-
-
-def _change_paths(types: Types) -> dict[str, Any]:
-    """What changes state: each with the sidecar's token, as `Authorization: Bearer`."""
-    model = [{"name": "model", "in": "path", "required": True, "schema": TEXT}]
-    errors = {
-        400: "The body is wrong.",
-        401: "The token is missing or wrong.",
-        403: "The sidecar takes no changes, or another site's page asks.",
-        404: "There is no such model or version.",
-        409: "It cannot be done as things are; the sentence says why.",
-        502: "The sidecar failed.",
-        503: "The sidecar is away, or its address is not set.",
-    }
-
-    def change(summary: str, body: Any, *, of_model: bool = True) -> dict[str, Any]:
-        operation = described(types, summary, DoneDocument, errors=errors)
-        operation["responses"]["202"] = operation["responses"].pop("200")
-        return operation | {
-            "parameters": model if of_model else [],
-            "requestBody": {"required": True, "content": types.content(body)},
-        }
-
-    return {
-        "/api/models/{model}/pin": {
-            "post": change("Hold a model to a version", PinRequest),
-            "delete": change("Take the pin away", ByDocument),
-        },
-        "/api/models/{model}/retry": {"post": change("Try a rejected version again", RetryRequest)},
-        "/api/sync": {"post": change("List the bucket now", ByDocument, of_model=False)},
     }
 
 

@@ -10,7 +10,7 @@ from edge_common.printable import printable
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.requests import Request
 
-from car_client.kserve.connection import Connection
+from car_client.kserve.connection import Answer, Connection
 from car_client.web.error_answers import ApiError
 
 _log = get_logger()
@@ -40,15 +40,25 @@ def token_of(request: Request) -> str:
     return token
 
 
+def known(sidecar: Connection | None) -> Connection:
+    """The sidecar. Raises ApiError 503 where no address of one is set."""
+    if sidecar is None:
+        raise ApiError(503, "no sidecar's address is set; CAR_CLIENT_SIDECAR_URL names it")
+    return sidecar
+
+
 def ask_sidecar(
     sidecar: Connection | None, method: str, path: str, body: Mapping[str, object], token: str
 ) -> str:
     """What the sidecar says that it does now. Raises ApiError with its own words where it refuses."""
-    if sidecar is None:
-        raise ApiError(503, "no sidecar's address is set; CAR_CLIENT_SIDECAR_URL names it")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    answer = sidecar.request(method, path, body=[json.dumps(body).encode()], headers=headers)
-    said = {key: printable(str(value)) for key, value in body.items()}
+    answer = known(sidecar).request(method, path, body=[json.dumps(body).encode()], headers=headers)
+    return sentence_of(answer, method, path, body)
+
+
+def sentence_of(answer: Answer, method: str, path: str, asked: Mapping[str, object]) -> str:
+    """What the sidecar's `answer` to what was `asked` says. Raises ApiError with its words for a refusal."""
+    said = {key: printable(str(value)) for key, value in asked.items()}
     _log.info("change_passed_on", method=method, path=printable(path), answer=answer.status, **said)
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the range of success in HTTP
         status = answer.status if 400 <= answer.status < 500 else 502  # noqa: PLR2004 - of client errors

@@ -44,7 +44,8 @@ def test_a_change_is_passed_on_with_the_token_and_logged_with_who(
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("DELETE", "/models/cars/pin", {"by": "Anna"}),
+        ("DELETE", "/models/cars/pin", {"by": "Anna", "reason": "2 is mended"}),
+        ("POST", "/release", {"by": "Anna", "model": "cars"}),
         ("POST", "/models/cars/retry", {"version": "2", "by": "Anna"}),
         ("POST", "/sync", {"by": "Anna"}),
     ],

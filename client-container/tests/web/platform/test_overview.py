@@ -31,6 +31,7 @@ def test_versions_come_newest_first_with_all_that_is_known_of_them() -> None:
         "bytes": 10,
         "files": 2,
         "since": "2026-11-30T10:41:07+00:00",
+        "removal": None,
         "progress": 0.5,
         "proofs": [],
     }

@@ -18,12 +18,26 @@ from car_client.web.operator import ByDocument, ask_sidecar, token_of
 _MOST_BYTES = 4096
 _Version = Annotated[str, Field(pattern=r"^(latest|[1-9][0-9]{0,9})$")]
 
+_Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+
 
 class PinRequest(ByDocument):
     """Which version a model is held to, and why."""
 
     version: _Version
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+    reason: _Reason = ""
+
+
+class UnpinRequest(ByDocument):
+    """Why the pin goes."""
+
+    reason: _Reason = ""
+
+
+class ReleaseRequest(ByDocument):
+    """Of which model what is missing is believed; empty: of all."""
+
+    model: Annotated[str, StringConstraints(max_length=63)] = ""
 
 
 class RetryRequest(ByDocument):
@@ -58,8 +72,9 @@ def change_routes(sidecar: Connection | None) -> list[BaseRoute]:
         Route(path, change, methods=methods)
         for path, change, methods in (
             route("/api/models/{model}/pin", PinRequest),
-            route("/api/models/{model}/pin", ByDocument, "DELETE"),
+            route("/api/models/{model}/pin", UnpinRequest, "DELETE"),
             route("/api/models/{model}/retry", RetryRequest),
+            route("/api/release", ReleaseRequest),
             route("/api/sync", ByDocument),
         )
     ]

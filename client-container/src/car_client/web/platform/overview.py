@@ -25,6 +25,7 @@ class VersionDocument(TypedDict):
     bytes: int
     files: int
     since: str | None
+    removal: Annotated[str | None, Field(description="From when it counts as removed from the bucket.")]
     progress: Annotated[float | None, Field(description="0 to 1, while it is fetched or tried.")]
     proofs: Annotated[
         list[str], Field(description="Digest, signer, acceptance and origin, a line each, where known.")
@@ -141,6 +142,7 @@ def _version(version: Version) -> VersionDocument:
         "bytes": version.bytes,
         "files": version.files,
         "since": _text(version.since),
+        "removal": _text(version.removal),
         "progress": version.progress,
         "proofs": proofs(version),
     }
@@ -155,6 +157,7 @@ def _at_server(number: str, state: str) -> VersionDocument:
         "bytes": 0,
         "files": 0,
         "since": None,
+        "removal": None,
         "progress": None,
         "proofs": [],
     }

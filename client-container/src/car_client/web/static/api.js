@@ -57,28 +57,37 @@ export async function change(method, path, { by, token }, facts = {}) {
   return document.status;
 }
 
+/** Send the zip `body` as a new version; `query` says of what, `progress` is told the share that was sent. */
+export const upload = (body, query, { token }, { progress }) =>
+  post(`/api/uploads?${new URLSearchParams(query)}`, body, { headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/zip" }, progress }).then((answer) => answer.status);
+
 /**
  * Classify the file `picture`, called `name`, with the model named, or with all when `model` is empty.
- * `progress` is told the share that was sent; fetch could not tell it.
+ * `progress` is told the share that was sent.
  */
 export function classify(picture, name, model, { signal, progress }) {
   const form = new FormData();
   if (model) form.append("model", model);
   form.append("image", picture, name);
-  return new Promise((resolve, reject) => {
+  return post("/api/classify", form, { signal, progress });
+}
+
+/** POST `body`; fetch could not tell how much of it was sent. */
+const post = (path, body, { headers = {}, signal, progress }) =>
+  new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", "/api/classify");
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.responseType = "json";
     request.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
     request.addEventListener("load", () =>
-      request.status === 200 && request.response ? resolve(request.response) : reject(refusal(request.status, request.response)),
+      request.status >= 200 && request.status < 300 && request.response ? resolve(request.response) : reject(refusal(request.status, request.response)),
     );
     request.addEventListener("error", () => reject(noAnswer()));
     request.addEventListener("abort", () => reject(new ApiError(-1, "It is not asked about any more.")));
-    signal.addEventListener("abort", () => request.abort());
-    request.send(form);
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(body);
   });
-}
 
 /** Have the server fetch the picture at `address` and classify it, as `classify` does a file. */
 export async function classifyAddress(address, model, { signal }) {

@@ -33,14 +33,20 @@ function known() {
 }
 
 /** Ask for a change; what became of it is said: `done`, or what the answer says. */
-export async function ask(method, path, facts, done) {
-  byId("said").textContent = "";
+export const ask = (method, path, facts, done) =>
+  attempt(async (operator) => {
+    const said = await change(method, path, operator, facts);
+    return done ?? said;
+  }, byId("said"));
+
+/** Say in `place` what `act` resolves to, or why it fails; `act` is given who the operator is. */
+export async function attempt(act, place) {
+  place.textContent = "";
   try {
-    const said = await change(method, path, known(), facts);
-    byId("said").textContent = done ?? said;
+    place.textContent = await act(known());
   } catch (error) {
     if (error.status === 401) forget();
-    byId("said").textContent = error.message;
+    place.textContent = error.message;
   }
 }
 

@@ -4,6 +4,7 @@ import { startColours } from "./colours.js";
 import { breakable, byId, make, moment } from "./dom.js";
 import { showLine, showLineLost } from "./line.js";
 import { onOperator, showChanges } from "./operator.js";
+import { showSending } from "./sending.js";
 import { tellAway } from "./tab.js";
 import { showModels } from "./versions.js";
 
@@ -20,6 +21,7 @@ const refresh = oneAtATime(async () => {
   showLine(document.line);
   showChanges(document.changes);
   showModels(document);
+  showSending(document.models);
   replaced("timeline", document.timeline, timelineItems(document.timeline));
 });
 

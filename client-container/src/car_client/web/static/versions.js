@@ -3,7 +3,7 @@ import { breakable, byId, make, moment } from "./dom.js";
 import { inBytes } from "./files.js";
 import { preparation } from "./models.js";
 import { mayChange } from "./operator.js";
-import { askToPin, retry, unpin } from "./pins.js";
+import { askToPin, askToRelease, askToUnpin, retry } from "./pins.js";
 
 const made = new Map(); // name -> { print, element }
 
@@ -42,7 +42,7 @@ function card(model, open, shown) {
 }
 
 function pinned(model) {
-  const parts = mayChange() ? [button("Take the pin away", () => unpin(model.name))] : [];
+  const parts = mayChange() ? [button("Take the pin away", () => askToUnpin(model.name))] : [];
   return make("div", { className: "pin", dataset: { holds: model.pin.holds } }, make("p", {}, model.pin.sentence), ...parts);
 }
 
@@ -55,12 +55,13 @@ function button(words, act, label = words) {
 const CAN_BE_PINNED = new Set(["serving", "previous", "held", "retiring"]);
 const CAN_BE_RETRIED = new Set(["rejected", "waiting"]);
 
-function actions(model, { version, state }) {
+function actions(model, { version, state, removal }) {
   if (!mayChange()) return [];
   const which = `${model.name} version ${version}`;
   const pin = CAN_BE_PINNED.has(state) && model.pin?.version !== version;
   const found = [
     ...(pin ? [button("Pin", () => askToPin(model.name, version), `Pin ${which}`)] : []),
+    ...(removal ? [button("Remove now", () => askToRelease(model.name), `Remove what the bucket lacks of ${which} now`)] : []),
     ...(CAN_BE_RETRIED.has(state) ? [button("Try again", () => retry(model.name, version), `Try ${which} again`)] : []),
   ];
   return found.length ? [make("div", { className: "actions" }, ...found)] : [];

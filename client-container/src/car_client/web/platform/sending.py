@@ -1,0 +1,114 @@
+"""A version that somebody sends from the page: passed on to the sidecar as it comes, and kept nowhere."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Annotated
+from urllib.parse import urlencode
+
+from pydantic import Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from car_client.kserve.connection import Connection
+from car_client.web.error_answers import ApiError
+from car_client.web.operator import ByDocument, check_token, known, sentence_of, token_of
+from car_client.web.platform.changes import DoneDocument
+
+_LONGEST_SECONDS = 3600.0
+_SILENCE = 60.0
+"""Seconds without a byte after which an upload counts as broken off."""
+_MOST_BYTES = 2 * 1024**3
+"""As the sidecar has it; more is not even read."""
+_BROKE_OFF = "the upload broke off; nothing of it is kept"
+
+
+class UploadQuery(ByDocument):
+    """The query of an upload: which model and version it is to be, and who sends it."""
+
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    version: Annotated[str, Field(pattern=r"^(next|latest|[1-9][0-9]{0,9})$")] = "next"
+
+
+def sending_route(sidecar: Connection | None) -> Route:
+    """`POST /api/uploads` with a zip as its body; one at a time."""
+    under_way = asyncio.Semaphore()
+
+    async def send(request: Request) -> Response:
+        try:
+            return await pass_on(request)
+        finally:
+            await _read_rest(request)  # else a browser sees a lost connection in place of the answer
+
+    async def pass_on(request: Request) -> Response:
+        token = token_of(request)
+        asked, size = _query(request), _size(request)
+        if under_way.locked():
+            raise ApiError(409, "another upload is under way; send it when that is done")
+        async with under_way:
+            await run_in_threadpool(check_token, sidecar, token, asked.by)
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/zip"}
+            body = _chunks(request, asyncio.get_running_loop())
+            said = await run_in_threadpool(_pass_on, sidecar, asked, size, headers, body)
+        return JSONResponse(DoneDocument(status=said), status_code=202)
+
+    return Route("/api/uploads", send, methods=["POST"])
+
+
+def _pass_on(
+    sidecar: Connection | None,
+    asked: UploadQuery,
+    size: int,
+    headers: Mapping[str, str],
+    body: Iterator[bytes],
+) -> str:
+    query = asked.model_dump()
+    path = f"/v1/uploads?{urlencode(query)}"
+    answer = known(sidecar).send_once(path, body, size=size, headers=headers, timeout=_LONGEST_SECONDS)
+    return sentence_of(answer, "POST", "/v1/uploads", query)
+
+
+def _chunks(request: Request, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    """The body, read by a worker thread from the event loop. Raises ApiError when it breaks off."""
+    stream = request.stream()
+
+    async def following() -> bytes:
+        try:
+            async with asyncio.timeout(_SILENCE):
+                return await anext(stream, b"")
+        except (ClientDisconnect, TimeoutError) as error:
+            raise ApiError(400, _BROKE_OFF) from error
+
+    while chunk := asyncio.run_coroutine_threadsafe(following(), loop).result():
+        yield chunk
+
+
+def _query(request: Request) -> UploadQuery:
+    try:
+        return UploadQuery.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        advice = "name a model by letters, digits, '_', '.' and '-', a version by a whole number, or next"
+        raise ApiError(400, f"{place[:20]} cannot be used; {advice}, and say who sends it") from error
+
+
+def _size(request: Request) -> int:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/zip":
+        raise ApiError(415, "send a zip, as Content-Type: application/zip")
+    told = request.headers.get("content-length", "")
+    if not (told.isascii() and told.isdecimal()):
+        raise ApiError(411, "say how many bytes the zip has, as Content-Length")
+    if int(told[:20]) > _MOST_BYTES:
+        raise ApiError(413, "the zip has more than 2 GiB; send it with model-sync push")
+    return int(told)
+
+
+async def _read_rest(request: Request) -> None:
+    told = request.headers.get("content-length", "")
+    if told.isascii() and told.isdecimal() and int(told[:20]) <= _MOST_BYTES:
+        with suppress(ClientDisconnect, TimeoutError, RuntimeError):  # RuntimeError: all of it was read
+            async with asyncio.timeout(_SILENCE):
+                async for _ in request.stream():
+                    pass

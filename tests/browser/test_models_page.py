@@ -4,12 +4,14 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from edge_stack.stack import Stack, StackOptions
 from edge_stack.store.store import BUCKET, StoreKind
 from image_models import put_version, whole_number_model
 from made_pictures import jpeg
+from minio import Minio
 from page_actions import is_sound
 from playwright.sync_api import Browser, Page, expect
 from tiny_models import write_broken_model
@@ -70,7 +72,10 @@ def test_uploads_are_followed_from_bucket_to_client_and_whatever_is_not_fit_or_a
     expect(page.locator("#timeline li").first).to_contain_text(re.compile("near 2|rejected"))
     assert page.locator("main img").count() == 0
     is_sound(page)
+    expect(page.locator("#send-panel")).to_be_hidden()
     a_pin_is_asked_for_with_the_token(page)
+    a_version_is_sent(page, tmp_path)
+    what_the_bucket_lacks_is_removed_at_once(page, store)
     a_picture_is_sent_to_review_and_labelled(page, stack)
     what_is_away_is_seen(page, stack)
 
@@ -90,9 +95,49 @@ def a_pin_is_asked_for_with_the_token(page: Page) -> None:
     expect(page.locator("#timeline li", has_text="pinned").first).to_contain_text("by Anna <img")
     is_sound(page)
     near.get_by_role("button", name="Take the pin away").click()
+    page.get_by_label("Why, for the history").fill(f"over {HOSTILE}")
+    is_sound(page)
+    page.get_by_role("button", name="Take it away").click()
     expect(near.locator(".pin")).to_have_count(0)
+    expect(page.locator("#timeline li", has_text="unpinned").first).to_contain_text("over <img")
     near.get_by_role("button", name="Try near version 2 again").click()
     expect(said).to_contain_text("near 2 is tried again now")
+
+
+def a_version_is_sent(page: Page, tmp_path: Path) -> None:
+    said, wanted = page.locator("#send-said"), page.get_by_label("Model", exact=True)
+    wanted.fill("near")
+    page.get_by_role("button", name="Send it").click()
+    expect(said).to_contain_text("Choose the folder")
+    hostile = tmp_path / "hostile.zip"
+    with ZipFile(hostile, "w") as archive:
+        archive.writestr(f"../{HOSTILE}", b"x")
+    page.get_by_label("Or a zip of it").set_input_files(hostile)
+    page.get_by_role("button", name="Send it").click()
+    expect(said).to_contain_text(f"'../{HOSTILE}' is not unpacked: it contains the path element '..'")
+    is_sound(page)
+    put_version(tmp_path / "sent", "near", 7, whole_number_model(size=20))
+    page.get_by_label("Folder with its files").set_input_files(tmp_path / "sent" / "near" / "7")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Send it").press("Enter")
+    expect(said).to_contain_text("near version 3 is in the bucket")
+    expect(page.locator("#send-progress")).to_be_hidden()
+    near = page.locator(".model[data-model=near]")
+    expect(near.locator("li[data-version='3']")).to_have_attribute("data-state", "serving")
+    expect(page.locator("#timeline li", has_text="sent").first).to_contain_text("by Anna <img")
+
+
+def what_the_bucket_lacks_is_removed_at_once(page: Page, store: Minio) -> None:
+    for listed in list(store.list_objects(BUCKET, "near/3/", recursive=True)):
+        store.remove_object(BUCKET, listed.object_name or "")
+    near = page.locator(".model[data-model=near]")
+    near.get_by_role("button", name="Remove what the bucket lacks of near version 3 now").click()
+    expect(page.get_by_label("Why, for the history")).to_be_hidden()
+    is_sound(page)
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.locator("#said")).to_contain_text("what is missing in the bucket of near is removed")
+    expect(near.locator("li[data-version='3']")).to_have_count(0)
+    expect(near.locator("header")).to_contain_text("Version 1 answers")
 
 
 def a_picture_is_sent_to_review_and_labelled(page: Page, stack: Stack) -> None:

@@ -1,10 +1,13 @@
 """A model's life on the cluster: uploaded, exchanged under load, refused, removed."""
 
+import json
+import time
 from base64 import b64encode
 
 from edge_stack.processes.waiting import wait_until
 
 from .facts import Facts
+from .kubectl import Document
 from .platform import Platform
 from .uploads import broken_model, colour_model
 from .visitors import Visitor
@@ -82,6 +85,33 @@ def test_a_broken_version_is_refused_with_its_reason_while_the_old_one_serves(
         return None if row["reason"] in reasons else f"it says {reasons}"
 
     wait_until("the reason in _status/ of the bucket", told_in_bucket, within=30, every=0.5)
+
+
+def test_a_bad_model_goes_out_and_one_command_has_the_one_before_answer_again(
+    platform: Platform, caller: Visitor, facts: Facts
+) -> None:
+    (pod,) = platform.has()
+
+    def command(*words: str) -> Document:
+        told: Document = json.loads(
+            platform.kubectl.execute(pod, "model-sync", "model-sync", *words, "--by", "e2e", "--json")
+        )
+        return told
+
+    with caller.asking(MODEL) as traffic:
+        platform.serve(MODEL, 4, colour_model(4))
+        begun = time.monotonic()
+        pinned = command("rollback", MODEL, "--reason", "a drill")["pin"]
+        facts.seconds["model-sync rollback by kubectl exec until the version before answers"] = (
+            time.monotonic() - begun
+        )
+    facts.note_traffic("bad version out, rolled back", traffic)
+    assert (pinned["version"], pinned["reason"], pinned["by"]) == ("2", "a drill", "e2e")
+    assert traffic.failures == 0, traffic
+    assert traffic.versions == [2, 4]
+    assert platform.status(pod)["models"][MODEL]["serving"] == [2]
+    assert command("unpin", MODEL)["removed"]
+    platform.wait_for_state(MODEL, "4", "serving")
 
 
 def test_a_removed_model_is_retired(platform: Platform) -> None:

@@ -56,6 +56,35 @@ def test_a_life_with_a_step_back_is_told_in_order_and_survives_a_restart(sidecar
     assert Path(sidecar.volume.own, "history.jsonl").read_bytes().count(b"\n") == len(sidecar.told)
 
 
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_who_pins_and_who_takes_a_pin_away_is_told_once_whether_that_was_seen_before_or_after(
+    sidecar: _Told, *, seen_before: bool
+) -> None:
+    def by_ben(event: Event, version: str) -> None:
+        entry = HistoryEntry(sidecar.clock.now(), event, "m", version, "mended", "Ben")
+        sidecar.reporter.history.note(entry)  # type: ignore[union-attr]  # `start` has given it one
+        sidecar.step()
+
+    for event, version in (
+        (Event.PINNED, "1"),
+        (Event.PINNED, "2"),
+        (Event.UNPINNED, "2"),
+        (Event.PINNED, "2"),
+    ):
+        if not seen_before:
+            by_ben(event, version)
+        if event is Event.PINNED:
+            sidecar.store.put("m/pin.yaml", format_pin(Pin(version, "mended", "Ben")))
+        else:
+            sidecar.store.remove_folder("m/pin.yaml")
+        sidecar.pass_time(6)
+        if seen_before:
+            by_ben(event, version)
+    told = [(f"{e.event} {e.version}", e.reason, e.by) for e in sidecar.posted.history if "pinned" in e.event]
+    by = ("mended", "Ben")
+    assert told == [("pinned 1", *by), ("pinned 2", *by), ("unpinned 2", *by), ("pinned 2", *by)]
+
+
 def test_a_rejection_an_outage_and_what_is_gone_are_told_once(sidecar: _Told) -> None:
     sidecar.store.put("m/v1/model.onnx", b"x")
     sidecar.pass_time(10)

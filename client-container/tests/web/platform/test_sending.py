@@ -23,8 +23,8 @@ def sidecar(server: FakeKServe) -> FakeKServe:
     return server
 
 
-def send(page: PageClient, asked: str = ASKED, body: bytes = BODY, **headers: str) -> requests.Response:
-    return requests.post(f"{page.url}/api/uploads?{asked}", data=body, headers=ZIP | headers, timeout=10)
+def send(page: PageClient, asked: str = ASKED, **headers: str) -> requests.Response:
+    return requests.post(f"{page.url}/api/uploads?{asked}", data=BODY, headers=ZIP | headers, timeout=10)
 
 
 def test_a_version_is_passed_on_with_who_sends_it(sidecar: FakeKServe, page: PageClient) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from queue import Empty, SimpleQueue
 
 from edge_common.logs import get_logger
 from edge_common.quantities import format_size
@@ -15,6 +14,7 @@ from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import ModelState, State
 from model_sync.planning.uploads import Phase
 from model_sync.status.changes import Key
+from model_sync.status.noted import OF_PINS, Noted
 from model_sync.status.version_reports import VersionReport
 from model_sync.volume.history_file import HistoryFile
 
@@ -171,7 +171,7 @@ class History:
     """Oldest first; replaced, never changed."""
     _known: Known | None = None
     """None: this pod does not write, or has not begun to."""
-    _noted: SimpleQueue[HistoryEntry] = field(default_factory=SimpleQueue)
+    _noted: Noted = field(default_factory=Noted)
     _unsaved: bool = False
     _told: str = ""
 
@@ -188,30 +188,24 @@ class History:
         writes: bool,
     ) -> None:
         """Add what `snapshot` shows, and keep it; a pod that does not write reads what its writer keeps."""
-        noted = list(self._take_noted())
+        noted, told = self._noted.take(self.entries)
         if not writes:  # the writer finds in the bucket what was asked of this pod
             self._known = None
             if self.file.changed:
                 self.entries = self.file.load(mend=False)
             return
         if self._known is None:
-            self.entries = self.file.load(mend=True)
+            self.entries = told = self.file.load(mend=True)
             self._known = known_from(self.entries, snapshot.state)
-        known = with_told(self._known, noted)
-        found = happened(known, snapshot, rows, before)
-        self._known = with_seen(with_told(known, found), snapshot)
+        known = with_told(self._known, (entry for entry in noted if entry.event not in OF_PINS))
+        seen = happened(known, snapshot, rows, before)
+        self._known = with_seen(with_told(known, seen), snapshot)
+        found = [entry for entry in seen if not self._noted.is_echo(entry)]
         if noted or found:
-            self.entries = (*self.entries, *noted, *found)[-MAX_ENTRIES:]
+            self.entries = (*told, *noted, *found)[-MAX_ENTRIES:]
             self._unsaved = True
         if self._unsaved:
             self._save()
-
-    def _take_noted(self) -> Iterator[HistoryEntry]:
-        while True:
-            try:
-                yield self._noted.get_nowait()
-            except Empty:
-                return
 
     def _save(self) -> None:
         try:

@@ -102,8 +102,8 @@ class OperatorApi:
         there = listed.loose.get(PIN_NAME)
         if there is None:
             raise RefusedError(HTTPStatus.CONFLICT, f"{model} is not pinned")
-        self.store.remove(there.key)
         version = (self.posted.document["models"].get(model, {}).get("pin") or {}).get("version", "")
+        self.store.remove(there.key)
         self._remember(HistoryEntry(self.clock.now(), Event.UNPINNED, model, version, reason, by))
         return f"{model} is no longer pinned; what its policy asks for is served"
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from secrets import token_hex
 
 from edge_stack.components import program
 from edge_stack.stack import Stack, StackOptions
@@ -23,6 +24,7 @@ HERE = Path(__file__).parent
 VIEWS = {"page": (1280, 900, "light"), "page-dark": (1280, 900, "dark"), "page-phone": (360, 780, "light")}
 OPERATOR_VIEWS = {"models": "li[data-state=rejected]", "cameras": ".tile .answers-of li"}
 """Each page's path, and what it shows once it is ready."""
+TOKEN = token_hex()
 MODELS = ("effnet_lite0_car_onnx", "effnet_lite2_car_openvino")
 
 
@@ -39,7 +41,10 @@ def main() -> None:
         drawing = [program("car-models"), "pictures", "--out", str(pictures), "--photos", "none", "--json"]
         subprocess.run(drawing, check=True, stdout=subprocess.DEVNULL)
         shown = pictures / "drawn-fire-engine.jpg"
-        with Stack(StackOptions(root=root / "stack", store=StoreKind.EMBEDDED)) as stack:
+        options = StackOptions(
+            root=root / "stack", store=StoreKind.EMBEDDED, sidecar_settings={"API_TOKEN": TOKEN}
+        )
+        with Stack(options) as stack:
             stack.start_all()
             for model in MODELS:
                 stack.push(models / model / "1", model=model, version=1)
@@ -56,6 +61,7 @@ def main() -> None:
                     _save_small(page.screenshot(), HERE / f"{name}.png")
                     page.close()
                 _show_operator(browser, stack)
+                _show_step_back(browser, stack, models / MODELS[0] / "1")
                 browser.close()
 
 
@@ -72,6 +78,25 @@ def _show_operator(browser: Browser, stack: Stack) -> None:
         page.locator(ready).first.wait_for()
         page.wait_for_timeout(500)  # the picture arrives
         _save_small(page.screenshot(), HERE / f"{name}.png")
+    page.close()
+
+
+def _show_step_back(browser: Browser, stack: Stack, files: Path) -> None:
+    """The page "Models" once somebody has gone back to the version before."""
+    stack.push(files, model=MODELS[0], version=3)
+    stack.wait_version(MODELS[0], 3, "serving", within=60)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{stack.ports.page_url}/models")
+    page.get_by_label("Your name").fill("Anna")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Allow changes in this tab").click()
+    page.get_by_role("button", name=f"Pin {MODELS[0]} version 1").click()
+    page.get_by_label("Why, for the history").fill("3 sees cars everywhere")
+    page.get_by_role("button", name="Pin it").click()
+    page.locator("#timeline li", has_text="rolled back").wait_for()
+    page.get_by_label("Model", exact=True).fill(MODELS[0])
+    page.wait_for_timeout(500)
+    _save_small(page.screenshot(full_page=True), HERE / "models-pinned.png")
     page.close()
 
 

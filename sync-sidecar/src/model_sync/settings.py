@@ -134,7 +134,7 @@ class Settings(BaseModel):
     sync_token: SecretStr = SecretStr("")
     """Bearer token that allows POST /v1/sync from elsewhere; empty: only from this host."""
     api_token: Annotated[SecretStr, BeforeValidator(_stripped)] = SecretStr("")
-    """Bearer token, at least 16 characters, for pins, retries, releases over HTTP; empty: they are off."""
+    """Bearer token, at least 16 characters, for all changes over HTTP, such as pins; empty: they are off."""
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "model-sync"
     """Name of this sidecar in logs and in the bucket's status object."""
     poll_interval: Annotated[Duration, Field(gt=0)] = 30.0

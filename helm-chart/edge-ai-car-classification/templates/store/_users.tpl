@@ -41,11 +41,15 @@ list $ component
 {{- define "edge.storePolicy.server" -}}
 {{- $bucket := printf "arn:aws:s3:::%s" .Values.objectStore.bucket -}}
 {{- $status := printf "%s/%s_status/*" $bucket (.Values.objectStore.prefix | splitList "," | first) -}}
-{{- $pins := printf "%s/*/pin.yaml" $bucket -}}
-{{- dict "Version" "2012-10-17" "Statement" (list
+{{- $writes := list $status (printf "%s/*/pin.yaml" $bucket) -}}
+{{- $uploads := list -}}
+{{- if .Values.server.sidecar.apiToken.uploads -}}
+{{- $uploads = list (dict "Effect" "Allow" "Action" (list "s3:PutObject" "s3:AbortMultipartUpload") "Resource" (list (printf "%s/*" $bucket))) -}}
+{{- end -}}
+{{- dict "Version" "2012-10-17" "Statement" (concat (list
       (dict "Effect" "Allow" "Action" (list "s3:ListBucket" "s3:ListenBucketNotification") "Resource" (list $bucket))
       (dict "Effect" "Allow" "Action" (list "s3:GetObject") "Resource" (list (printf "%s/*" $bucket)))
-      (dict "Effect" "Allow" "Action" (list "s3:PutObject" "s3:DeleteObject") "Resource" (list $status $pins))) | toJson -}}
+      (dict "Effect" "Allow" "Action" (list "s3:PutObject" "s3:DeleteObject") "Resource" $writes)) $uploads) | toJson -}}
 {{- end }}
 
 {{/* What the client may do: read the pictures of its source, write its results, read and write what is in review. */}}

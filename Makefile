@@ -24,7 +24,7 @@ FUZZ_SECONDS ?= 400
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver rtsp int8 torch-test torch-reference chart e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver rtsp int8 torch-test torch-reference chart compose-test e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -169,6 +169,9 @@ chart: setup chart-tools ## Check the Helm chart: lint, schema, unit tests, rend
 	$(BIN)/python tests/chart/kubernetes_schemas.py .local/chart-schemas
 	cd tests/chart/tools && go test ./...
 	$(BIN)/pytest -n $(JOBS) -m chart tests/chart
+
+compose-test: setup ## Live a life of compose.yaml with real containers (root; docker or podman with compose, images of ./build.sh)
+	$(BIN)/pytest -m compose tests/compose $(ARGS)
 
 e2e: setup models .local/bin/helm ## Try the chart on the cluster of KUBECONFIG, or on one of its own (CLUSTER_TOOL)
 	scripts/e2e.sh $(ARGS)

@@ -24,7 +24,7 @@ Variables:
   REGISTRY   what comes before the names: a Docker Hub user, or host/path
   PUSH       true: push each image after all are built
   PLATFORMS  such as linux/amd64,linux/arm64; docker builds several only together with PUSH=true
-  BUILDER    a build command of your own, such as "nerdctl build"; called with -t, -f, --build-arg and the context
+  BUILDER    a build command of your own, such as "nerdctl build"; called with -t, -f, --target, --build-arg and the context
   PYTHON_IMAGE, OVMS_IMAGE   other base images, for instance by digest
 
 Examples:
@@ -49,7 +49,7 @@ done
 
 TAG=${TAG:-latest $(version)} REGISTRY=${REGISTRY:-} PLATFORMS=${PLATFORMS:-} PUSH=${PUSH:-false} BUILDER=${BUILDER:-}
 IMAGES=${IMAGES:-$ALL_IMAGES}
-for image in $IMAGES; do dockerfile_of "$image" >/dev/null; done
+for image in $IMAGES; do recipe_of "$image" >/dev/null; done
 case $PUSH in true | false) ;; *) die "PUSH is true or false, not '$PUSH'" 64 ;; esac
 
 if [ -n "$BUILDER" ]; then
@@ -86,7 +86,7 @@ build() { # IMAGE
   names=$(tags_of "$image" $TAG)
   first=$(echo "$names" | head -1)
   # shellcheck disable=SC2046 # words without blanks: options, numbers and addresses
-  set -- -f "$(dockerfile_of "$image")" $(facts)
+  set -- $(recipe_of "$image") $(facts)
   [ "$image" != server ] || set -- "$@" --build-arg "OVMS_IMAGE=$OVMS_BASE"
   # The time of the commit instead of now: the same sources give the same image.
   epoch=$(git log -1 --format=%ct 2>/dev/null || echo 0)

@@ -1,16 +1,14 @@
 # shellcheck shell=bash
-# The platform's images: their names and Dockerfiles, and the programs that can build them. Sourced after commands.sh.
+# The platform's images: their names and recipes, and the programs that can build them. Sourced after commands.sh.
 
 ALL_IMAGES="server lite sidecar client"
 # shellcheck disable=SC2034 # used where this is sourced
 OVMS_BASE=${OVMS_IMAGE:-docker.io/openvino/model_server:2026.2.1}
 
-dockerfile_of() { # IMAGE
+recipe_of() { # IMAGE: options of a build that say how it is made
   case $1 in
-  server) echo server-container/Dockerfile ;;
-  lite) echo server-container/Dockerfile.lite ;;
-  sidecar) echo sync-sidecar/Dockerfile ;;
-  client) echo client-container/Dockerfile ;;
+  server) echo -f server-container/Dockerfile ;;
+  lite | sidecar | client) echo "-f Dockerfile --target $1" ;;
   *) die "there is no image '$1'; IMAGES is some of: $ALL_IMAGES" 64 ;;
   esac
 }

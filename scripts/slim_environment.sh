@@ -11,14 +11,16 @@ for name in intel_gpu_plugin intel_npu_plugin pytorch_frontend jax_frontend gguf
 done
 rm -f "$site"/openvino/libs/cache.json
 
-# Tests of others with their data, and sources of what is compiled already.
-find "$site" -depth -type d -name tests -exec rm -rf {} +
-rm -rf "$site"/onnx/backend/test
-rm -f "$site"/simdjson/*.cpp "$site"/simdjson/*.h "$site"/simdjson/*.pyx
+# Tests of others with their data, sources of what is compiled already, what builds extensions, and types for checkers.
+find "$site" -depth -type d \( -name tests -o -name SelfTest \) -exec rm -rf {} +
+find "$site" \( -name '*.pyi' -o -name '*.a' \) -delete
+rm -rf "$site"/openvino/include "$site"/numpy/_core/include
+rm -rf "$site"/onnx/backend/test "$site"/onnx/reference "$site"/numpy/f2py "$site"/numpy/distutils
+find "$site"/onnx "$site"/simdjson \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.pyx' \) -delete 2>/dev/null || true
 
-# Debug symbols, nine tenths of these files; only where binutils are installed.
-if command -v strip >/dev/null; then
-  for library in "$site"/ml_dtypes/_ml_dtypes_ext*.so "$site"/csimdjson*.so "$site"/rapidjson*.so; do
-    [ ! -f "$library" ] || strip --strip-debug "$library"
-  done
-fi
+# Colours of five hundred languages: those of a traceback stay.
+for lexer in "$site"/pygments/lexers/*.py; do
+  case ${lexer##*/} in __init__.py | _mapping.py | python.py | special.py) ;; *) rm -f "$lexer" ;; esac
+done
+
+"$1"/bin/python "$(dirname "$0")"/unloaded_parts.py "$site"

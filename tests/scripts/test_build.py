@@ -28,7 +28,7 @@ def test_without_a_tag_images_are_latest_and_have_the_version_the_chart_asks_for
     machine.run("build.sh", IMAGES="client")
     (call,) = machine.calls("docker", "build")
     assert sorted(values_of(call, "-t")) == ["edgeai-client-app:0.1.0", "edgeai-client-app:latest"]
-    assert values_of(call, "-f") == ["client-container/Dockerfile"]
+    assert (values_of(call, "-f"), values_of(call, "--target")) == (["Dockerfile"], ["client"])
     assert call[-1] == "."
 
 
@@ -126,7 +126,7 @@ def test_another_builder_gets_names_dockerfile_and_context(machine: Stubs) -> No
     assert machine.run("build.sh", BUILDER="nerdctl build", IMAGES="sidecar", TAG="1").returncode == 0
     (call,) = machine.calls("nerdctl", "build")
     assert sorted(values_of(call, "-t")) == ["edgeai-model-sync-sidecar:1", "model-sync-sidecar:1"]
-    assert values_of(call, "-f") == ["sync-sidecar/Dockerfile"]
+    assert (values_of(call, "-f"), values_of(call, "--target")) == (["Dockerfile"], ["sidecar"])
     assert call[-1] == "."
 
 

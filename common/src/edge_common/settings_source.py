@@ -105,9 +105,14 @@ def _from_environment(
 
 def _content(variable: str, path: Path) -> str:
     try:
-        return path.read_text().rstrip("\r\n")
+        content = path.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise FatalError(f"{variable} names {path}, which cannot be read: {error}") from error
+    if not content:
+        raise FatalError(
+            f"{variable} names {path}, which is empty; write the value into it, or unset {variable}"
+        )
+    return content
 
 
 def _from_yaml(file: Path, names: Collection[str], *, required: bool) -> dict[str, Any]:

@@ -55,6 +55,8 @@ for _ in range(60):
     try:
         made = make_users()
     except (MinioException, MinioAdminException, HTTPError) as refused:
+        if str(refused) != str(error):  # a change is one line
+            sys.stderr.write(f"not yet: {refused}\n")
         error = refused
         time.sleep(2)
         continue

@@ -148,4 +148,6 @@ def test_an_operator_steps_back_and_forth_and_the_history_tells_who(
     assert serves.endswith("; there is nothing to try again")
     assert "set MODEL_SYNC_API_TOKEN" not in platform.operate("release", "cars", token=_TOKEN)
     assert "Bearer" in platform.operate("release", "cars", exit_code=78)
+    [facts] = json.loads(platform.operate("facts", "cars", "--version", "7"))["components"]
+    assert (facts["version"], len(facts["hashes"][0]["content"])) == ("7", 64)
     assert "no model 'dogs' is known" in platform.operate("status", "dogs", exit_code=65)

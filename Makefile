@@ -24,7 +24,7 @@ FUZZ_SECONDS ?= 400
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver rtsp int8 torch-test torch-reference chart compose-test e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver model-signing rtsp int8 torch-test torch-reference chart compose-test e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -143,6 +143,13 @@ mlserver: .local/mlserver/bin/mlserver ## Install MLServer into an environment o
 .local/mlserver/bin/mlserver:
 	$(PYTHON) -m venv .local/mlserver
 	.local/mlserver/bin/python -m pip install --quiet 'mlserver==1.7.1'
+
+model-signing: .local/model-signing/bin/model_signing ## Install the model_signing command into an environment of its own
+
+# It imports pyOpenSSL and does not say so
+.local/model-signing/bin/model_signing:
+	$(PYTHON) -m venv .local/model-signing
+	.local/model-signing/bin/python -m pip install --quiet 'model-signing==1.1.1' 'pyOpenSSL>=25'
 
 rtsp: setup .local/bin/rtsp-camera ## Read a camera's stream over RTSP (needs Go)
 	$(BIN)/pytest -m rtsp client-container/tests

@@ -124,10 +124,10 @@ def test_links_and_missing_folders_are_refused(tmp_path: Path) -> None:
         read_version_folder(tmp_path / "missing", "cars", "1")
 
 
-def test_checksums_are_sent_last_and_list_every_file(
+def test_the_signature_is_sent_after_the_files_and_checksums_last(
     tmp_path: Path, s3_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = read_version_folder(_folder(tmp_path, "model.onnx", "sub/data.bin"), "cars", "2")
+    upload = read_version_folder(_folder(tmp_path, "model.onnx", "model.sig", "sub/data.bin"), "cars", "2")
     destination = Destination(s3_settings)
     bucket = destination._bucket
     small = bucket.put_small
@@ -140,7 +140,7 @@ def test_checksums_are_sent_last_and_list_every_file(
     monkeypatch.setattr(bucket, "put_small", put_small)
     sent: list[str] = []
     destination.send(upload, lambda file: sent.append(file.path))
-    assert present == [{"cars/2/model.onnx", "cars/2/sub/data.bin"}]
-    assert sent == ["model.onnx", "sub/data.bin"]
+    assert present == [{"cars/2/model.onnx", "cars/2/model.sig", "cars/2/sub/data.bin"}]
+    assert sent == ["model.onnx", "sub/data.bin", "model.sig"]
     assert "cars/2/SHA256SUMS" in {entry.key for entry in bucket.list_objects()}
     assert "+" in destination.upload_id(upload)

@@ -1,7 +1,9 @@
 """The likely mistakes, looked for one by one; each finding says what to do about it."""
 
+import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from pathlib import Path
 
 from edge_common.errors import EdgeError
 from edge_common.findings import Finding, Level
@@ -29,6 +31,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield (address := _checked("address of the store", lambda: network.address(settings.s3_endpoint)))
     if address.level is Level.OK:
         yield from _store(settings)
+    if settings.signatures != "off":
+        yield _trusted_keys(settings)
     yield _checked("preflight", lambda: confinement(settings), worst=Level.WARN)
     yield (server := _checked("model server", lambda: network.served_folder(settings.ovms_url, shared)))
     if server.level is not Level.FAIL and settings.preflight == "on":
@@ -58,6 +62,13 @@ def _store(settings: Settings) -> Iterator[Finding]:
     if found.level is Level.OK:
         yield _checked("models in the bucket", lambda: network.models(bucket, settings), worst=Level.WARN)
         yield _checked("status object", lambda: network.status_object(bucket, settings), worst=Level.WARN)
+
+
+def _trusted_keys(settings: Settings) -> Finding:
+    # imported here because cryptography takes time, and signatures may be off
+    from model_sync.doctor.trust import trusted_keys  # noqa: PLC0415
+
+    return trusted_keys(settings.trusted_keys or Path(), time.time())
 
 
 def _checked(what: str, look: Callable[[], tuple[str, str]], *, worst: Level = Level.FAIL) -> Finding:

@@ -57,6 +57,9 @@ def test_a_picture_is_two_objects_of_its_day_and_the_last_label_holds(
     for label, by in (("van", "Anna"), ('a, "bus"', "Ben")):
         assert place.label(sent.id, label, by) is not None
     assert place.send(jpeg("red"), record(), now=NOW).record.label == 'a, "bus"', "sent again, it stays"
+    store.remove_object("pictures", f"{name}.jpg")
+    assert place.items(10)[1] == 1, "a record without its picture is not shown"
+    place.send(jpeg("red"), record(), now=NOW)
     items, count = place.items(10)
     found = {item.id: (item.record.label, item.record.by) for item in items}
     assert (found, count) == ({sent.id: ('a, "bus"', "Ben"), other.id: (None, "Anna")}, 2)
@@ -81,6 +84,8 @@ def test_what_others_put_there_is_left_out_and_what_is_not_what_was_sent_is_told
         f"2026-11-30/{digest}.jpg": b"x",
         f"2026-11-29/{digest}.json": b"[" * 1000,
         "2026-11-29/notes.txt": b"x",
+        f"2026-11-28/{digest}.json": b"",
+        f"2026-11-28/{digest}.jpg": b"",
     }.items():
         put(store, f"{prefix}/{key}", content)
     assert [item.id for item in place.items(10)[0]] == [sent.id]

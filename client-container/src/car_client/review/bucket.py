@@ -24,7 +24,8 @@ _MOST_KEYS = 5 * MOST_ITEMS
 """Looked at in one listing; others may have put something there."""
 _MOST_RECORD_BYTES = 64 * 1024
 _PICTURE, _RECORD = ".jpg", ".json"
-_GONE = "NoSuchKey"
+_NOTHING = frozenset({"NoSuchKey", "InvalidRange"})
+"""What the store says of an object that is not there, and of an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +71,21 @@ class ReviewBucket:
         return str(self._address)
 
     def send(self, jpeg: bytes, record: ReviewRecord, *, now: datetime) -> ReviewItem:
-        """Write both objects, the record last; what is there of the same file since today stays as it is.
+        """Write both objects, the record last; that of the same file since today stays as it is.
 
         Raises RejectedError when the place is full, RetryableError when the store is in the way.
         """
         item = ReviewItem(ReviewId.of(jpeg, now.astimezone(UTC).date().isoformat()), record)
         there = self.read(item.id)
-        if there is not None:
-            return there
-        if len(self._listed()) >= MOST_ITEMS:
+        if there is None and len(self._listed()) >= MOST_ITEMS:
             raise RejectedError(
                 f"{self} holds {MOST_ITEMS} pictures, which is as many as it may; take them with "
                 "`car-client review` and delete its oldest days"
             )
         self._put(self._key(item.id, _PICTURE), jpeg, "image/jpeg")
-        self._put(self._key(item.id, _RECORD), record.content(), "application/json")
-        return item
+        if there is None:
+            self._put(self._key(item.id, _RECORD), record.content(), "application/json")
+        return there or item
 
     def label(self, id_: ReviewId, label: str | None, by: str) -> ReviewItem | None:
         """Replace the record with one of this `label`; None when there is none. Raises RetryableError."""
@@ -166,7 +166,7 @@ class ReviewBucket:
             try:
                 answer = self._store.get_object(self._address.bucket, key, length=at_most)
             except S3Error as error:
-                if error.code == _GONE:
+                if error.code in _NOTHING:
                     return None
                 raise
             try:

@@ -1,6 +1,7 @@
 """Acceptance pictures, tried by the real child on real models, in turn with the version in service."""
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ from hand_executors import AtOnce
 from made_pictures import COLOURS, encoded, jpeg, plain
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
+from model_sync.bucket.expected_csv import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
@@ -20,6 +22,9 @@ from model_sync.gate.gate import Gate
 from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
 from model_sync.planning.evidence import Evidence
 from model_sync.planning.state import DAMAGED, ModelState, State, StoredFile, StoredVersion
+from model_sync.preflight.acceptance_run import run_acceptance
+from model_sync.preflight.check import AcceptancePictures
+from model_sync.preflight.loaded_model import LoadedModel
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
@@ -145,3 +150,25 @@ def test_a_picture_that_is_none_is_rejected_with_a_sentence(
 ) -> None:
     with pytest.raises(RejectedError, match=sentence):
         _try(tmp_path, _upload(_card()) | {"1/acceptance/red.jpg": picture})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("{agree_with_served: 1}", "need more than the 1000 B of memory"),
+        ("{min_top1: 1}", None),
+    ],
+)
+def test_where_memory_is_short_only_a_card_that_asks_for_a_comparison_is_rejected(
+    tmp_path: Path, wanted: str, sentence: str | None
+) -> None:
+    served = _served(tmp_path / "served").in_service("cars")
+    tree = write_colour_classifier(tmp_path / "new")
+    (tree / "acceptance").mkdir()
+    (tree / "acceptance" / "red.jpg").write_bytes(jpeg("red"))
+    card = EffectiveCard(parse_card(_card(wanted), "model.yaml"), tuple(COLOURS))
+    pictures = AcceptancePictures(tree / "acceptance", (ExpectedLabel("red.jpg", "red"),), card, served)
+    model = LoadedModel.load(tree, {}, 2**30)
+    with pytest.raises(RejectedError, match=sentence) if sentence else nullcontext():
+        run = run_acceptance(model, pictures.as_request(), allowance=1000, used=900)
+        assert run["not_compared"] == "not compared with the version in service, for want of memory"

@@ -14,6 +14,7 @@ from edge_common.pictures.decode import decode_picture
 from edge_common.quantities import format_size
 from numpy.typing import NDArray
 
+from model_sync.bucket.expected_csv import ACCEPTANCE_FOLDER
 from model_sync.planning.acceptance import AcceptanceRun, PictureAnswer
 from model_sync.preflight.card_pictures import LIMITS, CardPictures, not_finite
 from model_sync.preflight.loaded_model import LoadedModel, is_short_of_memory
@@ -71,7 +72,7 @@ class _InService:
         if self.contender is not None:
             try:
                 what(self.contender)
-            except (RejectedError, RuntimeError) as error:
+            except (RejectedError, RuntimeError, OSError) as error:
                 self.contender, self.problem = None, _cannot_be_asked(error)
 
     @property
@@ -123,10 +124,12 @@ def _in_service(request: Mapping[str, Any], wanted: Acceptance, allowance: int, 
     if asked is None:
         return _InService()
     try:
-        _raise_for_memory(2 * used, allowance)  # it will need about as much as the new one
-        model = LoadedModel.load(Path(asked["folder"]), asked["settings"], allowance)
+        folder, ours = Path(asked["folder"]), Path(request["folder"]).parent
+        # it will need about as much more as its files are larger
+        _raise_for_memory(used + used * _size(folder) / _size(ours), allowance)
+        model = LoadedModel.load(folder, asked["settings"], allowance)
         return _InService(_Contender(model, CardPictures.of_request(asked)))
-    except (RejectedError, RuntimeError, MemoryError) as error:
+    except (RejectedError, RuntimeError, MemoryError, OSError) as error:
         if not is_short_of_memory(error):
             return _InService(problem=_cannot_be_asked(error))
         if wanted.max_slowdown is None and wanted.agree_with_served is None:
@@ -138,7 +141,13 @@ def _in_service(request: Mapping[str, Any], wanted: Acceptance, allowance: int, 
         ) from error
 
 
-def _raise_for_memory(needed: int, allowance: int) -> None:
+def _size(folder: Path) -> int:
+    """Bytes of the model's files in a version folder, one at least."""
+    paths = (path for path in folder.rglob("*") if path.relative_to(folder).parts[0] != ACCEPTANCE_FOLDER)
+    return sum(path.stat().st_size for path in paths if path.is_file()) or 1
+
+
+def _raise_for_memory(needed: float, allowance: int) -> None:
     if needed > allowance:
         raise MemoryError
 

@@ -149,7 +149,9 @@ class Preflight(ChildProcess):
             "acceptance": acceptance.as_request() if acceptance is not None else None,
         }
         line = json.dumps(request).encode() + b"\n"
-        answer = self._answer(self.exchange(line, timeout=timeout, memory=allowance, watched=watched))
+        pictures = len(acceptance.expected) if acceptance is not None else 0
+        received = self.exchange(line, timeout=timeout, memory=allowance, watched=watched, pictures=pictures)
+        answer = self._answer(received)
         if answer is None:
             raise RejectedError(_cause_of_death(self.exit_code(), allowance))
         if "missing" in answer:

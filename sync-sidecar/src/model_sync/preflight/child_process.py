@@ -98,8 +98,12 @@ class ChildProcess:
         """How it ended, as `subprocess` tells it; waits for the end."""
         return self._child.wait()
 
-    def exchange(self, request: bytes, *, timeout: float, memory: int, watched: Supervision) -> bytes:
+    def exchange(
+        self, request: bytes, *, timeout: float, memory: int, watched: Supervision, pictures: int = 0
+    ) -> bytes:
         """Send one line; return the child's two lines, or what it had said when it ended.
+
+        `pictures` is how many the model is tried with, for messages.
 
         Raises:
             RejectedError: it took longer than `timeout` seconds, or `memory` bytes more than an idle one.
@@ -128,7 +132,7 @@ class ChildProcess:
                 if watched.cancelled.is_set():
                     raise CancelledError("the preflight was stopped")
                 took = time.monotonic() - began
-                _check_time(took, timeout, begun=b"\n" in received)
+                _check_time(took, timeout, pictures, begun=b"\n" in received)
                 if watched.gives_way(took):
                     raise GivesWayError("others wait for preflight; it is checked again behind them")
                 if b"\n" not in received:
@@ -160,15 +164,16 @@ class _Usage:
         return self.resident - idle.resident > _HEAVY_BYTES or self.seconds - idle.seconds > _HEAVY_SECONDS
 
 
-def _check_time(took: float, timeout: float, *, begun: bool) -> None:
+def _check_time(took: float, timeout: float, pictures: int, *, begun: bool) -> None:
     if took <= timeout:
         return
     if not begun:
         raise RetryableError(
             f"the preflight child did not start within {format_duration(timeout)}; it is tried again"
         )
+    tried = f" it and trying {pictures} acceptance pictures" if pictures else ""
     raise RejectedError(
-        f"loading took longer than {format_duration(timeout)} in preflight; "
+        f"loading{tried} took longer than {format_duration(timeout)} in preflight; "
         "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_TIMEOUT"
     )
 

@@ -125,9 +125,10 @@ integration: setup minio ## Integration tests against a real MinIO
 faults: setup minio ## Kill, fill, cut and corrupt the sidecar's work against a real MinIO
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} $(BIN)/pytest -n $(JOBS) --dist worksteal -m heavy tests/faults tests/hostile local-stack/tests $(ARGS)
 
-soak: setup minio ## Random faults for MINUTES (30), then a simulated week, with printed seeds
+soak: setup minio ## Random faults for MINUTES (30), a simulated week, 20,000 simulated swaps, with printed seeds
 	MINIO_BIN=$${MINIO_BIN:-$(CURDIR)/.local/bin/minio} PYTHONPATH=tests/support $(BIN)/python -m soak --minutes $${MINUTES:-30}
 	PYTHONPATH=tests/support $(BIN)/python -m simulated_life --hours 168
+	PYTHONPATH=tests/support $(BIN)/python -m simulated_swaps
 
 fuzz: setup .local/fuzz ## Guided random bytes for what reads strangers' files, FUZZ_SECONDS (400) for each of ten readers
 	PYTHONPATH=.local/fuzz:tests $(BIN)/python -m fuzz $(FUZZ_SECONDS)

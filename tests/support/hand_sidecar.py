@@ -1,6 +1,6 @@
 """The sidecar's loop with a bucket in memory, a simulated server, and time and threads moved by hand."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_common.model_card import LatestVersions, VersionPolicy
@@ -19,21 +19,35 @@ from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.signature_watch import SignatureWatch
+from model_sync.loop.swap_watch import SwapWatch
 from model_sync.loop.under_way import SettingsChecks, UnderWay
 from model_sync.metrics import Metrics
+from model_sync.model_server.server_counts import Counted
 from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
 from model_sync.status.report import Posted, Reporter
 from model_sync.status.status import Site
+from model_sync.swap_watch.observations import ServerCounts
 from model_sync.trust.verify import SignatureCheck
 from model_sync.volume.digests import DigestChecks
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.recovery import recover_state
 from model_sync.volume.volume import Volume
 
-GRACE, HOLD = 20.0, 90.0
+GRACE, HOLD, WINDOW = 20.0, 90.0, 60.0
 RULES = Rules(quiet_time=5.0, activation_timeout=40.0, first_retry=30.0, longest_retry=240.0)
+
+
+@dataclass
+class HandCounts:
+    """What the model server is said to have counted."""
+
+    counted: dict[tuple[str, int], ServerCounts] | None = None
+
+    def counts(self) -> Counted | None:
+        """See ReadsCounts."""
+        return None if self.counted is None else dict(self.counted)
 
 
 def start_by_hand(
@@ -46,6 +60,7 @@ def start_by_hand(
     metrics: Metrics,
     policy: VersionPolicy,
     signatures: SignatureCheck | None = None,
+    counts: "HandCounts | None" = None,
 ) -> Reconciler:
     """Recover what is on `volume` and connect the loop; fetches wait in `jobs` until they are told to run."""
     asked = "off" if signatures is None else "require" if signatures.required else "verify"
@@ -61,7 +76,9 @@ def start_by_hand(
     drift = DriftWatch(volume, records, cards, DigestChecks(volume, lambda: None, AtOnce()), metrics, clock)
     if signatures is not None:
         drift.signatures = SignatureWatch(signatures, volume, records).go_on
-    made = Reconciler(observer, Applier(volume, records, under_way, cards, metrics, clock, rules), drift)
+    swaps = SwapWatch(WINDOW, counts or HandCounts(), records, volume, clock, metrics)
+    applier = Applier(volume, records, under_way, cards, metrics, clock, rules)
+    made = Reconciler(observer, applier, drift, swap_watch=swaps)
     made.adopt(recover_state(volume))
     return made
 
@@ -78,6 +95,7 @@ class HandSidecar:
         self.metrics = Metrics()
         self.signatures: SignatureCheck | None = None
         """Used from the next start on."""
+        self.counts = HandCounts()
         self.volume.prepare()
         self.start()
 
@@ -93,6 +111,7 @@ class HandSidecar:
             metrics=self.metrics,
             policy=LatestVersions(),
             signatures=self.signatures,
+            counts=self.counts,
         )
         self.reconciler.applier.write_config()
         self.volume.claim()
@@ -107,6 +126,12 @@ class HandSidecar:
     def state(self) -> State:
         """What the sidecar has recorded, or is about to."""
         return self.reconciler.applier.state
+
+    @property
+    def swap_watch(self) -> SwapWatch:
+        """What watches swaps."""
+        assert self.reconciler.swap_watch is not None
+        return self.reconciler.swap_watch
 
     def step(self, *, look: bool = False) -> None:
         """One step of the loop, and its report."""

@@ -100,6 +100,11 @@ class Metrics:
         self.loads = self._counter(
             "ovms_reloads", "Loads that the model server completed.", result=("success", "error")
         )
+        self.versions_withdrawn = self._counter(
+            "versions_withdrawn",
+            "Versions that did clearly worse than the one before, and were taken back.",
+            reason=("failed", "slow", "not_sure", "refused", "labels"),
+        )
         self.requests = self._counter(
             "store_requests", "Requests to the store.", operation=_OPERATIONS, result=_RESULTS
         )

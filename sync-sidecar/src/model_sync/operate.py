@@ -5,6 +5,7 @@ import getpass
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +27,7 @@ _HERE = "http://localhost:8081"
 
 def add_operator_commands(app: typer.Typer) -> None:
     """Give `app` the commands of this module."""
-    for command in (rollback, pin, unpin, retry, release, history, facts):
+    for command in (rollback, pin, unpin, retry, release, history, facts, judge):
         app.command()(command)
 
 
@@ -170,6 +171,29 @@ def facts(
     except RejectedError:  # it has none
         card = None
     sys.stdout.write(json.dumps(bill_of_materials(status, model, row, card), indent=2) + "\n")
+
+
+def judge(
+    file: Annotated[Path, typer.Argument(help="A .model-sync/watches/MODEL.jsonl of the volume, or a copy.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show what follows from the record of a watch: exit code 65 for a version that is clearly worse."""
+    from model_sync.swap_watch.judgement import Breach
+    from model_sync.swap_watch.judgement import judge as judged
+    from model_sync.swap_watch.observations import MAX_BYTES, record_from_lines
+
+    try:
+        with file.open("rb") as content:
+            record = record_from_lines(content.read(MAX_BYTES + 1))
+    except (OSError, ValueError) as error:
+        raise RejectedError(f"{file} is no record of a watch: {str(error)[:300]}") from error
+    verdict = judged(record)
+    of = {"model": record.watch.model, "version": record.watch.version, "before": record.watch.before}
+    said = {"verdict": type(verdict).__name__.lower(), "reason": verdict.sentence}
+    _say({**of, **said}, "{model} {version}: {verdict}: {reason}".format(**of, **said), as_json=as_json)
+    if isinstance(verdict, Breach):
+        sys.exit(RejectedError.exit_code)
 
 
 def _pin(

@@ -12,15 +12,18 @@ from model_sync.gate.gate import Gate
 from model_sync.gate.signatures import signature_check
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
+from model_sync.loop.client_reports import ClientReports
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.ownership import Ownership
 from model_sync.loop.reconcile import Reconciler
+from model_sync.loop.swap_watch import SwapWatch
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import SystemClock, Wakeup
 from model_sync.metrics import Metrics
 from model_sync.model_server.client import ModelServer
 from model_sync.model_server.replicas import Replicas
+from model_sync.model_server.server_counts import ServerMetrics
 from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.actions import describe
 from model_sync.planning.model_snapshot import Rules
@@ -66,15 +69,8 @@ class Sidecar:
         model_cards = ModelCards(store, settings.plugin_properties)
         cards, records = ServingCards(volume, model_cards), RecordedState(volume, State())
         signatures = signature_check(settings, self.clock.now)
-        gate = Gate(
-            store,
-            self.transfers,
-            preflight,
-            metrics,
-            settings.plugin_properties,
-            published=Published(volume, records),
-            signatures=signatures,
-        )
+        parts = (store, self.transfers, preflight, metrics, settings.plugin_properties)
+        gate = Gate(*parts, published=Published(volume, records), signatures=signatures)
         self.under_way = under_way = UnderWay.begin(gate, cards, self.wakeup.work_done)
         times = (settings.settle, settings.keep_previous, settings.activation_timeout)
         rules = Rules(*times, policy=settings.versions, signatures=settings.signatures)
@@ -94,8 +90,12 @@ class Sidecar:
 
             drift.signatures = SignatureWatch(signatures, volume, records, settings.prefix).go_on
         self.reconciler = Reconciler(observer, applier, drift)
-        changes = bool(settings.api_token.get_secret_value())
-        site = Site(settings.instance, store.endpoint, store.name, changes)
+        self.reports = ClientReports()
+        if window := settings.watch_after_swap:
+            watched = (ServerMetrics(settings.ovms_url), records, volume, self.clock, metrics, self.reports)
+            self.reconciler.swap_watch = SwapWatch(window, *watched)
+        token = settings.api_token.get_secret_value()
+        site = Site(settings.instance, store.endpoint, store.name, bool(token))
         self.history = History(HistoryFile(volume))
         self.reporter = Reporter(site, metrics, history=None if silent else self.history)
         self.ownership = Ownership(
@@ -139,6 +139,7 @@ class Sidecar:
         from edge_common.watchdog import watched_by_systemd  # noqa: PLC0415
 
         from model_sync.status.http_api import HttpApi  # noqa: PLC0415
+        from model_sync.status.observations_api import ObservationsApi  # noqa: PLC0415
         from model_sync.status.operator_api import OperatorApi  # noqa: PLC0415
         from model_sync.upload.push import Destination  # noqa: PLC0415
         from model_sync.upload.upload_api import UploadApi  # noqa: PLC0415
@@ -150,10 +151,9 @@ class Sidecar:
         uploads = UploadApi(
             secret, self.volume, settings.min_free_bytes, lambda: Destination(settings, self.store), *noted
         ).routes()
-        registry = self.metrics.registry
-        app = HttpApi(
-            posted, self.volume, registry, self.clock, self.wakeup.look, token, operator, uploads
-        ).app()
+        routes = [*uploads, *ObservationsApi((token, secret), self.reports, posted).routes()]
+        told = (posted, self.volume, self.metrics.registry, self.clock, self.wakeup.look)
+        app = HttpApi(*told, token, operator, routes).app()
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
         names = self.settings.allowed_hosts

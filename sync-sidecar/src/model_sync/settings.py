@@ -174,6 +174,8 @@ class Settings(BaseModel):
     """Retired versions kept on the volume for rollback, per model."""
     activation_timeout: Annotated[Duration, Field(gt=0)] = 300.0
     """Time the model server may take to load a version."""
+    watch_after_swap: Duration = 300.0
+    """How long a new version is compared with the one before, and taken back when clearly worse; 0: never."""
     status_to_bucket: Switch = "on"
     """Write `_status/<instance>.json` into the bucket."""
     log_format: LogFormat = LogFormat.AUTO

@@ -39,7 +39,7 @@ from model_sync.planning.model_snapshot import ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import after_rollout, with_bridge, with_rollout
 from model_sync.planning.snapshot import Snapshot
-from model_sync.planning.state import RejectedAt, State, StoredVersion
+from model_sync.planning.state import State, StoredVersion
 from model_sync.volume.recorded_state import RecordedState, WriteError
 from model_sync.volume.recovery import harm_found
 from model_sync.volume.volume import Volume
@@ -178,7 +178,7 @@ class Applier:
         self.cards.keep(name, local_version, card.to_json() if card is not None else None)
         state = self.state.model(name).with_stored(version)
         rejection = state.rejections.get(bucket_version)
-        if rejection is not None and rejection.stage != RejectedAt.SERVER:
+        if rejection is not None and not rejection.outlives_publication(staged.upload.upload_id):
             state = state.with_rejection(bucket_version, None)
         tree = Staging(self.volume.staging_folder(name, bucket_version)).tree
         self.records.enter(name, state, version, tree)

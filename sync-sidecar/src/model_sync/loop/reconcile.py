@@ -1,6 +1,7 @@
 """One step of the loop: observe, plan, apply. Called again and again by `service`, which reports."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from model_sync.loop.apply import Applier
@@ -15,9 +16,11 @@ from model_sync.loop.schedule import (
     next_look_at,
     unchanged,
 )
+from model_sync.loop.swap_watch import SwapWatch
 from model_sync.planning.plan import ModelPlan, plan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import State
+from model_sync.swap_watch.progress import WatchProgress
 
 _ROUNDS = 3
 """Plans in one step: what one publishes, the next one can list."""
@@ -31,6 +34,8 @@ class Reconciler:
     applier: Applier
     drift: DriftWatch
     requests: Requests = field(default_factory=Requests)
+    swap_watch: SwapWatch | None = None
+    """None: what answers is not watched."""
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(0.0, 0.0))
     """What the last step saw and left behind."""
     plans: dict[str, ModelPlan] = field(default_factory=dict)
@@ -56,8 +61,9 @@ class Reconciler:
         self.applier.take_in_ended_work()
         if self.requests.carry_out(self.applier, self.observer.bucket):
             self._at_rest = None
+        watches = self._watch_swaps()
         seen = self.observer.look(self.snapshot, list_bucket=look)
-        seen = replace(seen, mended=tuple(self.drift.mended))
+        seen = replace(seen, mended=tuple(self.drift.mended), watches=watches)
         listed = seen.bucket.listings != self.snapshot.bucket.listings
         if not listed and self._at_rest is not None and unchanged(self._at_rest, seen):
             self.snapshot = seen
@@ -92,6 +98,8 @@ class Reconciler:
         pins = {name: model.pin for name, model in state.models.items()}
         self.observer.bucket.know_pins({name: pin for name, pin in pins.items() if pin is not None})
         self.applier.cards.forget_all()
+        if self.swap_watch is not None:
+            self.swap_watch.forget()
 
     def note_volume_error(self, reason: str) -> None:
         """Keep why the volume could not be written in the last step."""
@@ -105,11 +113,20 @@ class Reconciler:
     def next_step_in(self) -> float:
         """Seconds until the next step is worth while, if nothing wakes the loop before."""
         look_at = next_look_at(self.snapshot, self.plans, self._list_at)
+        if self.swap_watch is not None:
+            look_at = min(look_at, self.swap_watch.next_look_at)
         return max(0.0, look_at - self.observer.clock.monotonic())
 
     @property
     def _list_at(self) -> float:
         return min(self._list_early_at, self.observer.bucket.list_again_at)
+
+    def _watch_swaps(self) -> Mapping[str, WatchProgress]:
+        if self.swap_watch is None:
+            return {}
+        if self.swap_watch.step(self.snapshot):
+            self._at_rest = None
+        return dict(self.swap_watch.told)
 
     def _act(self) -> None:
         """Carry out the plans, and at once what the new plans of the models that changed see further."""

@@ -24,6 +24,7 @@ class Event(StrEnum):
     ROLLED_BACK = "rolled_back"
     RETIRED = "retired"
     REJECTED = "rejected"
+    WENT_BACK = "went_back"
     REMOVED = "removed"
     PINNED = "pinned"
     UNPINNED = "unpinned"

@@ -156,6 +156,15 @@ class ModelSnapshot:
         upload = self.upload(bucket_version)
         return rejection if upload is None or upload.upload_id == rejection.upload_id else None
 
+    def taken_back(self, version: StoredVersion) -> bool:
+        """Whether this content answered and was found worse, and nobody has had it tried again since."""
+        rejection = self.active_rejection(version.bucket_version)
+        return (
+            rejection is not None
+            and rejection.stage == RejectedAt.WATCH
+            and rejection.upload_id.partition("+")[0] == version.fingerprint
+        )
+
     def rejected_by_server(self, version: StoredVersion, *, ever: bool = False) -> bool:
         """Whether the server could not load this content and is not to be asked again yet (`ever`: or is)."""
         rejections = self.state.rejections

@@ -235,7 +235,7 @@ def _clearing(
             local_version not in in_use
             and not model.server_busy
             and model.state_of(local_version) not in _ANSWERS
-            and model.rejected_by_server(version, ever=True)
+            and (model.rejected_by_server(version, ever=True) or model.taken_back(version))
         ):
             yield Withdraw(local_version)
         elif local_version in superfluous and model.has_ended(local_version):

@@ -19,6 +19,7 @@ from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.rollout import trial_name, tried_model
 from model_sync.planning.state import State
+from model_sync.swap_watch.progress import WatchProgress
 
 _LOADING = VersionState.LOADING
 
@@ -159,6 +160,8 @@ class Snapshot:
     mended: tuple[Mended, ...] = ()
     """The last of what was mended on the volume, newest last."""
     cards: Mapping[str, ServingCard] = field(default_factory=dict)
+    watches: Mapping[str, WatchProgress] = field(default_factory=dict)
+    """Model -> the last watch of a version that took over."""
     rules: Rules = field(default_factory=Rules)
 
     @property

@@ -97,6 +97,9 @@ class RejectedAt(StrEnum):
     """It lacks something, or does not fit together; what is missing may also be mended in the store."""
     CHECK = "check"
     SERVER = "server"
+    WATCH = "watch"
+    """It answered, and did clearly worse than the version before. The rejection is kept after a person has
+    had it tried again, so that it does not happen twice."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,11 @@ class Rejection:
     attempts: int = 1
     retry_at: float | None = None
     """Unix time of the next try; None: only when the upload changes."""
+
+    def outlives_publication(self, upload_id: str) -> bool:
+        """Whether it is remembered when `upload_id` is published: only the server, or nothing, ends it."""
+        again = self.stage == RejectedAt.WATCH and self.upload_id == upload_id
+        return self.stage == RejectedAt.SERVER or again
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ def unfit_versions(model: ModelSnapshot, failed: Collection[int]) -> set[int]:
         answered = (
             local_version in model.state.confirmed or model.state_of(local_version) is VersionState.AVAILABLE
         )
-        if model.rejected_by_server(version) or ((outdated or not version.trusted) and not answered):
+        rejected = model.rejected_by_server(version) or model.taken_back(version)
+        if rejected or ((outdated or not version.trusted) and not answered):
             unfit.add(local_version)
     return unfit
 

@@ -11,7 +11,7 @@ from model_sync.bucket.pins import Pin
 from model_sync.planning.history import MAX_ENTRIES, Event, HistoryEntry, shortened
 from model_sync.planning.rollout import describe_settings
 from model_sync.planning.snapshot import Snapshot
-from model_sync.planning.state import ModelState, State
+from model_sync.planning.state import ModelState, RejectedAt, Rejection, State
 from model_sync.planning.uploads import Phase
 from model_sync.status.changes import Key
 from model_sync.status.noted import OF_PINS, Noted
@@ -21,7 +21,7 @@ from model_sync.volume.history_file import HistoryFile
 _log = get_logger()
 
 _SERVES = frozenset({Event.SERVING, Event.ROLLED_BACK})
-_OF_VERSIONS = _SERVES | {Event.UPLOADED, Event.RETIRED, Event.REJECTED}
+_OF_VERSIONS = _SERVES | {Event.UPLOADED, Event.RETIRED, Event.REJECTED, Event.WENT_BACK}
 
 Told = Mapping[Key, tuple[Event, str]]
 """Model and bucket version -> the last event that was told of it, and its reason."""
@@ -48,7 +48,8 @@ def known_from(entries: Iterable[HistoryEntry], state: State) -> Known:
             serves = local_version in model.confirmed
             versions[name, version.bucket_version] = (Event.SERVING if serves else Event.RETIRED), ""
         for bucket_version, rejection in model.rejections.items():
-            versions[name, bucket_version] = Event.REJECTED, shortened(rejection.reason)
+            if rejection.stage != RejectedAt.WATCH or rejection.retry_at is None:  # else it may answer again
+                versions[name, bucket_version] = _event_of(rejection), shortened(rejection.reason)
     return with_told(Known(versions, models=state.models), entries)
 
 
@@ -115,8 +116,9 @@ def _of_versions(
         if row.upload_id is not None and (event is None or (replaced and event is not Event.UPLOADED)):
             size = f"{row.files} files, {format_size(row.size)}"
             yield HistoryEntry(now, Event.UPLOADED, *key, size)
-        if row.phase is Phase.REJECTED and last != (Event.REJECTED, shortened(row.reason)):
-            yield HistoryEntry(now, Event.REJECTED, *key, row.reason)
+        rejected = _event_of(snapshot.state.model(row.model).rejections.get(row.bucket_version))
+        if row.phase is Phase.REJECTED and last != (rejected, shortened(row.reason)):
+            yield HistoryEntry(now, rejected, *key, row.reason)
         elif row.phase is Phase.SERVING and event not in _SERVES:
             back = _steps_back(known, snapshot, key)
             yield HistoryEntry(now, Event.ROLLED_BACK if back else Event.SERVING, *key, row.reason)
@@ -125,6 +127,11 @@ def _of_versions(
     if snapshot.bucket.catalog is not None:
         for key in known.versions.keys() - rows.keys():
             yield HistoryEntry(now, Event.REMOVED, *key, "no longer in the bucket, nor on the volume")
+
+
+def _event_of(rejection: Rejection | None) -> Event:
+    back = rejection is not None and rejection.stage == RejectedAt.WATCH
+    return Event.WENT_BACK if back else Event.REJECTED
 
 
 def _steps_back(known: Known, snapshot: Snapshot, key: Key) -> bool:

@@ -15,7 +15,7 @@ from model_sync.loop.wakeup import Clock
 from model_sync.planning.history import MAX_ENTRIES
 from model_sync.status.operator_api import OperatorApi
 from model_sync.status.report import Posted
-from model_sync.status.request_checks import FROM_A_PAGE, comes_from_a_page, is_known, token_of
+from model_sync.status.request_checks import RefusedError, is_known, refuse_strangers
 from model_sync.status.status import iso_time
 from model_sync.volume.volume import Volume
 
@@ -23,7 +23,7 @@ _LOOP_SILENCE = 180.0
 """Seconds without a sign of the loop after which the process is taken to hang."""
 DIGEST_HEADER = "X-Model-Digest"
 """Beside a card, or the word that there is none: the digest of the version's files, as the status has it."""
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_ONLY_HERE = "only this host may ask for a sync, or others with MODEL_SYNC_SYNC_TOKEN"
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,12 @@ class HttpApi:
 
     async def sync(self, request: Request) -> Response:
         """Ask for a listing now; who has the operator's token says who asks, and the history tells it."""
-        if comes_from_a_page(request):
-            return _error(403, FROM_A_PAGE)
         if is_known(request, self.operator.token):
             return await self.operator.sync(request)
-        if not is_known(request, self.token):
-            host = request.client.host if request.client is not None else ""
-            if token_of(request):
-                return _error(401, "the token is neither MODEL_SYNC_API_TOKEN nor MODEL_SYNC_SYNC_TOKEN")
-            if host not in _LOOPBACK:
-                return _error(403, "only this host may ask for a sync, or others with MODEL_SYNC_SYNC_TOKEN")
+        try:
+            refuse_strangers(request, self.token, otherwise=_ONLY_HERE)
+        except RefusedError as error:
+            return _error(error.status, str(error))
         self.look()
         return JSONResponse({"status": "listing the bucket now"}, status_code=202)
 

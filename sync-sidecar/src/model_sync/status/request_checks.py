@@ -12,6 +12,7 @@ from model_sync.bucket.keys import quoted
 from model_sync.bucket.pins import MAX_NAME, MAX_REASON, one_line
 
 _MAX_BODY = 4096
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 FROM_A_PAGE = "no page in a browser may ask for this here; use the client's page, or model-sync"
 
 
@@ -34,20 +35,34 @@ def is_known(request: Request, token: str) -> bool:
     return bool(token) and hmac.compare_digest(token_of(request).encode(), token.encode())
 
 
+def refuse_strangers(request: Request, *tokens: str, otherwise: str) -> None:
+    """Raise RefusedError unless a program of this host asks, or one that has any of `tokens`."""
+    if comes_from_a_page(request):
+        raise RefusedError(HTTPStatus.FORBIDDEN, FROM_A_PAGE)
+    if any(is_known(request, token) for token in tokens):
+        return
+    if token_of(request):
+        raise RefusedError(
+            HTTPStatus.UNAUTHORIZED, "the token is neither MODEL_SYNC_API_TOKEN nor MODEL_SYNC_SYNC_TOKEN"
+        )
+    if request.client is None or request.client.host not in _LOOPBACK:
+        raise RefusedError(HTTPStatus.FORBIDDEN, otherwise)
+
+
 def token_of(request: Request) -> str:
     """The bearer token that the request carries; empty without one."""
     return request.headers.get("authorization", "").removeprefix("Bearer").strip()
 
 
-async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object of the request, of at most 4 KiB; an empty one for no body. Raises RefusedError."""
+async def read_body(request: Request, most: int = _MAX_BODY) -> dict[str, Any]:
+    """The JSON object of the request, of `most` bytes; an empty one for no body. Raises RefusedError."""
     content = bytearray()
     try:
         async for chunk in request.stream():
             content += chunk
-            if len(content) > _MAX_BODY:
+            if len(content) > most:
                 raise RefusedError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have {_MAX_BODY} bytes at most"
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have {most} bytes at most"
                 )
     except ClientDisconnect as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the request broke off") from error

@@ -11,6 +11,7 @@ from edge_common.served_state import available_versions
 from model_sync.planning.pinning import PinStatus
 from model_sync.planning.snapshot import Snapshot
 from model_sync.status.version_reports import VersionReport
+from model_sync.swap_watch.progress import WatchProgress
 
 CHANGES_OFF = (
     "changes over this address are off; to switch them on, set MODEL_SYNC_API_TOKEN (or "
@@ -48,7 +49,8 @@ def status_document(
     for row in rows:
         if row.model not in models:
             facts = {"serving": available_versions(served, row.model), "pin": _pin(pins.get(row.model))}
-            models[row.model] = {**facts, "versions": []}
+            watch = _watch(snapshot.watches.get(row.model))
+            models[row.model] = {**facts, "watch": watch, "versions": []}
         models[row.model]["versions"].append(
             {
                 "source": row.bucket_version,
@@ -102,6 +104,24 @@ def _pin(status: PinStatus | None) -> dict[str, Any] | None:
     pin = status.pin
     facts = {"version": pin.version, "reason": pin.reason, "by": pin.by, "at": pin.at or None} if pin else {}
     return {**facts, "holds": status.holds, "sentence": status.sentence}
+
+
+def _watch(told: WatchProgress | None) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    watch = told.watch
+    return {
+        "version": watch.version,
+        "local_version": watch.local_version,
+        "before": watch.before,
+        "local_before": watch.local_before,
+        "state": told.state.value,
+        "since": iso_time(watch.since),
+        "until": iso_time(watch.until),
+        "requests": told.requests,
+        "answers": told.answers,
+        "sentence": told.sentence,
+    }
 
 
 def _pins_not_followed(pins: Mapping[str, PinStatus]) -> Iterable[str]:

@@ -35,7 +35,9 @@ def test_labelled_pictures_become_an_acceptance_that_the_sidecar_reads_and_judge
     assert write_acceptance(version, _photos(tmp_path / "photos", *COLOURS)) == len(COLOURS)
     listed = parse_expected((version / "acceptance" / "expected.csv").read_bytes())
     assert {(line.file, line.label) for line in listed} == {(f"{one}/photo.jpg", one) for one in COLOURS}
-    assert [checked.problem for checked in check_model(version)] == [None]
+    (checked,) = check_model(version)
+    assert checked.problem is None
+    assert checked.acceptance.startswith("top-1 3 of 3, top-5 3, ")
     assert [path.name for path in version.parent.iterdir()] == ["1"]
 
 

@@ -35,6 +35,8 @@ class CheckedVersion:
     version: str
     bytes: int
     problem: str | None
+    acceptance: str = ""
+    """What it made of its acceptance pictures, in figures; empty: it brings none."""
 
 
 def check_model(
@@ -69,30 +71,31 @@ def check_model(
                 model.name,
                 version.bucket_version,
                 version.size,
-                _problem(gate, model, version, cards.of(model.name), scratch),
+                *_checked(gate, model, version, cards.of(model.name), scratch),
             )
             for model, version in versions
         ]
 
 
-def _problem(
+def _checked(
     gate: Gate,
     model: ListedModel,
     version: Upload,
     model_card: ModelLevelCard | None,
     scratch: Path | None,
-) -> str | None:
+) -> tuple[str | None, str]:
+    """Its problem and its acceptance, as `CheckedVersion` has them."""
     if version.problem is not None:
-        return version.problem
+        return version.problem, ""
     has_own_card = any(file.path == CARD_NAME for file in version.files)
     if model_card is not None and model_card.rejection is not None and not has_own_card:
-        return model_card.rejection
+        return model_card.rejection, ""
     completeness = check_upload(version, quiet_for=inf, quiet_time=0)
     if isinstance(completeness, Waiting):
-        return completeness.reason
+        return completeness.reason, ""
     with TemporaryDirectory(prefix="model-sync-check-", dir=scratch) as folder:
         try:
-            gate.admit(
+            staged = gate.admit(
                 model,
                 version,
                 Staging(Path(folder, "staging")),
@@ -101,5 +104,6 @@ def _problem(
                 cancelled=threading.Event(),
             )
         except RejectedError as error:
-            return str(error)
-    return None
+            return str(error), ""
+    figures = staged.evidence.acceptance
+    return None, str(figures) if figures is not None else ""

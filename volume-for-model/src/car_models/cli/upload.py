@@ -45,6 +45,7 @@ def check(
     else:
         for version in versions:
             said = f"rejected: {version.problem}" if version.problem else "would be served"
+            said += f"; acceptance: {version.acceptance}" if version.acceptance else ""
             typer.echo(f"{version.model}/{version.version} ({format_size(version.bytes)}): {said}")
     if any(version.problem for version in versions):
         raise typer.Exit(RejectedError.exit_code)

@@ -12,7 +12,7 @@ from edge_common.logs import get_logger
 
 from model_sync.bucket.keys import SIGNATURE_NAME
 from model_sync.planning.evidence import Evidence, Signature
-from model_sync.planning.state import StoredFile, StoredVersion
+from model_sync.planning.state import RejectedAt, StoredFile, StoredVersion
 from model_sync.trust.certificates import UntrustedError
 from model_sync.trust.trusted_keys import Keyring
 from model_sync.trust.verify import AlteredError, SignatureCheck
@@ -45,6 +45,7 @@ class SignatureWatch:
         if by != self._by:
             if self._by is None or keyring != self._by[0]:
                 _tell(keyring)
+                self._try_rejected_again()
             self._checked, self._by = {}, by
         altered = []
         for key, version in stored:
@@ -58,6 +59,17 @@ class SignatureWatch:
             if path is not None:
                 altered.append(Altered(key, version, {path: ""}))
         return altered
+
+    def _try_rejected_again(self) -> None:
+        """What was rejected may have been signed by a key that is trusted now."""
+        for name, model in self.records.current.models.items():
+            changed = {
+                version: replace(rejection, retry_at=self.check.now())
+                for version, rejection in model.rejections.items()
+                if rejection.stage == RejectedAt.CHECK
+            }
+            if changed:
+                self.records.change(name, replace(model, rejections={**model.rejections, **changed}))
 
     def _look_at(self, key: Key, version: StoredVersion) -> str | None:
         """Record what the signature of `version` is worth; the path that differs from what was signed."""

@@ -195,7 +195,7 @@ def _pin_note(plan: ModelPlan, stored: StoredVersion) -> str:
 
 
 def _signature(model: ModelSnapshot, stored: StoredVersion | None) -> Mapping[str, str] | str | None:
-    if stored is None or model.rules.signatures == "off":
+    if stored is None or stored.harmed or model.rules.signatures == "off":
         return None
     found = stored.evidence.signature
     if found is None:

@@ -10,6 +10,7 @@ from edge_common.logs import get_logger
 from model_sync.bucket.keys import is_model_name, is_version_name
 from model_sync.download.object_download import digest_file
 from model_sync.model_server.config import configured_settings, configured_versions
+from model_sync.planning.evidence import Evidence
 from model_sync.planning.state import (
     DAMAGED,
     UNKNOWN,
@@ -109,16 +110,16 @@ def harm_found(volume: Volume, name: str, model: ModelState, local_version: int)
 def _damaged(
     version: StoredVersion, found: Mapping[str, int] | None, digests: Mapping[str, str] | None = None
 ) -> StoredVersion:
-    """The version as its folder is now; `found`: path -> size, None without a folder.
+    """The version as its folder is now, without evidence; `found`: path -> size, None without a folder.
 
     What still has its size is taken to be what it was, unless `digests` says otherwise.
     """
     if found is None:
-        return replace(version, fingerprint=missing(version.fingerprint), files=())
+        return replace(version, fingerprint=missing(version.fingerprint), files=(), evidence=Evidence())
     recorded = {(file.path, file.size): file.sha256 for file in version.files}
     known = {path: recorded.get((path, size), "") for path, size in found.items()} | dict(digests or {})
     files = tuple(StoredFile(path, size, known[path]) for path, size in found.items())
-    return replace(version, fingerprint=DAMAGED, files=files)
+    return replace(version, fingerprint=DAMAGED, files=files, evidence=Evidence())
 
 
 def _look(volume: Volume, name: str, local_version: int) -> Mapping[str, int] | None:

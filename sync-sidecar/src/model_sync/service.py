@@ -37,6 +37,7 @@ from model_sync.status.status import Site
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.digests import DigestChecks
+from model_sync.volume.handed_over import HandedOver
 from model_sync.volume.history_file import HistoryFile
 from model_sync.volume.lock import VolumeLock
 from model_sync.volume.recorded_state import RecordedState
@@ -76,7 +77,9 @@ class Sidecar:
         rules = Rules(*times, policy=settings.versions, signatures=settings.signatures)
         timing = (settings.poll_interval, settings.delete_grace, settings.hold)
         bucket = BucketWatch(store, settings.prefix, model_cards, self.clock, metrics, *timing)
-        self.replicas = Replicas(volume.replicas_folder, f"{settings.instance}@{socket.gethostname()}")
+        own = f"{settings.instance}@{socket.gethostname()}"
+        self.replicas = Replicas(volume.replicas_folder, own)
+        self.handed_over = HandedOver(volume.replicas_folder, own)
         server = ServerWatch(
             ModelServer(settings.ovms_url, self.wakeup.work_done), None if silent else self.replicas
         )
@@ -138,27 +141,14 @@ class Sidecar:
         from edge_common.http_server import ThreadedHttpServer  # noqa: PLC0415
         from edge_common.watchdog import watched_by_systemd  # noqa: PLC0415
 
-        from model_sync.status.http_api import HttpApi  # noqa: PLC0415
-        from model_sync.status.observations_api import ObservationsApi  # noqa: PLC0415
-        from model_sync.status.operator_api import OperatorApi  # noqa: PLC0415
-        from model_sync.upload.push import Destination  # noqa: PLC0415
-        from model_sync.upload.upload_api import UploadApi  # noqa: PLC0415
+        from model_sync.web import Web  # noqa: PLC0415
 
-        settings, posted = self.settings, self.reporter.posted
-        token, secret = settings.sync_token.get_secret_value(), settings.api_token.get_secret_value()
-        noted = (self.wakeup.look, self.history.note, posted, self.clock)
-        operator = OperatorApi(secret, self.store, self.reconciler.requests, *noted)
-        uploads = UploadApi(
-            secret, self.volume, settings.min_free_bytes, lambda: Destination(settings, self.store), *noted
-        ).routes()
-        routes = [*uploads, *ObservationsApi((token, secret), self.reports, posted).routes()]
-        told = (posted, self.volume, self.metrics.registry, self.clock, self.wakeup.look)
-        app = HttpApi(*told, token, operator, routes).app()
+        web, posted = Web(self), self.reporter.posted
         host, port = self.settings.http_host, self.settings.http_port
         self._beat()
         names = self.settings.allowed_hosts
         with (
-            ThreadedHttpServer(app, host=host, port=port, allowed_hosts=names) as server,
+            ThreadedHttpServer(web.app(), host=host, port=port, allowed_hosts=names) as server,
             watched_by_systemd(host, server.port, "/healthz"),
         ):
             _log.info("http_listening", host=host, port=server.port)
@@ -170,21 +160,22 @@ class Sidecar:
             events = None
             if self.settings.events == "auto":
                 events = EventListener(self.settings, self.wakeup, home + FOLDER)
-            listings, look = self.reconciler.observer.bucket, True
+            listings, looks = self.reconciler.observer.bucket, True
             listings.run, listings.listing_ended = in_background, self.wakeup.work_done
             listings.prepare = self._try_bucket
             while not self.wakeup.stopped:
                 if not self.ownership.keep():
                     return
-                self.step(look=look)
+                self.step(look=looks)
                 if posted.document["store"]["reachable"]:
                     if bucket_status is not None:
                         bucket_status.offer(posted.document, posted.state.writer, self.ownership.lock.former)
                     if events is not None:  # not before: at a first start the bucket is not there yet
                         events.start()
                         events = None
-                look = self.wakeup.wait(self.reconciler.next_step_in())
-                look = self.replicas.take_notes() or look
+                looks = self.wakeup.wait(self.reconciler.next_step_in())
+                looks = self.replicas.take_notes() or looks
+                web.carry_out_handed()
             if bucket_status is not None:
                 bucket_status.close()
 

@@ -36,7 +36,9 @@ def client(posted: Posted, volume: Volume, clock: HandClock) -> Callable[..., As
         host: tuple[str, int] = _LOOPBACK, token: str = "", looks: list[None] | None = None
     ) -> AsgiClient:
         calls = looks if looks is not None else []
-        operator = OperatorApi("", MemoryStore(), Requests(), lambda: None, lambda _: None, posted, clock)
+        operator = OperatorApi(
+            "", MemoryStore(), Requests(), lambda: None, lambda _: None, posted, clock, print
+        )
         api = HttpApi(posted, volume, Metrics().registry, clock, lambda: calls.append(None), token, operator)
         return AsgiClient(api.app(), host)
 
@@ -129,7 +131,9 @@ def test_who_asks_for_a_sync_with_the_operators_token_is_remembered(
     def look() -> None:
         looks.append(None)
 
-    operator = OperatorApi("of an operator", MemoryStore(), Requests(), look, noted.append, posted, clock)
+    operator = OperatorApi(
+        "of an operator", MemoryStore(), Requests(), look, noted.append, posted, clock, print
+    )
     app = HttpApi(posted, volume, Metrics().registry, clock, look, "of a webhook", operator).app()
     sent = {"authorization": "Bearer of an operator", "content_type": "application/json"}
 

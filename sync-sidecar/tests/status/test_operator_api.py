@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from asgi_client import Answer, AsgiClient
+from collected_logs import LogLines
 from edge_common.errors import FatalError, RetryableError
 from hand_clock import HandClock
 from memory_store import MemoryStore
@@ -14,6 +15,7 @@ from model_sync.loop.requests import Requests
 from model_sync.planning.history import Event, HistoryEntry
 from model_sync.status.operator_api import OperatorApi
 from model_sync.status.report import Posted
+from model_sync.volume.handed_over import Handed
 from starlette.applications import Starlette
 
 _TOKEN = "a secret of an operator"
@@ -52,12 +54,15 @@ class _Site:
     requests: Requests = field(default_factory=Requests)
     looks: list[None] = field(default_factory=list)
     noted: list[HistoryEntry] = field(default_factory=list)
+    handed: list[Handed] = field(default_factory=list)
+    volume_error: OSError | None = None
     posted: Posted = field(
         default_factory=lambda: Posted(_DOCUMENT, catalog=Catalog({"m": ListedModel("m", _VERSIONS, _LOOSE)}))
     )
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        api = OperatorApi(
+    @property
+    def api(self) -> OperatorApi:
+        return OperatorApi(
             self.token,
             self.bucket,
             self.requests,
@@ -65,10 +70,20 @@ class _Site:
             self.noted.append,
             self.posted,
             HandClock(),
+            self._hand_over,
         )
+
+    def _hand_over(self, handed: Handed) -> None:
+        if self.volume_error is not None:
+            raise self.volume_error
+        self.handed.append(handed)
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         sent = {"authorization": f"Bearer {_TOKEN}", "content_type": "application/json"} | headers
         content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-        return AsgiClient(Starlette(routes=api.routes()), ("10.0.0.7", 1)).ask(method, path, content, **sent)
+        return AsgiClient(Starlette(routes=self.api.routes()), ("10.0.0.7", 1)).ask(
+            method, path, content, **sent
+        )
 
 
 @pytest.fixture
@@ -123,9 +138,45 @@ def test_a_retry_and_a_release_are_asked_of_the_loop(
 ) -> None:
     assert site.ask("POST", path, body).status_code == 202
     assert [entry.event for entry in site.noted] == [event]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "event"),
+    [
+        ("POST", "/v1/models/m/pin", {"version": 2, "reason": "3 is bad"}, Event.PINNED),
+        ("DELETE", "/v1/models/m/pin", {"reason": "it is mended"}, Event.UNPINNED),
+        ("POST", "/v1/models/m/retry", {"version": "3"}, Event.RETRY),
+        ("POST", "/v1/release", {"model": "m"}, Event.RELEASE),
+    ],
+)
+def test_a_pod_that_follows_passes_on_what_the_one_that_writes_then_does(
+    site: _Site, method: str, path: str, body: dict[str, Any], event: Event
+) -> None:
+    site.bucket.put("m/pin.yaml", b"version: 1")
     site.posted.document = {**_DOCUMENT, "role": "follower"}
-    assert site.ask("POST", path, body).status_code == 409
-    assert len(site.noted) == 1
+    answer = site.ask(method, path, body | {"by": "Anna"})
+    assert (answer.status_code, site.noted) == (202, [])
+    assert "passed on to the pod that writes" in answer.json()["status"]
+    assert site.ask("POST", "/v1/token", {"by": "Anna"}).json()["status"] == "the token is right"
+    site.posted.document = _DOCUMENT
+    (handed,) = site.handed
+    site.api.carry_out(handed)
+    assert [(entry.event, entry.by) for entry in site.noted] == [(event, "Anna")]
+
+
+def test_what_cannot_be_passed_on_is_said_and_what_was_is_refused_in_the_log(
+    site: _Site, logged: LogLines
+) -> None:
+    site.posted.document = {**_DOCUMENT, "role": "follower"}
+    site.volume_error = OSError(28, "No space left on device")
+    answer = site.ask("POST", "/v1/release", {"by": "Anna"})
+    assert (answer.status_code, site.handed) == (503, [])
+    assert "cannot write to the volume" in answer.json()["error"]
+    site.posted.document = _DOCUMENT
+    site.api.carry_out(Handed("retry", "m", {"version": "2"}, "Anna", 0.0))
+    site.api.carry_out(Handed("pin", "m", {"odd": "2"}, "Anna", 0.0))
+    assert [line["change"] for line in logged.of("operator_refused")] == ["retry", "pin"]
+    assert site.noted == []
 
 
 def test_who_has_the_token_is_told_so_and_nothing_changes(site: _Site) -> None:

@@ -55,7 +55,7 @@ class _Site:
         } | headers
         client = AsgiClient(Starlette(routes=self.api.routes()), ("10.0.0.7", 1))
         answer = client.ask("POST", path, content, **sent)
-        assert not self.volume.uploads_root.exists(), "nothing is left, whatever became of it"
+        assert not list(self.volume.uploads_root.glob("*")), "nothing is left, whatever became of it"
         return answer
 
     def refused(self, status: int, content: bytes, path: str = _ASKED, **headers: str) -> str:
@@ -75,6 +75,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Site:
     api = UploadApi(
         _TOKEN,
         volume,
+        "pod",
         0,
         lambda: Destination(settings, cast("S3Bucket", bucket)),
         lambda: None,
@@ -145,7 +146,7 @@ def test_what_is_asked_is_checked_before_anything_is_unpacked(
     assert says in site.refused(status, b"a zip" * 20, path, **headers)
 
 
-def test_where_it_is_off_follows_is_full_or_may_not_write_that_is_said(
+def test_where_it_is_off_starts_is_full_or_may_not_write_that_is_said(
     site: _Site, model: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = packed(model)
@@ -154,8 +155,8 @@ def test_where_it_is_off_follows_is_full_or_may_not_write_that_is_said(
         assert "the volume has no room for it" in site.refused(503, content)
     site.bucket.refusal = FatalError("cannot write 'cars/1/model.onnx'")
     assert "need s3:PutObject" in site.refused(403, content)
-    site.api.posted.document = {"role": "follower"}
-    assert "follows another" in site.refused(409, content)
+    site.api.posted.document = {}
+    assert "has not looked at its volume yet" in site.refused(503, content)
     site.api.token = ""
     assert "MODEL_SYNC_API_TOKEN" in site.refused(403, content)
 
@@ -193,5 +194,5 @@ def test_one_that_breaks_off_leaves_nothing_and_a_second_one_waits(site: _Site) 
     assert seconds[0].status_code == 409
     assert "another upload is under way" in seconds[0].text
     assert b"the upload broke off; nothing of it is kept" in answered[-1]["body"]
-    assert not site.volume.uploads_root.exists()
+    assert not list(site.volume.uploads_root.glob("*"))
     assert not site.bucket.objects

@@ -11,8 +11,6 @@ from starlette.responses import JSONResponse, Response
 from model_sync.status.request_checks import FROM_A_PAGE, RefusedError, comes_from_a_page, is_known
 from model_sync.status.status import CHANGES_OFF
 
-FOLLOWS = "this pod follows another that writes to the volume; ask that one"
-
 
 def guarded(
     token: str, needs: str, change: Callable[[Request], Awaitable[Mapping[str, Any]]]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from edge_common.errors import EdgeError, RetryableError
 from edge_common.logs import get_logger
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,9 +20,11 @@ from model_sync.loop.requests import Release, Requests, Retry
 from model_sync.loop.wakeup import Clock
 from model_sync.planning.history import Event, HistoryEntry
 from model_sync.planning.uploads import Phase
-from model_sync.status.guarded import FOLLOWS, guarded
+from model_sync.status.guarded import guarded
 from model_sync.status.report import Posted
 from model_sync.status.request_checks import RefusedError, read_body, read_name, read_reason, refuse_others
+from model_sync.volume.handed_over import Change, Handed
+from model_sync.volume.refusals import refusal
 
 _log = get_logger()
 
@@ -50,25 +53,37 @@ class OperatorApi:
     note: Callable[[HistoryEntry], None]
     posted: Posted
     clock: Clock
+    hand_over: Callable[[Handed], None]
+    """Leave a change to the pod that writes to the volume; raises OSError. Called where this one follows."""
 
     def routes(self) -> list[Route]:
         """Of all changes."""
         return [
-            Route("/v1/models/{model}/pin", self._answer(self.pin), methods=["POST"]),
-            Route("/v1/models/{model}/pin", self._answer(self.unpin), methods=["DELETE"]),
-            Route("/v1/models/{model}/retry", self._answer(self.retry), methods=["POST"]),
-            Route("/v1/release", self._answer(self.release), methods=["POST"]),
-            Route("/v1/token", self._answer(self.known), methods=["POST"]),
+            Route("/v1/models/{model}/pin", self._answer("pin"), methods=["POST"]),
+            Route("/v1/models/{model}/pin", self._answer("unpin"), methods=["DELETE"]),
+            Route("/v1/models/{model}/retry", self._answer("retry"), methods=["POST"]),
+            Route("/v1/release", self._answer("release"), methods=["POST"]),
+            Route("/v1/token", guarded(self.token, "", self.known), methods=["POST"]),
         ]
 
-    def known(self, _model: str, asked: Mapping[str, Any], _by: str) -> str:
+    async def known(self, request: Request) -> Mapping[str, str]:
         """Change nothing: others ask so whether somebody has the token, before they change what is theirs."""
+        asked = await read_body(request)
+        read_name(asked.pop("by", ""))
         refuse_others(asked)
-        return "the token is right"
+        return {"status": "the token is right"}
+
+    def carry_out(self, handed: Handed) -> None:
+        """Do what another pod was asked for; a refusal is told in the log, as nobody waits for it."""
+        try:
+            self._changes[handed.change](handed.model, handed.asked, handed.by)
+        except (RefusedError, EdgeError) as error:
+            facts = {"change": handed.change, "model": handed.model, "by": handed.by}
+            _log.warning("operator_refused", reason=str(error), **facts)
 
     async def sync(self, request: Request) -> Response:
         """List the bucket now; unlike the others it is routed by who asks, as a webhook may do so, too."""
-        answer: Response = await self._answer(self._sync)(request)
+        answer: Response = await self._answer("sync")(request)
         return answer
 
     def _sync(self, _model: str, asked: Mapping[str, Any], by: str) -> str:
@@ -118,7 +133,6 @@ class OperatorApi:
             raise RefusedError(
                 HTTPStatus.CONFLICT, f"{model} {version} is {row['state']}; there is nothing to try again"
             )
-        self._only_the_writer()
         self.requests.put(Retry(model, version))
         self._remember(HistoryEntry(self.clock.now(), Event.RETRY, model, version, by=by))
         return (
@@ -133,7 +147,6 @@ class OperatorApi:
             raise RefusedError(
                 HTTPStatus.NOT_FOUND, f"no model {quoted(model)} is known; /v1/status lists all"
             )
-        self._only_the_writer()
         self.requests.put(Release(model))
         self._remember(HistoryEntry(self.clock.now(), Event.RELEASE, model, by=by))
         whose = f" of {model}" if model else ""
@@ -145,9 +158,22 @@ class OperatorApi:
         self.note(entry)
         self.look()
 
-    def _only_the_writer(self) -> None:
-        if self.posted.document.get("role") == "follower":
-            raise RefusedError(HTTPStatus.CONFLICT, FOLLOWS)
+    def sent(self, model: str, asked: Mapping[str, Any], by: str) -> str:
+        """Remember that another pod was sent a `version`, which is in the bucket."""
+        version, what = str(asked.get("version", "")), str(asked.get("reason", ""))
+        self._remember(HistoryEntry(self.clock.now(), Event.SENT, model, version, what, by))
+        return "remembered"
+
+    @property
+    def _changes(self) -> Mapping[Change, Callable[[str, Mapping[str, Any], str], str]]:
+        return {
+            "pin": self.pin,
+            "unpin": self.unpin,
+            "retry": self.retry,
+            "release": self.release,
+            "sync": self._sync,
+            "sent": self.sent,
+        }
 
     def _listed(self, model: str) -> ListedModel:
         catalog = self.posted.catalog
@@ -160,14 +186,25 @@ class OperatorApi:
         rows = self.posted.document.get("models", {}).get(model, {}).get("versions", [])
         return next((row for row in rows if row["source"] == version), None)
 
-    def _answer(self, change: Callable[[str, Mapping[str, Any], str], str]) -> Any:
+    def _answer(self, change: Change) -> Any:
         async def asked_for(request: Request) -> Mapping[str, str]:
             asked = await read_body(request)
             by = read_name(asked.pop("by", ""))
             model = request.path_params.get("model", "")
-            return {"status": await run_in_threadpool(change, model, asked, by)}
+            handed = Handed(change, model, asked, by, self.clock.now())
+            return {"status": await run_in_threadpool(self._do, handed)}
 
         return guarded(self.token, _NEEDS_WRITING, asked_for)
+
+    def _do(self, handed: Handed) -> str:
+        if self.posted.document.get("role") != "follower":
+            return self._changes[handed.change](handed.model, handed.asked, handed.by)
+        try:
+            self.hand_over(handed)
+        except OSError as error:
+            raise RetryableError(refusal(error)) from error
+        self.look()
+        return "passed on to the pod that writes to the volume; status and history tell what becomes of it"
 
 
 _NEEDS_WRITING = (

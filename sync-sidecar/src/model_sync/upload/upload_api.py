@@ -21,7 +21,7 @@ from model_sync.bucket.keys import is_model_name, is_version_name, quoted, versi
 from model_sync.loop.wakeup import Clock
 from model_sync.planning.disk_budget import least_free
 from model_sync.planning.history import Event, HistoryEntry
-from model_sync.status.guarded import FOLLOWS, guarded
+from model_sync.status.guarded import guarded
 from model_sync.status.report import Posted
 from model_sync.status.request_checks import RefusedError, read_name, refuse_others
 from model_sync.upload.archive import MAX_ZIP_BYTES, Archive
@@ -49,6 +49,8 @@ class UploadApi:
     token: str
     """Empty: it is off."""
     volume: Volume
+    own: str
+    """This pod's name, unlike all others on the volume."""
     min_free: int | None
     destination: Callable[[], Destination]
     look: Callable[[], None]
@@ -81,15 +83,12 @@ class UploadApi:
         if version != _NEXT and not is_version_name(version):
             raise RejectedError(version_name_advice(version))
         size = _size(request)
-        role = self.posted.document.get("role")
-        if role is None:
-            raise RetryableError("this pod has not taken over its volume yet; try again in a moment")
-        if role == "follower":
-            raise RefusedError(HTTPStatus.CONFLICT, FOLLOWS)
+        if "role" not in self.posted.document:
+            raise RetryableError("this pod has not looked at its volume yet; try again in a moment")
         if self._busy:
             raise RefusedError(HTTPStatus.CONFLICT, "another upload is under way; send it when that is done")
         self._busy = True
-        folder = self.volume.uploads_root
+        folder = self.volume.uploads_root / self.own
         try:
             await run_in_threadpool(self._begin, folder, size)
             archive = folder / "upload.zip"
@@ -104,7 +103,6 @@ class UploadApi:
             self._busy = False
 
     def _begin(self, folder: Path, size: int) -> None:
-        self.volume.before_write()
         shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
         folder.mkdir(parents=True)
         self._expect_room(size)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from edge_stack.stack import Stack
 from tiny_models import write_model
 
 WITHIN = 40.0
+TOKEN = "a-token-of-sixteen-letters"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class SecondPod:
         document: dict[str, object] = requests.get(f"{self.sidecar_url}/v1/status", timeout=5).json()
         return document
 
+    def ask(self, method: str, path: str, **asked: str) -> None:
+        headers, body = {"Authorization": f"Bearer {TOKEN}"}, {**asked, "by": "Anna"}
+        answer = requests.request(method, f"{self.sidecar_url}{path}", json=body, headers=headers, timeout=5)
+        assert answer.status_code == 202, answer.text
+
     def is_ready(self) -> bool:
         return requests.get(f"{self.sidecar_url}/readyz", timeout=5).status_code == 200
 
@@ -44,6 +51,7 @@ def second(stack: Stack) -> Iterator[SecondPod]:
             "INSTANCE": "second",
             "HTTP_PORT": str(sidecar_port.number),
             "OVMS_URL": pod.server_url,
+            "API_TOKEN": TOKEN,
         }
         stack.processes.start(
             Command(
@@ -79,6 +87,13 @@ def wait_alone(urls: tuple[str, ...], model: str, version: int) -> None:
     wait_until(f"{model} version {version} alone", look, within=WITHIN)
 
 
+def not_told(stack: Stack, event: str) -> str | None:
+    """None once the writer's history tells `event` once, and that it was Anna."""
+    told = requests.get(f"{stack.ports.sidecar_url}/v1/history?model=car", timeout=5).json()["entries"]
+    by = [entry["by"] for entry in told if entry["event"] == event]
+    return None if by == ["Anna"] else f"{event} by {by}"
+
+
 def test_a_change_waits_for_every_server_and_survives_the_writer(
     stack: Stack, second: SecondPod, tmp_path: Path
 ) -> None:
@@ -89,6 +104,10 @@ def test_a_change_waits_for_every_server_and_survives_the_writer(
     assert stack.status()["role"] == "writer"
     assert second.status()["role"] == "follower"
     wait_until("the second pod ready", lambda: None if second.is_ready() else "not ready", within=WITHIN)
+
+    for method, event in (("POST", "pinned"), ("DELETE", "unpinned")):
+        second.ask(method, "/v1/models/car/pin", **({"version": "1"} if method == "POST" else {}))
+        wait_until(f"{event} by the writer", partial(not_told, stack, event), within=WITHIN)
 
     with (
         ServedTimeline(stack.ports.server_url) as one,

@@ -63,6 +63,11 @@ def test_prefixes_are_a_list_and_the_first_is_where_the_sidecar_writes() -> None
     assert _read().prefix == ("",)
 
 
+def test_signatures_need_keys() -> None:
+    with pytest.raises(FatalError, match="but trusted_keys is not set; name the folder of the keys"):
+        read_settings({"MODEL_SYNC_SIGNATURES": "verify"})
+
+
 def test_an_empty_authority_means_the_public_ones() -> None:
     assert _read(S3_CA_FILE="").s3_ca_file is None
 

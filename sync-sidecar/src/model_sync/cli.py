@@ -215,18 +215,14 @@ def push(
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
     from model_sync import console
-    from model_sync.upload.folder import read_version_folder
     from model_sync.upload.push import Destination
     from model_sync.upload.sidecar_status import ask_for_sync, wait_until_served
+    from model_sync.upload.signing import signed_folder
 
     settings = settings_of_command()
     if sign != (key is not None):
         raise RejectedError("--sign and --key go together; give both, or neither")
-    if key is not None:
-        from model_sync.upload.signing import sign_folder
-
-        sign_folder(folder, key, certificates)
-    upload = read_version_folder(folder, model, version)
+    upload = signed_folder(folder, model, version, key, certificates)
     destination = Destination(settings)
     with console.upload_progress(upload.size) as sent:
         uploaded_at = destination.send(upload, sent)

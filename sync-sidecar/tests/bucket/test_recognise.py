@@ -164,6 +164,7 @@ def test_a_stray_xml_beside_another_format_is_passed_over_as_the_server_does() -
         (["bus/model.bin", "bus/model.xml", "bus/labels.txt"], "bus/1/model.bin"),
         (["m/MODEL.ONNX"], "m/1/MODEL.ONNX"),
         (["m/model.pt"], "m/1/model.pt"),
+        (["m/1/model.onnx", "m/model.sig"], "m/2/model.sig"),
     ],
 )
 def test_files_directly_in_the_models_folder_are_told_with_a_place_that_is_free(

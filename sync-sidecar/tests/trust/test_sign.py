@@ -8,7 +8,7 @@ from model_sync.download.object_download import digest_file
 from model_sync.trust.sign import SigningKey
 from model_sync.trust.trusted_keys import TrustedKeys
 from model_sync.trust.verify import verify
-from model_sync.upload.signing import sign_folder
+from model_sync.upload.signing import sign_folder, signed_folder
 from signing_keys import MadeCertificate, MadeKey
 
 
@@ -29,6 +29,21 @@ def test_a_signed_folder_holds_and_may_be_signed_again(tmp_path: Path, curve: ec
             0.0,
         )
         assert found.signer == signer
+
+
+def test_what_was_changed_after_it_was_signed_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    key, folder = MadeKey(tmp_path / "own").file, tmp_path / "cars"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"x")
+    assert [file.path for file in signed_folder(folder, "cars", "1", key).files] == [
+        "model.onnx",
+        "model.sig",
+    ]
+    (folder / "labels.txt").write_bytes(b"a")
+    with pytest.raises(
+        RejectedError, match=r"^'labels\.txt' is not among what was signed; remove it, or sign"
+    ):
+        signed_folder(folder, "cars", "1")
 
 
 def test_a_folder_that_is_no_version_is_not_signed(tmp_path: Path) -> None:

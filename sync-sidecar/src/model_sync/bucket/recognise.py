@@ -10,6 +10,7 @@ from model_sync.bucket.keys import (
     CARD_NAME,
     CHECKSUMS_NAME,
     PIN_NAME,
+    SIGNATURE_NAME,
     is_model_name,
     is_version_name,
     next_number,
@@ -107,6 +108,8 @@ def loose_notices(model: str, loose: Collection[str], versions: Collection[str])
         if _suffix(name) in (*MODEL_SUFFIXES, *_WEIGHTS_SUFFIXES) or kind_by_name(name) is not None
     ]
     there = f"{model}/{next_number(versions)}/"
+    if SIGNATURE_NAME in loose:
+        stray.append(SIGNATURE_NAME)
     if not stray:
         return [] if versions else [f"{model}: it has no version yet; upload the model's files into {there}"]
     more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""

@@ -73,17 +73,19 @@ class TrustedKeys:
             problem = "" if files else f"{self.folder} holds no key; put the PEM file of a public key there"
         facts = (problem, files)
         if facts != self._facts:
-            self._keyring, self._facts = self._read_all(files, problem), facts
+            self._facts = facts
+            self._keyring = self._read_all(files, [problem] if problem else [])
         return self._keyring
 
-    def _read_all(self, files: Iterable[str], problem: str) -> Keyring:
+    def _read_all(self, files: Iterable[str], problems: list[str]) -> Keyring:
         keys: list[TrustedKey] = []
-        problems = [problem] if problem else []
         for name in files:
             try:
                 keys += read_keys(name, _content(self.folder / name))
             except (RejectedError, OSError) as error:
-                why = error.strerror if isinstance(error, OSError) else str(error)
+                why = str(error)
+                if isinstance(error, OSError):
+                    why, self._facts = str(error.strerror), None  # tried again the next time, changed or not
                 problems.append(f"{quoted(str(self.folder / name), 200)} cannot be used: {why}")
         return Keyring(tuple(keys), tuple(problems))
 

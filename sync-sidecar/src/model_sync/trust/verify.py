@@ -67,13 +67,18 @@ def verify(
     """
     bundle = parse_bundle(content)
     signature = _signer(bundle, keyring.keys_for(places), keyring, now)
+    hold_against(bundle.payload, digests, f"signed by {signature.signer} ({signature.key})")
+    return signature
+
+
+def hold_against(payload: bytes, digests: Mapping[str, str], by: str) -> None:
+    """Raise AlteredError unless the statement `payload` lists exactly these files; `by`: "signed by ..."."""
     listed = {
         path: digest
-        for path, digest in signed_files(bundle.payload).items()
+        for path, digest in signed_files(payload).items()
         if path not in _NEVER_MIRRORED and not is_dropping(path)
     }
     found = {path: digest for path, digest in digests.items() if path not in _NEVER_MIRRORED}
-    by = f"signed by {signature.signer} ({signature.key})"
     for path in sorted(found.keys() & listed.keys()):
         if found[path] != listed[path]:
             raise AlteredError(
@@ -85,7 +90,6 @@ def verify(
         raise AlteredError(f"{quoted(path)} is missing, of what was {by}; upload it, or sign again", path)
     for path in sorted(found.keys() - listed.keys()):
         raise AlteredError(f"{quoted(path)} is not among what was {by}; remove it, or sign again", path)
-    return signature
 
 
 def _signer(bundle: Bundle, trusted: Iterable[TrustedKey], keyring: Keyring, now: float) -> Signature:

@@ -1,10 +1,11 @@
 """Acceptance pictures, tried by the real child on real models, in turn with the version in service."""
 
+import shutil
 import threading
-from contextlib import nullcontext
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from edge_common.card_file import parse_card
@@ -23,7 +24,7 @@ from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
 from model_sync.planning.evidence import Evidence
 from model_sync.planning.state import DAMAGED, ModelState, State, StoredFile, StoredVersion
 from model_sync.preflight.acceptance_run import run_acceptance
-from model_sync.preflight.check import AcceptancePictures
+from model_sync.preflight.check import AcceptancePictures, VersionInService
 from model_sync.preflight.loaded_model import LoadedModel
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.volume.recorded_state import RecordedState
@@ -93,8 +94,10 @@ def test_a_version_that_is_good_enough_is_staged_with_its_figures(tmp_path: Path
     assert without_times == AcceptanceFigures(pictures=3, top1=3, top5=3, served="3", agreed=3)
 
 
-def test_without_thresholds_figures_are_recorded_and_nothing_is_refused(tmp_path: Path) -> None:
-    figures = _try(tmp_path, _upload(_card(color="BGR")))
+def test_what_no_threshold_asks_for_is_recorded_and_where_nothing_serves_times_say_nothing(
+    tmp_path: Path,
+) -> None:
+    figures = _try(tmp_path, _upload(_card("{max_latency: 0.0000001}", color="BGR")), here=False)
     assert figures is not None
     assert (figures.top1, figures.not_judged) == (1, "nothing in service to compare with")
     assert figures.wrong == (OtherAnswer("red.jpg", "blue", "red"), OtherAnswer("blue.jpg", "red", "blue"))
@@ -111,24 +114,6 @@ def test_a_version_that_answers_worse_is_rejected_with_the_pictures_that_show_it
         _try(tmp_path, _upload(_card(wanted, color="BGR")), _served(tmp_path / "served"))
 
 
-def test_times_are_not_judged_where_nothing_is_to_be_served(tmp_path: Path) -> None:
-    assert _try(tmp_path, _upload(_card("{max_latency: 0.0000001}")), here=False) is not None
-
-
-@pytest.mark.parametrize("harm", ["gone", "no labels"])
-def test_what_is_wrong_with_the_version_in_service_is_not_held_against_the_new_one(
-    tmp_path: Path, harm: str
-) -> None:
-    published = _served(tmp_path / "served", labelled=harm != "no labels")
-    if harm == "gone":
-        for path in published.volume.version_folder("cars", 3).iterdir():
-            path.unlink()
-    figures = _try(tmp_path, _upload(_card("{min_top1: 1, agree_with_served: 1}")), published)
-    assert figures is not None
-    assert (figures.agreed, figures.served) == (None, None)
-    assert figures.not_judged.startswith("the version in service cannot be asked here: ")
-
-
 def test_content_that_is_on_the_volume_comes_back_whatever_its_card_asks_for(tmp_path: Path) -> None:
     card, model = _card("{min_top1: 1}"), write_colour_classifier(tmp_path / "model")
     files = {path.name: path.read_bytes() for path in model.iterdir()} | {"model.yaml": card}
@@ -136,6 +121,36 @@ def test_content_that_is_on_the_volume_comes_back_whatever_its_card_asks_for(tmp
     earlier = AcceptanceFigures(pictures=3, top1=3, top5=3)
     version = StoredVersion(3, "1", DAMAGED, tuple(stored), 0.0, Evidence(acceptance=earlier))
     assert _try(tmp_path, {"1/model.yaml": card}, _served(tmp_path / "served", version=version)) == earlier
+
+
+def _ask(
+    root: Path,
+    served: VersionInService | None = None,
+    *,
+    wanted: str = "{}",
+    picture: bytes = jpeg("red"),
+    used: int = 0,
+) -> dict[str, Any]:
+    """Ask the colour classifier of one picture, in this process."""
+    tree = write_colour_classifier(root / "new")
+    (tree / "acceptance").mkdir()
+    (tree / "acceptance" / "red.jpg").write_bytes(picture)
+    card = EffectiveCard(parse_card(_card(wanted), "model.yaml"), tuple(COLOURS))
+    pictures = AcceptancePictures(tree / "acceptance", (ExpectedLabel("red.jpg", "red"),), card, served)
+    model = LoadedModel.load(tree, {}, 2**30)
+    return run_acceptance(model, pictures.as_request(), allowance=2**30, used=used)
+
+
+@pytest.mark.parametrize("harm", ["gone", "no labels"])
+def test_what_is_wrong_with_the_version_in_service_is_not_held_against_the_new_one(
+    tmp_path: Path, harm: str
+) -> None:
+    served = _served(tmp_path / "served", labelled=harm != "no labels").in_service("cars")
+    if harm == "gone" and served is not None:
+        shutil.rmtree(served.folder)
+    run = _ask(tmp_path, served, wanted="{min_top1: 1, agree_with_served: 1}")
+    assert run["not_compared"].startswith("the version in service cannot be asked here: ")
+    assert (run["answers"][0]["place"], run["served_seconds"]) == (0, ())
 
 
 @pytest.mark.parametrize(
@@ -149,26 +164,12 @@ def test_a_picture_that_is_none_is_rejected_with_a_sentence(
     tmp_path: Path, picture: bytes, sentence: str
 ) -> None:
     with pytest.raises(RejectedError, match=sentence):
-        _try(tmp_path, _upload(_card()) | {"1/acceptance/red.jpg": picture})
+        _ask(tmp_path, picture=picture)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "sentence"),
-    [
-        ("{agree_with_served: 1}", "need more than the 1000 B of memory"),
-        ("{min_top1: 1}", None),
-    ],
-)
-def test_where_memory_is_short_only_a_card_that_asks_for_a_comparison_is_rejected(
-    tmp_path: Path, wanted: str, sentence: str | None
-) -> None:
+def test_where_memory_is_short_only_a_card_that_asks_for_a_comparison_is_rejected(tmp_path: Path) -> None:
     served = _served(tmp_path / "served").in_service("cars")
-    tree = write_colour_classifier(tmp_path / "new")
-    (tree / "acceptance").mkdir()
-    (tree / "acceptance" / "red.jpg").write_bytes(jpeg("red"))
-    card = EffectiveCard(parse_card(_card(wanted), "model.yaml"), tuple(COLOURS))
-    pictures = AcceptancePictures(tree / "acceptance", (ExpectedLabel("red.jpg", "red"),), card, served)
-    model = LoadedModel.load(tree, {}, 2**30)
-    with pytest.raises(RejectedError, match=sentence) if sentence else nullcontext():
-        run = run_acceptance(model, pictures.as_request(), allowance=1000, used=900)
-        assert run["not_compared"] == "not compared with the version in service, for want of memory"
+    run = _ask(tmp_path / "1", served, used=2**30)
+    assert run["not_compared"] == "not compared with the version in service, for want of memory"
+    with pytest.raises(RejectedError, match=r"both together need more than the 1\.0 GiB of memory"):
+        _ask(tmp_path / "2", served, wanted="{agree_with_served: 1}", used=2**30)

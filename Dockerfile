@@ -131,8 +131,10 @@ LABEL org.opencontainers.image.title="edgeai-model-sync-sidecar" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.documentation="${SOURCE}/blob/${REVISION}/sync-sidecar/README.md" \
       org.opencontainers.image.base.name="${PYTHON_IMAGE}"
-# Only the models volume has to be writable.
-ENV SOURCE_REVISION=${REVISION} \
+# Only the models volume has to be writable. Memory that an upload's check has freed is returned.
+ENV MALLOC_ARENA_MAX=2 \
+    MALLOC_TRIM_THRESHOLD_=131072 \
+    SOURCE_REVISION=${REVISION} \
     MODEL_SYNC_MODELS_DIR=/models \
     MODEL_SYNC_HTTP_HOST=0.0.0.0 \
     MODEL_SYNC_HTTP_PORT=8081

@@ -24,7 +24,7 @@ FUZZ_SECONDS ?= 400
 SAMPLE_PICTURES := helm-chart/edge-ai-car-classification/files/pictures
 MACHINE := local-stack/src/edge_stack/machine.py
 
-.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver model-signing rtsp int8 torch-test torch-reference chart compose-test e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
+.PHONY: help demo test up down models runtime minio setup lint format documents clean conformance integration faults soak fuzz browser mlserver model-signing rtsp int8 torch-test torch-reference chart compose-test newcomer e2e notebook jupyter notebook-save notebook-types notebook-test notebook-env bench bench-sync bench-client bench-server bench-models bench-attack swap-memory arm64 e2e-report screenshots chart-readme coverage lock audit sbom chart-tools chart-linters
 
 help:
 	@awk -F':.*## ' '/^##@ / {printf "%s%s\n", gap, substr($$0, 5); gap = "\n"} /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -180,6 +180,9 @@ chart: setup chart-tools ## Check the Helm chart: lint, schema, unit tests, rend
 
 compose-test: setup ## Live a life of compose.yaml with real containers (root; docker or podman with compose, images of ./build.sh)
 	$(BIN)/pytest -m compose tests/compose $(ARGS)
+
+newcomer: setup ## Follow the README's first commands in fresh clones, as root and as nobody, twice (root; 10 minutes or more)
+	$(BIN)/pytest -m newcomer tests/newcomer $(ARGS)
 
 e2e: setup models .local/bin/helm ## Try the chart on the cluster of KUBECONFIG, or on one of its own (CLUSTER_TOOL)
 	scripts/e2e.sh $(ARGS)

@@ -19,6 +19,7 @@ rm -rf "$site"/onnx/backend/test "$site"/onnx/reference "$site"/numpy/f2py "$sit
 find "$site"/onnx "$site"/simdjson \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.pyx' \) -delete 2>/dev/null || true
 
 # Colours of five hundred languages: those of a traceback stay.
+rm -rf "$site"/pygments/lexers/__pycache__
 for lexer in "$site"/pygments/lexers/*.py; do
   case ${lexer##*/} in __init__.py | _mapping.py | python.py | special.py) ;; *) rm -f "$lexer" ;; esac
 done

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_stack.processes.command import Command
+from edge_stack.processes.command import GIVES_BACK, Command
 from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
 from edge_stack.store.store import API_PORT, BUCKET, CONSOLE_PORT, PICTURES_BUCKET
@@ -114,7 +114,7 @@ def sidecar_command(folder: StackFolder, ports: StackPorts, environment: Mapping
         name="sidecar",
         argv=[program("model-sync"), "run"],
         log=folder.log("sidecar"),
-        env=environment,
+        env={**GIVES_BACK, **environment},
         ports=(ports.sidecar,),
     )
 

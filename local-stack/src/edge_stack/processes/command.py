@@ -4,10 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from edge_stack.processes.ports import ReservedPort
 
 _FOREIGN_SETTINGS = ("MODEL_SYNC_", "CAR_CLIENT_", "MINIO_", "AWS_")
+GIVES_BACK: Final = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""Has glibc return what is freed; for programs that idle for long, as who answers pictures would ask anew."""
 _TAIL_LINES = 15
 _TAIL_BYTES = 16 * 1024
 

@@ -12,7 +12,7 @@ from minio import Minio
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException
 
-from edge_stack.processes.command import Command
+from edge_stack.processes.command import GIVES_BACK, Command
 from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.processes.running import Processes, RunningProcess
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY, find_minio, minio_command, minio_version
@@ -136,6 +136,7 @@ def start_store(
             name="store",
             argv=[sys.executable, *program, "--port", str(api.number), "--objects", objects],
             log=log,
+            env=GIVES_BACK,
             ports=(api,),
         )
     else:

@@ -46,9 +46,10 @@ class MadeCertificate:
         authority: bool = False,
         signs: bool = True,
         at: datetime | None = None,
+        private: ec.EllipticCurvePrivateKey | None = None,
     ) -> None:
-        """`authority`: it may sign certificates; `signs`: it may sign anything else."""
-        self.private = ec.generate_private_key(ec.SECP256R1())
+        """`authority`: it may sign certificates; `signs`: it may sign anything else; `private`: its key."""
+        self.private = private or ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         above = issuer or self
         middle = at or datetime.now(UTC)

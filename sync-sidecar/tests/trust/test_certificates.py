@@ -86,6 +86,14 @@ def test_a_chain_that_does_not_hold_is_not_trusted(tmp_path: Path) -> None:
             _check(folder, chain, trusted)
 
 
+def test_authorities_that_all_signed_each_other_are_given_up_soon(tmp_path: Path) -> None:
+    root = _made("root", authority=True)
+    first = _made("maze", authority=True)
+    maze = [MadeCertificate("maze", first, authority=True, at=_NOW, private=first.private) for _ in range(4)]
+    with pytest.raises(UntrustedError, match="to which no trusted one leads"):
+        _check(tmp_path, [_made("signer", first), *maze], [root])
+
+
 def test_a_certificate_that_is_not_for_signing_is_not_trusted(tmp_path: Path) -> None:
     root = _made("root", authority=True)
     with pytest.raises(UntrustedError, match="which is not for signing"):

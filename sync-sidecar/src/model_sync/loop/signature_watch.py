@@ -45,6 +45,7 @@ class SignatureWatch:
         if by != self._by:
             if self._by is None or keyring != self._by[0]:
                 _tell(keyring)
+            if self._by is not None and keyring != self._by[0]:
                 self._try_rejected_again()
             self._checked, self._by = {}, by
         altered = []
@@ -74,13 +75,13 @@ class SignatureWatch:
     def _look_at(self, key: Key, version: StoredVersion) -> str | None:
         """Record what the signature of `version` is worth; the path that differs from what was signed."""
         name, local_version = key
-        if all(file.path != SIGNATURE_NAME for file in version.files):
+        folder = self.volume.version_folder(name, local_version)
+        listed = any(file.path == SIGNATURE_NAME for file in version.files)
+        if not listed or not (folder / SIGNATURE_NAME).is_file():  # a pipe would hold the loop for ever
             return None
         known, places = version.evidence.signature, [f"{prefix}{name}" for prefix in self.prefixes]
         try:
-            found = self.check.of_files(
-                places, version.files, self.volume.version_folder(name, local_version)
-            )
+            found = self.check.of_files(places, version.files, folder)
         except UntrustedError as error:
             found = replace(known, problem=str(error)) if known is not None else None
         except AlteredError as error:

@@ -23,7 +23,7 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _SIGN_AGAIN = f"sign the folder again and upload {SIGNATURE_NAME}"
-_MOST_FILES, _MOST_CERTIFICATES, _MOST_SIGNATURE_BYTES, _MOST_NAME = 20_000, 10, 1024, 2048
+_MOST_FILES, _MOST_CERTIFICATES, _MOST_SIGNATURE_BYTES, _MOST_NAME = 20_000, 5, 1024, 2048
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 

@@ -13,6 +13,9 @@ from edge_common.errors import RejectedError
 from model_sync.bucket.keys import SIGNATURE_NAME
 from model_sync.trust.trusted_keys import TrustedKey, certificate_fingerprint, usable
 
+_MOST_AUTHORITIES = 4
+"""Between the signer and a trusted one: where all of them signed each other, every way is tried."""
+
 
 class UntrustedError(RejectedError):
     """Nobody who is trusted vouches for it: an unknown key, or a certificate that does not hold now."""
@@ -74,6 +77,7 @@ def _path(
         verification.PolicyBuilder()
         .store(verification.Store(anchors))
         .time(time)
+        .max_chain_depth(_MOST_AUTHORITIES)
         .extension_policies(ca_policy=authority, ee_policy=ExtensionPolicy.permit_all())
         .build_client_verifier()
         .verify(signer, between)

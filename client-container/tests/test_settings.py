@@ -11,6 +11,8 @@ def test_the_defaults_are_those_promised() -> None:
     assert load_settings().model_dump() == {
         "server_url": "http://localhost:8000",
         "sidecar_url": "http://localhost:8081",
+        "sidecar_token": SecretStr(""),
+        "report_answers": True,
         "models": (),
         "protocol": Protocol.HTTP,
         "grpc_address": "localhost:9001",

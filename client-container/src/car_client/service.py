@@ -22,6 +22,7 @@ from car_client.review.bucket import open_review
 from car_client.session import Session
 from car_client.settings import Settings
 from car_client.sidecar.follower import SidecarFollower
+from car_client.sidecar.reporter import Reporter
 from car_client.watching.cameras import Camera, run_together, watches_of
 from car_client.web.app import create_app
 from car_client.web.broadcast import Broadcast
@@ -69,14 +70,15 @@ def _serve(
             history.add(source, result, recent.thumbnail_at(path))
 
     follower = ModelFollower(session.discovery, on_change=tell)
+    sidecar = SidecarFollower(session.sidecar)
     platform = Platform(
-        SidecarFollower(session.sidecar),
+        sidecar,
         follower,
         server_url=settings.server_url,
         on_change=lambda: broadcast.publish("platform", {}),
     )
     sources = [camera.record for camera in cameras]
-    pipeline = Pipeline(session.classifier, requests=_PAGE_REQUESTS)
+    pipeline = Pipeline(session.classifier, requests=_PAGE_REQUESTS, counted=session.tally.source())
     gateway = Gateway(
         server_url=settings.server_url,
         follower=follower,
@@ -103,6 +105,10 @@ def _serve(
         _in_background("models", lambda: follower.run(stop, interval=settings.interval))
         _in_background("platform", lambda: platform.run(stop))
         _in_background("sources", lambda: tell_changes(sources, broadcast, stop))
+        if session.sidecar is not None and settings.report_answers:
+            token = settings.sidecar_token.get_secret_value()
+            reporter = Reporter(session.sidecar, sidecar, session.tally, token=token)
+            _in_background("reports", lambda: reporter.run(stop))
         watches = watches_of(cameras, session, follower, show)
         run_together([partial(watch.run, stop) for watch in watches], stop)
         stop.wait()  # a video ends before the page does, and there may be no source

@@ -10,6 +10,7 @@ from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
 from car_client.pipeline.classifier import Classifier
 from car_client.settings import Protocol, Settings
+from car_client.sidecar.tally import Tally
 
 _SIDECAR_SECONDS = 2.0
 """A card is a few kilobytes from next door; a sidecar slower than this counts as absent."""
@@ -24,6 +25,7 @@ class Session:
         """Build every part; connections are made on first use and kept."""
         self.settings = settings
         self.metrics = ClientMetrics()
+        self.tally = Tally()
         server = Connection(settings.server_url, timeout=settings.timeout, on_retry=self.metrics.count_retry)
         self.sidecar: Connection | None = None
         """None: no address is set."""

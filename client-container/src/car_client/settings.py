@@ -62,6 +62,10 @@ class Settings(BaseModel):
     sidecar_url: str | None = "http://localhost:8081"
     """Address of the sidecar, asked for model cards and, by `serve`, for what became of uploads; `none` asks
     nobody. It may be absent."""
+    sidecar_token: SecretStr = SecretStr("")
+    """The sidecar's MODEL_SYNC_SYNC_TOKEN, without which it takes reports from its own host only."""
+    report_answers: bool = True
+    """Whether `serve` tells the sidecar how a new version answers, in counts, while that is watched."""
     models: tuple[str, ...] = ()
     """Use only these models, separated by commas; empty: every model the server serves."""
     protocol: Protocol = Protocol.HTTP

@@ -1,7 +1,9 @@
 """A model as the client uses it: what to feed, how to prepare a picture for it, how to read its answer."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from edge_common.model_card import Activation
 from edge_common.pictures.steps import Preprocessing
@@ -46,8 +48,19 @@ class ServedModel:
         """Pictures in one request; None when the model takes any number."""
         return None if self.input.shape[0] == DYNAMIC else self.input.shape[0]
 
+    @property
+    def label_set(self) -> str | None:
+        """The same text for models that know the same classes, in whatever order; None without labels."""
+        return _label_set(self.labels) if self.labels is not None else None
+
     def label(self, index: int) -> str:
         """The name of class `index`; `class 7` when there is no label for it."""
         if self.labels is not None and index < len(self.labels):
             return self.labels[index]
         return f"class {index}"
+
+
+@lru_cache(maxsize=64)  # asked with every answer
+def _label_set(labels: tuple[str, ...]) -> str:
+    known = "\n".join(sorted(set(labels)))
+    return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()

@@ -1,7 +1,7 @@
 """Pictures on their way: several decoded and asked about at once, each with its own result or error."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,9 +14,11 @@ from car_client.errors import (
     RequestRefusedError,
     ServerFailedError,
     ServerUnreachableError,
+    UnreadableScoresError,
 )
 from car_client.models.served_model import ServedModel
 from car_client.pipeline.classifier import Classification, Classifier
+from car_client.sidecar.tally import Source
 
 Result = TypeVar("Result")
 Load = Callable[[], Picture]
@@ -29,6 +31,8 @@ _REQUESTS = 4
 
 _BATCH_FAILED = (ServerFailedError, RequestRefusedError, MisshapenAnswerError)
 """Errors of a request that its pictures may not meet when each goes alone."""
+_NO_USE = (*_BATCH_FAILED, UnreadableScoresError)
+"""Errors that are the version's, not those of the way to it."""
 _REPAIR_PAUSES = (0.25, 0.75, 2.0)
 
 
@@ -41,9 +45,14 @@ class Pipeline:
         *,
         requests: int = _REQUESTS,
         wait: Callable[[float], object] = time.sleep,
+        counted: Source | None = None,
     ) -> None:
-        """Send at most so many `requests` at the same time; `wait` lets seconds pass."""
+        """Send at most so many `requests` at the same time; `wait` lets seconds pass.
+
+        What becomes of the pictures is `counted`, as those of one source.
+        """
         self.classifier = classifier
+        self.counted = counted
         self.wait = wait
         self.decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decode")
         self.requests = ThreadPoolExecutor(requests, thread_name_prefix="ask")
@@ -109,6 +118,8 @@ class Job:
             for start in range(0, len(places), size):
                 batch = places[start : start + size]
                 results = self._classify(model, [pictures[place] for place in batch], top_k)
+                if self._pipeline.counted is not None:
+                    _count(self._pipeline.counted, model, results)
                 replies += [
                     Reply(place, model.name, result) for place, result in zip(batch, results, strict=True)
                 ]
@@ -167,6 +178,16 @@ def _decode(loads: Sequence[Load]) -> list[Picture | NotAPictureError]:
         except NotAPictureError as error:
             decoded.append(error)
     return decoded
+
+
+def _count(source: Source, model: ServedModel, results: Iterable[Classification | EdgeError]) -> None:
+    """Count what the version did that `model` describes; another's answers are left out."""
+    for result in results:
+        if isinstance(result, _NO_USE):
+            source.refuse(model.name, model.version)
+        elif isinstance(result, Classification) and result.version == model.version:
+            label = result.verdict.top1 if result.verdict.sure else ""
+            source.answer(model.name, model.version, model.label_set or "", label)
 
 
 def _result_of(future: Future[Result], otherwise: Result) -> Result:

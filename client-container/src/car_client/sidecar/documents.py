@@ -72,11 +72,21 @@ class Pin(_Said):
     sentence: Text = ""
 
 
+class Watch(_Said):
+    """A version that took over, compared with the one before for a while."""
+
+    local_version: int
+    local_before: int
+    state: Text
+    since: Time = None
+
+
 class Model(_Said):
     """One model with the versions that answer at the moment."""
 
     serving: tuple[int, ...] = ()
     pin: Pin | None = None
+    watch: Watch | None = None
     versions: tuple[Version, ...] = ()
 
 

@@ -64,7 +64,7 @@ def watches_of(
         Watch(
             camera.source,
             follower,
-            Pipeline(session.classifier),
+            Pipeline(session.classifier, counted=session.tally.source()),
             limits=session.limits,
             interval=session.settings.interval,
             show=partial(show_in_turn, camera.record.name),

@@ -1,6 +1,5 @@
 """What the routes share: the models, the means to classify, what happened lately, and who listens."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -147,7 +146,7 @@ class Gateway:
             thumbnail = self.recent.add(picture, result, origin="upload")
             if self.history is not None:
                 self.history.add("page", result, self.recent.thumbnail_at(thumbnail))
-        label_sets = {model.name: _label_set(model) for model in models}
+        label_sets = {model.name: model.label_set for model in models}
         height, width = picture.pixels.shape[:2]
         return {
             "image": picture.name,
@@ -175,11 +174,3 @@ class Gateway:
             reasons = table.why_unusable or "upload one to the bucket"
             raise ApiError(503, f"the server has no model to classify with: {reasons}")
         return chosen
-
-
-def _label_set(model: ServedModel) -> str | None:
-    """The same text for models that know the same classes, in whatever order."""
-    if model.labels is None:
-        return None
-    known = "\n".join(sorted(set(model.labels)))
-    return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()

@@ -1,10 +1,14 @@
 """The parts of the client, put together from the settings."""
 
+from collections.abc import Callable, Mapping
+
 from edge_common.pictures.decode import PictureLimits
+from edge_common.traces import start_traces
 
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
 from car_client.kserve.inference import InferenceServer
+from car_client.kserve.traced import TracedInference
 from car_client.metrics import ClientMetrics
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
@@ -26,7 +30,11 @@ class Session:
         self.settings = settings
         self.metrics = ClientMetrics()
         self.tally = Tally()
-        server = Connection(settings.server_url, timeout=settings.timeout, on_retry=self.metrics.count_retry)
+        traces = start_traces("car-client")
+        joins = traces.headers if traces is not None else dict
+        server = Connection(
+            settings.server_url, timeout=settings.timeout, on_retry=self.metrics.count_retry, joins=joins
+        )
         self.sidecar: Connection | None = None
         """None: no address is set."""
         if settings.sidecar_url is not None:
@@ -36,8 +44,9 @@ class Session:
             )
         cards = CardReader(self.sidecar) if self.sidecar is not None else None
         self.discovery = Discovery(server, cards, only=settings.models)
+        inference = self._choose_inference(server, joins)
         self.classifier = Classifier(
-            self._choose_inference(server),
+            inference if traces is None else TracedInference(inference, traces),
             self.discovery,
             transport=settings.transport,
             batch_size=settings.batch_size,
@@ -45,12 +54,17 @@ class Session:
         )
         self.limits = PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels)
 
-    def _choose_inference(self, server: Connection) -> InferenceServer:
+    def _choose_inference(
+        self, server: Connection, joins: Callable[[], Mapping[str, str]]
+    ) -> InferenceServer:
         settings = self.settings
         if settings.protocol is Protocol.HTTP:
             return HttpInference(server)
         from car_client.kserve.grpc_inference import GrpcInference  # noqa: PLC0415 - grpc takes 0.2 s to import
 
         return GrpcInference(
-            settings.grpc_address, timeout=settings.timeout, on_retry=self.metrics.count_retry
+            settings.grpc_address,
+            timeout=settings.timeout,
+            on_retry=self.metrics.count_retry,
+            joins=joins,
         )

@@ -34,6 +34,7 @@ from model_sync.status.bucket_status import FOLDER, BucketStatus
 from model_sync.status.history import History
 from model_sync.status.report import Reporter
 from model_sync.status.status import Site
+from model_sync.status.swap_traces import start_swap_traces
 from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.digests import DigestChecks
@@ -101,6 +102,7 @@ class Sidecar:
         site = Site(settings.instance, store.endpoint, store.name, bool(token))
         self.history = History(HistoryFile(volume))
         self.reporter = Reporter(site, metrics, history=None if silent else self.history)
+        self.reporter.traces = None if silent else start_swap_traces()
         self.ownership = Ownership(
             volume, lock, self.reconciler, self.wakeup, self._follow, self.replicas.ask_for_listing
         )

@@ -74,18 +74,20 @@ class Connection:
         timeout: float,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         on_retry: Callable[[str], None] = lambda _reason: None,
+        joins: Callable[[], Mapping[str, str]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Every request has `timeout` seconds in all, its retry included. Connects on the first one.
 
         An answer with more than `max_answer_bytes`, unpacked, is not read to its end. Only one that stalls
         halfway may take as long again. `on_retry` is told `connection_lost` or `retired` before a request is
-        sent again.
+        sent again. `joins` tells further headers of each request, such as `traceparent`.
         """
         self.base_url = base_url
         self._timeout = timeout
         self._max_answer_bytes = max_answer_bytes
         self._on_retry = on_retry
+        self._joins = joins
         self._monotonic = monotonic
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS, retries=False, headers={"Accept-Encoding": "gzip"}
@@ -157,7 +159,7 @@ class Connection:
                 method,
                 self.base_url + path,
                 body=body or None,  # type: ignore[arg-type]  # urllib3's stub knows no buffers, its code does
-                headers={**self._pool.headers, **(headers or {}), **length},
+                headers={**self._pool.headers, **self._joins(), **(headers or {}), **length},
                 timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, remaining), read=remaining),
                 preload_content=False,
                 redirect=False,

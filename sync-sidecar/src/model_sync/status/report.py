@@ -17,6 +17,7 @@ from model_sync.status.changes import Change, Key, changes, since_when
 from model_sync.status.history import History
 from model_sync.status.readiness import Readiness, readiness
 from model_sync.status.status import Site, status_document
+from model_sync.status.swap_traces import SwapTraces
 from model_sync.status.version_reports import VersionReport, report
 
 _log = get_logger()
@@ -45,6 +46,7 @@ class Reporter:
     metrics: Metrics
     posted: Posted = field(default_factory=Posted)
     history: History | None = None
+    traces: SwapTraces | None = None
     _rows: Mapping[Key, VersionReport] = field(default_factory=dict)
     _since: Mapping[Key, float] = field(default_factory=dict)
 
@@ -57,6 +59,8 @@ class Reporter:
         if self.history is not None:
             self.history.follow(snapshot, rows, self._rows, writes=writes)
             self.posted.history = self.history.entries
+        if self.traces is not None and writes:
+            self.traces.follow(changed, snapshot.now)
         self._rows, self._since = rows, since_when(self._since, changed, snapshot.now)
         pins = {name: made.pin for name, made in plans.items() if made.pin is not None}
         self.posted.document = status_document(

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from car_models.evaluating.decision import Decision
 from car_models.tracking.experiment import log_run
 from car_models.tracking.promote import Promotion, Waiting, promote
 from car_models.tracking.reference import VersionReference, parse_reference
@@ -134,6 +135,15 @@ def test_what_the_sidecar_says_against_it_is_recorded(
     recorded = tags(registry, 1)
     assert recorded["platform.state"] == "rejected"
     assert "no_such_key" in recorded["platform.reason"]
+
+
+def test_what_the_decision_is_against_is_not_promoted(
+    registry: Registry, stack: Stack, store: Settings
+) -> None:
+    refused = Decision(promotes=False, sentence="it loses 2 and gains 0; keep cars/1")
+    with pytest.raises(RejectedError, match="loses 2 and gains 0"):
+        promote(f"models:/{NAME}/1", registry=registry, store=store, model="worse", decision=refused)
+    assert objects(stack, "worse") == {}
 
 
 def test_a_run_needs_a_name_and_keeps_the_record(registry: Registry, store: Settings, tmp_path: Path) -> None:

@@ -12,9 +12,12 @@ import psutil
 import pytest
 from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
+from edge_common.model_card import ModelCard
 from model_sync.bucket.completeness import IncompleteError
+from model_sync.bucket.expected_csv import ExpectedLabel
+from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
-from model_sync.preflight.check import ModelFacts, Preflight
+from model_sync.preflight.check import AcceptancePictures, ModelFacts, Preflight
 from model_sync.preflight.confinement import harmless_environment
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_ir, write_onnx, write_onnx_with_external_weights
@@ -124,6 +127,31 @@ def test_how_the_child_died_of_a_model_becomes_a_sentence(tmp_path: Path, then: 
         with pytest.raises(RejectedError, match=sentence):
             child.check(tmp_path, {}, cancelled=threading.Event())
         assert not child.usable
+
+
+_ANSWER = '{"inputs": {}, "outputs": [], "acceptance": %s}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{}",
+        '{"inputs": [], "outputs": 5}',
+        _ANSWER % "7",
+        _ANSWER % '{"answers": []}',
+        _ANSWER % '{"answers": [{"file": "b", "expected": "x", "said": "x", "place": 0}]}',
+        _ANSWER % '{"answers": [{"file": "a", "expected": "x", "said": "%s", "place": 0}]}' % ("x" * 500),
+        _ANSWER % '{"answers": [{"file": "a", "expected": "x", "said": "x", "place": 0}], "seconds": [NaN]}',
+    ],
+)
+def test_an_answer_that_cannot_be_is_the_models_fault(tmp_path: Path, answer: str) -> None:
+    card = EffectiveCard(ModelCard(schema=1), ("x",))
+    pictures = AcceptancePictures(tmp_path, (ExpectedLabel("a", "x"),), card)
+    with (
+        _stand_in(f"print({answer!r}, flush=True)") as child,
+        pytest.raises(RejectedError, match="ended with an answer that cannot be; export the model again"),
+    ):
+        child.check(tmp_path, {}, acceptance=pictures)
 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSEGV])

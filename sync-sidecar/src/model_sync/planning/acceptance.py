@@ -5,9 +5,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
 
 from edge_common.model_card import Acceptance
+from pydantic import Field
 
 from model_sync.bucket.keys import quoted
 
@@ -16,16 +17,21 @@ NAMED = 5
 _TOP = 5
 
 
+Told = Annotated[str, Field(max_length=400)]
+Seconds = Annotated[float, Field(gt=0, lt=1e6)]
+"""What the child may say: a model can have taken it over."""
+
+
 @dataclass(frozen=True)
 class PictureAnswer:
     """What was said of one picture; labels are shortened by whoever asked."""
 
     file: str
-    expected: str
-    said: str
+    expected: Told
+    said: Told
     place: int | None
     """Of the expected label among the answers, 0 is the first; None: beyond the first five."""
-    served_said: str | None = None
+    served_said: Told | None = None
     """What the version in service says first; None: it was not asked."""
     agrees: bool = True
     """Whether both say the same first."""
@@ -36,11 +42,11 @@ class AcceptanceRun:
     """All answers, and the seconds that each inference took; empty where they were not measured."""
 
     answers: tuple[PictureAnswer, ...]
-    seconds: tuple[float, ...] = ()
-    served_seconds: tuple[float, ...] = ()
-    not_compared: str = ""
+    seconds: tuple[Seconds, ...] = ()
+    served_seconds: tuple[Seconds, ...] = ()
+    not_compared: Told = ""
     """Why the version in service was not asked; empty: it was, or there is none."""
-    not_timed: str = ""
+    not_timed: Told = ""
     """Why times would say nothing; empty: they were measured."""
 
 

@@ -8,6 +8,7 @@ import json
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.quantities import format_size
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.bucket.expected_csv import ExpectedLabel
@@ -31,7 +32,6 @@ _log = get_logger()
 
 _PER_PICTURE = 1.0
 """Seconds beyond those for loading that each acceptance picture may take."""
-_RUN: TypeAdapter[AcceptanceRun | None] = TypeAdapter(AcceptanceRun | None, config={"defer_build": True})
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,9 @@ class ModelFacts:
     """The card's device, where this container does not have it; the model was checked on the CPU."""
     acceptance: AcceptanceRun | None = None
     """What it said of the acceptance pictures; None: it brought none."""
+
+
+_FACTS = TypeAdapter(ModelFacts)
 
 
 class Preflight(ChildProcess):
@@ -160,17 +163,11 @@ class Preflight(ChildProcess):
             raise RejectedError(str(answer["rejection"]))
         if "short_of_memory" in answer:
             raise RejectedError(too_little_memory(allowance))
-        absent = str(answer.get("absent_device", ""))
-        if absent:
-            _log.info(
-                "device_not_here", device=absent, effect="checked on the CPU; the server tries the device"
-            )
-        return ModelFacts(
-            absent_device=absent,
-            inputs={name: tuple(shape) for name, shape in answer["inputs"].items()},
-            outputs=tuple(NamedTensor(name, kind, tuple(shape)) for name, kind, shape in answer["outputs"]),
-            acceptance=_RUN.validate_python(answer.get("acceptance")),
-        )
+        facts = _facts(answer, acceptance)
+        if facts.absent_device:
+            effect = "checked on the CPU; the server tries the device"
+            _log.info("device_not_here", device=facts.absent_device, effect=effect)
+        return facts
 
     def _answer(self, received: bytes) -> dict[str, Any] | None:
         """The child's answer; None when it ended without one."""
@@ -187,6 +184,17 @@ class Preflight(ChildProcess):
         if not isinstance(answer, dict):
             raise RetryableError("the preflight child did not answer as expected; it is tried again")
         return answer
+
+
+def _facts(answer: Mapping[str, Any], asked: AcceptancePictures | None) -> ModelFacts:
+    """What the child says; a model that has taken it over may say anything, and is rejected for that."""
+    with suppress(ValidationError):
+        facts = _FACTS.validate_python(answer)
+        told = facts.acceptance.answers if facts.acceptance is not None else ()
+        wanted = asked.expected if asked is not None else ()
+        if [one.file for one in told] == [line.file for line in wanted]:
+            return facts
+    raise RejectedError("its preflight ended with an answer that cannot be; export the model again")
 
 
 def _card_request(card: EffectiveCard) -> dict[str, Any]:

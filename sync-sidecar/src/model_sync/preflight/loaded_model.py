@@ -89,7 +89,10 @@ class LoadedModel:
         return {
             "absent_device": self.absent_device,
             "inputs": {port.any_name: _shape(port) for port in self.compiled.inputs},
-            "outputs": [(_name(port), _datatype(port), _shape(port)) for port in self.compiled.outputs],
+            "outputs": [
+                {"name": _name(port), "datatype": _datatype(port), "shape": _shape(port)}
+                for port in self.compiled.outputs
+            ],
         }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from eventually import wait_until
 from made_pictures import jpeg
-from page_actions import is_sound
+from page_actions import is_sound, stays_put
 from playwright.sync_api import Browser, Page, expect
 from real_model_server import ModelServer
 from running_client import RunningClient
@@ -35,6 +35,8 @@ def test_each_source_has_a_tile_with_its_last_picture_and_a_lost_one_says_when_i
     page.goto(f"{client.url}/cameras")
     gate, lost = page.locator(".tile").first, page.locator(".tile").nth(1)
     expect(lost.locator(".state")).to_have_text(re.compile(r"lost since .*, tries again (in \d+ s|now)"))
+    expect(page.locator("#history-said")).to_be_visible()
+    stays_put(page)
     (tmp_path / "gate" / HOSTILE).write_bytes(jpeg("red", size=(90, 120)))
     expect(gate.locator(".answers-of strong")).to_have_text(["red", "red"])
     expect(gate.locator(".state")).to_contain_text("watching since")

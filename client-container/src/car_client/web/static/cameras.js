@@ -1,7 +1,7 @@
 // The page "Cameras": a tile for each source, with its last picture, the answers, the rate, and how it is; the history.
 import { follow, oneAtATime, readCameras } from "./api.js";
 import { startColours } from "./colours.js";
-import { breakable, byId, make, milliseconds, moment, percent } from "./dom.js";
+import { breakable, byId, make, milliseconds, moment, percent, reveal } from "./dom.js";
 import { offerNames, showHistory } from "./history.js";
 import { maySend, offerLabels, onReview, send, showReview } from "./review.js";
 import { tellAway } from "./tab.js";
@@ -10,6 +10,8 @@ const WORDS = { starting: "being opened", watching: "watching", waiting: "waitin
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 120;
 const HEIGHT = 24;
+const PATIENCE_MS = 1000;
+const AGAIN_MS = 2000; // after an answer that could not be read
 
 const tiles = new Map(); // number -> the tile
 
@@ -18,7 +20,9 @@ const refresh = oneAtATime(async () => {
   try {
     ({ sources } = await readCameras());
   } catch {
-    return; // the stream of events tells when the page's server is back, and then this runs again
+    reveal();
+    setTimeout(refresh, AGAIN_MS);
+    return;
   }
   const lost = sources.filter(({ state }) => state === "lost").length;
   const words = lost ? `${lost} of ${sources.length} lost` : sources.length === 1 ? "1 camera" : `${sources.length} cameras`;
@@ -121,9 +125,12 @@ onReview(() => [...tiles.values()].forEach(offerToSend));
 follow({
   resync: async () => {
     await refresh();
-    showReview();
+    reveal(".tiles, .how-to");
     offerLabels();
-    showHistory();
+    await Promise.race([showReview(), new Promise((done) => setTimeout(done, PATIENCE_MS))]); // its store may be slow
+    reveal(".review");
+    await showHistory();
+    reveal();
     offerNames([...tiles.values()].map(({ source }) => source.name));
   },
   cameras: refresh,
@@ -132,5 +139,6 @@ follow({
   lost: () => {
     setServer("lost", "This page's server is away; trying again");
     byId("tiles").classList.add("stale");
+    reveal();
   },
 });

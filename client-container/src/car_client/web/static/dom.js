@@ -15,6 +15,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Show what is hidden until it is known, so that nothing on the page moves; `parts` is a selector. */
+export function reveal(parts = ".asking") {
+  for (const element of document.querySelectorAll(parts)) element.classList.remove("asking");
+}
+
 /** `name` as nodes that may be broken after its underscores, where a narrow column needs it. */
 export const breakable = (name) =>
   name.split(/(?<=_)/).flatMap((part, place) => (place ? [document.createElement("wbr"), part] : [part]));

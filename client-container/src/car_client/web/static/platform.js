@@ -1,19 +1,23 @@
 // The page "Models": what the server tells goes to the panels; what cannot be asked is shown as last seen.
 import { follow, oneAtATime, readPlatform } from "./api.js";
 import { startColours } from "./colours.js";
-import { breakable, byId, make, moment } from "./dom.js";
+import { breakable, byId, make, moment, reveal } from "./dom.js";
 import { showLine, showLineLost } from "./line.js";
 import { onOperator, showChanges } from "./operator.js";
 import { showSending } from "./sending.js";
 import { tellAway } from "./tab.js";
 import { showModels } from "./versions.js";
 
+const AGAIN_MS = 2000; // after an answer that could not be read
+
 const refresh = oneAtATime(async () => {
   let document;
   try {
     document = await readPlatform();
   } catch {
-    return; // the stream of events tells when the page's server is back, and then this runs again
+    reveal();
+    setTimeout(refresh, AGAIN_MS);
+    return;
   }
   const away = document.line.filter((place) => place.state === "away");
   setServer(away.length ? "away" : "up", away.length ? `Away: ${away.map((place) => place.name).join(", ")}` : "Live");
@@ -23,6 +27,7 @@ const refresh = oneAtATime(async () => {
   showModels(document);
   showSending(document.models);
   replaced("timeline", document.timeline, timelineItems(document.timeline));
+  reveal();
 });
 
 const shown = new Map(); // id -> what the list there was made of
@@ -67,5 +72,6 @@ follow({
   lost: () => {
     setServer("lost", "This page's server is away; trying again");
     showLineLost();
+    reveal();
   },
 });

@@ -13,13 +13,20 @@ from edge_common.openvino_runtime import ov
 from edge_common.pictures.preprocess import preprocess
 from edge_common.pictures.steps import Preprocessing
 from edge_common.probabilities import class_probabilities, score_rows
-from model_sync.upload import CHECKSUMS_NAME, EffectiveCard, label_rejection, model_file, read_card
+from model_sync.upload import (
+    ACCEPTANCE_FOLDER,
+    CHECKSUMS_NAME,
+    EffectiveCard,
+    label_rejection,
+    model_file,
+    read_card,
+)
 from numpy.typing import NDArray
 
 from car_models.packaging.network_ports import ports_of
 from car_models.packaging.openvino_ir import openvino_errors
 
-_NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+_NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".sig"})
 """Labels and sample pictures beside a network."""
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -104,7 +111,10 @@ def _read_network(folder: Path) -> tuple[ov.Model, int]:
     size = sum(
         path.stat().st_size
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in beside and path.suffix not in _NOT_NETWORK
+        if path.is_file()
+        and path.name not in beside
+        and path.suffix not in _NOT_NETWORK
+        and path.relative_to(folder).parts[0] != ACCEPTANCE_FOLDER
     )
     with _load_errors(folder / name):
         return ov.Core().read_model(folder / name), size

@@ -139,12 +139,6 @@ def server_command(folder: StackFolder, ports: StackPorts, flags: Sequence[str] 
 
 def client_command(folder: StackFolder, ports: StackPorts, store_endpoint: str = "") -> Command:
     """`car-client serve`: the page, and the watch over the folder of pictures; with a store also reviews."""
-    review = {
-        "CAR_CLIENT_REVIEW": f"s3://{PICTURES_BUCKET}/review",
-        "CAR_CLIENT_S3_ENDPOINT": store_endpoint,
-        "CAR_CLIENT_S3_ACCESS_KEY": ACCESS_KEY,
-        "CAR_CLIENT_S3_SECRET_KEY": SECRET_KEY,
-    }
     return Command(
         name="client",
         argv=[
@@ -153,12 +147,19 @@ def client_command(folder: StackFolder, ports: StackPorts, store_endpoint: str =
             *("--history", folder.history),
         ],
         log=folder.log("client"),
-        env=client_environment(ports) | (review if store_endpoint else {}),
+        env=client_environment(ports, store_endpoint),
         ports=(ports.client,),
     )
 
 
-def client_environment(ports: StackPorts) -> dict[str, str]:
-    """What every `car-client` command of this stack needs to know."""
+def client_environment(ports: StackPorts, store_endpoint: str = "") -> dict[str, str]:
+    """What every `car-client` command of this stack needs to know; with a store also of reviews."""
+    review = {
+        "CAR_CLIENT_REVIEW": f"s3://{PICTURES_BUCKET}/review",
+        "CAR_CLIENT_S3_ENDPOINT": store_endpoint,
+        "CAR_CLIENT_S3_ACCESS_KEY": ACCESS_KEY,
+        "CAR_CLIENT_S3_SECRET_KEY": SECRET_KEY,
+    }
     grpc = {"CAR_CLIENT_GRPC_ADDRESS": ports.grpc_address} if ports.grpc_address else {}
-    return {"CAR_CLIENT_SERVER_URL": ports.server_url, "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url} | grpc
+    addresses = {"CAR_CLIENT_SERVER_URL": ports.server_url, "CAR_CLIENT_SIDECAR_URL": ports.sidecar_url}
+    return addresses | grpc | (review if store_endpoint else {})

@@ -105,7 +105,8 @@ class Supervisor:
             store_kind=stack.store.kind if started else stack.options.store,
             page_host=stack.options.page_host,
             addresses=addresses,
-            environment=(stack.sidecar_environment() if started else {}) | client_environment(stack.ports),
+            environment=(stack.sidecar_environment() if started else {})
+            | client_environment(stack.ports, stack.store.endpoint if started else ""),
             processes=tuple(map(self._record_of, self._processes.values() or stack.processes.running)),
         ).write(stack.folder.record)
 

@@ -64,7 +64,7 @@ def choose_target(
         if holds(there):
             return Target(wanted, there=True)
         raise RejectedError(
-            f"{model} version {wanted} is in the bucket with other files; leave --version out to take "
+            f"{model} version {wanted} is in the bucket with other files; leave the version out to take "
             f"the next free number, {following}"
         )
     if LATEST in versions:

@@ -46,7 +46,8 @@ export async function attempt(act, place) {
     place.textContent = await act(known());
   } catch (error) {
     if (error.status === 401) forget();
-    place.textContent = error.message;
+    // with the token its form goes, and what is said in there
+    (error.status === 401 ? byId("said") : place).textContent = error.message;
   }
 }
 

@@ -181,7 +181,7 @@ chart: setup chart-tools ## Check the Helm chart: lint, schema, unit tests, rend
 compose-test: setup ## Live a life of compose.yaml with real containers (root; docker or podman with compose, images of ./build.sh)
 	$(BIN)/pytest -m compose tests/compose $(ARGS)
 
-newcomer: setup ## Follow the README's first commands in fresh clones, as root and as nobody, twice (root; 10 minutes or more)
+newcomer: setup ## Follow the README's first commands in fresh clones, as root and as nobody, twice (root; 10 minutes)
 	$(BIN)/pytest -m newcomer tests/newcomer $(ARGS)
 
 e2e: setup models .local/bin/helm ## Try the chart on the cluster of KUBECONFIG, or on one of its own (CLUSTER_TOOL)

@@ -91,14 +91,11 @@ class Newcomer:
 def newcomer(request: pytest.FixtureRequest) -> Iterator[Newcomer]:
     if os.geteuid() != 0:
         pytest.fail("only root can be root and somebody else: run `make newcomer` as root")
-    folder = Path(tempfile.mkdtemp(prefix="newcomer-"))
-    somebody = Newcomer(request.param, folder)
-    try:
+    with tempfile.TemporaryDirectory(prefix="newcomer-") as folder:
+        somebody = Newcomer(request.param, Path(folder))
         yield somebody
-    finally:
         for process in somebody.running():
             process.kill()
-        shutil.rmtree(folder)
 
 
 def test_the_readme_is_right_word_for_word_twice_and_after_everything_was_killed(newcomer: Newcomer) -> None:
@@ -110,7 +107,7 @@ def test_the_readme_is_right_word_for_word_twice_and_after_everything_was_killed
 
     newcomer.follow(commands)
     assert newcomer.running() == []
-    newcomer.follow(commands[:-1])
+    newcomer.follow(commands[1:-1])
     for process in newcomer.running():
         process.kill()
     newcomer.follow(commands[1:])

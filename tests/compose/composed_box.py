@@ -116,6 +116,13 @@ class ComposedBox:
         told: dict[str, Any] = json.loads(said)[0]
         return told
 
+    def is_healthy(self, service: str) -> bool:
+        """What the service's own health check says; podman without systemd runs none by itself."""
+        if self.engine == "podman":
+            return self._run("podman", "healthcheck", "run", self.container(service)).returncode == 0
+        told: str = self.inspect(service)["State"]["Health"]["Status"]
+        return told == "healthy"
+
     def log(self, service: str) -> str:
         ran = self._run(self.engine, "logs", self.container(service))
         return ran.stdout + ran.stderr

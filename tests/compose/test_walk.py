@@ -85,6 +85,12 @@ def test_a_rollback_from_within_the_sidecar_answers_with_the_version_before(
     _answers(box, 2)
 
 
+@pytest.mark.parametrize("service", ["store", "sidecar", "lite", "client"])
+def test_its_health_check_holds(box: ComposedBox, service: str) -> None:
+    look = {True: None, False: "the check failed"}
+    wait_until(f"{service} is healthy", lambda: look[box.is_healthy(service)], within=60, every=1)
+
+
 def test_nobody_is_root_or_may_write_to_the_image(box: ComposedBox) -> None:
     for service in _SERVICES:
         told = box.inspect(service)

@@ -98,8 +98,13 @@ def newcomer(request: pytest.FixtureRequest) -> Iterator[Newcomer]:
             process.kill()
 
 
+def _is_taken(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_the_readme_is_right_word_for_word_twice_and_after_everything_was_killed(newcomer: Newcomer) -> None:
-    taken = [port for port in _PORTS if socket.socket().connect_ex(("127.0.0.1", port)) == 0]
+    taken = [port for port in _PORTS if _is_taken(port)]
     assert not taken, f"end what listens on {taken} first: the README's commands ask there"
     commands = _commands()
     assert commands[:2] == ["make demo", "make up"]

@@ -118,6 +118,9 @@ def _waits(stack: Stack, files: Sequence[Path], pictures: int, uploads: int) -> 
     yield "| --- | ---: |"
     yield f"| page's first load until the models are shown, Chromium | {times.first_load:.0f} ms |"
     yield f"| upload to both answers shown, Chromium, median of {uploads} | {times.upload_to_answer:.0f} ms |"
+    for path, load in times.pages.items():
+        first = f"first paint {load.first_paint:.0f} ms, shown after {load.shown:.0f} ms"
+        yield f"| page /{path} without a cache: {load.bytes / 1000:.0f} kB | {first} |"
     tenth = growth.pictures // 10
     yield f"| memory of `car-client serve` after {tenth:,} pictures | {growth.after_a_tenth:.0f} MiB |"
     yield f"| memory of `car-client serve` after {growth.pictures:,} pictures | {growth.at_the_end:.0f} MiB |"

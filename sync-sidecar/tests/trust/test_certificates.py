@@ -13,8 +13,10 @@ _NOW = datetime(2026, 11, 30, tzinfo=UTC)
 _FILES = {"model.onnx": "a" * 64}
 
 
-def _made(name: str, issuer: MadeCertificate | None = None, **how: bool) -> MadeCertificate:
-    return MadeCertificate(name, issuer, at=_NOW, **how)
+def _made(
+    name: str, issuer: MadeCertificate | None = None, *, authority: bool = False, signs: bool = True
+) -> MadeCertificate:
+    return MadeCertificate(name, issuer, authority=authority, signs=signs, at=_NOW)
 
 
 def _check(

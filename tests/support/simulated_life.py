@@ -19,7 +19,11 @@ from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 from fake_ovms import MODEL_FILE
+from model_sync.loop.requests import Retry
 from model_sync.planning.pinning import asked_for
+from model_sync.planning.state import RejectedAt
+from model_sync.swap_watch.observations import Answers
+from model_sync.swap_watch.progress import WatchState
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
 
@@ -30,6 +34,8 @@ _KINDS = ("good", "good", "good", "broken", "slow", "crash")
 _NONSENSE = ("v1/model.onnx", "²/model.onnx", "9" * 30 + "/model.onnx", "1/../x")
 _UNUSABLE = b"schema: 1\nserving: {target_device: GPU}"
 _SETTINGS = (_UNUSABLE, *(b"schema: 1\nserving: {nireq: %d}" % requests for requests in (1, 2, 3)))
+_WELL = Answers(200, 4, 0, 200, "", {})
+_VAGUE = 600.0
 _MOST_ATTEMPTS = 40
 """Of one rejected version within one life; more means that the pauses between do not grow."""
 _SERVER_LOOKS = 4.0
@@ -43,6 +49,8 @@ class Life:
     world: World
     events: "Events"
     done: Counter[str] = field(default_factory=Counter)
+    vague_until: float = 0.0
+    """Until when clients report that they recognise nothing."""
 
     def __post_init__(self) -> None:
         self._upload(STEADY, "1", "good")
@@ -58,6 +66,7 @@ class Life:
                 world.note(event.__name__)
                 self.done[event.__name__] += 1
                 event(self)
+            self._report()
             world.step(look=world.random.random() < 0.3)
             while world.random.random() < 0.6 and world.jobs.run_next():
                 pass
@@ -74,6 +83,7 @@ class Life:
         attempts = max((v.attempts for m in models for v in m.rejections.values()), default=0)
         assert attempts < _MOST_ATTEMPTS, f"a rejected version was tried {attempts} times, without pauses"
         self._remove_uploads(b"broken", b"slow")
+        self._try_again()
         self._wait()
         self._check_wishes()
 
@@ -101,6 +111,27 @@ class Life:
 
     def unpin(self) -> None:
         self.world.store.remove_folder(f"{self.world.random.choice(_MODELS)}/pin.yaml")
+
+    def report_badly(self) -> None:
+        """For a while, clients recognise nothing any more once a version has taken over."""
+        self.vague_until = self.world.clock.passed + _VAGUE
+
+    def _report(self) -> None:
+        world = self.world
+        for told in world.swap_watch.told.values():
+            watch, answered = told.watch, 50 + told.answers
+            vague = Answers(answered, answered, 0, answered, "", {})
+            told_of_both = {watch.local_before: _WELL, watch.local_version: vague}
+            if told.state is WatchState.WATCHING and world.clock.passed < self.vague_until:
+                world.swap_watch.reports.put(watch.model, "camera", told_of_both)
+
+    def _try_again(self) -> None:
+        """What went back, as a person does; it is not taken back a second time."""
+        for name, model in self.world.reconciler.applier.state.models.items():
+            for version, rejection in model.rejections.items():
+                if rejection.stage == RejectedAt.WATCH and rejection.retry_at is None:
+                    self.done["went back"] += 1
+                    self.world.reconciler.requests.put(Retry(name, version))
 
     def remove_version(self) -> None:
         model, version = map(self.world.random.choice, (_MODELS, VERSIONS))
@@ -261,6 +292,7 @@ _EVENTS: Events = [
     (2, Life.upload_nonsense),
     (6, Life.remove_version),
     (2, Life.remove_model),
+    (4, Life.report_badly),
     (4, Life.pin_version),
     (4, Life.unpin),
     (3, Life.take_store_away),

@@ -20,6 +20,7 @@ from hand_executors import WhenTold
 from hand_sidecar import GRACE, start_by_hand
 from memory_store import MemoryStore
 from model_sync.loop.reconcile import Reconciler
+from model_sync.loop.swap_watch import SwapWatch
 from model_sync.metrics import Metrics
 from model_sync.planning.actions import describe
 from mortal_volume import KilledError, MortalVolume, disk_full
@@ -60,6 +61,12 @@ class World:
         self.ovms.on_half_read = self.promises.half_read
         self.volume.prepare()
         self.reconciler = self._new_sidecar()
+
+    @property
+    def swap_watch(self) -> SwapWatch:
+        """What watches swaps in the sidecar that runs now."""
+        assert self.reconciler.swap_watch is not None
+        return self.reconciler.swap_watch
 
     def step(self, *, look: bool) -> None:
         """One step of the loop; a death in it is followed by a new start."""

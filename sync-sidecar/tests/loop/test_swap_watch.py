@@ -178,3 +178,12 @@ def test_where_the_version_before_is_gone_the_new_one_stays_and_it_is_said(watch
     assert watched.answering("m") == {b"two"}
     assert watched.watch["state"] == "worse"
     assert "1 is no longer on the volume" in watched.watch["sentence"]
+
+
+def test_content_that_is_replaced_meanwhile_is_not_rejected_in_its_place(watched: _Watched) -> None:
+    watched.store.put("m/2/model.onnx", b"two, mended")
+    watched.step(look=True)
+    watched.use(6, not_sure=0.98)
+    watched.pass_time(20)
+    assert watched.answering("m") == {b"two, mended"}
+    assert watched.row("2")["state"] == "serving"

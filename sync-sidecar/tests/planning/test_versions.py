@@ -57,5 +57,14 @@ def test_the_newest_good_one_is_kept_while_what_serves_is_damaged() -> None:
     assert superfluous_versions(replaced, {3}) == {1}
 
 
+def test_the_good_one_goes_whose_number_the_mended_upload_waits_for() -> None:
+    damaged = replace(stored(9, bucket_version="3", at=9.0), fingerprint=DAMAGED)
+    old = state(stored(3, at=3.0), damaged, configured=(9,))
+    mended = upload("3", "new")
+    assert superfluous_versions(snap(old, mended), {9}) == frozenset()
+    waits = snap(old, mended, staged={"3": mended.upload_id})
+    assert superfluous_versions(waits, {9}) == {3}
+
+
 def test_without_a_listing_nothing_is_superfluous() -> None:
     assert superfluous_versions(snap(state(stored(1), stored(2)), bucket_listed=False), set()) == frozenset()

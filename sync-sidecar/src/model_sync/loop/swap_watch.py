@@ -16,7 +16,7 @@ from model_sync.metrics import Metrics
 from model_sync.model_server.counted_totals import NOTHING, CountedTotals
 from model_sync.model_server.server_counts import ReadsCounts
 from model_sync.planning.snapshot import Snapshot
-from model_sync.planning.state import ModelState, RejectedAt, Rejection
+from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
 from model_sync.swap_watch.judgement import Breach, Kept, judge
 from model_sync.swap_watch.observations import Answers, Observation, Seen, ServerCounts, Watch, WatchRecord
 from model_sync.swap_watch.progress import WatchProgress, WatchState, progress
@@ -90,13 +90,13 @@ class SwapWatch:
         self._models = models
         if self.clock.monotonic() < self._look_at:
             return changed
-        self._read(models)
+        known = {(name, version) for name, model in models.items() for version in model.stored}
+        self.counted.read(known, self.clock.monotonic())
         for name in list(self._running):
             self._observe(snapshot, name)
             changed = True
         self._tries += 1
-        new = self._tries < _TRIES and not self.counted.readings  # a reading is that of the look before
-        hurry = new or bool(self._running)
+        hurry = bool(self._running) or (self._tries < _TRIES and not self.counted.readings)
         pause = min(self.window / _LOOKS, _LONGEST) if hurry else min(self.window / _SAVES, _LONGEST_IDLE)
         self._look_at = self.clock.monotonic() + max(pause, _SHORTEST)
         return changed
@@ -123,11 +123,7 @@ class SwapWatch:
         new, before = model.stored.get(now), model.stored.get(old)
         if new is None or before is None or new.bucket_version == before.bucket_version:
             return False  # content that was overwritten is not on the volume any more
-        catalog = snapshot.bucket.catalog
-        listed = catalog.models.get(name) if catalog is not None else None
-        upload = listed.versions.get(new.bucket_version) if listed is not None else None
-        current = upload is not None and upload.fingerprint == new.fingerprint
-        upload_id = upload.upload_id if upload is not None and current else new.fingerprint
+        upload_id = _upload_id(snapshot, name, new) or new.fingerprint
         if _is_pinned(snapshot, name, model) or _went_back_once(model, new.bucket_version, upload_id):
             return False
         at = self.clock.now()
@@ -193,7 +189,11 @@ class SwapWatch:
 
     def _go_back(self, snapshot: Snapshot, name: str, breach: Breach) -> None:
         watch, model = self._running[name].record.watch, self.records.current.model(name)
-        old = model.stored.get(watch.local_before)
+        old, new = model.stored.get(watch.local_before), model.stored[watch.local_version]
+        upload_id = _upload_id(snapshot, name, new)
+        if upload_id is None:
+            self._end(name, WatchState.ENDED, f"{breach.sentence}; other content is on its way in its place")
+            return
         gone = snapshot.bucket.gone.get(name, ())
         if old is None or not old.trusted or old.bucket_version != watch.before or watch.before in gone:
             what = f"{breach.sentence}; {watch.before} is no longer on the volume, so it stays"
@@ -204,7 +204,7 @@ class SwapWatch:
             f"{breach.sentence}; went back to {watch.before}. Upload it corrected, or try it again with "
             "model-sync retry, after which it is not taken back"
         )
-        rejection = Rejection(watch.upload_id, reason, RejectedAt.WATCH, self.clock.now())
+        rejection = Rejection(upload_id, reason, RejectedAt.WATCH, self.clock.now())
         self.records.change(name, model.with_rejection(watch.version, rejection))
         self.metrics.versions_withdrawn.labels(reason=breach.signal.value).inc()
 
@@ -221,10 +221,6 @@ class SwapWatch:
         running.saved_at = self.clock.monotonic()
         self.files.save(running.record)
 
-    def _read(self, models: Mapping[str, ModelState]) -> None:
-        known = {(name, version) for name, model in models.items() for version in model.stored}
-        self.counted.read(known, self.clock.monotonic())
-
 
 def _told_of(version: int, reports: Reports) -> dict[str, Answers]:
     return {who: told[version] for who, told in reports.items() if version in told}
@@ -235,10 +231,20 @@ def _top(model: ModelState) -> int | None:
     return max(model.confirmed, default=None)
 
 
+def _upload_id(snapshot: Snapshot, name: str, version: StoredVersion) -> str | None:
+    """That of the upload of which `version` is the content; None: the bucket has another in its place."""
+    catalog = snapshot.bucket.catalog
+    listed = catalog.models.get(name) if catalog is not None else None
+    upload = listed.versions.get(version.bucket_version) if listed is not None else None
+    if upload is None:
+        return version.fingerprint
+    return upload.upload_id if upload.fingerprint == version.fingerprint else None
+
+
 def _is_pinned(snapshot: Snapshot, name: str, model: ModelState) -> bool:
     return model.pin is not None or snapshot.bucket.pins.get(name) is not None
 
 
 def _went_back_once(model: ModelState, bucket_version: str, upload_id: str) -> bool:
-    rejection = model.rejections.get(bucket_version)
-    return rejection is not None and rejection.stage == RejectedAt.WATCH and rejection.upload_id == upload_id
+    known = model.rejections.get(bucket_version)
+    return known is not None and (known.stage, known.upload_id) == (RejectedAt.WATCH, upload_id)

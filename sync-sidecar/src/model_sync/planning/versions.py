@@ -86,6 +86,7 @@ def superfluous_versions(model: ModelSnapshot, in_use: Collection[int]) -> froze
     superfluous.update(local_version for _, local_version in previous[model.rules.keep_previous :])
     stored = model.state.stored
     if any(stored[n].harmed for n in model.state.configured if n in stored):
-        good = [n for n in superfluous if stored[n].trusted]
+        # unless what is to replace the damaged one waits for its number
+        good = [n for n in superfluous if stored[n].trusted and str(n) not in model.staged]
         superfluous.discard(max(good, key=lambda n: stored[n].published_at, default=0))
     return frozenset(superfluous)

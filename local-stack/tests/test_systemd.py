@@ -76,8 +76,9 @@ def test_its_variables_are_settings_and_say_what_compose_says(name: str) -> None
     assert {key for key in ours if key.startswith(("MODEL_SYNC_", "CAR_CLIENT_"))} <= SETTINGS
     missing = {key.removesuffix("_FILE") if "/run/secrets" in value else key for key, value in theirs.items()}
     secrets = {key for key in missing - ours.keys() if re.search("KEY|ROOT|API_TOKEN", key)}
-    # a default, and what the store calls the sidecar with, which polls here
-    assert missing - ours.keys() - secrets <= {"CAR_CLIENT_PROTOCOL", "MODEL_SYNC_SYNC_TOKEN"}
+    # a default, and one token by two names: this sidecar polls, and takes reports from its own host without
+    without = {"CAR_CLIENT_PROTOCOL", "MODEL_SYNC_SYNC_TOKEN", "CAR_CLIENT_SIDECAR_TOKEN"}
+    assert missing - ours.keys() - secrets <= without
     if secrets:
         assert only(name, "EnvironmentFile") == f"/etc/edgeai/{name}.env"
     assert not any(re.search("KEY|PASSWORD|TOKEN", key) for key in ours)

@@ -102,6 +102,19 @@ def test_a_version_whose_requests_fail_goes_back_without_any_client_that_reports
     assert "requests to the model server failed" in watched.row("2")["reason"]
 
 
+def test_requests_just_before_a_swap_are_compared_with_though_they_are_counted_later(tmp_path: Path) -> None:
+    watched = _Watched(tmp_path)
+    watched.store.put("m/3/model.onnx", b"three")
+    while watched.answering("m") == {b"two"}:
+        watched.pass_time(1)
+    counted = {("m", 2): ServerCounts(200, 0, {10_000: 200, 100_000: 0, 10**6: 0})}
+    for second in range(1, 20):
+        counted["m", 3] = ServerCounts(10 * second, 9 * second, {10_000: 10 * second, 100_000: 0, 10**6: 0})
+        watched.counts.counted = counted
+        watched.pass_time(1)
+    assert "requests to the model server failed; before it 0 of 200" in watched.row("3")["reason"]
+
+
 def test_the_record_on_the_volume_leads_to_the_same_decision(watched: _Watched) -> None:
     watched.use(20, not_sure=0.98)
     content = (watched.volume.own / "watches" / "m.jsonl").read_bytes()

@@ -53,7 +53,7 @@ class _Counts:
         return self.counted
 
 
-def test_totals_go_on_where_a_server_begins_anew_and_lately_is_a_window() -> None:
+def test_totals_go_on_where_a_server_begins_anew_and_tell_what_there_was_a_window_ago() -> None:
     source = _Counts()
     totals = CountedTotals(source, 60.0)
     totals.read({_KEY}, 0.0)
@@ -62,7 +62,7 @@ def test_totals_go_on_where_a_server_begins_anew_and_lately_is_a_window() -> Non
         source.counted = {_KEY: ServerCounts(requests)}
         totals.read({_KEY}, now)
     assert totals.of(_KEY).requests == 59
-    assert totals.lately(_KEY, 100.0).requests == 9
+    assert totals.of_window_start(_KEY, 100.0).requests == 50
     source.counted = None
     totals.read({_KEY}, 130.0)
     assert not totals.is_readable

@@ -41,6 +41,8 @@ class _Running:
     """What the server had counted of the version when the watch began; None: it goes on, and nobody knows."""
     so_far: ServerCounts = NOTHING
     """What was seen of it before this process began."""
+    base_before: ServerCounts | None = None
+    """What had been counted of the version before when the window before the watch began; None: as `base`."""
     saved_at: float = 0.0
 
 
@@ -112,6 +114,8 @@ class SwapWatch:
                 self._end(name, WatchState.ENDED, "another version answers")
                 changed = True
             old = _top(was) if was is not None else None
+            if old is not None and not set(model.configured) <= set(model.confirmed):
+                self._look_at = 0.0  # so that what the old one did until now is counted before it goes
             if old is not None and now is not None and old < now:
                 changed = self._begin(snapshot, name, model, old, now) or changed
         for name in before.keys() - models.keys():
@@ -130,16 +134,15 @@ class SwapWatch:
         known = (new.bucket_version, upload_id, now, before.bucket_version, old)
         watch = Watch(name, *known, since=at, until=at + self.window)
         self.reports.forget(name)
-        counted, time = self.counted, self.clock.monotonic()
-        server = counted.lately((name, old), time) if counted.is_readable else None
-        running = _Running(WatchRecord(watch, Seen(server)), counted.of((name, now)))
+        base_before = self.counted.of_window_start((name, old), self.clock.monotonic())
+        server = self.counted.of((name, old)) - base_before if self.counted.is_readable else None
+        record, base = WatchRecord(watch, Seen(server)), self.counted.of((name, now))
+        running = _Running(record, base, base_before=base_before)
         self._running[name] = running
-        self.told[name] = progress(running.record, judge(running.record))
+        self.told[name] = progress(record, judge(record))
         self._save(running)
         self._look_at = 0.0
-        _log.info(
-            "version_watched", model=name, version=watch.version, before=watch.before, seconds=self.window
-        )
+        _log.info("version_watched", model=name, version=watch.version, before=watch.before)
         return True
 
     def _go_on_with(self, name: str, model: ModelState) -> None:
@@ -158,25 +161,22 @@ class SwapWatch:
         self.told[name] = progress(record, judge(record))
 
     def _observe(self, snapshot: Snapshot, name: str) -> None:
-        running = self._running[name]
-        record, now = running.record, self.clock.now()
+        running, now = self._running[name], self.clock.now()
+        record = running.record
         if _is_pinned(snapshot, name, self.records.current.model(name)):
             self._end(name, WatchState.ENDED, "the model is pinned, and a pin wins")
             return
         watch, reports = record.watch, self.reports.of(name)
-        server = None
+        server, server_before = None, record.before.server
         if self.counted.is_readable:
             counted = self.counted.of((name, watch.local_version))
             running.base = counted if running.base is None else running.base
             server = running.so_far + (counted - running.base)
-        clients = {
-            who: told[watch.local_version] for who, told in reports.items() if watch.local_version in told
-        }
-        earlier = {
-            who: told[watch.local_before] for who, told in reports.items() if watch.local_before in told
-        }
-        before = replace(record.before, clients={**earlier, **record.before.clients})
-        seen = Observation(min(now, watch.until), Seen(server, clients))
+            if running.base_before is not None:  # its last requests may be counted after the swap was seen
+                server_before = self.counted.of((name, watch.local_before)) - running.base_before
+        earlier = _told_of(watch.local_before, reports)
+        before = Seen(server_before, {**earlier, **record.before.clients})
+        seen = Observation(min(now, watch.until), Seen(server, _told_of(watch.local_version, reports)))
         running.record = record = replace(record, before=before).with_observation(seen)
         verdict = judge(record)
         self.told[name] = progress(record, verdict)

@@ -1,4 +1,4 @@
-"""What a server has counted of each version so far, going on where it began anew, and lately."""
+"""What a server has counted of each version so far, going on where it began anew, and a window ago."""
 
 from collections import deque
 from collections.abc import Collection, Mapping
@@ -16,7 +16,7 @@ class CountedTotals:
 
     counts: ReadsCounts
     window: float
-    """Seconds that count as lately."""
+    """Seconds that are looked back."""
     readings: int = 0
     """How many brought counts."""
     is_readable: bool = False
@@ -45,7 +45,7 @@ class CountedTotals:
         """What was counted of a version in all."""
         return self._totals.get(key, NOTHING)
 
-    def lately(self, key: Key, now: float) -> ServerCounts:
-        """What was counted of it within the last window; in all, where nobody has read for so long."""
+    def of_window_start(self, key: Key, now: float) -> ServerCounts:
+        """What was counted of a version when the last window began; nothing, where nobody read so early."""
         at, first = self._earlier[0] if self._earlier else (now, {})
-        return self.of(key) - first.get(key, NOTHING) if at <= now - self.window else self.of(key)
+        return first.get(key, NOTHING) if at <= now - self.window else NOTHING

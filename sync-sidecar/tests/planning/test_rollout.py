@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, snap, state, stored, upload
 from model_sync.bucket.keys import MAX_VERSION
@@ -18,6 +19,7 @@ from model_sync.planning.actions import (
     StartRollout,
     TakeOver,
 )
+from model_sync.planning.activation import local_version_for
 from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan, plan, plan_model
 from model_sync.planning.rollout import (
@@ -36,6 +38,7 @@ from model_sync.planning.state_json import state_from_json, state_to_json
 
 OLD, NEW = {"nireq": 1}, {"nireq": 4, "target_device": "GPU"}
 NAMED = "the card's new serving settings (nireq: 4, target_device: GPU)"
+LATER = round(NOW) + 1000
 A, L, F = VersionState.AVAILABLE, VersionState.LOADING, VersionState.FAILED
 
 
@@ -121,6 +124,16 @@ def test_the_bridge_is_made_when_the_try_holds_no_memory_any_more_and_listed_wit
     ended = {1: VersionState.END}
     assert plan_model(_snapshot(BRIDGED, trial=ended)).actions == (Renumber(1, 2),)
     assert plan_model(_snapshot(LINKED, trial=ended)).actions == (Configure((1, 2), NEW),)
+
+
+@pytest.mark.parametrize(("arrives", "number"), [("latest", LATER + 2), (str(LATER + 1), None), ("2", 2)])
+def test_what_arrives_before_a_bridge_is_made_does_not_get_its_number(
+    arrives: str, number: int | None
+) -> None:
+    reserved = with_bridge(with_rollout(_served(last_local_version=LATER), NEW), LATER + 1)
+    new = upload(arrives, "new")
+    seen = snap(reserved, upload("1"), new, staged={arrives: new.upload_id}, served=available(1))
+    assert local_version_for(seen, new, [arrives]) == number
 
 
 def test_a_bridge_stays_until_all_are_compiled_anew_and_leaves_in_one_change() -> None:

@@ -91,7 +91,9 @@ def local_version_for(model: ModelSnapshot, upload: Upload, wanted: Collection[s
         return max(second if second <= MAX_VERSION else 0, max(used) + 1)
     own = int(upload.bucket_version)
     if own not in model.state.stored:
-        return None if model.state_of(own) in _HELD_BY_SERVER else own
+        rollout = model.state.rollout
+        taken = model.state_of(own) in _HELD_BY_SERVER or (rollout is not None and rollout.bridge == own)
+        return None if taken else own
     if model.state.stored[own].may_be_put_back(upload.fingerprint):
         return own
     if own != _highest_staying(model, wanted):

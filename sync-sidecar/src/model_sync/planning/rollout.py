@@ -153,8 +153,14 @@ def with_rollout(state: ModelState, settings: Mapping[str, Any]) -> ModelState:
 
 
 def with_bridge(state: ModelState, bridge: int) -> ModelState:
-    """The state with the settings tried well, and `bridge` to answer while they are taken over."""
-    return state if state.rollout is None else replace(state, rollout=replace(state.rollout, bridge=bridge))
+    """The state with the settings tried well, and `bridge` to answer while they are taken over.
+
+    Its number counts as used from here on, though it holds nothing yet.
+    """
+    if state.rollout is None:
+        return state
+    highest = max(state.last_local_version, bridge)
+    return replace(state, rollout=replace(state.rollout, bridge=bridge), last_local_version=highest)
 
 
 def after_rollout(

@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 from edge_common.model_card import LatestVersions, VersionPolicy
+from edge_common.served_state import VersionState
 from model_snapshots import snap, state, stored, upload
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.pinning import asked_for
-from model_sync.planning.state import DAMAGED
-from model_sync.planning.versions import describe_policy, superfluous_versions
+from model_sync.planning.state import DAMAGED, UNKNOWN
+from model_sync.planning.versions import describe_policy, superfluous_versions, unfit_versions
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,19 @@ def test_a_policy_asks_for_the_highest_first(policy: VersionPolicy, wanted: list
 
 def test_without_candidates_nothing_is_wanted() -> None:
     assert asked_for("all", []) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "unfit"),
+    [(VersionState.FAILED, {7}), (VersionState.AVAILABLE, set()), (VersionState.LOADING, set())],
+)
+def test_content_of_unknown_worth_that_answered_once_makes_way_when_it_fails(
+    said: VersionState, unfit: set[int]
+) -> None:
+    unknown = state(replace(stored(7), fingerprint=UNKNOWN), configured=(7,), confirmed=(7,))
+    assert unfit_versions(snap(unknown, upload("7"), served={7: said}), ()) == unfit
+    known = state(stored(7), configured=(7,), confirmed=(7,))
+    assert unfit_versions(snap(known, upload("7"), served={7: said}), ()) == set()
 
 
 def test_one_previous_version_is_kept_and_it_is_the_newest() -> None:

@@ -20,15 +20,16 @@ def describe_policy(policy: VersionPolicy) -> str:
 def unfit_versions(model: ModelSnapshot, failed: Collection[int]) -> set[int]:
     """Stored local versions that are not to be listed.
 
-    Those that `failed`, rejected ones, and what is outdated or of unknown worth and has never answered.
+    Those that `failed`, rejected ones, and what is outdated or of unknown worth and has never answered, or is
+    of unknown worth and fails now: nobody can say that it would ever load again.
     """
     unfit = set(failed)
     for local_version, version in model.state.stored.items():
         upload = model.upload(version.bucket_version)
         outdated = upload is not None and upload.fingerprint != version.fingerprint
-        answered = (
-            local_version in model.state.confirmed or model.state_of(local_version) is VersionState.AVAILABLE
-        )
+        state = model.state_of(local_version)
+        failing = state is VersionState.FAILED and not version.trusted
+        answered = state is VersionState.AVAILABLE or (local_version in model.state.confirmed and not failing)
         rejected = model.rejected_by_server(version) or model.taken_back(version)
         if rejected or ((outdated or not version.trusted) and not answered):
             unfit.add(local_version)

@@ -76,7 +76,7 @@ def watch_rate(url: str, folder: Path, files: Sequence[Path], count: int) -> tup
     before = os.times()
     done = subprocess.run(
         [program("car-client"), "watch", folder, "--once", "--server-url", url, "--sidecar-url", "none"],
-        env=_environment(CAR_CLIENT_LOG_FORMAT="json"),
+        env=environment_of(CAR_CLIENT_LOG_FORMAT="json"),
         capture_output=True,
         text=True,
         check=True,
@@ -93,29 +93,29 @@ def _memory_by_minute(
 ) -> Iterator[tuple[int, int, float]]:
     """Minute, answers until then and resident MiB of `serve`: after 1, 2, 4, … minutes and at the end."""
     folder.mkdir()
-    port = _free_port()
+    port = free_port()
     page = f"http://127.0.0.1:{port}"
-    environment = _environment(
+    environment = environment_of(
         CAR_CLIENT_SERVER_URL=url,
         CAR_CLIENT_SIDECAR_URL="none",
         CAR_CLIENT_SOURCE=str(folder),
         CAR_CLIENT_HTTP_HOST="127.0.0.1",
         CAR_CLIENT_HTTP_PORT=str(port),
     )
-    with _process([program("car-client"), "serve"], environment) as client, requests.Session() as session:
-        _wait_for(f"{page}/readyz")
+    with process([program("car-client"), "serve"], environment) as client, requests.Session() as session:
+        wait_for(f"{page}/readyz")
         told = psutil.Process(client.pid)
         start, next_told = time.monotonic(), 1
         for number, file in enumerate(itertools.cycle(files)):
-            _put(file, folder / f"{number:09}.jpg")
+            put(file, folder / f"{number:09}.jpg")
             (folder / f"{number - _MOST_FILES:09}.jpg").unlink(missing_ok=True)
             if number % _PER_SECOND == 0:
-                _put(file, folder / "latest.jpg")
+                put(file, folder / "latest.jpg")
                 _send(session, page, file)
             passed = time.monotonic() - start
             ended = passed >= minutes * 60
             if passed >= next_told * 60 or ended:
-                yield round(passed / 60), _answers(session, page), told.memory_info().rss / 2**20
+                yield round(passed / 60), answers(session, page), told.memory_info().rss / 2**20
                 next_told *= 2
             if ended:
                 return
@@ -129,7 +129,8 @@ def _send(session: requests.Session, page: str, file: Path) -> None:
     answer.raise_for_status()
 
 
-def _answers(session: requests.Session, page: str) -> int:
+def answers(session: requests.Session, page: str) -> int:
+    """How many inferences the client has counted."""
     metrics = session.get(f"{page}/metrics", timeout=30).text.splitlines()
     counts = [
         line
@@ -139,7 +140,7 @@ def _answers(session: requests.Session, page: str) -> int:
     return int(sum(float(line.rsplit(" ", 1)[1]) for line in counts))
 
 
-def _put(file: Path, target: Path) -> None:
+def put(file: Path, target: Path) -> None:
     """As a careful camera does it: written aside, then renamed."""
     aside = target.with_name(f".{target.name}")
     shutil.copyfile(file, aside)
@@ -149,20 +150,21 @@ def _put(file: Path, target: Path) -> None:
 @contextmanager
 def served_models(folders: Mapping[str, Path]) -> Iterator[str]:
     """The address of an ovms-lite that serves the model folders by name; ended afterwards."""
-    port = _free_port()
+    port = free_port()
     entries = [{"config": {"name": name, "base_path": str(path.resolve())}} for name, path in folders.items()]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.json")
         config.write_text(json.dumps({"model_config_list": entries}))
         command = [program("ovms-lite"), "--config_path", str(config), "--rest_port", str(port)]
-        with _process([*command, "--rest_bind_address", "127.0.0.1"], _environment()):
+        with process([*command, "--rest_bind_address", "127.0.0.1"], environment_of()):
             for name in folders:
-                _wait_for(f"http://127.0.0.1:{port}/v2/models/{name}/ready")
+                wait_for(f"http://127.0.0.1:{port}/v2/models/{name}/ready")
             yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The running program; it is told to end afterwards."""
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -172,7 +174,8 @@ def _process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
             process.terminate()
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
+    """Until it answers well; ends the benchmark when it does not."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         try:
@@ -184,12 +187,14 @@ def _wait_for(url: str) -> None:
     raise SystemExit(f"{url} does not answer within {_START_SECONDS:g} s")
 
 
-def _environment(**settings: str) -> dict[str, str]:
+def environment_of(**settings: str) -> dict[str, str]:
+    """This process's, with these settings of the client and no other."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CAR_CLIENT_")}
     return {**ours, **settings}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -169,8 +169,7 @@ class Stack:
 
     def start_client(self) -> RunningProcess:
         """Start the client, which watches the folder of pictures, and wait until its page answers."""
-        endpoint = self.store.endpoint if self.has_store else ""
-        command = client_command(self.folder, self.ports, endpoint)
+        command = client_command(self.folder, self.ports, self.store.endpoint if self.has_store else "")
         return self._start(command, f"{self.ports.page_url}/healthz")
 
     def _start(self, command: Command, ready: str) -> RunningProcess:

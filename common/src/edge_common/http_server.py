@@ -1,14 +1,17 @@
 """A small HTTP server in a thread of its own: health, metrics and status beside a program's real work."""
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Self
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +27,19 @@ def metrics_route(registry: CollectorRegistry) -> Route:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return Route("/metrics", metrics)
+
+
+async def read_rest(request: Request, most: int, seconds: float) -> None:
+    """Read what is left of a body of at most `most` bytes, for at most so long, and forget it.
+
+    A sender that is answered before it has sent all may see a lost connection in place of the answer.
+    """
+    told = request.headers.get("content-length", "")
+    if told.isascii() and told.isdecimal() and int(told[:20]) <= most:
+        with suppress(ClientDisconnect, TimeoutError, RuntimeError):  # RuntimeError: all of it was read
+            async with asyncio.timeout(seconds):
+                async for _ in request.stream():
+                    pass
 
 
 class _Guarded:

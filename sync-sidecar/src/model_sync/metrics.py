@@ -115,8 +115,6 @@ class Metrics:
             registry=self.registry,
             buckets=_SECONDS,
         )
-        self._read_seconds = self.request_seconds.labels(operation="read")
-        self._reads = {result: self.requests.labels(operation="read", result=result) for result in _RESULTS}
         self.received_bytes = Counter(
             f"{prefix}_download_bytes", "Bytes of objects that arrived.", registry=self.registry
         )
@@ -163,11 +161,6 @@ class Metrics:
         finally:
             self.request_seconds.labels(operation=operation).observe(time.monotonic() - began)
             self.requests.labels(operation=operation, result=result).inc()
-
-    def count_read(self, seconds: float, failure: Exception | None) -> None:
-        """Count and time a read that has ended."""
-        self._read_seconds.observe(seconds)
-        self._reads["success" if failure is None else _result_of(failure)].inc()
 
     def count_download(self, seconds: float, failure: Exception | None) -> None:
         """Count a download that has ended, and time it when it succeeded."""

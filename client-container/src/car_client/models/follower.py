@@ -22,11 +22,6 @@ class ServerView:
     table: ModelTable = field(default_factory=ModelTable)
     error: str | None = None
 
-    @property
-    def can_classify(self) -> bool:
-        """Whether the server answers and has a model that can be used."""
-        return self.error is None and bool(self.table.usable)
-
 
 class ModelFollower:
     """Keeps the last view of the server; threads may share it.

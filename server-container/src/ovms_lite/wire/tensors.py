@@ -103,13 +103,6 @@ class TensorInfo:
     shape: tuple[Dimension, ...]
     layout: str = "N..."
 
-    @property
-    def static_shape(self) -> tuple[int, ...] | None:
-        """The shape when there is only one, else None."""
-        if all(dimension.is_static for dimension in self.shape):
-            return tuple(dimension.low for dimension in self.shape)
-        return None
-
     def with_sizes(self, sizes: Sequence[int]) -> "TensorInfo":
         """The same tensor with every size fixed."""
         return replace(self, shape=tuple(Dimension(size, size) for size in sizes))

@@ -34,11 +34,6 @@ TensorFor = Callable[[str, list[int], Any], NDArray[Any] | None]
 """Gives the values for an input, by its name, shape (-1: any size) and numpy type; None: zeros will do."""
 
 
-def no_tensors(_name: str, _shape: list[int], _dtype: Any) -> None:
-    """Zeros for every input."""
-    return
-
-
 def is_short_of_memory(error: Exception) -> bool:
     """Whether `error`, as Python or OpenVINO raises it, says that memory was used up."""
     return isinstance(error, MemoryError) or _SHORT_OF_MEMORY.search(str(error)) is not None

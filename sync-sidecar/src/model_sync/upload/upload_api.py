@@ -3,13 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from edge_common.errors import RejectedError, RetryableError
+from edge_common.http_server import read_rest
 from edge_common.logs import get_logger
 from edge_common.quantities import format_size
 from starlette.concurrency import run_in_threadpool
@@ -65,7 +65,7 @@ class UploadApi:
 
         async def handle(request: Request) -> Response:
             answer = await upload(request)
-            await _read_rest(request)  # else the sender may see a lost connection in place of the answer
+            await read_rest(request, MAX_ZIP_BYTES, _SILENCE)
             return answer
 
         return [Route("/v1/uploads", handle, methods=["POST"])]
@@ -182,12 +182,3 @@ def _write(file: BinaryIO, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[file.write(view) :]
-
-
-async def _read_rest(request: Request) -> None:
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdecimal() and int(told[:20]) <= MAX_ZIP_BYTES:
-        with suppress(ClientDisconnect, TimeoutError, RuntimeError):  # RuntimeError: all of it was read
-            async with asyncio.timeout(_SILENCE):
-                async for _ in request.stream():
-                    pass

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Annotated
 from urllib.parse import urlencode
 
+from edge_common.http_server import read_rest
 from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -40,7 +40,7 @@ def sending_route(sidecar: Connection | None) -> Route:
         try:
             return await pass_on(request)
         finally:
-            await _read_rest(request)  # else a browser sees a lost connection in place of the answer
+            await read_rest(request, _MOST_BYTES, _SILENCE)
 
     async def pass_on(request: Request) -> Response:
         token = token_of(request)
@@ -103,12 +103,3 @@ def _size(request: Request) -> int:
     if int(told[:20]) > _MOST_BYTES:
         raise ApiError(413, "the zip has more than 2 GiB; send it with model-sync push")
     return int(told)
-
-
-async def _read_rest(request: Request) -> None:
-    told = request.headers.get("content-length", "")
-    if told.isascii() and told.isdecimal() and int(told[:20]) <= _MOST_BYTES:
-        with suppress(ClientDisconnect, TimeoutError, RuntimeError):  # RuntimeError: all of it was read
-            async with asyncio.timeout(_SILENCE):
-                async for _ in request.stream():
-                    pass

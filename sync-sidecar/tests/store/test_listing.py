@@ -54,6 +54,18 @@ def test_encoded_and_plain_keys_are_told_apart() -> None:
     assert _keys(_body("m/1/a+b%2B&c")) == ["m/1/a+b%2B&c"]
 
 
+@pytest.mark.parametrize("written", [b"\x01", b"&#x1;", b"&#27;", b"\xef\xbf\xbe", b"\xe9", b"%E9", b"%01"])
+def test_a_key_that_is_no_text_concerns_its_own_version(written: bytes) -> None:
+    body = _body("odd/1/@.onnx", "good/1/m.onnx", encoded=written[:1] == b"%").replace(b"@", written)
+    models = build_catalog(Page(body).objects()).models
+    assert models["good"].versions["1"].problem is None
+    assert "control or invisible character" in (models["odd"].versions["1"].problem or "")
+
+
+def test_keys_that_the_store_does_not_escape_are_read() -> None:
+    assert _keys(_body("m/1/@").replace(b"@", b"a & b&c;")) == ["m/1/a & b&c;"]
+
+
 def test_the_next_page_is_found_and_the_last_has_none() -> None:
     assert Page(_body("m/1/a", more=_cut("a&amp;b=="))).next_token == "a&b=="
     assert Page(_body("m/1/a")).next_token is None
@@ -218,6 +230,13 @@ def test_a_store_that_lists_in_no_order_gives_the_same_catalog() -> None:
         for name in ("SHA256SUMS", "m.onnx", "sub/f")
     ]
     assert build_catalog(entries[::2] + entries[1::2]) == build_catalog(entries)
+
+
+def test_of_a_key_that_is_listed_twice_the_newer_entry_holds() -> None:
+    old, new = ListedObject("m/1/a", 7, "x", 10.0), ListedObject("m/1/a", 8, "y", 20.0)
+    once = build_catalog([new])
+    assert build_catalog([old, new]).models == build_catalog([new, old]).models == once.models
+    assert build_catalog([new, new]).models == once.models
 
 
 def test_only_the_digest_of_a_whole_object_counts() -> None:

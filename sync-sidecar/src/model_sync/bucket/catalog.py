@@ -241,6 +241,8 @@ class _Draft:
 def _version(
     model: str, bucket_version: str, entries: list[UploadObject], problem: str | None, before: Upload | None
 ) -> Upload:
+    # a store may list a key twice, such as one that was overwritten between two pages: the newer entry holds
+    entries = list({file.path: file for file in sorted(entries, key=attrgetter("modified"))}.values())
     checksums = next((file for file in entries if file.path == CHECKSUMS_NAME), None)
     files = tuple(sorted((file for file in entries if file is not checksums), key=attrgetter("path")))
     if before is not None and before.files == files and before.checksums == checksums:

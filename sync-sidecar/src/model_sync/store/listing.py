@@ -8,6 +8,7 @@ bucket costs.
 
 import math
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,12 @@ _MOST_PAGES = 2 * MOST_OBJECTS // int(PAGE_OBJECTS)
 _OLD = "the store lists in the format of 2006, with markers; it has to answer ListObjectsV2"
 _MD5_OF_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"
 _SIZE = re.compile(r"\s*\+?(\d{1,18})\s*")
+_NOT_TEXT = "\ufdd0"
+"""In place of what no XML holds, or is no UTF-8; it is no character, so that its key is told as unusable."""
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_UTF8 = re.compile(r"[\udc80-\udcff]")
+_REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
+_BARE_AMPERSAND = re.compile(r"&(?!(?:#\w{1,9}|amp|lt|gt|quot|apos);)")
 
 
 class Page:
@@ -38,10 +45,7 @@ class Page:
 
         `partial`: nobody wants to know whether there is more.
         """
-        try:
-            self._root = fromstring(body)  # noqa: S314 - expat expands no external entity, and bounds internal ones
-        except ParseError as error:
-            raise StoreFaultError(f"what it answered is no listing ({error})") from error
+        self._root = _parsed(body)
         self._space = self._root.tag.removesuffix("ListBucketResult")
         if self._space == self._root.tag:
             raise StoreFaultError(f"it answered a listing with <{self._root.tag}>")
@@ -62,7 +66,7 @@ class Page:
             name = entry.findtext(key) or ""
             bytes_, problem = _size(entry.findtext(size))
             yield ListedObject(
-                unquote_plus(name) if encoded else name,
+                _decoded(name) if encoded else name,
                 bytes_,
                 usable_etag(entry.findtext(etag) or "", bytes_),
                 _seconds(entry.findtext(modified) or ""),
@@ -139,6 +143,27 @@ def without_constants(listed: list[ListedObject], constants: set[str]) -> list[L
     if not constants:
         return listed
     return [one._replace(etag="") if one.etag in constants else one for one in listed]
+
+
+def _parsed(body: bytes) -> Element:
+    """The XML in `body`; a store that encodes no keys may write control characters and `&` as they are."""
+    try:
+        return fromstring(body)  # noqa: S314 - expat expands no external entity, and bounds internal ones
+    except ParseError as error:
+        text = _NO_XML.sub(_NOT_TEXT, body.decode("utf-8", "surrogateescape"))
+        try:
+            return fromstring(_BARE_AMPERSAND.sub("&amp;", _REFERENCE.sub(_referred, text)))  # noqa: S314 - as above
+        except ParseError:
+            raise StoreFaultError(f"what it answered is no listing ({error})") from error
+
+
+def _referred(reference: re.Match[str]) -> str:
+    code = int(reference[1], 16) if reference[1] else int(reference[2])
+    return _NOT_TEXT if code > sys.maxunicode or _NO_XML.match(chr(code)) else reference[0]
+
+
+def _decoded(name: str) -> str:
+    return _NO_UTF8.sub(_NOT_TEXT, unquote_plus(name, errors="surrogateescape"))
 
 
 def _size(text: str | None) -> tuple[int, str | None]:

@@ -11,6 +11,7 @@ def test_plain_values_and_sections_are_read() -> None:
     [
         ("a: &x 1\nb: *x\n", "has an alias in line 2; write out what it stands for"),
         ("a: 1\n<<: {b: 2}\n", "has a merge key in line 2; write out what it stands for"),
+        ("a: 1\nb: {c: 1, d: 2,\n  c: 3}\n", "has 'c' twice, again in line 3; put both into one"),
         ("a: 1\nb: [\n", "is not valid YAML in line 3; correct it"),
         ("a: !!int x\n", "is not valid YAML; correct it"),
         ("a: 2024-99-99\n", "is not valid YAML; correct it"),

@@ -1,5 +1,6 @@
 """YAML that is as large as it looks: with aliases and merge keys 600 bytes can stand for gigabytes."""
 
+import reprlib
 from typing import Any
 
 import yaml
@@ -31,9 +32,16 @@ class _PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        seen = set()
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise _stands_for_more("a merge key", key.start_mark)
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if (key.tag, key.value) in seen:  # YAML would let the last one win, and say nothing
+                shown, line = reprlib.repr(key.value), key.start_mark.line + 1
+                raise PlainYamlError(f"has {shown} twice, again in line {line}; put both into one")
+            seen.add((key.tag, key.value))
 
 
 def _stands_for_more(what: str, mark: yaml.Mark) -> PlainYamlError:

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from edge_common.errors import FatalError
 from minio import Minio
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
+from urllib3.exceptions import HTTPError
 
 from car_client.settings import Settings
 
 SCHEME = "s3://"
+STORE_ERRORS = (MinioException, HTTPError, OSError, ValueError, ParseError)
+"""What the SDK raises for a store that is away, refuses, or answers something else, such as an HTML page."""
 _TIMEOUT = urllib3.Timeout(connect=3.0, read=10.0)
 
 

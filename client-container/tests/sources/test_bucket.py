@@ -12,6 +12,7 @@ from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg
 from minio import Minio
 from pydantic import SecretStr
+from urllib3 import HTTPResponse, PoolManager
 
 KEY = SecretStr("test")
 
@@ -87,6 +88,14 @@ def test_a_store_or_bucket_that_is_away_is_waited_for(store: Minio) -> None:
     nobody = s3_client(Settings(s3_endpoint="http://127.0.0.1:9", s3_access_key=KEY, s3_secret_key=KEY))
     with pytest.raises(RetryableError):
         BucketSource(nobody, S3Address.parse("s3://pictures"), max_bytes=1, pause=0.1).poll(1)
+
+
+def test_a_page_to_sign_in_in_place_of_the_store_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = HTTPResponse(b"<!doctype html><html><p>sign in<br></html>", status=200, preload_content=False)
+    monkeypatch.setattr(PoolManager, "urlopen", lambda *_arguments, **_options: page)
+    behind = s3_client(Settings(s3_endpoint="http://portal:9000", s3_access_key=KEY, s3_secret_key=KEY))
+    with pytest.raises(RetryableError, match=r"s3://pictures/ cannot be read: .* check the store"):
+        BucketSource(behind, S3Address.parse("s3://pictures"), max_bytes=1, pause=0.1).poll(1)
 
 
 def test_an_address_without_a_bucket_is_refused() -> None:

@@ -12,12 +12,10 @@ from edge_common.errors import FatalError
 from edge_common.logs import get_logger
 from edge_common.printable import printable_cell
 from minio import Minio
-from minio.error import MinioException
-from urllib3.exceptions import HTTPError
 
 from car_client.output.documents import classification_document
 from car_client.pipeline.classifier import Classification
-from car_client.s3_address import SCHEME, S3Address, reason_of, s3_client
+from car_client.s3_address import SCHEME, STORE_ERRORS, S3Address, reason_of, s3_client
 from car_client.settings import Settings
 
 _log = get_logger()
@@ -125,7 +123,7 @@ class BucketSink:
             while self._held:
                 self._put(*self._held[0])
                 self._held.popleft()
-        except (MinioException, HTTPError, OSError) as error:
+        except STORE_ERRORS as error:
             if not self._away:
                 _log.warning("results_held", to=str(self._address), error=reason_of(error))
             self._away = True

@@ -11,11 +11,10 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.printable import printable
 from minio import Minio
-from minio.error import MinioException, S3Error
-from urllib3.exceptions import HTTPError
+from minio.error import S3Error
 
 from car_client.review.items import ReviewId, ReviewRecord
-from car_client.s3_address import SCHEME, S3Address, reason_of, s3_client
+from car_client.s3_address import SCHEME, STORE_ERRORS, S3Address, reason_of, s3_client
 from car_client.settings import Settings
 
 _log = get_logger()
@@ -179,7 +178,7 @@ class ReviewBucket:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (MinioException, HTTPError, OSError, ValueError) as error:
+        except STORE_ERRORS as error:
             raise RetryableError(
                 f"{self} cannot be used: {reason_of(error)}; check store and bucket, and that the keys in "
                 "CAR_CLIENT_S3_ACCESS_KEY and _SECRET_KEY may list, read and write there"

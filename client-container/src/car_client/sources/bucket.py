@@ -12,10 +12,9 @@ from edge_common.pictures.decode import SUFFIXES
 from edge_common.printable import printable
 from minio import Minio
 from minio.datatypes import Object
-from minio.error import MinioException, S3Error
-from urllib3.exceptions import HTTPError
+from minio.error import S3Error
 
-from car_client.s3_address import S3Address, reason_of
+from car_client.s3_address import STORE_ERRORS, S3Address, reason_of
 from car_client.sources.source import Frame, Supply
 
 _log = get_logger()
@@ -79,7 +78,7 @@ class BucketSource:
                 self._new.popleft()
                 if frame is not None:
                     frames.append(frame)
-        except (MinioException, HTTPError, OSError, ValueError) as error:
+        except STORE_ERRORS as error:
             self._listing = None
             self._complete = True  # a look that fails is over as well
             for frame in frames:

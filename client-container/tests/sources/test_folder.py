@@ -246,8 +246,11 @@ def test_a_file_that_may_not_be_read_is_told_once_and_hides_no_other(
     [frame] = source.poll(1)
     source.give_back(frame)
     assert names(source, 1) == [frame.name] == ["open.jpg"]
+    names(source)
     [line] = logged.of("picture_rejected")
     assert line["error"] == "locked.jpg cannot be read: Permission denied"
+    monkeypatch.undo()
+    assert names(source) == ["locked.jpg"]
 
 
 def test_files_that_are_gone_are_forgotten(source: TickingSource, tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class FolderSource:
         self._done: dict[str, Signature] = {}
         self._in_hand: dict[Frame, tuple[str, Signature]] = {}
         self._told: set[str] = set()
+        self._unreadable: dict[str, int | None] = {}
+        """The error number that a file was told with."""
 
     def __str__(self) -> str:
         """The folder's path."""
@@ -115,6 +117,7 @@ class FolderSource:
         self._looked_at = now
         self._seen = {path: self._look(path, files[path], now) for path in files}
         self._done = {path: signature for path, signature in self._done.items() if path in files}
+        self._unreadable = {path: error for path, error in self._unreadable.items() if path in files}
         in_hand = set(self._in_hand.values())
         new = [p for p in files if self._done.get(p) != files[p] and (p, files[p]) not in in_hand]
         self._new = deque(sorted(new, key=lambda path: (files[path].modified_ns, path)))
@@ -156,10 +159,13 @@ class FolderSource:
         except FileNotFoundError:
             return None
         except OSError as error:
-            name = printable(path)
-            _log.warning("picture_rejected", image=name, error=f"{name} cannot be read: {error.strerror}")
-            self._done[path] = seen.signature
+            # tried again with every look: rights may be given, and a share come back, without a new date
+            if self._unreadable.get(path) != error.errno:
+                name = printable(path)
+                _log.warning("picture_rejected", image=name, error=f"{name} cannot be read: {error.strerror}")
+            self._unreadable[path] = error.errno
             return None
+        self._unreadable.pop(path, None)
         if not unchanged or (before != seen.signature if seen.quiet else not self._is_whole(content)):
             return None
         seen.restless_since = now

@@ -155,7 +155,9 @@ def test_a_list_of_addresses_may_have_comments_and_nothing_else(tmp_path: Path) 
     listed = tmp_path / "cameras.txt"
     listed.write_text("# gate\nhttp://a/1\n\nhttps://b/2\n")
     assert read_addresses(listed) == ("http://a/1", "https://b/2")
-    listed.write_text("ftp://a")
+    listed.write_bytes(b"\xef\xbb\xbfhttp://a/1\r\n")
+    assert read_addresses(listed) == ("http://a/1",)
+    listed.write_text("ftp://user:secret@a")
     with pytest.raises(FatalError, match="'ftp://a' is no http address"):
         read_addresses(listed)
     with pytest.raises(FatalError, match="cannot be read"):

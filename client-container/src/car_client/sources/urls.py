@@ -26,13 +26,15 @@ _OVERDUE = f"no whole answer within {FETCH_SECONDS:g} s"
 def read_addresses(file: Path) -> tuple[str, ...]:
     """One http or https address a line; blank lines and lines with # are left out. Raises FatalError."""
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise FatalError(f"the list of addresses {file} cannot be read: {error}") from error
     addresses = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     wrong = [address for address in addresses if not address.startswith(SCHEMES)]
     if wrong or not 0 < len(addresses) <= _MOST_ADDRESSES:
-        what = f"{wrong[0]!r} is no http address" if wrong else f"{len(addresses)} addresses"
+        what = (
+            f"{address_for_people(wrong[0])!r} is no http address" if wrong else f"{len(addresses)} addresses"
+        )
         raise FatalError(f"{file}: {what}; write 1 to {_MOST_ADDRESSES} addresses, one a line")
     return addresses
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from comparing import Row
 from lifecycle import Holding, Swap
+from load import CONNECTIONS
 from rich.console import Console
 from rich.table import Table
 from verdicts import judge_images, judge_swaps, judge_tiny
@@ -72,23 +73,22 @@ def _circumstances(figures: Figures) -> str:
 
 
 def _sheets(figures: Figures) -> list[_Sheet]:
-    latencies = ("p50 ms", "p99 ms", "failed")
     goals = judge_images(figures.images) if figures.images else []
     goals += judge_tiny(figures.tiny) if figures.tiny else []
     goals += judge_swaps(figures.swaps)
     sheets = [
         _Sheet(
             f"{subject}: the raw queue alone does {rate:.0f} images/s",
-            ("body", "server", "connections", "images/s", "of the raw queue", *latencies),
-            [_loaded(row) for row in figures.images if row.subject == subject],
+            _columns("images/s", "of the raw queue"),
+            _loaded([row for row in figures.images if row.subject == subject]),
         )
         for subject, rate in figures.raw.items()
     ]
     sheets += [
         _Sheet(
             "Tiny model (ten additions)",
-            ("body", "server", "connections", "requests/s", "of the echo", *latencies),
-            [_loaded(row) for row in figures.tiny],
+            _columns("requests/s", "of the echo"),
+            _loaded(figures.tiny),
         ),
         _Sheet(
             "Start and memory with tiny models",
@@ -105,11 +105,25 @@ def _sheets(figures: Figures) -> list[_Sheet]:
     return [sheet for sheet in sheets if sheet.lines]
 
 
-def _loaded(row: Row) -> tuple[str, ...]:
-    load = row.load
-    rate = f"{load.rate:.1f}" if load.rate < 1000 else f"{load.rate:,.0f}"  # noqa: PLR2004 - enough digits
-    figures = (rate, f"{row.ratio:.2f}", f"{load.p50_ms:.2f}", f"{load.p99_ms:.2f}", str(load.failed))
-    return row.wire, row.server, str(row.connections), *figures
+def _columns(rate: str, ratio: str) -> tuple[str, ...]:
+    first, *others = (f"{connections}" for connections in CONNECTIONS)
+    figures = (name for what in (rate, ratio, "p99 ms") for name in (f"{what} at {first}", *others))
+    return "body", "server", *figures, "failed"
+
+
+def _loaded(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """A line for each body and server, with the figures at each number of connections beside each other."""
+    by_case: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in rows:
+        by_case.setdefault((row.wire, row.server), {})[row.connections] = row
+    return [(*case, *_figures([found[one] for one in CONNECTIONS])) for case, found in by_case.items()]
+
+
+def _figures(rows: Sequence[Row]) -> tuple[str, ...]:
+    rates = [f"{row.load.rate:,.{0 if row.load.rate >= 1000 else 1}f}" for row in rows]  # noqa: PLR2004 - enough digits
+    ratios = [f"{row.ratio:.2f}" for row in rows]
+    latencies = [f"{row.load.p99_ms:.1f}" for row in rows]
+    return *rates, *ratios, *latencies, str(sum(row.load.failed for row in rows))
 
 
 def _held(holding: Holding) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ mkdir -p locks
 all=(./common ./sync-sidecar ./server-container ./client-container ./volume-for-model ./local-stack)
 as_developed=(--constraints locks/develop.txt)
 lock develop --group dev -- "${all[@]}"
-lock build "${as_developed[@]}" -- pip 'hatchling>=1.27' editables
+lock build "${as_developed[@]}" -- pip 'hatchling>=1.27' editables 'uv>=0.9'
 lock model-sync "${as_developed[@]}" -- ./common ./sync-sidecar
 lock ovms-lite "${as_developed[@]}" -- ./common ./server-container
 lock car-client "${as_developed[@]}" -- ./common ./client-container

@@ -67,6 +67,22 @@ def test_who_follows_a_living_writer_changes_nothing_on_the_volume(volume: Volum
     assert {path: path.stat().st_mtime_ns for path in volume.own.rglob("*")} == before
 
 
+def test_a_file_system_that_lets_nobody_set_dates_is_lived_with(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert VolumeLock(volume.lock_path).try_acquire()
+    lock = VolumeLock(volume.lock_path)
+    assert not lock.try_acquire(in_use=True), "the file is young, and cannot be made to look old"
+    monkeypatch.undo()
+    _age(volume.lock_path, NOTICED_WITHIN + 1)
+    monkeypatch.setattr(os, "utime", refuse)
+    assert lock.try_acquire(in_use=True)
+
+
 def test_a_restart_on_a_volume_in_use_waits_for_nobody(volume: Volume) -> None:
     assert VolumeLock(volume.lock_path).try_acquire()
     lock = VolumeLock(volume.lock_path)

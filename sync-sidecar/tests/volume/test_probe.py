@@ -39,6 +39,29 @@ def test_an_ordinary_file_system_lacks_nothing(volume: Volume) -> None:
     assert _probe(volume) == {}
 
 
+def test_files_that_can_only_be_written_from_begin_to_end_are_not_enough(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pwrite", _refusing(os.pwrite, errno.EINVAL, folders=False))
+    lack = _probe(volume)["files"]
+    assert lack.fatal
+    assert "cannot be written part by part (Invalid argument)" in lack.sentence
+
+
+def test_names_that_the_file_system_takes_for_others_are_told(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        really_touch = Path.touch
+        patched.setattr(Path, "touch", lambda path: really_touch(path.with_name("a\u0308")))
+        assert "writes accents in names otherwise" in _probe(volume)["names"].sentence
+    really, cased = Path.exists, "WRITTEN"
+    monkeypatch.setattr(Path, "exists", lambda path: path.name == cased or really(path))
+    lack = _probe(volume)["names"]
+    assert not lack.fatal
+    assert "differ in capitals alone" in lack.sentence
+
+
 @pytest.mark.parametrize(("folders", "what"), [(True, "a folder"), (False, "a file")])
 def test_without_renaming_nothing_is_served_and_the_sentence_says_where(
     volume: Volume, monkeypatch: pytest.MonkeyPatch, what: str, *, folders: bool

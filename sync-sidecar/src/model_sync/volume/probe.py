@@ -58,7 +58,7 @@ def probe_volume(root: Path, folder: Path, wait: Callable[[float], None] = time.
     lacks: list[Lack] = []
     try:
         folder.mkdir(parents=True)
-        for look in (_files, _renamed_file, _modes, _flushing, _locks):
+        for look in (_files, _parts, _names, _renamed_file, _modes, _flushing, _locks):
             lacks += look(folder)
         lacks += _renamed_folder(folder, target, wait)
     except OSError as error:
@@ -76,6 +76,33 @@ def _files(folder: Path) -> Iterator[Lack]:
     if file.read_bytes() != b"written" or file.stat().st_size != len(b"written"):
         advice = "put the models folder on another file system"
         yield Lack("files", f"{folder} does not hold what is written to it; {advice}", fatal=True)
+
+
+def _parts(folder: Path) -> Iterator[Lack]:
+    with _opened(folder / "parts", os.O_RDWR | os.O_CREAT) as descriptor:
+        try:
+            os.ftruncate(descriptor, 2)
+            for offset in (1, 0):
+                os.pwrite(descriptor, b"x", offset)
+        except OSError as error:
+            told = f"files in {folder.parent} cannot be written part by part ({error.strerror})"
+            yield Lack("files", f"{told}; put the models folder on another file system", fatal=True)
+
+
+def _names(folder: Path) -> Iterator[Lack]:
+    told = ""
+    try:
+        accent = folder / "\u00e4"
+        accent.touch()
+        if accent not in folder.iterdir():
+            told = "writes accents in names otherwise"
+    except OSError as error:
+        told = f"takes no accents in names ({error.strerror})"
+    if (folder / "WRITTEN").exists():
+        told = "takes names that differ in capitals alone for the same"
+    if told:
+        advice = "name the files and folders of models in plain small letters"
+        yield Lack("names", f"{folder.parent} {told}; {advice}, or versions may never be published")
 
 
 def _renamed_file(folder: Path) -> Iterator[Lack]:

@@ -105,6 +105,20 @@ _MERGE_BOMB = "a0: &a0 {k: v}\n" + "\n".join(
         ("schema: 1\n  x: [", "is not valid YAML in line 2"),
         ("schema: 1\ndescription: 2024-99-99", "is not valid YAML"),
         ("schema: !!int x", "is not valid YAML"),
+        (
+            "schema: 1\noutput: {labels: [a, no]}",
+            "output.labels.1: YAML reads False there and no text; put it in",
+        ),
+        ("schema: 1\noutput: {labels: []}", "model.yaml: output.labels: Input should be a valid string or "),
+        (
+            "schema: 1\nserving: {versions: [0]}",
+            "serving.versions.0: Input should be greater than or equal to 1",
+        ),
+        (
+            "schema: 1\nserving: {versions: [010]}",
+            "has 010 in line 2, which YAML reads as 8; write it without the",
+        ),
+        ('schema: 1\noutput: {labels: [a, "\\ud83d"]}', "has half a character in line 2; write it whole"),
         ("schema: !!bool x", "is not valid YAML"),
         ("schema: 1\ninput: {scale: [1, .inf, 1]}", "input.scale.1: "),
         ("schema: 1\ninput: {mean: [.nan, 1, 1]}", "input.mean.0: "),

@@ -13,12 +13,32 @@ MAX_BYTES = 64 * 1024
 """A larger card is refused unread: a thousand labels fit, and parsing one takes less than a second."""
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the card"
+def _sentence(error: ValidationError, data: object) -> str:
+    """What is wrong with the first key at fault; of several forms that it may have, with the likeliest."""
+    found = [(_place(each, data), each) for each in error.errors()]
+    wrong = found[0][0]
+    within = [(place, each) for place, each in found if place[: len(wrong)] == wrong]
+    place, first = max(within, key=lambda one: len(one[0]))
+    shown = ".".join(map(str, place)) or "the card"
     if first["type"] == "extra_forbidden":
-        return f"unknown key {place!r}; remove it or correct its spelling"
-    return f"{place}: {first['msg']}"
+        return f"unknown key {shown!r}; remove it or correct its spelling"
+    if first["type"] == "string_type" and not isinstance(first["input"], list | dict):
+        return f"{shown}: YAML reads {str(first['input'])[:80]} there and no text; put it in quotes"
+    forms = [str(each["msg"]) for other, each in within if other == place]
+    return f"{shown}: {' or '.join(dict.fromkeys(forms))}"
+
+
+def _place(error: Any, data: Any) -> tuple[int | str, ...]:
+    """Where in `data` that is, without the names that pydantic gives to the forms of one key."""
+    place: list[int | str] = []
+    for part in error["loc"]:
+        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if inside and (isinstance(data, dict) or part < len(data)):
+            data = data[part]
+            place.append(part)
+        elif error["type"] == "missing" and part == error["loc"][-1]:
+            place.append(part)
+    return tuple(place)
 
 
 def parse_card(content: bytes, where: str) -> ModelCard:
@@ -45,7 +65,7 @@ def card_from_mapping(data: dict[str, Any], where: str) -> ModelCard:
     try:
         return ModelCard.model_validate(data)
     except ValidationError as error:
-        raise RejectedError(f"{where}: {_sentence(error)}") from error
+        raise RejectedError(f"{where}: {_sentence(error, data)}") from error
 
 
 def card_as_mapping(card: ModelCard) -> dict[str, Any]:

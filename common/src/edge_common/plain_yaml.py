@@ -1,5 +1,6 @@
 """YAML that is as large as it looks: with aliases and merge keys 600 bytes can stand for gigabytes."""
 
+import re
 import reprlib
 from typing import Any
 
@@ -11,6 +12,10 @@ _UNCAUGHT = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError
 
 class PlainYamlError(ValueError):
     """The text is no plain YAML; the message continues "the file ..." and ends in what to do."""
+
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+_OCTAL = re.compile(r"[-+]?0[0-9]+")
 
 
 def parse_plain_yaml(content: bytes) -> Any:
@@ -31,6 +36,21 @@ class _PlainLoader(yaml.SafeLoader):
             raise _stands_for_more("an alias", self.get_mark())
         return super().compose_node(parent, index)
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        text = super().construct_scalar(node)
+        if isinstance(text, str) and _HALF.search(text):
+            raise PlainYamlError(f"has half a character in line {node.start_mark.line + 1}; write it whole")
+        return text
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number: int = super().construct_yaml_int(node)
+        if _OCTAL.fullmatch(node.value) and number != int(node.value):
+            raise PlainYamlError(
+                f"has {node.value[:80]} in line {node.start_mark.line + 1}, which YAML reads as {number}; "
+                "write it without the zero in front"
+            )
+        return number
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         seen = set()
         for key, _ in node.value:
@@ -46,3 +66,6 @@ class _PlainLoader(yaml.SafeLoader):
 
 def _stands_for_more(what: str, mark: yaml.Mark) -> PlainYamlError:
     return PlainYamlError(f"has {what} in line {mark.line + 1}; write out what it stands for")
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)

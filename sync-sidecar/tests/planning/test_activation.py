@@ -72,18 +72,30 @@ _NUMBERS = st.sets(st.integers(1, 9), max_size=5)
 _STATES = st.dictionaries(st.integers(1, 9), st.sampled_from(VersionState))
 
 
-@given(_NUMBERS, _NUMBERS, st.booleans(), _STATES | st.none())
+@given(_NUMBERS, _NUMBERS, _NUMBERS, st.booleans(), _STATES | st.none())
 def test_an_answering_version_leaves_only_for_answering_ones(
-    current: set[int], targeted: set[int], complete: bool, served: dict[int, VersionState] | None
+    current: set[int],
+    targeted: set[int],
+    aside: set[int],
+    complete: bool,
+    served: dict[int, VersionState] | None,
 ) -> None:
-    after = next_configured(current, Target(frozenset(targeted), complete), served)
+    target = Target(frozenset(targeted), complete, frozenset(aside - targeted))
+    after = next_configured(current, target, served)
     assert list(after) == sorted(set(after))
     if set(after) >= current:
         return
     assert served is not None
-    assert set(after) == targeted
-    assert all(served[local_version] is VersionState.AVAILABLE for local_version in after)
+    assert set(after) == (targeted if complete else current - target.stepping_aside)
+    assert all(served[local_version] is VersionState.AVAILABLE for local_version in targeted)
     assert targeted <= current
+
+
+def test_what_steps_aside_leaves_alone_and_the_others_stay_until_all_is_there() -> None:
+    """A server that starts anew meanwhile may find that the bridge is damaged."""
+    target = Target(frozenset({9}), complete=False, stepping_aside=frozenset({7}))
+    assert next_configured([2, 7, 9], target, available(2, 7, 9)) == (2, 9)
+    assert next_configured([2, 7, 9], target, available(2, 7)) == (2, 7, 9)
 
 
 def _staged(

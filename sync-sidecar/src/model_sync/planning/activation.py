@@ -27,6 +27,8 @@ class Target:
 
     local_versions: frozenset[int]
     complete: bool
+    stepping_aside: frozenset[int] = frozenset()
+    """Numbers whose content has to end so that new content can take them."""
     remove: bool = False
     """The whole model was removed from the bucket."""
 
@@ -48,7 +50,8 @@ def next_configured(
         failed: versions that the server could not load; they leave at once, they answer nobody.
         server_busy: `served` is what it said last; what is missing is listed, and nothing else leaves.
 
-    A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model.
+    A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model. While the
+    target is not complete only what steps aside leaves: should the server start anew meanwhile, the others answer.
     """
     kept = set(current) - set(failed)
     if served is None:
@@ -59,8 +62,8 @@ def next_configured(
     if not wanted:
         return tuple(sorted(kept))
     answering = {version for version in kept if served.get(version) is VersionState.AVAILABLE}
-    if target.complete and wanted <= answering and not server_busy:
-        return tuple(sorted(wanted))
+    if wanted <= answering and not server_busy:
+        return tuple(sorted(wanted if target.complete else kept - target.stepping_aside))
     fresh = wanted - kept
     # a failed version that the server has not let go of keeps lower ones from being started
     blockers = [version for version, state in served.items() if version not in kept and state in _STILL_HELD]

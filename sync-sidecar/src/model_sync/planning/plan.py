@@ -122,6 +122,7 @@ def plan_model(model: ModelSnapshot) -> ModelPlan:
 
 def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int]) -> Target:
     local_versions: set[int] = set()
+    stepping_aside: set[int] = set()
     complete = True
     for bucket_version in wanted:
         upload, stored = model.upload(bucket_version), model.stored_for(bucket_version, unfit)
@@ -134,6 +135,8 @@ def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int])
         else:  # its bridge, if there is one, answers meanwhile
             bridge = model.stored_for(bucket_version, {*unfit, int(bucket_version)})
             local_versions |= {bridge.local_version} if bridge is not None else set()
+            stepping_aside.add(int(bucket_version))
+            complete = False
     listed = model.listed is not None and bool(model.listed.versions)
     stored_gone = all(version.bucket_version in model.gone for version in model.state.stored.values())
     if model.bucket_listed and not listed and stored_gone:
@@ -141,8 +144,8 @@ def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int])
     failed = any(_answers_nobody(model, local_version) for local_version in local_versions)
     if failed and not is_taken_over(model):  # else the settings are at fault, and go back
         fallback = _fallback(model, local_versions.union(unfit))
-        return Target(frozenset(local_versions | fallback), complete=False)
-    return Target(frozenset(local_versions), complete)
+        return Target(frozenset(local_versions | fallback), complete=False, stepping_aside=frozenset(stepping_aside))
+    return Target(frozenset(local_versions), complete, frozenset(stepping_aside))
 
 
 def _answers_nobody(model: ModelSnapshot, local_version: int) -> bool:

@@ -147,7 +147,7 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
     replaced = (
         plan.target.local_versions
         and stored.local_version not in plan.target.local_versions
-        and plan.target.complete
+        and (plan.target.complete or stored.local_version in plan.target.stepping_aside)
     )
     if replaced and all(
         model.served.get(local_version) is VersionState.AVAILABLE

@@ -145,6 +145,16 @@ def test_a_version_is_set_aside_when_the_server_dies_three_times_while_loading_i
     assert by_model(watch.crashes).get("m", {}) == {}
 
 
+def test_a_server_that_dies_and_is_back_between_two_looks_has_died_all_the_same() -> None:
+    """What it was loading is unknown to it; else every model would be taken to be slow."""
+    watch = LoadWatch()
+    for start in range(3):
+        watch.observe(_STATE, {"m": {2: VersionState.LOADING}}, start * 8.0)
+        watch.observe(_STATE, {}, start * 8.0 + 4)
+    assert watch.crashes == {("m", 2): LoadCrash(3, 0)}
+    assert watch.loading_for == {("m", 1): 0.0, ("m", 2): 0.0}
+
+
 def test_of_several_that_load_when_the_server_dies_only_the_newest_is_set_aside() -> None:
     watch = LoadWatch()
     older = ModelState({1: stored(1, at=NOW)}, configured=(1,))

@@ -50,8 +50,8 @@ def next_configured(
         failed: versions that the server could not load; they leave at once, they answer nobody.
         server_busy: `served` is what it said last; what is missing is listed, and nothing else leaves.
 
-    A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model. While the
-    target is not complete only what steps aside leaves: should the server start anew meanwhile, the others answer.
+    A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model. Of an
+    incomplete target only what steps aside leaves: should the server start anew, the others answer.
     """
     kept = set(current) - set(failed)
     if served is None:

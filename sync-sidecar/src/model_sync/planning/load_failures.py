@@ -64,10 +64,13 @@ class LoadWatch:
         self.loading_for = {key: value for key, value in self.loading_for.items() if key in configured}
         self._losses = {key: value for key, value in self._losses.items() if key in configured}
         self.crashes = {key: crash for key, crash in self.crashes.items() if key in configured}
-        self._note_absence(state, configured, away=own is None and not busy)
-        if own is not None and not busy:
-            self._was_loading = {key for key in configured if _state_in(own, key) in _LOADING}
-        answers = dict(others) if own is None or busy else {_OWN: own, **others}
+        told = None if busy else own
+        if told is not None and any(_state_in(told, key) is None for key in self._was_loading & configured):
+            self._note_absence(state, configured, away=True)  # it began anew between two looks
+        self._note_absence(state, configured, away=told is None and not busy)
+        if told is not None:
+            self._was_loading = {key for key in configured if _state_in(told, key) in _LOADING}
+        answers = dict(others) if told is None else {_OWN: told, **others}
         passed = 0.0 if self._last_seen is None else now - self._last_seen
         self._last_seen = now if answers else None
         for key in configured:

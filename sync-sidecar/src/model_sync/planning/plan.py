@@ -144,7 +144,9 @@ def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int])
     failed = any(_answers_nobody(model, local_version) for local_version in local_versions)
     if failed and not is_taken_over(model):  # else the settings are at fault, and go back
         fallback = _fallback(model, local_versions.union(unfit))
-        return Target(frozenset(local_versions | fallback), complete=False, stepping_aside=frozenset(stepping_aside))
+        return Target(
+            frozenset(local_versions | fallback), complete=False, stepping_aside=frozenset(stepping_aside)
+        )
     return Target(frozenset(local_versions), complete, frozenset(stepping_aside))
 
 

@@ -121,9 +121,7 @@ def plan_model(model: ModelSnapshot) -> ModelPlan:
 
 
 def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int]) -> Target:
-    local_versions: set[int] = set()
-    stepping_aside: set[int] = set()
-    complete = True
+    local_versions, stepping_aside, complete = set[int](), set[int](), True
     for bucket_version in wanted:
         upload, stored = model.upload(bucket_version), model.stored_for(bucket_version, unfit)
         current = upload is None or (stored is not None and stored.fingerprint == upload.fingerprint)
@@ -143,10 +141,8 @@ def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int])
         return Target(frozenset(), complete=True, remove=True)
     failed = any(_answers_nobody(model, local_version) for local_version in local_versions)
     if failed and not is_taken_over(model):  # else the settings are at fault, and go back
-        fallback = _fallback(model, local_versions.union(unfit))
-        return Target(
-            frozenset(local_versions | fallback), complete=False, stepping_aside=frozenset(stepping_aside)
-        )
+        local_versions |= _fallback(model, local_versions.union(unfit))
+        complete = False
     return Target(frozenset(local_versions), complete, frozenset(stepping_aside))
 
 

@@ -176,6 +176,10 @@ UNUSABLE = {
         "output.name in the card",
     ),
     "nothing": (Metadata("m", (), (), ("1",)), "inputs are none"),
+    "no pixel": (metadata((1, 3, 0, 8)), "pictures of 0x8; a request has at least one pixel"),
+    "no picture at a time": (metadata((0, 3, 8, 8)), "at least one pixel"),
+    "too many": (metadata((100_000, 3, 224, 224)), "at most 67108864"),
+    "too large": (metadata((1, 3, 100_000, 100_000)), "at most 67108864"),
 }
 
 

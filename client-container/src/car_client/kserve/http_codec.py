@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from car_client.errors import ServerFailedError
 from car_client.kserve.inference import NUMPY_TYPES, InferenceAnswer, RequestTensor
 
+_SHOWN = 200
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
@@ -93,8 +94,10 @@ def decode_answer(body: bytes, header_length: str | None) -> InferenceAnswer:
             raw, tail = (None, tail) if size is None else (tail[:size], tail[size:])
             if output.datatype in NUMPY_TYPES:
                 outputs[output.name] = _array(output, raw)
-    except (ValidationError, ValueError, TypeError, OverflowError) as error:
-        raise _unreadable(str(error).split("\n", 1)[0]) from error
+    except ValidationError as error:
+        raise _unreadable(f"it is {body[:_SHOWN].decode('utf-8', 'replace')!r}") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _unreadable(str(error)) from error
     return InferenceAnswer(document.model_version, outputs)
 
 

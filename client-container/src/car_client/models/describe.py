@@ -21,6 +21,9 @@ from car_client.kserve.metadata import Metadata
 from car_client.models.facts import Facts, facts_assumed, facts_of_card, facts_of_model_info
 from car_client.models.served_model import ServedModel
 
+_MOST_PIXELS = 2**26
+"""Of all pictures in one request; as floats they take 800 MB."""
+
 
 def describe_model(
     metadata: Metadata, version: int, card: ModelCard | None, *, warnings: tuple[str, ...] = ()
@@ -45,6 +48,7 @@ def _describe(
     taken = picture_input(metadata.inputs, name=facts.input_name, layout=facts.layout)
     image = taken.tensor
     height, width = _size(taken, facts)
+    _check_room(image, height, width)
     preprocessing = Preprocessing(
         height=height,
         width=width,
@@ -107,6 +111,16 @@ def _size(taken: PictureInput[TensorSpec], facts: Facts) -> tuple[int, int]:
             "correct the size"
         )
     return size
+
+
+def _check_room(image: TensorSpec, height: int, width: int) -> None:
+    """Whether a request can be made of pictures of that size; raises UnusableModelError."""
+    pictures = 1 if image.shape[0] == DYNAMIC else image.shape[0]
+    if min(pictures, height, width) < 1 or pictures * height * width > _MOST_PIXELS:
+        raise UnusableModelError(
+            f"the input is {image}, for pictures of {height}x{width}; a request has at least one pixel and "
+            f"at most {_MOST_PIXELS}"
+        )
 
 
 def _check_scores(output: ScoreOutput[TensorSpec], facts: Facts, labels: int | None) -> None:

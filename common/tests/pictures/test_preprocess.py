@@ -111,6 +111,12 @@ def test_a_crop_is_cut_out_of_the_whole_picture_in_another_size(
     assert np.abs(made - whole[top : top + 16, left : left + 16]).max() <= 1
 
 
+def test_a_thin_picture_is_not_blown_up_before_it_is_cut() -> None:
+    thin = np.full((1, 300_000, 3), 9, np.uint8)
+    how = Resizing(ResizeMode.CROP, to=256, antialias=False)
+    assert resize(thin, (224, 224), how).tolist() == np.full((224, 224, 3), 9).tolist()
+
+
 def test_a_crop_out_of_an_exact_size_distorts_first() -> None:
     pixels = photo(50, 90)
     whole = np.asarray(Image.fromarray(pixels).resize((24, 32), Image.Resampling.BILINEAR))

@@ -30,6 +30,8 @@ _KERNELS: Final[Mapping[Interpolation, int]] = {
 }
 """Without."""
 _ROUNDING: Final = 1e-6
+_LARGEST_WHOLE: Final = 2**26
+"""Pixels that a picture may have before it is cut; a thin one is blown up to any number of them."""
 _Box = tuple[float, float, float, float]
 """Left, top, right and bottom, in pixels."""
 
@@ -96,7 +98,7 @@ def _scaled(
     if pixels.shape[:2] == size and box is None:
         return pixels
     shape = (size[1], size[0])
-    if how.antialias:
+    if how.antialias or box is not None:
         picture = Image.fromarray(pixels)  # `reducing_gap` would be faster and is another picture
         return np.asarray(picture.resize(shape, _FILTERS[how.interpolation], box=box, reducing_gap=None))
     return np.asarray(cv2.resize(pixels, shape, interpolation=_KERNELS[how.interpolation]), dtype=np.uint8)
@@ -106,7 +108,7 @@ def _cropped(pixels: NDArray[np.uint8], size: tuple[int, int], how: Resizing) ->
     if not how.antialias and how.to is None:  # as TensorFlow does, which cuts first
         return _scaled(_centre(pixels, size, how.fraction), size, how)
     height, width = whole = _size_before_the_cut(pixels.shape[:2], size, how)
-    if not how.antialias:
+    if not how.antialias and height * width <= _LARGEST_WHOLE:
         top, left = (height - size[0]) // 2, (width - size[1]) // 2
         return _scaled(pixels, whole, how)[top : top + size[0], left : left + size[1]]
     top, left = round((height - size[0]) / 2), round((width - size[1]) / 2)

@@ -21,7 +21,8 @@ CREDENTIALS_REFUSED = frozenset(
         "InvalidSecurity",
     }
 )
-_CHANGED = frozenset({"PreconditionFailed", "NoSuchKey", "InvalidRange"})
+_GONE = "NoSuchKey"
+_CHANGED = frozenset({"PreconditionFailed", _GONE, "InvalidRange"})
 _PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
 _REGION = frozenset(
     {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
@@ -94,7 +95,8 @@ def refused(error: S3RefusalError, doing: str, where: BucketPlace) -> EdgeError:
     if error.code == "NoSuchBucket":
         return missing_bucket(where)
     if error.code in _CHANGED:
-        return ObjectChangedError(f"cannot {doing}: it was replaced or removed since it was listed")
+        lasts = "; if the store lists it all the same, upload it again" if error.code == _GONE else ""
+        return ObjectChangedError(f"cannot {doing}: it was replaced or removed since it was listed{lasts}")
     fatal = _set_up_problem(error, doing, where)
     if fatal is not None:
         return (UnknownUserError if error.code == _UNKNOWN_USER else FatalError)(fatal)

@@ -7,7 +7,7 @@ from model_sync.bucket.completeness import (
     check_upload,
     named_files_missing,
 )
-from model_sync.bucket.model_formats import partner_missing
+from model_sync.bucket.recognise import partner_missing
 
 
 @pytest.mark.parametrize(

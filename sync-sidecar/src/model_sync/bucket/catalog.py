@@ -23,8 +23,13 @@ from model_sync.bucket.keys import (
     is_version_name,
     quoted,
 )
-from model_sync.bucket.model_formats import partner_missing
-from model_sync.bucket.recognise import folder_problem, loose_notices, misnamed_notices, no_etag_notice
+from model_sync.bucket.recognise import (
+    folder_problem,
+    loose_notices,
+    misnamed_notices,
+    no_etag_notice,
+    partner_missing,
+)
 
 _MAX_NOTICES = 20
 _DIGEST = re.compile(r"[0-9a-fA-F]{32}(?:-\d{1,5})?")

@@ -19,7 +19,7 @@ from model_sync.bucket.checksums import MAX_CHECKSUMS_BYTES, parse_checksums
 from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem
 from model_sync.bucket.keys import CHECKSUMS_NAME, SIGNATURE_NAME
-from model_sync.bucket.model_formats import model_file, partner_missing
+from model_sync.bucket.recognise import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer

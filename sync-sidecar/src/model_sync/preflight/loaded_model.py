@@ -17,7 +17,7 @@ from edge_common.quantities import format_size
 from numpy.typing import NDArray
 
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.bucket.model_formats import model_file
+from model_sync.bucket.recognise import model_file
 from model_sync.preflight.served_shape import as_served
 from model_sync.preflight.weights import unusable_weights
 

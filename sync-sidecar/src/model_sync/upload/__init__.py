@@ -15,8 +15,8 @@ from model_sync.bucket.expected_csv import (
     unknown_label,
 )
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
-from model_sync.bucket.model_formats import model_file
 from model_sync.bucket.provenance import PROVENANCE_NAME, Provenance, format_provenance
+from model_sync.bucket.recognise import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings
 from model_sync.upload.check import CheckedVersion, check_model

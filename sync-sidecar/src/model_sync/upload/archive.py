@@ -13,7 +13,7 @@ from edge_common.errors import RejectedError
 from edge_common.quantities import format_size
 
 from model_sync.bucket.keys import collision, is_dropping, path_problem, quoted
-from model_sync.bucket.model_formats import partner_missing
+from model_sync.bucket.recognise import partner_missing
 
 MAX_ZIP_BYTES = 2 * 1024**3
 MAX_UNPACKED_BYTES = 2 * MAX_ZIP_BYTES

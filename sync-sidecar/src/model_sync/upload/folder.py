@@ -19,7 +19,7 @@ from model_sync.bucket.keys import (
     quoted,
     version_name_advice,
 )
-from model_sync.bucket.model_formats import partner_missing
+from model_sync.bucket.recognise import partner_missing
 from model_sync.download.object_download import digest_file
 from model_sync.planning.state import StoredFile, StoredVersion
 from model_sync.store.answers import Listed

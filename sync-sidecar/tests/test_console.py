@@ -5,7 +5,7 @@ from edge_common.errors import RetryableError
 from edge_common.findings import Finding, Level, show_findings
 from model_sync import console
 from model_sync.bucket.catalog import Catalog
-from model_sync.planning.acceptance import AcceptanceFigures
+from model_sync.planning.evidence import AcceptanceFigures
 from model_sync.planning.snapshot import BucketSnapshot, Snapshot
 from model_sync.planning.uploads import Phase
 from model_sync.status.status import Site, status_document

@@ -10,7 +10,7 @@ from edge_common.errors import EdgeError
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from google.protobuf.message import DecodeError
 from model_sync.bucket.checksums import parse_checksums
-from model_sync.bucket.expected_csv import parse_expected
+from model_sync.bucket.evidence_files import parse_expected
 from model_sync.planning.state_json import state_from_json
 from model_sync.store.errors import StoreFaultError
 from model_sync.store.listing import Page

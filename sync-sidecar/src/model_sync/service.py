@@ -7,9 +7,8 @@ from edge_common.errors import FatalError, RetryableError
 from edge_common.logs import get_logger
 
 from model_sync.cards.model_cards import ModelCards, ServingCards
-from model_sync.gate.acceptance import Published
+from model_sync.gate.evidence import Published, signature_check
 from model_sync.gate.gate import Gate
-from model_sync.gate.signatures import signature_check
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
 from model_sync.loop.client_reports import ClientReports

@@ -10,7 +10,7 @@ from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.bucket.provenance import Provenance, format_provenance
+from model_sync.bucket.evidence_files import Provenance, format_provenance
 from model_sync.download.object_download import CorruptTransferError, digest_file
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress

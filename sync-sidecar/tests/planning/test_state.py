@@ -6,9 +6,8 @@ from edge_common.errors import FatalError
 from hypothesis import given
 from hypothesis import strategies as st
 from model_snapshots import stored
-from model_sync.bucket.provenance import Provenance
-from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
-from model_sync.planning.evidence import Evidence, Signature
+from model_sync.bucket.evidence_files import Provenance
+from model_sync.planning.evidence import AcceptanceFigures, Evidence, OtherAnswer, Signature
 from model_sync.planning.state import (
     ModelState,
     Rejection,

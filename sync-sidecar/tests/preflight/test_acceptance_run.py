@@ -14,14 +14,13 @@ from hand_executors import AtOnce
 from made_pictures import COLOURS, encoded, jpeg, plain
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
-from model_sync.bucket.expected_csv import ExpectedLabel
+from model_sync.bucket.evidence_files import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
-from model_sync.gate.acceptance import Published
+from model_sync.gate.evidence import Published
 from model_sync.gate.gate import Gate
-from model_sync.planning.acceptance import AcceptanceFigures, OtherAnswer
-from model_sync.planning.evidence import Evidence
+from model_sync.planning.evidence import AcceptanceFigures, Evidence, OtherAnswer
 from model_sync.planning.state import DAMAGED, ModelState, State, StoredFile, StoredVersion
 from model_sync.preflight.acceptance_run import run_acceptance
 from model_sync.preflight.check import AcceptancePictures, VersionInService

@@ -14,7 +14,7 @@ from edge_common.classifiers import NamedTensor
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.model_card import ModelCard
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.bucket.expected_csv import ExpectedLabel
+from model_sync.bucket.evidence_files import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
 from model_sync.preflight.check import AcceptancePictures, ModelFacts, Preflight

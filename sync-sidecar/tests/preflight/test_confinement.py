@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from model_sync.preflight.confinement import landlock_version
-from model_sync.preflight.system_calls import filters_system_calls
+from model_sync.preflight.confinement import filters_system_calls, landlock_version
 from sync_models import write_onnx
 
 _TRIES = """

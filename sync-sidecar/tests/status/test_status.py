@@ -6,9 +6,8 @@ from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, listed_model, snap, state, stored, upload
 from model_sync.bucket.catalog import Catalog
-from model_sync.bucket.provenance import Provenance
-from model_sync.planning.acceptance import AcceptanceFigures
-from model_sync.planning.evidence import Evidence
+from model_sync.bucket.evidence_files import Provenance
+from model_sync.planning.evidence import AcceptanceFigures, Evidence
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import plan, plan_model
 from model_sync.planning.snapshot import BucketSnapshot, ServerSnapshot, ServingCard, Snapshot, Work

@@ -3,10 +3,9 @@ from pathlib import Path
 
 import pytest
 from model_sync.planning.evidence import Signature
-from model_sync.trust.certificates import UntrustedError
 from model_sync.trust.sign import SigningKey
 from model_sync.trust.trusted_keys import TrustedKeys, certificate_fingerprint
-from model_sync.trust.verify import verify
+from model_sync.trust.verify import UntrustedError, verify
 from signing_keys import MadeCertificate
 
 _NOW = datetime(2026, 11, 30, tzinfo=UTC)

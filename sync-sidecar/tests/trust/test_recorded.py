@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_sync.download.object_download import digest_file
 from model_sync.trust.bundle import parse_bundle
-from model_sync.trust.certificates import signing_key
 from model_sync.trust.trusted_keys import TrustedKeys
-from model_sync.trust.verify import AlteredError, verify
+from model_sync.trust.verify import AlteredError, signing_key, verify
 
 _RECORDED = Path(__file__).parent / "recorded"
 _MADE = float((_RECORDED / "made.txt").read_text())

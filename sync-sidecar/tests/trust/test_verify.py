@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_sync.planning.evidence import Signature
 from model_sync.trust.bundle import MAX_BUNDLE_BYTES, parse_bundle, signed_files
-from model_sync.trust.certificates import UntrustedError
 from model_sync.trust.sign import SigningKey
 from model_sync.trust.trusted_keys import TrustedKeys
-from model_sync.trust.verify import AlteredError, verify
+from model_sync.trust.verify import AlteredError, UntrustedError, verify
 from signing_keys import MadeKey
 
 _FILES = {"model.onnx": "a" * 64, "labels.txt": "b" * 64}

@@ -7,7 +7,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from edge_common.errors import RejectedError
-from model_sync.planning.acceptance import AcceptanceFigures
+from model_sync.planning.evidence import AcceptanceFigures
 from model_sync.upload.facts import bill_of_materials, chosen_version
 
 DIGEST = "a" * 64

@@ -9,8 +9,7 @@ from edge_common.errors import EdgeError
 from edge_common.findings import Finding, Level
 
 from model_sync.doctor import network, volume
-from model_sync.preflight.confinement import landlock_version
-from model_sync.preflight.system_calls import filters_system_calls
+from model_sync.preflight.confinement import filters_system_calls, landlock_version
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.volume import Volume

@@ -23,16 +23,20 @@ from model_sync.bucket.recognise import model_file, partner_missing
 from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
-from model_sync.gate.acceptance import Published, acceptance_pictures, judged
-from model_sync.gate.preflight_record import PreflightRecord
-from model_sync.gate.provenance import provenance_of
-from model_sync.gate.sample_picture import place_sample
-from model_sync.gate.signatures import evidence_of
+from model_sync.gate.evidence import (
+    Published,
+    acceptance_pictures,
+    evidence_of,
+    judged,
+    place_sample,
+    provenance_of,
+)
 from model_sync.metrics import Metrics
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.evidence import Evidence
 from model_sync.planning.state import StoredFile
 from model_sync.preflight.child_process import Supervision
+from model_sync.preflight.memory import PreflightRecord
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.store.object_store import ObjectStore, read_small
 

@@ -13,9 +13,8 @@ from edge_common.logs import get_logger
 from model_sync.bucket.keys import SIGNATURE_NAME
 from model_sync.planning.evidence import Evidence, Signature
 from model_sync.planning.state import RejectedAt, StoredFile, StoredVersion
-from model_sync.trust.certificates import UntrustedError
 from model_sync.trust.trusted_keys import Keyring
-from model_sync.trust.verify import AlteredError, SignatureCheck
+from model_sync.trust.verify import AlteredError, SignatureCheck, UntrustedError
 from model_sync.volume.digests import Altered, Key
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume

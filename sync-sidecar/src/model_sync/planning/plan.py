@@ -33,11 +33,18 @@ from model_sync.planning.activation import (
 )
 from model_sync.planning.load_failures import load_failures
 from model_sync.planning.model_snapshot import ModelSnapshot
-from model_sync.planning.pinning import PinStatus, Wanted, pin_status
 from model_sync.planning.rollout import end_rollout, is_taken_over, roll_out
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.uploads import UploadStatus, upload_status
-from model_sync.planning.versions import ready_versions, superfluous_versions, unfit_versions, wanted_versions
+from model_sync.planning.versions import (
+    PinStatus,
+    Wanted,
+    pin_status,
+    ready_versions,
+    superfluous_versions,
+    unfit_versions,
+    wanted_versions,
+)
 
 _ANSWERS = frozenset({VersionState.AVAILABLE, VersionState.UNLOADING})
 """The server reads the files; an earlier rejection of them does not make them less in use."""

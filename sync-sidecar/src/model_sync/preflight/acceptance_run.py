@@ -14,8 +14,8 @@ from edge_common.pictures.decode import decode_picture
 from edge_common.quantities import format_size
 from numpy.typing import NDArray
 
-from model_sync.bucket.expected_csv import ACCEPTANCE_FOLDER
-from model_sync.planning.acceptance import AcceptanceRun, PictureAnswer
+from model_sync.bucket.evidence_files import ACCEPTANCE_FOLDER
+from model_sync.planning.evidence import AcceptanceRun, PictureAnswer
 from model_sync.preflight.card_pictures import LIMITS, CardPictures, not_finite
 from model_sync.preflight.loaded_model import LoadedModel, is_short_of_memory
 

@@ -21,10 +21,10 @@ from edge_common.quantities import format_size
 from pydantic import TypeAdapter, ValidationError
 
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.bucket.expected_csv import ExpectedLabel
+from model_sync.bucket.evidence_files import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
 from model_sync.model_server.config import serving_settings
-from model_sync.planning.acceptance import AcceptanceRun
+from model_sync.planning.evidence import AcceptanceRun
 from model_sync.preflight.child_process import CHILD, ChildProcess, Supervision, too_little_memory
 from model_sync.preflight.memory import free_memory
 

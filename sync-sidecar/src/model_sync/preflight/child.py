@@ -85,7 +85,7 @@ def _run(model: Any, asked: dict[str, Any] | None) -> str | None:
     """Infer once, on the sample picture or on zeros; what is wrong with the answer to the picture."""
     sample = None
     if asked is not None:
-        from model_sync.preflight.sample_check import SampleCheck  # noqa: PLC0415 - only a few cards bring a picture
+        from model_sync.preflight.card_pictures import SampleCheck  # noqa: PLC0415 - only a few cards bring a picture
 
         sample = SampleCheck.read(asked)
     if not model.take(sample.tensor if sample is not None else lambda *_: None):

@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_common.served_state import available_versions
 
-from model_sync.planning.pinning import PinStatus
 from model_sync.planning.snapshot import Snapshot
+from model_sync.planning.versions import PinStatus
 from model_sync.status.version_reports import VersionReport
 from model_sync.swap_watch.progress import WatchProgress
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from edge_common.served_state import VersionState
 
+from model_sync.bucket.evidence_files import Provenance
 from model_sync.bucket.keys import quoted, version_rank
-from model_sync.bucket.provenance import Provenance
-from model_sync.planning.acceptance import AcceptanceFigures
+from model_sync.planning.evidence import AcceptanceFigures
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import settings_note

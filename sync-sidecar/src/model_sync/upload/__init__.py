@@ -6,16 +6,18 @@
 """
 
 from model_sync.bucket.checksums import format_checksums
-from model_sync.bucket.expected_csv import (
+from model_sync.bucket.evidence_files import (
     ACCEPTANCE_FOLDER,
     MAX_PICTURES,
+    PROVENANCE_NAME,
     ExpectedLabel,
+    Provenance,
     format_expected,
+    format_provenance,
     parse_expected,
     unknown_label,
 )
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_name, path_problem, quoted
-from model_sync.bucket.provenance import PROVENANCE_NAME, Provenance, format_provenance
 from model_sync.bucket.recognise import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings

@@ -1,32 +1,51 @@
 """A version's acceptance: the pictures that it brings, the version it is held against, what came of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_common.errors import RejectedError
+from edge_common.logs import get_logger
 from edge_common.model_card import Acceptance, ModelCard
 
 from model_sync.bucket.catalog import Upload
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.bucket.expected_csv import (
+from model_sync.bucket.evidence_files import (
     ACCEPTANCE_FOLDER,
     EXPECTED_NAME,
+    MAX_BYTES,
     MAX_EXPECTED_BYTES,
+    PROVENANCE_NAME,
+    Provenance,
     parse_expected,
+    parse_provenance,
     unknown_label,
 )
 from model_sync.cards.cards import EffectiveCard
-from model_sync.planning.acceptance import (
+from model_sync.metrics import Metrics
+from model_sync.planning.evidence import (
     AcceptanceFigures,
     AcceptanceRun,
+    Evidence,
     acceptance_figures,
     acceptance_rejection,
 )
 from model_sync.planning.state import StoredFile, StoredVersion
 from model_sync.preflight.check import AcceptancePictures, VersionInService
+from model_sync.settings import Settings
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
+
+if TYPE_CHECKING:
+    from model_sync.trust.verify import SignatureCheck
+from typing import Final
+
+from model_sync.bucket.catalog import ListedModel
+from model_sync.bucket.keys import quoted
+from model_sync.download.staging import Staging
+from model_sync.preflight.check import SamplePicture
+from model_sync.store.object_store import ObjectStore, read_small
 
 _NO_CARD = EffectiveCard(ModelCard(schema=1), None)
 
@@ -115,3 +134,91 @@ def judged(
     if rejection is not None:
         raise RejectedError(rejection)
     return figures
+
+
+_log = get_logger()
+
+
+def provenance_of(tree: Path) -> Provenance | None:
+    """What the file says; None without one, or with one that cannot be read, which is logged.
+
+    A version is no worse for it. Raises OSError.
+    """
+    path = tree / PROVENANCE_NAME
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    try:
+        return parse_provenance(content)
+    except RejectedError as error:
+        _log.warning("provenance_unreadable", error=str(error))
+        return None
+
+
+def signature_check(settings: Settings, now: Callable[[], float]) -> "SignatureCheck | None":
+    """What is asked of each version; None: nothing. `now` gives Unix seconds."""
+    if settings.signatures == "off" or settings.trusted_keys is None:
+        return None
+    # imported here because cryptography takes memory that a sidecar without signatures need not have
+    from model_sync.trust.trusted_keys import TrustedKeys  # noqa: PLC0415
+    from model_sync.trust.verify import SignatureCheck  # noqa: PLC0415
+
+    keys = TrustedKeys(settings.trusted_keys)
+    return SignatureCheck(keys, now, required=settings.signatures == "require")
+
+
+def evidence_of(
+    upload: Upload,
+    stored: Sequence[StoredFile],
+    tree: Path,
+    check: "SignatureCheck | None",
+    metrics: Metrics,
+) -> Evidence:
+    """What the signature of `upload` proves; `stored`: the digests of the bytes that arrived in `tree`.
+
+    Raises RejectedError that names the signer and the file at fault.
+    """
+    if check is None:
+        return Evidence()
+    first = upload.files[0]
+    place = first.key.removesuffix(f"/{upload.bucket_version}/{first.path}")
+    result = "rejected"
+    try:
+        signature = check.of_files([place], stored, tree)
+        result = "valid" if signature is not None else "unsigned"
+    finally:
+        metrics.signatures.labels(result=result).inc()
+    return Evidence(signature)
+
+
+_MAX_SAMPLE_BYTES: Final = 16 * 1024 * 1024
+"""A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
+
+
+def place_sample(
+    store: ObjectStore,
+    remote: ListedModel,
+    upload: Upload,
+    staging: Staging,
+    card: EffectiveCard | None,
+) -> SamplePicture | None:
+    """The card's sample picture as a file; None when the card wants none.
+
+    It is looked for in the version's folder, then in the model's. Raises RejectedError when it is in neither
+    or too large, RetryableError when the store fails.
+    """
+    if card is None or card.card.sample is None:
+        return None
+    name = card.card.sample.picture
+    fetched = staging.tree / name
+    if fetched.is_file() and fetched.stat().st_size <= _MAX_SAMPLE_BYTES:
+        return SamplePicture(fetched, card)
+    listed = next((file for file in upload.files if file.path == name), remote.loose.get(name))
+    if listed is None:
+        raise RejectedError(
+            f"the card names the sample picture {quoted(name)}, which is not there; upload it beside the card"
+        )
+    beside = staging.folder / "sample"  # outside the tree: it is no part of what is served
+    beside.write_bytes(read_small(store, listed, _MAX_SAMPLE_BYTES))
+    return SamplePicture(beside, card)

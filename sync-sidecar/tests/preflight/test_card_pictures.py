@@ -14,8 +14,8 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate, StagedVersion
+from model_sync.preflight.card_pictures import SampleCheck
 from model_sync.preflight.pool import WarmPreflight
-from model_sync.preflight.sample_check import SampleCheck
 from sync_models import write_colour_classifier
 
 _CARD = """

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from model_sync.preflight.weights import unusable_weights
+from model_sync.preflight.loaded_model import unusable_weights
 from sync_models import write_ir, write_onnx, write_onnx_with_external_weights
 
 

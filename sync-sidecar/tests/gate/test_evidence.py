@@ -4,9 +4,9 @@ import pytest
 from edge_common.errors import RejectedError
 from edge_common.model_card import Acceptance, ModelCard
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.bucket.expected_csv import ExpectedLabel
+from model_sync.bucket.evidence_files import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
-from model_sync.gate.acceptance import Published, acceptance_pictures
+from model_sync.gate.evidence import Published, acceptance_pictures
 from model_sync.planning.state import DAMAGED, ModelState, State, StoredVersion
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume

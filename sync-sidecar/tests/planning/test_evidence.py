@@ -4,7 +4,7 @@ import pytest
 from edge_common.model_card import Acceptance
 from hypothesis import given
 from hypothesis import strategies as st
-from model_sync.planning.acceptance import (
+from model_sync.planning.evidence import (
     NAMED,
     AcceptanceFigures,
     AcceptanceRun,

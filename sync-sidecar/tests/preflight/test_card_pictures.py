@@ -14,7 +14,7 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
 from model_sync.gate.gate import Gate, StagedVersion
-from model_sync.preflight.card_pictures import SampleCheck
+from model_sync.preflight.card_pictures import CardPictures, SampleCheck
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_colour_classifier
 
@@ -101,7 +101,8 @@ def test_one_score_with_two_labels_is_that_of_the_second() -> None:
         "model.yaml",
     )
     assert card.sample is not None
-    check = SampleCheck(card.sample, card, ("no car", "car"), np.zeros((8, 8, 3), np.uint8))
+    asked = CardPictures(card, ("no car", "car"))
+    check = SampleCheck(card.sample, asked, np.zeros((8, 8, 3), np.uint8))
     assert check.rejection({"y": np.array([[0.5]], np.float32)}) is None
     assert "'no car' (then 'car'), not for 'car'" in str(
         check.rejection({"y": np.array([[-0.5]], np.float32)})

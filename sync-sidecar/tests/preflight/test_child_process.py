@@ -18,6 +18,7 @@ from model_sync.bucket.evidence_files import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
 from model_sync.preflight.check import AcceptancePictures, ModelFacts, Preflight
+from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.confinement import harmless_environment
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_ir, write_onnx, write_onnx_with_external_weights
@@ -27,7 +28,7 @@ _MEMORY = 8 * 1024**3
 
 def _check(tree: Path, settings: Mapping[str, Any] | None = None, *, memory: int = _MEMORY) -> ModelFacts:
     with Preflight(timeout=60, memory=memory) as child:
-        return child.check(tree, settings or {}, cancelled=threading.Event())
+        return child.check(tree, settings or {})
 
 
 def test_a_good_model_passes_with_its_facts(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def _stand_in(then: str, *, timeout: float = 30) -> Preflight:
 def test_how_the_child_died_of_a_model_becomes_a_sentence(tmp_path: Path, then: str, sentence: str) -> None:
     with _stand_in(then) as child:
         with pytest.raises(RejectedError, match=sentence):
-            child.check(tmp_path, {}, cancelled=threading.Event())
+            child.check(tmp_path, {})
         assert not child.usable
 
 
@@ -162,7 +163,7 @@ def test_that_a_child_dies_before_it_reads_its_request_is_not_the_models_fault(
     with pytest.raises(
         RetryableError, match=f"ended \\({death.name}\\) before it read the request, .* not at fault"
     ):
-        child.check(tmp_path, {}, cancelled=threading.Event())
+        child.check(tmp_path, {})
 
 
 def test_a_child_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
@@ -170,13 +171,13 @@ def test_a_child_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
         _stand_in("time.sleep(60)", timeout=1.5) as child,
         pytest.raises(RejectedError, match=r"longer than 1.5 s .* MODEL_SYNC_PREFLIGHT_TIMEOUT"),
     ):
-        child.check(tmp_path, {}, cancelled=threading.Event())
+        child.check(tmp_path, {})
 
 
 def test_a_child_that_does_not_even_start_is_tried_again(child: Preflight, tmp_path: Path) -> None:
     os.kill(child._child.pid, signal.SIGSTOP)
     with pytest.raises(RetryableError, match="did not start within 100 ms"):
-        child.check(tmp_path, {}, cancelled=threading.Event())
+        child.check(tmp_path, {})
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_check_can_be_cancelled(child: Preflight, tmp_path: Path) -> None:
     cancelled.set()
     os.kill(child._child.pid, signal.SIGSTOP)
     with pytest.raises(CancelledError):
-        child.check(tmp_path, {}, cancelled=cancelled)
+        child.check(tmp_path, {}, watched=Supervision(cancelled))
 
 
 def test_a_dead_reserve_is_not_handed_out() -> None:

@@ -1,7 +1,6 @@
 """What is free for a preflight, by cgroups as containers see them."""
 
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -82,7 +81,7 @@ def test_a_model_that_needs_more_than_is_free_is_rejected_with_how_much_that_is(
         Preflight(timeout=60, memory=8 * 1024**3, shares=2) as child,
         pytest.raises(RejectedError, match=r"more than the 50.0 MiB of memory that preflight may take here"),
     ):
-        child.check(tree, settings, cancelled=threading.Event())
+        child.check(tree, settings)
 
 
 def test_memory_taken_behind_the_limits_back_ends_the_check(tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ def test_memory_taken_behind_the_limits_back_ends_the_check(tmp_path: Path) -> N
         Preflight(timeout=30, memory=64 * _MIB, command=command) as child,
         pytest.raises(RejectedError, match=r"more than the 64.0 MiB of memory"),
     ):
-        child.check(tmp_path, {}, cancelled=threading.Event())
+        child.check(tmp_path, {})
 
 
 _MIB = 1024**2

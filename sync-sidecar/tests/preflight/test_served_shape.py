@@ -1,6 +1,5 @@
 """Serving settings that change a model's inputs, tried by the real child."""
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from sync_models import write_colour_classifier, write_onnx
 
 def _inputs(tree: Path, settings: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     with Preflight(timeout=60, memory=8 * 1024**3) as child:
-        return dict(child.check(tree, settings, cancelled=threading.Event()).inputs)
+        return dict(child.check(tree, settings).inputs)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +60,6 @@ def test_a_setting_that_the_model_cannot_take_is_rejected_and_named(
 def test_a_device_that_is_not_here_is_left_to_the_server_with_what_is_set_for_it(tmp_path: Path) -> None:
     asked = {"target_device": "NPU", "plugin_config": {"NPU_ONLY": "1"}}
     with Preflight(timeout=60, memory=8 * 1024**3) as child:
-        facts = child.check(write_onnx(tmp_path), asked, cancelled=threading.Event())
+        facts = child.check(write_onnx(tmp_path), asked)
     assert facts.absent_device == "NPU"
     assert dict(facts.inputs) == {"x": (1, 4)}

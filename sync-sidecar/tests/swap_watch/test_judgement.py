@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from model_sync.swap_watch.evidence import log_evidence, upper_bound
-from model_sync.swap_watch.judgement import RULES, Breach, Kept, Signal, StillWatching, judge
+from model_sync.swap_watch.comparisons import Signal, log_evidence, upper_bound
+from model_sync.swap_watch.judgement import Breach, Kept, StillWatching, judge
 from model_sync.swap_watch.observations import (
     MOST_OBSERVATIONS,
     Answers,
@@ -208,4 +208,3 @@ def test_a_report_is_bounded() -> None:
     for versions in bad:
         with pytest.raises(ValueError, match=r"."):
             report_from_mapping({"reporter": "camera", "versions": versions})
-    assert RULES.margin(Signal.FAILED) < RULES.margin(Signal.LABELS)

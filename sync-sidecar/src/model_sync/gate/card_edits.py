@@ -13,6 +13,7 @@ from model_sync.cards.cards import EffectiveCard, card_rejection
 from model_sync.cards.model_cards import ServingCards
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.state import State
+from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
 
 Key = tuple[str, int]
@@ -106,7 +107,7 @@ class CardEdits:
             return
         folder, settings = self.cards.volume.version_folder(*key), serving_settings(card.card.serving)
         with self.preflight.take() as child:
-            facts = child.check(folder, settings, cancelled=self._stopping)
+            facts = child.check(folder, settings, watched=Supervision(self._stopping))
         rejection = card_rejection(card, facts.inputs, facts.outputs)
         if rejection is not None:
             raise RejectedError(rejection)

@@ -20,7 +20,7 @@ from model_sync.loop.swap_watch import SwapWatch
 from model_sync.planning.plan import ModelPlan, plan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import State
-from model_sync.swap_watch.progress import WatchProgress
+from model_sync.swap_watch.judgement import WatchProgress
 
 _ROUNDS = 3
 """Plans in one step: what one publishes, the next one can list."""

@@ -17,9 +17,8 @@ from model_sync.model_server.counted_totals import NOTHING, CountedTotals
 from model_sync.model_server.server_counts import ReadsCounts
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
-from model_sync.swap_watch.judgement import Breach, Kept, judge
+from model_sync.swap_watch.judgement import Breach, Kept, WatchProgress, WatchState, judge, progress
 from model_sync.swap_watch.observations import Answers, Observation, Seen, ServerCounts, Watch, WatchRecord
-from model_sync.swap_watch.progress import WatchProgress, WatchState, progress
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
 from model_sync.volume.watch_files import WatchFiles

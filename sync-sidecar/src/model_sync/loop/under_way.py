@@ -21,6 +21,7 @@ from model_sync.planning.rollout import describe_change, next_rejected_settings
 from model_sync.planning.snapshot import Snapshot, Work, by_model
 from model_sync.planning.state import RejectedAt
 from model_sync.planning.uploads import next_rejection
+from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.volume.recorded_state import RecordedState, WriteError
 from model_sync.volume.refusals import refusal
@@ -79,7 +80,7 @@ class SettingsChecks:
     def _check(self, folder: Path, settings: Mapping[str, Any]) -> None:
         if self.preflight is not None:
             with self.preflight.take() as child:
-                child.check(folder, settings, cancelled=self._stopping)
+                child.check(folder, settings, watched=Supervision(self._stopping))
 
 
 @dataclass

@@ -19,7 +19,7 @@ from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
 from model_sync.planning.rollout import trial_name, tried_model
 from model_sync.planning.state import State
-from model_sync.swap_watch.progress import WatchProgress
+from model_sync.swap_watch.judgement import WatchProgress
 
 _LOADING = VersionState.LOADING
 

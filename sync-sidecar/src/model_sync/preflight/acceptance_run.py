@@ -43,6 +43,8 @@ class _Contender:
                 "it cannot be tried with pictures, because an input beside the picture is of open size; "
                 "set serving.shape in the card, or remove the acceptance pictures"
             )
+        if not self.seconds:
+            self.model.request.infer()  # the first inference is always slower
 
     def infer(self) -> None:
         begin = time.perf_counter()
@@ -95,19 +97,17 @@ def run_acceptance(
     for file, expected in request["pictures"]:
         picture = f"acceptance picture {file}"
         pixels = decode_picture(f"the {picture}", Path(request["folder"], file).read_bytes(), LIMITS).pixels
-        for act in (partial(_Contender.take, pixels=pixels), _infer_first if not answers else _pass):
-            act(new)
-            served.does(act)
+        take, read = partial(_Contender.take, pixels=pixels), partial(_Contender.read, picture=picture)
+        take(new)
+        served.does(take)
         _take_turns(new, served, new_first=len(answers) % 2 == 0)
-        read = partial(_Contender.read, picture=picture)
         read(new)
         served.does(read)
         answers.append(_answer(file, expected, new.said, served.said))
     until = time.perf_counter() + _LONGEST_REPEATING
     while len(new.seconds) < _LEAST_RUNS and time.perf_counter() < until:
         _take_turns(new, served, new_first=len(new.seconds) % 2 == 0)
-    absent = model.absent_device
-    beside = served.contender
+    absent, beside = model.absent_device, served.contender
     other_device = absent or (beside.model.absent_device if beside is not None else "")
     run = AcceptanceRun(
         tuple(answers),
@@ -163,14 +163,6 @@ def _take_turns(new: _Contender, served: _InService, *, new_first: bool) -> None
     served.does(_Contender.infer)
     if not new_first:
         new.infer()
-
-
-def _infer_first(contender: _Contender) -> None:
-    contender.model.request.infer()  # the first inference is always slower
-
-
-def _pass(_contender: _Contender) -> None:
-    return
 
 
 def _answer(file: str, expected: str, said: list[str], served_said: str | None) -> PictureAnswer:

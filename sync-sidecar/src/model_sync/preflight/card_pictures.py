@@ -98,11 +98,10 @@ _LABELS_TOLD = 3
 
 @dataclass(frozen=True)
 class SampleCheck:
-    """A decoded picture and the card it belongs to."""
+    """The card's decoded sample picture, and what is wrong with the model's answer to it."""
 
     sample: Sample
-    card: ModelCard
-    labels: Sequence[str] | None
+    asked: CardPictures
     pixels: NDArray[np.uint8]
 
     @classmethod
@@ -113,11 +112,11 @@ class SampleCheck:
             return None
         content = Path(request["picture"]).read_bytes()
         picture = decode_picture(f"the sample picture {asked.card.sample.picture}", content, LIMITS)
-        return cls(asked.card.sample, asked.card, asked.labels, picture.pixels)
+        return cls(asked.card.sample, asked, picture.pixels)
 
     def tensor(self, name: str, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any] | None:
         """The picture for the input `name`; see `CardPictures.tensor`."""
-        return CardPictures(self.card, self.labels).tensor(self.pixels, name, shape, dtype)
+        return self.asked.tensor(self.pixels, name, shape, dtype)
 
     def rejection(self, outputs: Mapping[str, NDArray[Any]]) -> str | None:
         """The sentence when the answer to the picture is not what the card promises; None when it is."""
@@ -125,12 +124,11 @@ class SampleCheck:
         infinite = not_finite(outputs, f"sample picture {named}")
         if infinite is not None or self.sample.label is None:
             return infinite
-        asked = CardPictures(self.card, self.labels)
-        scores = asked.scores(outputs)
-        if scores is None or self.labels is None:
+        scores = self.asked.scores(outputs)
+        if scores is None or self.asked.labels is None:
             return "the card's sample has a label, but no output to find it in; correct output.name"
         try:
-            said = asked.ranking(scores)[:_LABELS_TOLD]
+            said = self.asked.ranking(scores)[:_LABELS_TOLD]
         except ValueError:
             return None  # shape and number of labels are judged for every model
         if said[0] == self.sample.label:

@@ -6,7 +6,6 @@ memory) it does to the child, and becomes a sentence for the uploader.
 
 import json
 import signal
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,9 +108,7 @@ class Preflight(ChildProcess):
         `shares` children at most divide what is free of the container's memory.
         """
         super().__init__(command)
-        self._timeout = timeout
-        self._memory = memory
-        self._shares = shares
+        self._timeout, self._memory, self._shares = timeout, memory, shares
 
     @property
     def allowance(self) -> int:
@@ -124,7 +121,6 @@ class Preflight(ChildProcess):
         tree: Path,
         settings: Mapping[str, Any],
         *,
-        cancelled: threading.Event | None = None,
         watched: Supervision | None = None,
         sample: SamplePicture | None = None,
         acceptance: AcceptancePictures | None = None,
@@ -137,10 +133,9 @@ class Preflight(ChildProcess):
             IncompleteError: a file that the model names is not there.
             RejectedError: it cannot be loaded or run; the sentence says why.
             RetryableError: the child could not be used, or gives way to others.
-            CancelledError: `cancelled` was set.
+            CancelledError: `watched` was cancelled.
         """
-        watched = watched or Supervision(cancelled or threading.Event())
-        allowance = self.allowance
+        watched, allowance = watched or Supervision(), self.allowance
         timeout = acceptance.timeout(self._timeout) if acceptance is not None else self._timeout
         request = {
             "folder": str(tree),
@@ -173,8 +168,10 @@ class Preflight(ChildProcess):
         """The child's answer; None when it ended without one."""
         _, found, line = received.partition(b"\n")
         if not found:
+            code = self.exit_code()
+            ending = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             raise RetryableError(
-                f"the preflight child ended ({_ending(self.exit_code())}) before it read the request, "
+                f"the preflight child ended ({ending}) before it read the request, "
                 "so the model is not at fault; it is tried again. Does this container have memory for it?"
             )
         try:
@@ -219,7 +216,3 @@ def _cause_of_death(code: int, allowance: int) -> str:
         f"it could not be loaded within {format_size(allowance)} of memory (exit code {code}); "
         "make the model smaller, or raise MODEL_SYNC_PREFLIGHT_MEMORY"
     )
-
-
-def _ending(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

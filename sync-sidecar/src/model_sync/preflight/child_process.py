@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,22 +34,14 @@ class GivesWayError(RetryableError):
     """The check takes long and others wait; it is made again behind them, with more time."""
 
 
-def _never(_seconds: float) -> bool:
-    return False
-
-
-def _ignore() -> None:
-    return
-
-
 @dataclass(frozen=True)
 class Supervision:
     """What whoever waits for a check wants to say or hear meanwhile."""
 
-    cancelled: threading.Event
-    gives_way: Callable[[float], bool] = _never
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    gives_way: Callable[[float], bool] = lambda _seconds: False
     """Asked with the seconds since the check began: whether it has to make room for others."""
-    heavy: Callable[[], None] = _ignore
+    heavy: Callable[[], None] = lambda: None
     """Called once when the check takes noticeable memory or processor time."""
 
 
@@ -139,29 +131,22 @@ class ChildProcess:
                     continue
                 now = self._usage()
                 idle = idle or now
-                if now.resident - idle.resident > memory:
+                more, spent = now[0] - idle[0], now[1] - idle[1]
+                if more > memory:
                     raise RejectedError(too_little_memory(memory))
-                if now.beyond(idle) and not heavy:
+                if not heavy and (more > _HEAVY_BYTES or spent > _HEAVY_SECONDS):
                     heavy = True
                     watched.heavy()
         return received
 
-    def _usage(self) -> "_Usage":
+    def _usage(self) -> tuple[int, float]:
+        """Bytes of memory that the child has, and seconds of processor time that it took."""
         with suppress(OSError, ValueError, IndexError):  # it has just ended
             process = Path(f"/proc/{self._child.pid}")
             resident = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
             times = (process / "stat").read_text().rpartition(")")[2].split()  # its name may have blanks
-            return _Usage(resident, (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK"))
-        return _Usage(0, 0.0)
-
-
-@dataclass(frozen=True)
-class _Usage:
-    resident: int
-    seconds: float
-
-    def beyond(self, idle: "_Usage") -> bool:
-        return self.resident - idle.resident > _HEAVY_BYTES or self.seconds - idle.seconds > _HEAVY_SECONDS
+            return resident, (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+        return 0, 0.0
 
 
 def _check_time(took: float, timeout: float, pictures: int, *, begun: bool) -> None:

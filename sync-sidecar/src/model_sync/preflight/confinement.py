@@ -2,9 +2,12 @@
 
 Landlock (Linux 5.13) takes rights away from the process that asks for it, without being root, and never
 gives them back. The numbers are those of the kernel's `include/uapi/linux/landlock.h`; the system calls have
-the same numbers on every processor. What Landlock does not know is refused by `system_calls`. Where the
-kernel or the container's seccomp profile lets neither through, the child runs with the sidecar's rights, and
-`model-sync doctor` says so.
+the same numbers on every processor. A seccomp filter (Linux 3.17) refuses by number what Landlock does not
+know: sockets of every kind, new processes, other programs, shared memory of System V, signals to others,
+modes and times of files, tracing, mounting. The kernel runs it as classic BPF (`linux/filter.h`,
+`linux/seccomp.h`); written here because the bindings on PyPI either have no release for years or need
+libseccomp, which not every slim image has. Where the kernel or the container's seccomp profile lets neither
+through, the child runs with the sidecar's rights, and `model-sync doctor` says so.
 """
 
 import ctypes
@@ -13,14 +16,14 @@ import os
 import platform
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
 _PATH_BENEATH = 1
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _ALL_OF_FIRST = (1 << 13) - 1
@@ -31,16 +34,8 @@ _SCOPES_SINCE, _SIGNALS_AND_SOCKETS = 6, 0b11
 
 _LIBRARIES = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache")
 _MACHINE = (
-    *(
-        "/proc/self",
-        "/proc/cpuinfo",
-        "/proc/meminfo",
-        "/proc/stat",
-        "/proc/sys",
-        "/dev/random",
-        "/dev/urandom",
-    ),
-    *("/sys/devices", "/sys/class/drm", "/sys/bus/pci", "/sys/fs/cgroup", "/sys/kernel/mm"),
+    *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/dev/random"),
+    *("/dev/urandom", "/sys/devices", "/sys/class/drm", "/sys/bus/pci", "/sys/fs/cgroup", "/sys/kernel/mm"),
 )
 _WRITABLE = ("/dev/null", "/dev/dri", "/dev/accel")
 """A GPU or NPU is used by writing to its device."""
@@ -50,8 +45,7 @@ _KEPT_PREFIXES = ("PYTHON", "LC_", "OPENBLAS_", "OMP_", "TBB_", "OPENVINO_")
 
 def landlock_version() -> int:
     """The kernel's version of Landlock; 0 where this process may not use it."""
-    version = int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION))
-    return max(0, version)
+    return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)))
 
 
 def confine_to(readable: Iterable[Path]) -> bool:
@@ -76,18 +70,15 @@ def _restrict_files(version: int, readable: Iterable[Path]) -> None:
     )
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     try:
-        for folder in (*map(Path, (*_LIBRARIES, *_MACHINE, *_python_folders())), *readable):
+        python = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
+        for folder in (*map(Path, (*_LIBRARIES, *_MACHINE, *python)), *readable):
             _allow(ruleset, folder, _READ_FILE | _READ_DIR | _EXECUTE)
         for device in map(Path, _WRITABLE):
             _allow(ruleset, device, _READ_FILE | _READ_DIR | _WRITE_FILE)
-        _must(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        _gain_nothing()
         _call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
-
-
-def _python_folders() -> Iterator[str]:
-    yield from {sys.prefix, sys.base_prefix, *(entry for entry in sys.path if entry)}
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
@@ -99,6 +90,11 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
             _call(_ADD_RULE, ruleset, _PATH_BENEATH, struct.pack("=Qi", suitable, handle), 0)
         finally:
             os.close(handle)
+
+
+def _gain_nothing() -> None:
+    """No program that is started has more rights; both kinds of confinement ask for that first."""
+    _must(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def _call(number: int, *arguments: object) -> int:
@@ -114,12 +110,9 @@ def _must(result: int) -> int:
 
 def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What of `environment` the child gets: what libraries need; no setting and no key of the sidecar."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
-    }
-    return {**kept, "OPENBLAS_NUM_THREADS": "1"}  # a thread that runs already would not be confined
+    names = (name for name in environment if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES))
+    # a thread that runs already would not be confined
+    return {name: environment[name] for name in names} | {"OPENBLAS_NUM_THREADS": "1"}
 
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -149,17 +142,9 @@ name_to_handle_at 303 264, open_by_handle_at 304 265, quotactl 179 60, acct 163 
 init_module 175 105, finit_module 313 273, delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294,
 reboot 169 142, swapon 167 224, swapoff 168 225
 """
-_CLONE, _CLONE3, _PRLIMIT, _TGKILL, _PRCTL, _FCNTL = (
-    (56, 220),
-    (435, 435),
-    (302, 261),
-    (234, 131),
-    (157, 167),
-    (72, 25),
-)
-_SECCOMP = (317, 277)
+_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_TGKILL, _PRCTL, _FCNTL, _SECCOMP = (234, 131), (157, 167), (72, 25), (317, 277)
 _CLONE_THREAD = 0x10000
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -168,7 +153,7 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _ALLOW, _END_PROCESS, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 
-Instruction = tuple[int, int, int, int]
+_Instruction = tuple[int, int, int, int]
 """Code, instructions to skip when the comparison holds, and when not, and the value."""
 
 
@@ -189,17 +174,14 @@ def refuse_harmful_calls() -> bool:
     program = b"".join(struct.pack("=HBBI", *one) for one in _program(column, architecture, os.getpid()))
     buffer = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if libc.syscall(_SECCOMP[column], _SET_MODE_FILTER, _ALL_THREADS, described) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"the preflight child cannot be confined: seccomp: {os.strerror(error)}")
+    _gain_nothing()
+    _call(_SECCOMP[column], _SET_MODE_FILTER, _ALL_THREADS, described)
     return True
 
 
-def _program(column: int, architecture: int, pid: int) -> list[Instruction]:
+def _program(column: int, architecture: int, pid: int) -> list[_Instruction]:
     refused = _FAIL | errno.EPERM
-    program: list[Instruction] = [
+    program: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, architecture),
         (_RETURN, 0, 0, _END_PROCESS),
@@ -213,25 +195,16 @@ def _program(column: int, architecture: int, pid: int) -> list[Instruction]:
         number = entry.split()[1 + column]
         if number != "-":
             program += [(_EQUAL, 0, 1, int(number)), (_RETURN, 0, 0, refused)]
-    program += _by_argument(_CLONE[column], 0, (_ANY_BIT, [_CLONE_THREAD]), _ALLOW, refused)
-    program += _by_argument(_PRLIMIT[column], 0, (_EQUAL, [0, pid]), _ALLOW, refused)
-    program += _by_argument(_TGKILL[column], 0, (_EQUAL, [pid]), _ALLOW, refused)  # how a process aborts
-    program += _by_argument(_PRCTL[column], 0, (_EQUAL, [_PR_SET_PDEATHSIG]), refused, _ALLOW)
-    signals = (_EQUAL, [_F_SETOWN, _F_SETSIG, _F_SETOWN_EX])
-    program += _by_argument(_FCNTL[column], 1, signals, refused, _ALLOW)
+    for call, argument, comparison, values, matched, otherwise in (
+        (_CLONE, 0, _ANY_BIT, [_CLONE_THREAD], _ALLOW, refused),
+        (_PRLIMIT, 0, _EQUAL, [0, pid], _ALLOW, refused),
+        (_TGKILL, 0, _EQUAL, [pid], _ALLOW, refused),  # how a process aborts
+        (_PRCTL, 0, _EQUAL, [_PR_SET_PDEATHSIG], refused, _ALLOW),
+        (_FCNTL, 1, _EQUAL, [_F_SETOWN, _F_SETSIG, _F_SETOWN_EX], refused, _ALLOW),
+    ):
+        # decided by the lower half of one argument; other calls go on behind this
+        tests = [(comparison, len(values) - place, 0, value) for place, value in enumerate(values)]
+        returns = [(_RETURN, 0, 0, otherwise), (_RETURN, 0, 0, matched)]
+        block = [(_LOAD, 0, 0, _ARGUMENTS + 8 * argument), *tests, *returns]
+        program += [(_EQUAL, 0, len(block), call[column]), *block]
     return [*program, (_RETURN, 0, 0, _ALLOW)]
-
-
-def _by_argument(
-    number: int, argument: int, test: tuple[int, list[int]], matched: int, otherwise: int
-) -> list[Instruction]:
-    """Decide the call `number` by the lower half of one argument; other calls go on behind this."""
-    comparison, values = test
-    tests = [(comparison, len(values) - place, 0, value) for place, value in enumerate(values)]
-    block = [
-        (_LOAD, 0, 0, _ARGUMENTS + 8 * argument),
-        *tests,
-        (_RETURN, 0, 0, otherwise),
-        (_RETURN, 0, 0, matched),
-    ]
-    return [(_EQUAL, 0, len(block), number), *block]

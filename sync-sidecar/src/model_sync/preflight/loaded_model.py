@@ -26,52 +26,46 @@ _DATA = re.compile(rb"<data\b[^>]*>")
 _PLACE = re.compile(rb"\b(offset|size)=[\"'](\d{1,18})[\"']")
 
 
-def unusable_weights(folder: Path, name: str) -> dict[str, str] | None:
-    """What is wrong with the weights of the model file `name` in `folder`, as the child answers it.
+def raise_for_weights(path: Path) -> None:
+    """Look for the files beside the model at `path` that it keeps its weights in.
 
-    `missing` names a file that is not there, `rejection` says why one cannot be used; None: nothing is wrong.
+    Raises IncompleteError that names a file which is not there, RejectedError for one that cannot be used.
     """
-    path = folder / name
     if path.suffix == ".xml":
-        return _too_short(path, path.with_suffix(".bin"))
-    return _unusable_external_data(folder, name) if path.suffix == ".onnx" else None
+        _raise_for_short_weights(path, path.with_suffix(".bin"))
+    elif path.suffix == ".onnx" and b"location" in path.read_bytes():  # else no tensor names a file
+        _raise_for_external_data(path)
 
 
-def _too_short(model: Path, weights: Path) -> dict[str, str] | None:
+def _raise_for_short_weights(model: Path, weights: Path) -> None:
     """OpenVINO serves weights of another model, if they are long enough; when they are not, say it better."""
-    needed = 0
-    for data in _DATA.finditer(model.read_bytes()):
-        place = dict(_PLACE.findall(data[0]))
-        if place.keys() >= {b"offset", b"size"}:
-            needed = max(needed, int(place[b"offset"]) + int(place[b"size"]))
-    there = weights.stat().st_size if weights.is_file() else 0
-    if there >= needed:
-        return None
-    return {
-        "rejection": f"{weights.name} has {format_size(there)}, and {model.name} needs {format_size(needed)} "
-        "of weights: it is cut, or belongs to another model; upload both files again"
-    }
+    places = [dict(_PLACE.findall(data[0])) for data in _DATA.finditer(model.read_bytes())]
+    ends = [int(one[b"offset"]) + int(one[b"size"]) for one in places if one.keys() >= {b"offset", b"size"}]
+    there, needed = weights.stat().st_size if weights.is_file() else 0, max(ends, default=0)
+    if there < needed:
+        raise RejectedError(
+            f"{weights.name} has {format_size(there)}, and {model.name} needs {format_size(needed)} "
+            "of weights: it is cut, or belongs to another model; upload both files again"
+        )
 
 
-def _unusable_external_data(folder: Path, name: str) -> dict[str, str] | None:
+def _raise_for_external_data(path: Path) -> None:
     """As OpenVINO reads ONNX: a location is relative to the model, may hold `./`, and stays in its folder."""
-    path = folder / name
-    if b"location" not in path.read_bytes():
-        return None  # no tensor names a file
     import onnx  # noqa: PLC0415 - heavy, and only a few models need it
     from google.protobuf.message import DecodeError  # noqa: PLC0415 - as above
 
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError:
-        return None  # OpenVINO says it better
+        return  # OpenVINO says it better
     for location in _external_locations(model.graph):
         plain = posixpath.normpath(location)
         if path_problem(plain) is not None:
-            return {"rejection": f"{name} keeps weights in {location!r}, outside its folder; export it anew"}
-        if not (folder / plain).is_file():
-            return {"missing": f"waiting for {plain}, named by {name}"}
-    return None
+            raise RejectedError(
+                f"{path.name} keeps weights in {location!r}, outside its folder; export it anew"
+            )
+        if not (path.parent / plain).is_file():
+            raise IncompleteError(f"waiting for {plain}, named by {path.name}")
 
 
 def _external_locations(graph: Any) -> Iterator[str]:
@@ -85,7 +79,6 @@ def _external_locations(graph: Any) -> Iterator[str]:
                 yield from _external_locations(inner)
 
 
-_PROBE_DIMENSION = 1
 _MAX_PROBE_BYTES = 256 * 1024 * 1024
 _MOST_OF_MEMORY = 4
 """Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
@@ -123,7 +116,7 @@ class LoadedModel:
             raise RejectedError("it holds no model file that the server can read")
         core = ov.Core()
         device, plugin_config, absent = _device(core, settings)
-        _raise_for_weights(folder, name)
+        raise_for_weights(folder / name)
         model = as_served(core.read_model(folder / name), settings)
         _raise_for_many_requests(model, settings, memory)
         compiled = core.compile_model(model, device, plugin_config)
@@ -149,7 +142,11 @@ class LoadedModel:
             "absent_device": self.absent_device,
             "inputs": {port.any_name: _shape(port) for port in self.compiled.inputs},
             "outputs": [
-                {"name": _name(port), "datatype": _datatype(port), "shape": _shape(port)}
+                {
+                    "name": _name(port),
+                    "datatype": datatype_of_openvino(port.element_type.get_type_name()),
+                    "shape": _shape(port),
+                }
                 for port in self.compiled.outputs
             ],
         }
@@ -177,13 +174,6 @@ def _device(core: Any, settings: Mapping[str, Any]) -> tuple[str, Mapping[str, A
     return device, plugin_config, asked if absent else ""
 
 
-def _raise_for_weights(folder: Path, name: str) -> None:
-    unusable = unusable_weights(folder, name)
-    if unusable is not None:
-        kind = IncompleteError if "missing" in unusable else RejectedError
-        raise kind(*unusable.values())
-
-
 def _raise_for_many_requests(model: Any, settings: Mapping[str, Any], memory: int) -> None:
     """The tensors of all requests, which the server makes in advance, must not take much memory."""
     ports = [port for port in (*model.inputs, *model.outputs) if not port.partial_shape.is_dynamic]
@@ -205,7 +195,7 @@ def _zeros(port: Any) -> Any:
         if not dimension.is_dynamic:
             shape.append(dimension.get_length())
         elif position == 0 or dimension.min_length > 0:
-            shape.append(max(_PROBE_DIMENSION, dimension.min_length))
+            shape.append(max(1, dimension.min_length))
         else:
             return None  # a free height or width: one pixel would fail where real pictures do not
     tensor = ov.Tensor(port.element_type, ov.Shape(shape))
@@ -219,10 +209,6 @@ def _shape(port: Any) -> list[int]:
     if port.partial_shape.rank.is_dynamic:
         return [-1]
     return [-1 if size.is_dynamic else size.get_length() for size in port.partial_shape]
-
-
-def _datatype(port: Any) -> str:
-    return datatype_of_openvino(port.element_type.get_type_name())
 
 
 def _name(port: Any) -> str:

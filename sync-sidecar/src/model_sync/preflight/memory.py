@@ -1,7 +1,8 @@
-"""How much memory is free for a preflight, by the cgroups of this process and by the machine.
+"""How much memory a preflight may take, and what is remembered of one that took too much.
 
 The kubelet ends the whole container when its memory is used up (cgroup v2, `memory.oom.group`), so a child
-must never be allowed as much as the container has.
+must never be allowed as much as the container has. Where it happens all the same, the record that is left in
+the staging folder tells the next start which version it was.
 """
 
 import json
@@ -15,21 +16,15 @@ from edge_common.quantities import format_size
 
 _RESERVE = 64 * 1024**2
 """Left for the sidecar itself, whose use also changes."""
-_V1, _V2 = "memory", ""
-
-
-@dataclass(frozen=True)
-class _Names:
-    limit: str
-    used: str
-    reclaimable: str
-    """Line of memory.stat: files in the page cache, which the kernel drops before it ends a process."""
-
-
-_NAMES = {
-    _V1: _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    _V2: _Names("memory.max", "memory.current", "inactive_file"),
+_FILES = {
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    "": ("memory.max", "memory.current", "inactive_file"),
 }
+"""Folder of cgroup v1 and v2 -> the files of limit and use, and the line of memory.stat for the page cache,
+which the kernel drops before it ends a process."""
+_NOTICEABLY_MORE = 1.25
+_MOST_ENDS = 2
+"""One may have been somebody else's doing; after so many it is only tried again with more memory."""
 
 
 def free_memory(root: Path = Path("/")) -> int | None:
@@ -38,59 +33,41 @@ def free_memory(root: Path = Path("/")) -> int | None:
     Limits of cgroup v1 and v2 and of every cgroup above count, and what the machine has available. `root` is
     where /proc and /sys are looked for.
     """
-    free = [*_free_in_cgroups(root), *_available(root)]
+    available = _number_in(root / "proc/meminfo", "MemAvailable:")
+    free = [*_free_in_cgroups(root), *([] if available is None else [available * 1024])]
     return max(0, min(free) - _RESERVE) if free else None
 
 
 def _free_in_cgroups(root: Path) -> Iterator[int]:
-    for folder, names in _cgroups(root):
-        with suppress(OSError, ValueError):  # no limit ("max"), or no such file at the top
-            limit, used = _number(folder / names.limit), _number(folder / names.used)
-            yield max(0, limit - used + _reclaimable(folder, names))
-
-
-def _cgroups(root: Path) -> Iterator[tuple[Path, _Names]]:
-    """The cgroups that count memory for this process, the nearest first."""
+    """By each cgroup that counts memory for this process, the nearest first."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        version = _V1 if _V1 in controllers.split(",") else controllers
-        if version not in _NAMES:
+        version = "memory" if "memory" in controllers.split(",") else controllers
+        if version not in _FILES:
             continue
+        limit, used, reclaimable = _FILES[version]
         mount = root / "sys/fs/cgroup" / version
         own = mount / path.lstrip("/")
         for folder in (own, *own.parents):
-            yield folder, _NAMES[version]
+            with suppress(OSError, ValueError):  # no limit ("max"), or no such file at the top
+                room = int((folder / limit).read_text()) - int((folder / used).read_text())
+                yield max(0, room + (_number_in(folder / "memory.stat", reclaimable) or 0))
             if folder == mount:
                 break
 
 
-def _available(root: Path) -> Iterator[int]:
-    with suppress(OSError, ValueError, StopIteration):
-        lines = (root / "proc/meminfo").read_text().splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable:"))
-        yield int(line.split()[1]) * 1024
-
-
-def _reclaimable(folder: Path, names: _Names) -> int:
+def _number_in(file: Path, name: str) -> int | None:
+    """The number behind the word `name` at the beginning of a line; None without it."""
     with suppress(OSError, ValueError):
-        for line in (folder / "memory.stat").read_text().splitlines():
-            name, _, value = line.partition(" ")
-            if name == names.reclaimable:
-                return int(value)
-    return 0
-
-
-def _number(path: Path) -> int:
-    return int(path.read_text())
-
-
-_NOTICEABLY_MORE = 1.25
-_MOST_ENDS = 2
-"""One may have been somebody else's doing; after so many it is only tried again with more memory."""
+        for line in file.read_text().splitlines():
+            first, *rest = line.split() or [""]
+            if first == name and rest:
+                return int(rest[0])
+    return None
 
 
 @dataclass(frozen=True)
@@ -104,19 +81,16 @@ class _Record:
 
 
 class PreflightRecord:
-    """The record in one staging folder."""
+    """What is written in one staging folder while its version is in preflight."""
 
     def __init__(self, folder: Path, upload_id: str, allowance: int) -> None:
         """For the upload `upload_id`, whose preflight may take `allowance` bytes this time."""
         self._path = folder / "in-preflight.json"
-        found = self._read()
         self._record = _Record(upload_id, allowance)
-        if (
-            found is not None
-            and found.upload_id == upload_id
-            and allowance < found.allowance * _NOTICEABLY_MORE
-        ):
-            self._record = found
+        with suppress(OSError, ValueError, TypeError):
+            found = _Record(**json.loads(self._path.read_text()))
+            if found.upload_id == upload_id and allowance < found.allowance * _NOTICEABLY_MORE:
+                self._record = found
 
     def raise_for_earlier_end(self) -> None:
         """Raise RejectedError when an earlier preflight with as little memory never returned."""
@@ -139,13 +113,6 @@ class PreflightRecord:
 
     def _write(self, record: _Record) -> None:
         aside = self._path.with_suffix(".new")
-        aside.write_text(
-            json.dumps(asdict(record))
-        )  # no fsync: it is for the end of processes, not of machines
+        # no fsync: it is for the end of processes, not of machines
+        aside.write_text(json.dumps(asdict(record)))
         aside.replace(self._path)
-
-    def _read(self) -> _Record | None:
-        try:
-            return _Record(**json.loads(self._path.read_text()))
-        except (OSError, ValueError, TypeError):
-            return None

@@ -11,8 +11,8 @@ from starlette.routing import Route
 from model_sync.loop.client_reports import ClientReports
 from model_sync.status.report import Posted
 from model_sync.status.request_checks import RefusedError, read_body, refuse_strangers
+from model_sync.swap_watch.judgement import WatchState
 from model_sync.swap_watch.observations import report_from_mapping
-from model_sync.swap_watch.progress import WatchState
 
 _MAX_BODY = 64 * 1024
 _NOT_YOURS = "only this host may report, or others with MODEL_SYNC_SYNC_TOKEN"

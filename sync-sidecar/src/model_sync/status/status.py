@@ -11,7 +11,7 @@ from edge_common.served_state import available_versions
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.versions import PinStatus
 from model_sync.status.version_reports import VersionReport
-from model_sync.swap_watch.progress import WatchProgress
+from model_sync.swap_watch.judgement import WatchProgress
 
 CHANGES_OFF = (
     "changes over this address are off; to switch them on, set MODEL_SYNC_API_TOKEN (or "

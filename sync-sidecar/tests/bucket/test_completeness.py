@@ -2,7 +2,6 @@ import pytest
 from model_snapshots import NOW, upload, upload_object
 from model_sync.bucket.catalog import Upload
 from model_sync.bucket.completeness import (
-    Complete,
     Waiting,
     check_upload,
     named_files_missing,
@@ -49,12 +48,12 @@ def test_a_fresh_upload_waits_until_it_has_been_quiet() -> None:
     assert isinstance(gate, Waiting)
     assert gate.quiet_in == 6.0
     assert "10 s" in gate.reason
-    assert check_upload(upload("1"), quiet_for=10.0, quiet_time=10.0) == Complete()
+    assert check_upload(upload("1"), quiet_for=10.0, quiet_time=10.0) is None
 
 
 def test_checksums_make_an_upload_complete_at_once() -> None:
     half = upload("1", paths=("model.xml",), sums="s")
-    assert check_upload(half, quiet_for=0.0, quiet_time=10.0) == Complete()
+    assert check_upload(half, quiet_for=0.0, quiet_time=10.0) is None
 
 
 def test_a_missing_partner_is_told_however_quiet_it_is() -> None:
@@ -90,20 +89,20 @@ def test_of_files_that_belong_together_the_older_one_is_awaited_for_longer(old: 
     assert "by 5 min; waiting for" in waits.reason
     assert "until nothing has changed for 30 s" in waits.reason
     assert waits.quiet_in == 20.0
-    assert check_upload(half, quiet_for=30.0, quiet_time=10.0) == Complete()
+    assert check_upload(half, quiet_for=30.0, quiet_time=10.0) is None
     whole = Upload("m", "1", tuple(upload_object(path) for path in paths))
-    assert check_upload(whole, quiet_for=10.0, quiet_time=10.0) == Complete()
+    assert check_upload(whole, quiet_for=10.0, quiet_time=10.0) is None
 
 
 def test_a_card_labels_or_pictures_of_another_day_are_not_waited_for() -> None:
     paths = ("model.onnx", "model.yaml", "labels.txt", "car.jpg", "acceptance/a.bin", "LICENSE")
     files = tuple(upload_object(path, modified=NOW + 1000 * at) for at, path in enumerate(paths))
-    assert check_upload(Upload("m", "1", files), quiet_for=10.0, quiet_time=10.0) == Complete()
+    assert check_upload(Upload("m", "1", files), quiet_for=10.0, quiet_time=10.0) is None
 
 
 def test_a_store_without_dates_has_uploads_wait_as_ever() -> None:
     files = tuple(upload_object(path, modified=0.0) for path in ("model.xml", "model.bin"))
-    assert check_upload(Upload("m", "1", files), quiet_for=10.0, quiet_time=10.0) == Complete()
+    assert check_upload(Upload("m", "1", files), quiet_for=10.0, quiet_time=10.0) is None
 
 
 def test_a_name_in_other_letters_is_pointed_out() -> None:

@@ -65,7 +65,7 @@ class UploadObject(NamedTuple):
 
 @dataclass(frozen=True)
 class Upload:
-    """One version folder in the bucket. `source` is its name there: a number, `latest`, or something else.
+    """One version folder in the bucket. `bucket_version` is its name: a number, `latest`, or something else.
 
     `problem` is set when it can never be served as it is; it says what to change.
     """
@@ -84,8 +84,7 @@ class Upload:
     @property
     def modified(self) -> float:
         """Store time of the newest object, Unix seconds."""
-        newest = [file.modified for file in self.files]
-        return max(newest, default=0.0)
+        return max((file.modified for file in self.files), default=0.0)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -150,9 +149,8 @@ def build_catalog(
     What did not change since `before` is taken from there, so that a poll of a large bucket holds its
     objects in memory once, and knows their fingerprints already.
     """
-    draft = _Draft(before or Catalog(), prefix)
+    draft, count = _Draft(before or Catalog(), prefix), 0
     notices: dict[str, None] = {}
-    count = 0
     without_etag: list[ListedObject] = []
     for listed in listing:
         count += 1
@@ -184,11 +182,11 @@ def combined(catalogs: Mapping[str, Catalog]) -> Catalog:
     for prefix, catalog in catalogs.items():
         notices += catalog.notices
         for name, model in catalog.models.items():
-            if name in models:
-                where = f"it lies under both {quoted(home[name])} and {quoted(prefix)}"
-                notices.append(f"{name}: {where}; the one under {quoted(home[name])} is used")
-            else:
-                models[name], home[name] = model, prefix
+            models.setdefault(name, model)
+            first = home.setdefault(name, prefix)
+            if first != prefix:
+                where = f"it lies under both {quoted(first)} and {quoted(prefix)}"
+                notices.append(f"{name}: {where}; the one under {quoted(first)} is used")
     objects = sum(catalog.objects for catalog in catalogs.values())
     return Catalog(dict(sorted(models.items())), tuple(notices[:_MAX_NOTICES]), objects)
 
@@ -219,10 +217,11 @@ class _Draft:
         models = {}
         for name in sorted(self._versions.keys() | self.loose.keys()):
             versions = dict(sorted(self._versions.get(name, {}).items()))
-            for folder in [folder for folder in versions if not is_version_name(folder)]:
-                paths = [file.path for file in versions[folder].files]
-                problem = folder_problem(name, folder, paths, prefix=self._prefix, taken=versions)
-                versions[folder] = replace(versions[folder], problem=problem)
+            for folder, upload in versions.items():
+                if not is_version_name(folder):
+                    paths = [file.path for file in upload.files]
+                    problem = folder_problem(name, folder, paths, prefix=self._prefix, taken=versions)
+                    versions[folder] = replace(upload, problem=problem)
             model = ListedModel(name, versions, self.loose.get(name, {}))
             known = self._before.models.get(name)
             models[name] = known if known == model else model
@@ -238,20 +237,14 @@ class _Draft:
         if begun is not None:  # a store that lists in no order came back to it
             self._files += [*begun.files, *([begun.checksums] if begun.checksums else [])]
             self._problem = self._problem or begun.problem
-        unchanged = known.versions.get(bucket_version) if known else None
-        versions[bucket_version] = _version(model, bucket_version, self._files, self._problem, unchanged)
+        # a store may list a key twice, such as one that was overwritten between two pages: the newer entry holds
+        entries = {file.path: file for file in sorted(self._files, key=attrgetter("modified"))}
+        checksums = entries.pop(CHECKSUMS_NAME, None)
+        files = tuple(sorted(entries.values(), key=attrgetter("path")))
+        before = known.versions.get(bucket_version) if known else None
+        if before is not None and before.files == files and before.checksums == checksums:
+            versions[bucket_version] = before
+        else:
+            problem = self._problem or collision({file.path: file.key for file in files})
+            versions[bucket_version] = Upload(model, bucket_version, files, checksums, problem)
         self._files, self._problem = [], None
-
-
-def _version(
-    model: str, bucket_version: str, entries: list[UploadObject], problem: str | None, before: Upload | None
-) -> Upload:
-    # a store may list a key twice, such as one that was overwritten between two pages: the newer entry holds
-    entries = list({file.path: file for file in sorted(entries, key=attrgetter("modified"))}.values())
-    checksums = next((file for file in entries if file.path == CHECKSUMS_NAME), None)
-    files = tuple(sorted((file for file in entries if file is not checksums), key=attrgetter("path")))
-    if before is not None and before.files == files and before.checksums == checksums:
-        return before
-    return Upload(
-        model, bucket_version, files, checksums, problem or collision({file.path: file.key for file in files})
-    )

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from edge_common.errors import RejectedError
 
+from model_sync.bucket.file_kinds import BYTE_ORDER_MARKS
 from model_sync.bucket.keys import CHECKSUMS_NAME, is_dropping, path_problem, quoted
 
 MAX_CHECKSUMS_BYTES = 1024 * 1024
@@ -29,7 +30,6 @@ _OTHER_TOOLS = (
 )
 _PASSED_OVER = re.compile(r"#.*|\s*|Algorithm\s+Hash\s+Path\s*|-+\s+-+\s+-+\s*|CertUtil: .*")
 _OTHER_DIGESTS = {32: "MD5", 40: "SHA-1", 96: "SHA-384", 128: "SHA-512"}
-_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
 def parse_checksums(content: bytes, uploaded: Collection[str] = ()) -> Mapping[str, str]:
@@ -71,24 +71,17 @@ def whole_sha256(checksum: str | None) -> str | None:
 
     That of a multipart upload is a digest of digests, marked by `-<parts>`, and says nothing here.
     """
-    if checksum is None:
-        return None
     try:
-        digest = base64.b64decode(checksum, validate=True)
+        digest = base64.b64decode(checksum or "", validate=True)
     except ValueError:
         return None
     return digest.hex() if len(digest) == _SHA256_BYTES else None
 
 
 def _text(content: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            content, wanted = content[len(mark) :], encoding
-            break
-    else:
-        wanted = "utf-8"
+    mark, encoding = next((one for one in BYTE_ORDER_MARKS if content.startswith(one[0])), (b"", "utf-8"))
     try:
-        return content.decode(wanted)
+        return content[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
         raise RejectedError(f"{CHECKSUMS_NAME} is not text; {_REWRITE}") from error
 

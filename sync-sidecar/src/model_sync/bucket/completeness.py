@@ -21,32 +21,14 @@ _LEAST_APART = 2.0
 _QUIET_TIMES_APART, _LEAST_QUIET_APART = 3, 30.0
 """How much longer to wait for a partner file that looks older."""
 _BESIDE = frozenset(
-    {
-        ".yaml",
-        ".yml",
-        ".txt",
-        ".json",
-        ".md",
-        ".csv",
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".html",
-        ".sig",
-        ".py",
-        ".mapping",
-    }
+    {".yaml", ".yml", ".txt", ".json", ".md", ".csv", ".jpg", ".jpeg", ".png", ".html", ".sig", ".py"}
+    | {".mapping"}
 )
 _NAMES_BESIDE = frozenset({"LICENSE", "README", "NOTICE"})
 
 
 class IncompleteError(RejectedError):
     """The upload lacks something that only its content tells; it is looked at again when it changes."""
-
-
-@dataclass(frozen=True)
-class Complete:
-    """Everything is there, as far as names can tell."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +39,13 @@ class Waiting:
     quiet_in: float | None = None
 
 
-def check_upload(version: Upload, *, quiet_for: float, quiet_time: float) -> Complete | Waiting:
-    """Whether `version` may be fetched, given how long (seconds) its listing has not changed.
+def check_upload(version: Upload, *, quiet_for: float, quiet_time: float) -> Waiting | None:
+    """What `version` waits for when its listing has not changed for `quiet_for` seconds; None: nothing.
 
     A version with SHA256SUMS is complete by its own word and waits for nothing here.
     """
     if version.checksums is not None:
-        return Complete()
+        return None
     missing = version.partner_missing
     if missing is not None:
         return Waiting(missing)
@@ -74,7 +56,7 @@ def check_upload(version: Upload, *, quiet_for: float, quiet_time: float) -> Com
         fresh = f"upload still fresh; taken up when nothing has changed for {quiet_time:g} s, {at_once}"
         longer = f"{apart}, or until nothing has changed for {needed:g} s, {at_once}"
         return Waiting(fresh if apart is None else longer, quiet_in=needed - quiet_for)
-    return Complete()
+    return None
 
 
 def _apart(version: Upload, most: float) -> str | None:

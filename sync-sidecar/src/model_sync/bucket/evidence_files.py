@@ -1,21 +1,22 @@
-"""`acceptance/expected.csv`: which label each acceptance picture of a version is expected to get. Pure.
+"""What a version may bring as evidence: `acceptance/expected.csv` and `provenance.json`. Pure.
 
-The first line is `file,label`; commas or semicolons separate, and quotes hold a label together that has one.
+The first line of the former is `file,label`; commas or semicolons separate, and quotes hold a label together
+that has one. Provenance is a claim like every other file: worth as much as the signature over all of them.
 """
 
 import csv
 import io
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Annotated
 
 from edge_common.errors import RejectedError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from model_sync.bucket.file_kinds import text_problem
 from model_sync.bucket.keys import path_problem, quoted
-from model_sync.bucket.pins import one_line
+from model_sync.bucket.pins import first_fault, one_line
 
 ACCEPTANCE_FOLDER = "acceptance"
 EXPECTED_NAME = f"{ACCEPTANCE_FOLDER}/expected.csv"
@@ -67,20 +68,17 @@ def parse_expected(
 def format_expected(expected: Sequence[ExpectedLabel]) -> bytes:
     """The text that `parse_expected` reads."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([_HEADER, *((line.file, line.label) for line in expected)])
+    csv.writer(file, lineterminator="\n").writerows([_HEADER, *map(astuple, expected)])
     return file.getvalue().encode()
 
 
 def unknown_label(expected: Sequence[ExpectedLabel], labels: Collection[str]) -> str | None:
     """The sentence for a label that the model cannot give; None when it knows them all."""
-    for line in expected:
-        if line.label not in labels:
-            return (
-                f"{EXPECTED_NAME} expects {quoted(line.label)} of {quoted(line.file)}, which is not among "
-                "the card's labels; correct it, or output.labels"
-            )
-    return None
+    unknown = next((line for line in expected if line.label not in labels), None)
+    return unknown and (
+        f"{EXPECTED_NAME} expects {quoted(unknown.label)} of {quoted(unknown.file)}, which is not among "
+        "the card's labels; correct it, or output.labels"
+    )
 
 
 def _lines(text: str, where: str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -122,18 +120,19 @@ def _expected(at: str, fields: Sequence[str]) -> ExpectedLabel:
 PROVENANCE_NAME = "provenance.json"
 MAX_BYTES = 4096
 _Text = Annotated[str, BeforeValidator(one_line), Field(max_length=200)]
+_Name = Annotated[_Text, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
 class Provenance:
     """The registered model and its version there, and the run that made it; what is not known is empty."""
 
-    registry: str
+    registry: _Name
     """Kind of it, such as `mlflow`."""
-    name: str
-    version: str = ""
+    name: _Name
+    version: _Text = ""
     """The registry's own number, which is not the bucket's."""
-    run: str = ""
+    run: _Text = ""
 
     def __str__(self) -> str:
         """In a line for people."""
@@ -141,13 +140,7 @@ class Provenance:
         return f"{self.registry}: {self.name}{f' version {self.version}' if self.version else ''}{run}"
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    registry: Annotated[_Text, Field(min_length=1)]
-    name: Annotated[_Text, Field(min_length=1)]
-    version: _Text = ""
-    run: _Text = ""
+_PROVENANCE = TypeAdapter(Provenance)
 
 
 def parse_provenance(content: bytes) -> Provenance:
@@ -155,13 +148,9 @@ def parse_provenance(content: bytes) -> Provenance:
     if len(content) > MAX_BYTES:
         raise RejectedError(f"{PROVENANCE_NAME} has more than {MAX_BYTES} bytes")
     try:
-        return Provenance(**_File.model_validate_json(content).model_dump())
+        return _PROVENANCE.validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = quoted(".".join(map(str, first["loc"])))
-        raise RejectedError(
-            f"{PROVENANCE_NAME}: {place}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
+        raise RejectedError(f"{PROVENANCE_NAME}: {first_fault(error)}") from error
 
 
 def format_provenance(provenance: Provenance) -> bytes:

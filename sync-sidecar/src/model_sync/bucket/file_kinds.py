@@ -51,33 +51,23 @@ _BY_SUFFIX: Mapping[str, Kind] = {
     **dict.fromkeys((".part", ".partial", ".crdownload", ".filepart", ".tmp", ".aria2", ".download"), _PART),
 }  # fmt: skip
 _LFS_POINTER = re.compile(rb"version https://(git-lfs|hawser)\b")
-_BY_TEXT = (
-    (_LFS_POINTER, _LFS),
-    (re.compile(rb"(<[?!][^>]*>\s*)*<(html|head|body)\b"), _PAGE),
-    (re.compile(rb"\s*<!doctype html"), _PAGE),
-    (re.compile(rb"(<\?[^>]*>\s*)?<error>"), _ERROR),
-)
+_PATTERNS = {
+    _LFS: _LFS_POINTER,
+    _PAGE: re.compile(rb"(<[?!][^>]*>\s*)*<(html|head|body)\b|\s*<!doctype html"),
+    _ERROR: re.compile(rb"(<\?[^>]*>\s*)?<error>"),
+}
 _XML_ROOT = re.compile(rb"(?:<\?.*?\?>|<!--.*?-->|<![^>]*>|\s)*<([a-z_][\w:.-]*)", re.DOTALL)
 _IR_ROOT = b"net"
 _MESSAGE = re.compile(rb"[{\[].*|.*\b(not found|error|denied|forbidden|unauthorized|expired)\b.*", re.DOTALL)
-_BEGINNINGS = (
-    (b"\x1f\x8b", _GZIP),
-    (b"PK\x03\x04", _ZIP),
-    (b"PK\x05\x06", _ZIP),
-    (b"\x89HDF\r\n", _KERAS),
-    (b"7z\xbc\xaf\x27\x1c", _ARCHIVE),
-    (b"Rar!", _ARCHIVE),
-    (b"\xfd7zXZ\x00", _ARCHIVE),
-    (b"BZh", _ARCHIVE),
-    (b"\x28\xb5\x2f\xfd", _ARCHIVE),
-    (b"\x80\x02", _PICKLE),
-    (b"\x80\x03", _PICKLE),
-    (b"\x80\x04\x95", _PICKLE),
-    (b"\x80\x05\x95", _PICKLE),
-    (b"GGUF", _OTHER_RUNTIME),
-    (b"ORTM", _OTHER_RUNTIME),
-)
-_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_BEGINNINGS: Mapping[Kind, tuple[bytes, ...]] = {
+    _GZIP: (b"\x1f\x8b",),
+    _ZIP: (b"PK\x03\x04", b"PK\x05\x06"),
+    _KERAS: (b"\x89HDF\r\n",),
+    _ARCHIVE: (b"7z\xbc\xaf\x27\x1c", b"Rar!", b"\xfd7zXZ\x00", b"BZh", b"\x28\xb5\x2f\xfd"),
+    _PICKLE: (b"\x80\x02", b"\x80\x03", b"\x80\x04\x95", b"\x80\x05\x95"),
+    _OTHER_RUNTIME: (b"GGUF", b"ORTM"),
+}
+BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _TORCH_INSIDE = (b"data.pkl", b"/data/", b"constants.pkl", b"torch")
 _PRINTABLE = range(32, 127)
 _WEIGHTS_SUFFIXES = frozenset({".bin", ".pdiparams"})
@@ -102,10 +92,8 @@ def content_problem(name: str, size: int, head: bytes) -> str | None:
 def text_problem(name: str, content: bytes) -> str | None:
     """Why the file `name` with `content` is not the UTF-8 text that it should be; None when it may be."""
     head = content[:HEAD_BYTES]
-    binary = next((kind for beginning, kind in _BEGINNINGS if head.startswith(beginning)), None)
-    page = next((kind for pattern, kind in _BY_TEXT if pattern.match(_as_text(head))), None)
     utf16 = _UTF16 if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head else None
-    kind = page or binary or utf16
+    kind = _by_text(_as_text(head)) or _by_beginning(head) or utf16
     return None if kind is None else f"{quoted(name)} is {kind.what}; {kind.advice}"
 
 
@@ -115,14 +103,12 @@ def _kind_by_content(suffix: str, size: int, head: bytes) -> Kind | None:
     if size == 0:
         return _EMPTY
     text = _as_text(head)
-    for pattern, kind in _BY_TEXT:
-        if pattern.match(text):
-            return kind
-    if suffix in _WEIGHTS_SUFFIXES:
-        return None
-    for beginning, kind in _BEGINNINGS:
-        if head.startswith(beginning):
-            return _TORCH if kind is _ZIP and any(inside in head for inside in _TORCH_INSIDE) else kind
+    kind = _by_text(text)
+    if kind is not None or suffix in _WEIGHTS_SUFFIXES:
+        return kind
+    kind = _by_beginning(head)
+    if kind is not None:
+        return _TORCH if kind is _ZIP and any(inside in head for inside in _TORCH_INSIDE) else kind
     if suffix == ".xml":
         root = _XML_ROOT.match(text)
         if root is not None:
@@ -131,9 +117,17 @@ def _kind_by_content(suffix: str, size: int, head: bytes) -> Kind | None:
     return _MESSAGE_KIND if _is_message(text) else None
 
 
+def _by_beginning(head: bytes) -> Kind | None:
+    return next((kind for kind, beginnings in _BEGINNINGS.items() if head.startswith(beginnings)), None)
+
+
+def _by_text(text: bytes) -> Kind | None:
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.match(text)), None)
+
+
 def _as_text(head: bytes) -> bytes:
     """`head` in small letters, without a byte order mark and leading blanks; as UTF-8."""
-    for mark, encoding in _MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             head = head[len(mark) :].decode(encoding, "ignore").encode()
     return head.lstrip().lower()

@@ -100,12 +100,16 @@ def pin_from_mapping(data: Mapping[Any, Any]) -> Pin:
     try:
         return Pin(**_PinFile.model_validate(data).model_dump())
     except ValidationError as error:
-        first = error.errors()[0]
-        place = quoted(".".join(map(str, first["loc"])))
-        if first["type"] == "extra_forbidden":
-            raise RejectedError(f"{PIN_NAME}: unknown key {place}; {_EXAMPLE}") from error
-        said = first["msg"].removeprefix("Value error, ")
-        raise RejectedError(f"{PIN_NAME}: {place}: {said}; {_EXAMPLE}") from error
+        raise RejectedError(f"{PIN_NAME}: {first_fault(error)}; {_EXAMPLE}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first key that is at fault, and why."""
+    first = error.errors()[0]
+    place = quoted(".".join(map(str, first["loc"])))
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {place}"
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def format_pin(pin: Pin) -> bytes:

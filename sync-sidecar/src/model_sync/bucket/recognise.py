@@ -1,4 +1,9 @@
-"""What people upload by mistake, recognised by where it lies and how it is called, and what to do. Pure."""
+"""Which files make a model, and what people upload by mistake, by where it lies and how it is called. Pure.
+
+The server's own precedence (OVMS 2026.2.1): IR, ONNX, Paddle, TensorFlow, TensorFlow Lite, looking only at
+the top level of the folder. Of several files with the suffix it takes the first that the file system lists,
+which nobody can foresee, so a version with several is not fit to serve.
+"""
 
 import re
 import unicodedata
@@ -21,24 +26,20 @@ from model_sync.bucket.keys import (
 )
 
 _PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
-_ALONE = frozenset({".onnx", ".tflite", ".pb"})
-SAVED_MODEL = "saved_model.pb"
+_WEIGHTS_SUFFIXES = tuple(_PARTNERS.values())
+_PRECEDENCE = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
+_SAVED_MODEL, _SAVED_MODEL_INDEX = "saved_model.pb", "variables/variables.index"
 _GRAPH = "graph.pbtxt"
-_SAVED_MODEL_INDEX = "variables/variables.index"
-_PRECEDENCE = (
-    (".xml", ".bin"),
-    (".onnx", None),
-    (".pdmodel", ".pdiparams"),
-    (".pb", None),
-    (".tflite", None),
-)
+_CARD = re.compile(r"(model|(model)?[-_ ]?card)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
+_PIN = re.compile(r"(pin|pinned)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
+_CHECKSUMS = re.compile(r"(sha256sums?|checksums?|sums)(\.(txt|sha256))?|.+\.sha256(sums?)?", re.IGNORECASE)
 
 
 def partner_missing(paths: Iterable[str]) -> str | None:
     """What these files of a version still lack to be a model, and what to do; None when nothing by name."""
     names = set(paths)
     top = [PurePosixPath(name) for name in sorted(names) if "/" not in name]
-    alone = any(file.suffix in _ALONE for file in top)
+    alone = any(file.suffix in _PRECEDENCE and file.suffix not in _PARTNERS for file in top)
     for file in top:
         partner = file.with_suffix(_PARTNERS.get(file.suffix, "")).name
         if file.suffix not in _PARTNERS or partner in names:
@@ -46,20 +47,16 @@ def partner_missing(paths: Iterable[str]) -> str | None:
         if not alone or any(other.suffix == _PARTNERS[file.suffix] for other in top):
             return lacking_partner(file.name, partner, names)
         # else the server passes it over: it takes the pair only where both suffixes are there
-    if SAVED_MODEL in names and _SAVED_MODEL_INDEX not in names:
-        return f"waiting for {_SAVED_MODEL_INDEX}, which {SAVED_MODEL} needs"
+    if _SAVED_MODEL in names and _SAVED_MODEL_INDEX not in names:
+        return f"waiting for {_SAVED_MODEL_INDEX}, which {_SAVED_MODEL} needs"
     if alone or any(file.suffix in _PARTNERS for file in top):
         return None
-    lonely = [file.name for file in top if file.suffix in _PARTNERS.values()]
+    lonely = [file.name for file in top if file.suffix in _WEIGHTS_SUFFIXES]
     if lonely and not any(file.suffix.casefold() in _PARTNERS for file in top):
         suffix = ".xml" if lonely[0].endswith(".bin") else ".pdmodel"
         pir = f"{PurePosixPath(lonely[0]).stem}.json"
-        hint = (
-            f"; {quoted(pir)} is Paddle 3's own format: export to ONNX with paddle2onnx"
-            if pir in names
-            else ""
-        )
-        return f"waiting for the {suffix} file that belongs to {lonely[0]}{hint}"
+        paddle = f"; {quoted(pir)} is Paddle 3's own format: export to ONNX with paddle2onnx"
+        return f"waiting for the {suffix} file that belongs to {lonely[0]}{paddle if pir in names else ''}"
     return lacking_model(names)
 
 
@@ -72,8 +69,8 @@ def model_file(paths: Iterable[str]) -> str | None:
     if _GRAPH in top:
         raise RejectedError(f"{_GRAPH} makes the server run a graph in place of the model; remove it")
     suffixes = {PurePosixPath(name).suffix for name in top}
-    for suffix, partner in _PRECEDENCE:
-        if partner is not None and partner not in suffixes:
+    for suffix in _PRECEDENCE:
+        if suffix in _PARTNERS and _PARTNERS[suffix] not in suffixes:
             continue
         found = [name for name in top if name.endswith(suffix)]
         if len(found) > 1:
@@ -81,19 +78,11 @@ def model_file(paths: Iterable[str]) -> str | None:
                 f"it has several {suffix} files, such as {quoted(found[0])} and {quoted(found[1])}, and the "
                 "server might read either; leave one, and give each other a model of its own"
             )
-        if suffix == ".pb" and SAVED_MODEL in found:
+        if _SAVED_MODEL in found:
             return "."
         if found:
             return found[0]
     return None
-
-
-MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
-_WEIGHTS_SUFFIXES = (".bin", ".pdiparams")
-_PARTNERS = {".xml": ".bin", ".pdmodel": ".pdiparams"}
-_CARD = re.compile(r"(model|(model)?[-_ ]?card)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
-_PIN = re.compile(r"(pin|pinned)( ?\(\d+\)| - copy| copy)?\.ya?ml(\.txt)?", re.IGNORECASE)
-_CHECKSUMS = re.compile(r"(sha256sums?|checksums?|sums)(\.(txt|sha256))?|.+\.sha256(sums?)?", re.IGNORECASE)
 
 
 def folder_problem(
@@ -125,16 +114,16 @@ def lacking_model(paths: Iterable[str]) -> str:
     """What to do when none of the files `paths` of a version is a model that the server would find."""
     names = sorted(paths)
     top = [name for name in names if "/" not in name]
-    known = (*MODEL_SUFFIXES, *_WEIGHTS_SUFFIXES)
+    known = (*_PRECEDENCE, *_WEIGHTS_SUFFIXES)
     wrong_case = [name for name in top if _suffix(name) in known and not name.endswith(known)]
     renamed = [f"{quoted(name)} as {quoted(_small_suffix(name))}" for name in wrong_case]
-    if any(_suffix(name) in MODEL_SUFFIXES for name in wrong_case):
+    if any(_suffix(name) in _PRECEDENCE for name in wrong_case):
         return f"the server finds only suffixes in small letters; upload {' and '.join(renamed)}"
     for name in (*top, *names):
         kind = kind_by_name(name)
         if kind is not None:
             return f"waiting for a model file; {quoted(name)} is {kind.what}: {kind.advice}"
-    deeper = next((name for name in names if "/" in name and _suffix(name) in MODEL_SUFFIXES), None)
+    deeper = next((name for name in names if "/" in name and _suffix(name) in _PRECEDENCE), None)
     if deeper is not None:
         folder = deeper.rpartition("/")[0]
         return (
@@ -166,7 +155,7 @@ def lacking_partner(name: str, partner: str, paths: Collection[str]) -> str:
     ]
     if len(spare) == 1:
         waiting += f"; if {quoted(spare[0])} is meant, upload it as {quoted(partner)}"
-    others = [path for path in paths if "/" not in path and path != name and path.endswith(MODEL_SUFFIXES)]
+    others = [path for path in paths if "/" not in path and path != name and path.endswith(_PRECEDENCE)]
     return f"{waiting}; if {quoted(name)} is no model, remove it" if others else waiting
 
 
@@ -175,7 +164,7 @@ def loose_notices(model: str, loose: Collection[str], versions: Collection[str])
     stray = [
         name
         for name in sorted(loose)
-        if _suffix(name) in (*MODEL_SUFFIXES, *_WEIGHTS_SUFFIXES) or kind_by_name(name) is not None
+        if _suffix(name) in (*_PRECEDENCE, *_WEIGHTS_SUFFIXES) or kind_by_name(name) is not None
     ]
     there = f"{model}/{next_number(versions)}/"
     if SIGNATURE_NAME in loose:

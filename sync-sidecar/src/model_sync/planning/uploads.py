@@ -13,7 +13,7 @@ from enum import StrEnum
 from edge_common.quantities import format_duration
 
 from model_sync.bucket.catalog import Catalog, Upload
-from model_sync.bucket.completeness import Waiting, check_upload
+from model_sync.bucket.completeness import check_upload
 from model_sync.bucket.keys import CARD_NAME, quoted
 from model_sync.planning.model_snapshot import ModelSnapshot, Rules
 from model_sync.planning.state import RejectedAt, Rejection
@@ -189,9 +189,9 @@ def _unfetched_status(model: ModelSnapshot, upload: Upload) -> UploadStatus:
     if taken is not None:
         return UploadStatus(Phase.HELD, taken)
     quiet_for = model.quiet_for.get(upload.bucket_version, 0.0)
-    complete = check_upload(upload, quiet_for=quiet_for, quiet_time=model.rules.quiet_time)
-    if isinstance(complete, Waiting):
-        return UploadStatus(Phase.WAITING, complete.reason, quiet_in=complete.quiet_in)
+    waiting = check_upload(upload, quiet_for=quiet_for, quiet_time=model.rules.quiet_time)
+    if waiting is not None:
+        return UploadStatus(Phase.WAITING, waiting.reason, quiet_in=waiting.quiet_in)
     on_its_way = upload.bucket_version in model.fetches or model.is_stored(upload)
     shortage = None if on_its_way else model.room.shortage(upload)
     if shortage is not None:

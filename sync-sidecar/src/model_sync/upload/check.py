@@ -14,7 +14,7 @@ from edge_common.card_file import FILE_NAME as CARD_NAME
 from edge_common.errors import RejectedError
 
 from model_sync.bucket.catalog import ListedModel, Upload, build_catalog
-from model_sync.bucket.completeness import Waiting, check_upload
+from model_sync.bucket.completeness import check_upload
 from model_sync.bucket.keys import is_version_name
 from model_sync.cards.model_cards import ModelCards, ModelLevelCard
 from model_sync.download.staging import Staging
@@ -90,9 +90,9 @@ def _checked(
     has_own_card = any(file.path == CARD_NAME for file in version.files)
     if model_card is not None and model_card.rejection is not None and not has_own_card:
         return model_card.rejection, ""
-    completeness = check_upload(version, quiet_for=inf, quiet_time=0)
-    if isinstance(completeness, Waiting):
-        return completeness.reason, ""
+    waiting = check_upload(version, quiet_for=inf, quiet_time=0)
+    if waiting is not None:
+        return waiting.reason, ""
     with TemporaryDirectory(prefix="model-sync-check-", dir=scratch) as folder:
         try:
             staged = gate.admit(

@@ -22,8 +22,8 @@ from fake_ovms import MODEL_FILE
 from model_sync.loop.requests import Retry
 from model_sync.planning.state import RejectedAt
 from model_sync.planning.versions import asked_for
+from model_sync.swap_watch.judgement import WatchState
 from model_sync.swap_watch.observations import Answers
-from model_sync.swap_watch.progress import WatchState
 from simulated_promises import STEADY
 from simulated_world import World, quick_and_quiet
 

@@ -8,11 +8,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from edge_common.errors import RejectedError
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AliasPath, Base64Bytes, BaseModel, Field, ValidationError
 
 from model_sync.bucket.keys import SIGNATURE_NAME, quoted
 
@@ -24,75 +23,55 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 _SIGN_AGAIN = f"sign the folder again and upload {SIGNATURE_NAME}"
 _MOST_FILES, _MOST_CERTIFICATES, _MOST_SIGNATURE_BYTES, _MOST_NAME = 20_000, 5, 1024, 2048
+_MATERIAL = "verificationMaterial"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+_Name = Annotated[str, Field(max_length=_MOST_NAME)]
 
 
-class _PublicKey(_Part):
-    hint: Annotated[str, Field(max_length=_MOST_NAME)] | None = None
+class _Certificate(BaseModel):
+    content: Annotated[Base64Bytes, Field(alias="rawBytes")]
 
 
-class _Certificate(_Part):
-    raw_bytes: Base64Bytes
-
-
-class _Chain(_Part):
-    certificates: Annotated[list[_Certificate], Field(min_length=1, max_length=_MOST_CERTIFICATES)]
-
-
-class _Material(_Part):
-    public_key: _PublicKey | None = None
-    x509_certificate_chain: Annotated[_Chain | None, Field(alias="x509CertificateChain")] = None
-    certificate: _Certificate | None = None
-
-
-class _Signature(_Part):
+class _Signature(BaseModel):
     sig: Annotated[Base64Bytes, Field(max_length=_MOST_SIGNATURE_BYTES)]
 
 
-class _Envelope(_Part):
-    payload: Base64Bytes
-    payload_type: Annotated[str, Field(max_length=_MOST_NAME)]
-    signatures: Annotated[list[_Signature], Field(min_length=1, max_length=1)]
+_Signatures = Annotated[list[_Signature], Field(min_length=1, max_length=1)]
+_Certificates = Annotated[list[_Certificate], Field(min_length=1, max_length=_MOST_CERTIFICATES)]
 
 
-class _Bundle(_Part):
-    media_type: Annotated[str, Field(max_length=_MOST_NAME)]
-    verification_material: _Material
-    dsse_envelope: _Envelope
-
-
-class _Digest(BaseModel):
-    sha256: Annotated[str, Field(max_length=_MOST_NAME)]
-
-
-class _Subject(BaseModel):
-    digest: _Digest
-
-
-class _Serialization(BaseModel):
-    method: Annotated[str, Field(max_length=_MOST_NAME)]
+class _Bundle(BaseModel):
+    media_type: Annotated[_Name, Field(alias="mediaType")]
+    material: Annotated[dict[str, Any], Field(alias=_MATERIAL)]
+    payload: Annotated[Base64Bytes, Field(validation_alias=AliasPath("dsseEnvelope", "payload"))]
+    payload_type: Annotated[_Name, Field(validation_alias=AliasPath("dsseEnvelope", "payloadType"))]
+    signatures: Annotated[_Signatures, Field(validation_alias=AliasPath("dsseEnvelope", "signatures"))]
+    hint: Annotated[_Name | None, Field(validation_alias=AliasPath(_MATERIAL, "publicKey", "hint"))] = None
+    chain: Annotated[
+        _Certificates | None,
+        Field(validation_alias=AliasPath(_MATERIAL, "x509CertificateChain", "certificates")),
+    ] = None
+    keyless: Annotated[Any, Field(validation_alias=AliasPath(_MATERIAL, "certificate"))] = None
 
 
 class _Resource(BaseModel):
-    name: Annotated[str, Field(min_length=1, max_length=_MOST_NAME)]
-    algorithm: Annotated[str, Field(max_length=_MOST_NAME)]
-    digest: Annotated[str, Field(max_length=_MOST_NAME)]
+    name: Annotated[_Name, Field(min_length=1)]
+    algorithm: _Name
+    digest: _Name
 
 
-class _Predicate(BaseModel):
-    serialization: _Serialization
-    resources: Annotated[list[_Resource], Field(min_length=1, max_length=_MOST_FILES)]
+_Resources = Annotated[list[_Resource], Field(min_length=1, max_length=_MOST_FILES)]
 
 
 class _Statement(BaseModel):
     kind: Annotated[str, Field(alias="_type")]
     predicate_type: Annotated[str, Field(alias="predicateType")]
-    subject: Annotated[list[_Subject], Field(min_length=1, max_length=1)]
-    predicate: _Predicate
+    subject: Annotated[list[Any], Field(min_length=1, max_length=1)]
+    digest: Annotated[_Name, Field(validation_alias=AliasPath("subject", 0, "digest", "sha256"))]
+    method: Annotated[_Name, Field(validation_alias=AliasPath("predicate", "serialization", "method"))]
+    resources: Annotated[_Resources, Field(validation_alias=AliasPath("predicate", "resources"))]
 
 
 Part = TypeVar("Part", bound=BaseModel)
@@ -112,12 +91,8 @@ class Bundle:
     @property
     def signed(self) -> bytes:
         """The bytes that were signed: DSSE's pre-authentication encoding."""
-        return b"DSSEv1 %d %s %d %s" % (
-            len(PAYLOAD_TYPE),
-            PAYLOAD_TYPE.encode(),
-            len(self.payload),
-            self.payload,
-        )
+        kind = PAYLOAD_TYPE.encode()
+        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
 
 
 def parse_bundle(content: bytes) -> Bundle:
@@ -127,21 +102,15 @@ def parse_bundle(content: bytes) -> Bundle:
     bundle = _read(_Bundle, content)
     if bundle.media_type != MEDIA_TYPE:
         raise _unknown("media type", bundle.media_type, MEDIA_TYPE)
-    envelope, material = bundle.dsse_envelope, bundle.verification_material
-    if envelope.payload_type != PAYLOAD_TYPE:
-        raise _unknown("payload type", envelope.payload_type, PAYLOAD_TYPE)
-    if material.certificate is not None:
+    if bundle.payload_type != PAYLOAD_TYPE:
+        raise _unknown("payload type", bundle.payload_type, PAYLOAD_TYPE)
+    if bundle.keyless is not None:
         raise RejectedError(
             f"{SIGNATURE_NAME} was made without a key, through Sigstore's services, which cannot be asked "
             "offline; sign the folder with a key or a certificate"
         )
-    chain, key = material.x509_certificate_chain, material.public_key
-    return Bundle(
-        envelope.payload,
-        envelope.signatures[0].sig,
-        (key.hint or "") if key is not None else "",
-        tuple(one.raw_bytes for one in chain.certificates) if chain is not None else (),
-    )
+    chain = tuple(one.content for one in bundle.chain or ())
+    return Bundle(bundle.payload, bundle.signatures[0].sig, bundle.hint or "", chain)
 
 
 def signed_files(payload: bytes) -> Mapping[str, str]:
@@ -154,17 +123,17 @@ def signed_files(payload: bytes) -> Mapping[str, str]:
         raise _unknown("statement type", statement.kind, STATEMENT_TYPE)
     if statement.predicate_type != PREDICATE_TYPE:
         raise _unknown("predicate type", statement.predicate_type, PREDICATE_TYPE)
-    if statement.predicate.serialization.method != "files":
-        raise _unknown("serialization", statement.predicate.serialization.method, "files")
+    if statement.method != "files":
+        raise _unknown("serialization", statement.method, "files")
     files: dict[str, str] = {}
-    for resource in statement.predicate.resources:
+    for resource in statement.resources:
         if resource.algorithm != "sha256":
             raise _unknown("digest algorithm", resource.algorithm, "sha256")
         if not _DIGEST.fullmatch(resource.digest) or resource.name in files:
             what = "twice" if resource.name in files else "without a SHA-256"
             raise RejectedError(f"{SIGNATURE_NAME} lists {quoted(resource.name)} {what}; {_SIGN_AGAIN}")
         files[resource.name] = resource.digest
-    if root_digest(files.values()) != statement.subject[0].digest.sha256:
+    if root_digest(files.values()) != statement.digest:
         raise RejectedError(f"{SIGNATURE_NAME} lists other files than its own digest says; {_SIGN_AGAIN}")
     return files
 

@@ -65,46 +65,33 @@ class SigningKey:
     def sign(self, name: str, files: Mapping[str, str]) -> bytes:
         """The content of model.sig over `files`, path -> SHA-256; `name` is the model's, for people."""
         listed = sorted(files.items())
-        payload = json.dumps(
-            {
-                "_type": STATEMENT_TYPE,
-                "subject": [
-                    {"name": name, "digest": {"sha256": root_digest(digest for _, digest in listed)}}
-                ],
-                "predicateType": PREDICATE_TYPE,
-                "predicate": {
-                    "serialization": {
-                        "method": "files",
-                        "hash_type": "sha256",
-                        "allow_symlinks": False,
-                        "ignore_paths": _IGNORED,
-                    },
-                    "resources": [
-                        {"name": path, "algorithm": "sha256", "digest": digest} for path, digest in listed
-                    ],
-                },
-            }
-        ).encode()
-        signed = Bundle(payload, b"").signed
-        return json.dumps(
-            {
-                "mediaType": MEDIA_TYPE,
-                "verificationMaterial": {**self._material(), "tlogEntries": []},
-                "dsseEnvelope": {
-                    "payload": _text(payload),
-                    "payloadType": PAYLOAD_TYPE,
-                    "signatures": [
-                        {"sig": _text(self._private.sign(signed, hash_for(self._public))), "keyid": ""}
-                    ],
-                },
-            }
-        ).encode()
+        subject = {"name": name, "digest": {"sha256": root_digest(digest for _, digest in listed)}}
+        how = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": _IGNORED}
+        resources = [{"name": path, "algorithm": "sha256", "digest": digest} for path, digest in listed]
+        statement = {
+            "_type": STATEMENT_TYPE,
+            "subject": [subject],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": {"serialization": how, "resources": resources},
+        }
+        payload = json.dumps(statement).encode()
+        signature = self._private.sign(Bundle(payload, b"").signed, hash_for(self._public))
+        bundle = {
+            "mediaType": MEDIA_TYPE,
+            "verificationMaterial": {**self._material(), "tlogEntries": []},
+            "dsseEnvelope": {
+                "payload": _text(payload),
+                "payloadType": PAYLOAD_TYPE,
+                "signatures": [{"sig": _text(signature), "keyid": ""}],
+            },
+        }
+        return json.dumps(bundle).encode()
 
     def _material(self) -> Mapping[str, object]:
         if not self._chain:
             return {"publicKey": {"hint": self.fingerprint.removeprefix("sha256:")}}
-        encoded = (one.public_bytes(serialization.Encoding.DER) for one in self._chain)
-        return {"x509CertificateChain": {"certificates": [{"rawBytes": _text(one)} for one in encoded]}}
+        encoded = [{"rawBytes": _text(one.public_bytes(serialization.Encoding.DER))} for one in self._chain]
+        return {"x509CertificateChain": {"certificates": encoded}}
 
 
 def _text(content: bytes) -> str:

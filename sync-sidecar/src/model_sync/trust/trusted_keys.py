@@ -49,7 +49,7 @@ class Keyring:
     def keys_for(self, places: Iterable[str]) -> tuple[TrustedKey, ...]:
         """Those that are trusted for a model at one of these places in the bucket."""
         asked = tuple(places)
-        return tuple(key for key in self.keys if any(key.is_for(place) for place in asked))
+        return tuple(key for key in self.keys if any(map(key.is_for, asked)))
 
 
 @dataclass
@@ -139,10 +139,8 @@ def _content(path: Path) -> bytes:
 def _files(folder: Path, below: str = "", depth: int = 0) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Name and facts of each file; names with a dot in front are none: so Kubernetes swaps a Secret."""
     with os.scandir(folder) as entries:
-        found = sorted(
-            (entry for entry in entries if not entry.name.startswith(".")), key=lambda one: one.name
-        )
-    for entry in found[:_MOST_FILES]:
+        found = [entry for entry in entries if not entry.name.startswith(".")]
+    for entry in sorted(found, key=lambda one: one.name)[:_MOST_FILES]:
         if entry.is_dir():
             if depth < _MOST_FOLDERS_DEEP:
                 yield from _files(Path(entry.path), f"{below}{entry.name}/", depth + 1)

@@ -1,6 +1,10 @@
-"""Whether a version is what somebody who is trusted has signed, from the digests of its files alone."""
+"""Whether a version is what somebody who is trusted has signed, from the digests of its files alone.
+
+Certificates lead from the signer to a trusted one by this machine's clock, without a network.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +26,7 @@ from model_sync.trust.trusted_keys import Keyring, TrustedKey, TrustedKeys, cert
 
 _MOST_AUTHORITIES = 4
 """Between the signer and a trusted one: where all of them signed each other, every way is tried."""
+_NEVER_MIRRORED = frozenset({SIGNATURE_NAME, CHECKSUMS_NAME})
 
 
 class UntrustedError(RejectedError):
@@ -108,11 +113,9 @@ def _may_sign(certificate: x509.Certificate) -> bool:
         (x509.KeyUsage, lambda usage: usage.digital_signature),
         (x509.ExtendedKeyUsage, lambda usage: ExtendedKeyUsageOID.CODE_SIGNING in usage),
     ):
-        try:
+        with suppress(x509.ExtensionNotFound):
             if permits(certificate.extensions.get_extension_for_class(kind).value):
                 return True
-        except x509.ExtensionNotFound:
-            continue
     return False
 
 
@@ -130,9 +133,6 @@ def _check_time(certificates: Iterable[x509.Certificate], time: datetime) -> Non
                 f"{named} holds from {first:%Y-%m-%d %H:%M} UTC on, and this machine's clock says "
                 f"{time:%Y-%m-%d %H:%M}; set the clock, or wait"
             )
-
-
-_NEVER_MIRRORED = frozenset({SIGNATURE_NAME, CHECKSUMS_NAME})
 
 
 class AlteredError(RejectedError):

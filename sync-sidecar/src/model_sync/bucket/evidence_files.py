@@ -74,11 +74,13 @@ def format_expected(expected: Sequence[ExpectedLabel]) -> bytes:
 
 def unknown_label(expected: Sequence[ExpectedLabel], labels: Collection[str]) -> str | None:
     """The sentence for a label that the model cannot give; None when it knows them all."""
-    unknown = next((line for line in expected if line.label not in labels), None)
-    return unknown and (
-        f"{EXPECTED_NAME} expects {quoted(unknown.label)} of {quoted(unknown.file)}, which is not among "
+    unknown = [
+        f"{EXPECTED_NAME} expects {quoted(line.label)} of {quoted(line.file)}, which is not among "
         "the card's labels; correct it, or output.labels"
-    )
+        for line in expected
+        if line.label not in labels
+    ]
+    return unknown[0] if unknown else None
 
 
 def _lines(text: str, where: str) -> Iterator[tuple[int, Sequence[str]]]:

@@ -38,8 +38,7 @@ def signing_key(
 ) -> tuple[ec.EllipticCurvePublicKey, str, TrustedKey]:
     """Key and fingerprint of the signer's certificate (DER, first in `chain`), and what makes it trusted.
 
-    `now` in Unix seconds. Raises UntrustedError when the chain does not hold at that time, RejectedError when
-    it cannot be read.
+    Raises UntrustedError when the chain does not hold `now` (Unix seconds), RejectedError when unreadable.
     """
     try:
         return _signing_key(chain, trusted, datetime.fromtimestamp(now, UTC))

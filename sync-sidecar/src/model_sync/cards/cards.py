@@ -14,7 +14,7 @@ from typing import Any, Self
 from edge_common.card_file import FILE_NAME, card_as_mapping, card_from_mapping, parse_card, read_labels
 from edge_common.classifiers import NamedTensor, activation_rejection, labels_rejection, score_output
 from edge_common.errors import RejectedError
-from edge_common.model_card import Activation, Layout, ModelCard, Serving
+from edge_common.model_card import Activation, Layout, ModelCard, Sample, Serving
 
 from model_sync.bucket.file_kinds import text_problem
 from model_sync.bucket.keys import path_problem, quoted
@@ -66,7 +66,8 @@ def read_card(
     if rejection is not None:
         raise RejectedError(f"{where}: {rejection}")
     labels = _labels(card, where, read_beside, beside)
-    _check_sample(card, labels, where)
+    if card.sample is not None:
+        _check_sample(card.sample, labels, where)
     return EffectiveCard(card, labels)
 
 
@@ -95,25 +96,21 @@ def _labels(
     return labels
 
 
-def _check_sample(card: ModelCard, labels: tuple[str, ...] | None, where: str) -> None:
-    if card.sample is None:
-        return
-    problem = path_problem(card.sample.picture)
+def _check_sample(sample: Sample, labels: tuple[str, ...] | None, where: str) -> None:
+    problem = path_problem(sample.picture)
     if problem is not None:
-        raise RejectedError(
-            f"{where}: sample.picture {quoted(card.sample.picture)} cannot be read: {problem}"
-        )
-    label = card.sample.label
+        raise RejectedError(f"{where}: sample.picture {quoted(sample.picture)} cannot be read: {problem}")
+    label = sample.label
     if label is not None and label not in (labels or ()):
         raise RejectedError(
             f"{where}: sample.label {quoted(label)} is not among the labels; correct it, or output.labels"
         )
 
 
-def card_rejection(
+def raise_for_misfit(
     card: EffectiveCard, inputs: Mapping[str, tuple[int, ...]], outputs: Sequence[NamedTensor]
-) -> str | None:
-    """Why the card does not fit a model with these inputs and outputs; None: it does, or is silent on them.
+) -> None:
+    """Raise RejectedError where the card does not fit a model with these inputs and outputs.
 
     A card that names labels or scores promises a classifier, as `edge_common.classifiers` has it for all.
     """
@@ -124,19 +121,17 @@ def card_rejection(
         (shape,) = pictures
         sides = shape[2:] if wanted.layout is Layout.NCHW else shape[1:3]
         if any(side not in (-1, size) for side, size in zip(sides, wanted.size, strict=True)):
-            return (
+            raise RejectedError(
                 f"the card's input.size {list(wanted.size)} and input.layout {wanted.layout} do not fit the "
                 f"model's input {list(shape)}; correct them"
             )
-    said = card.card.output
-    if card.labels is None and said.name is None and said.activation is Activation.NONE:
-        return None
-    labels = len(card.labels) if card.labels is not None else None
-    try:
-        scores = score_output(outputs, name=said.name, labels=labels)
-    except RejectedError as error:
-        return str(error)
-    return label_rejection(card, scores.classes) or activation_rejection(said.activation, scores)
+    said, labels = card.card.output, card.labels
+    if labels is None and said.name is None and said.activation is Activation.NONE:
+        return
+    scores = score_output(outputs, name=said.name, labels=len(labels) if labels is not None else None)
+    rejection = label_rejection(card, scores.classes) or activation_rejection(said.activation, scores)
+    if rejection is not None:
+        raise RejectedError(rejection)
 
 
 def label_rejection(card: EffectiveCard, classes: int) -> str | None:

@@ -9,7 +9,7 @@ from edge_common.card_file import FILE_NAME
 from edge_common.errors import EdgeError, RejectedError
 
 from model_sync.bucket.catalog import Catalog
-from model_sync.cards.cards import EffectiveCard, card_rejection
+from model_sync.cards.cards import EffectiveCard, raise_for_misfit
 from model_sync.cards.model_cards import ServingCards
 from model_sync.model_server.config import serving_settings
 from model_sync.planning.state import State
@@ -108,6 +108,4 @@ class CardEdits:
         folder, settings = self.cards.volume.version_folder(*key), serving_settings(card.card.serving)
         with self.preflight.take() as child:
             facts = child.check(folder, settings, watched=Supervision(self._stopping))
-        rejection = card_rejection(card, facts.inputs, facts.outputs)
-        if rejection is not None:
-            raise RejectedError(rejection)
+        raise_for_misfit(card, facts.inputs, facts.outputs)

@@ -20,7 +20,7 @@ from model_sync.bucket.completeness import IncompleteError, named_files_missing
 from model_sync.bucket.file_kinds import HEAD_BYTES, content_problem
 from model_sync.bucket.keys import CHECKSUMS_NAME, SIGNATURE_NAME
 from model_sync.bucket.recognise import model_file, partner_missing
-from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, card_rejection, read_card
+from model_sync.cards.cards import MAX_LABELS_BYTES, EffectiveCard, raise_for_misfit, read_card
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress, Transfer
 from model_sync.gate.evidence import (
@@ -164,18 +164,12 @@ class Gate:
             record = PreflightRecord(staging.folder, fetched.version.upload.upload_id, child.allowance)
             record.raise_for_earlier_end()
             try:
-                facts = child.check(
-                    staging.tree,
-                    settings,
-                    sample=sample,
-                    acceptance=pictures,
-                    watched=replace(watched, heavy=record.begin),
-                )
+                heard = replace(watched, heavy=record.begin)
+                facts = child.check(staging.tree, settings, watched=heard, sample=sample, acceptance=pictures)
             finally:
                 record.clear()
-        rejection = card_rejection(card, facts.inputs, facts.outputs) if card else None
-        if rejection is not None:
-            raise RejectedError(rejection)
+        if card is not None:
+            raise_for_misfit(card, facts.inputs, facts.outputs)
         if known is not None:
             figures = known.evidence.acceptance
         else:
@@ -199,10 +193,8 @@ class Gate:
         staging: Staging,
         files: Sequence[UploadObject],
     ) -> None:
-        if digests is None:
-            return
         for entry, file in zip(stored, files, strict=True):
-            if entry.sha256 != digests.get(entry.path, entry.sha256):
+            if entry.sha256 != (digests or {}).get(entry.path, entry.sha256):
                 staging.drop(file)
                 self.metrics.integrity_failures.labels(reason="checksums").inc()
                 raise IncompleteError(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from edge_common.served_state import VersionState
 
 from model_sync.bucket.catalog import Upload
-from model_sync.bucket.keys import LATEST, MAX_VERSION, is_version_name
+from model_sync.bucket.keys import LATEST, MAX_VERSION
 from model_sync.planning.model_snapshot import ModelSnapshot
 
 _STILL_HELD = frozenset({VersionState.FAILED, VersionState.UNLOADING})
@@ -41,17 +41,12 @@ def next_configured(
     *,
     server_busy: bool = False,
 ) -> tuple[int, ...]:
-    """The versions to list next, ascending; the same as `current` when there is nothing to do or to wait for.
+    """The versions to list next, ascending; `current` when there is nothing to do or to wait for.
 
-    Args:
-        current: versions listed now.
-        target: what should be listed in the end.
-        served: the server's states of this model; None while the server is away.
-        failed: versions that the server could not load; they leave at once, they answer nobody.
-        server_busy: `served` is what it said last; what is missing is listed, and nothing else leaves.
-
-    A version leaves only when all of the target is AVAILABLE, when it failed, or with the whole model. Of an
-    incomplete target only what steps aside leaves: should the server start anew, the others answer.
+    A version leaves only when all of the target is AVAILABLE, when it `failed` to load and answers nobody, or
+    with the whole model. Of an incomplete target only what steps aside leaves: should the server start anew,
+    the others answer. `served` None: the server is away; `server_busy`: it is what the server said last, so
+    what is missing is listed, and nothing else leaves.
     """
     kept = set(current) - set(failed)
     if served is None:
@@ -77,21 +72,18 @@ def must_step_aside(model: ModelSnapshot, upload: Upload, wanted: Collection[str
 
     `wanted` are the bucket versions that the policy asks for.
     """
-    return (
-        model.staged.get(upload.bucket_version) == upload.upload_id
-        and upload.bucket_version.isdigit()
-        and int(upload.bucket_version) in model.state.stored
-        and int(upload.bucket_version) != _highest_staying(model, wanted)
-        and not model.state.stored[int(upload.bucket_version)].may_be_put_back(upload.fingerprint)
-    )
+    if not upload.bucket_version.isdigit() or model.staged.get(upload.bucket_version) != upload.upload_id:
+        return False
+    own, stored = int(upload.bucket_version), model.state.stored
+    staying = own not in stored or own == _highest_staying(model, wanted)
+    return not staying and not stored[own].may_be_put_back(upload.fingerprint)
 
 
 def local_version_for(model: ModelSnapshot, upload: Upload, wanted: Collection[str]) -> int | None:
     """The version as which the staged `upload` can be published now; None while its own has to end."""
-    used = [model.state.last_local_version, *model.state.stored, *model.state.configured]
     if upload.bucket_version == LATEST:
         second = int(upload.modified)
-        return max(second if second <= MAX_VERSION else 0, max(used) + 1)
+        return max(second if second <= MAX_VERSION else 0, model.highest_used + 1)
     own = int(upload.bucket_version)
     if own not in model.state.stored:
         rollout = model.state.rollout
@@ -99,11 +91,7 @@ def local_version_for(model: ModelSnapshot, upload: Upload, wanted: Collection[s
         return None if taken else own
     if model.state.stored[own].may_be_put_back(upload.fingerprint):
         return own
-    if own != _highest_staying(model, wanted):
-        return None
-    listed = model.listed.versions if model.listed is not None else {}
-    numbers = (int(name) for name in listed if name != LATEST and is_version_name(name))
-    return max([*used, *numbers]) + 1
+    return model.free_number if own == _highest_staying(model, wanted) else None
 
 
 def number_to_take(model: ModelSnapshot, bridge: int) -> int | None:

@@ -8,6 +8,7 @@ from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 
 from model_sync.bucket.catalog import ListedModel, Upload
+from model_sync.bucket.keys import LATEST, is_version_name
 from model_sync.bucket.pins import ListedPin
 from model_sync.planning.disk_budget import DiskRoom
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
@@ -102,9 +103,25 @@ class ModelSnapshot:
     load_crashes: Mapping[int, LoadCrash] = field(default_factory=dict)
     rules: Rules = field(default_factory=Rules)
 
+    @property
+    def uploads(self) -> Mapping[str, Upload]:
+        """Bucket version -> the upload as listed last."""
+        return {} if self.listed is None else self.listed.versions
+
     def upload(self, bucket_version: str) -> Upload | None:
         """The upload as listed last; None when it is not in the bucket."""
-        return None if self.listed is None else self.listed.versions.get(bucket_version)
+        return self.uploads.get(bucket_version)
+
+    @property
+    def highest_used(self) -> int:
+        """The highest local version that is or was used; 0 for none."""
+        return max(self.state.last_local_version, *self.state.stored, *self.state.configured, 0)
+
+    @property
+    def free_number(self) -> int:
+        """A local version above all that are used or listed; it may be above MAX_VERSION."""
+        listed = (int(name) for name in self.uploads if name != LATEST and is_version_name(name))
+        return max(self.highest_used, *listed) + 1
 
     def stored_for(self, bucket_version: str, excluded: Collection[int] = ()) -> StoredVersion | None:
         """The content on the volume that stands for `bucket_version`; None without any but the `excluded`.
@@ -158,23 +175,19 @@ class ModelSnapshot:
 
     def taken_back(self, version: StoredVersion) -> bool:
         """Whether this content answered and was found worse, and nobody has had it tried again since."""
-        rejection = self.active_rejection(version.bucket_version)
-        return (
-            rejection is not None
-            and rejection.stage == RejectedAt.WATCH
-            and rejection.upload_id.partition("+")[0] == version.fingerprint
-        )
+        return _is_of(version, self.active_rejection(version.bucket_version), RejectedAt.WATCH)
 
     def rejected_by_server(self, version: StoredVersion, *, ever: bool = False) -> bool:
         """Whether the server could not load this content and is not to be asked again yet (`ever`: or is)."""
-        rejections = self.state.rejections
         known = version.bucket_version
-        rejection = rejections.get(known) if ever else self.active_rejection(known)
-        return (
-            rejection is not None
-            and rejection.stage == RejectedAt.SERVER
-            and rejection.upload_id.partition("+")[0] == version.fingerprint
-        )
+        rejection = self.state.rejections.get(known) if ever else self.active_rejection(known)
+        return _is_of(version, rejection, RejectedAt.SERVER)
+
+
+def _is_of(version: StoredVersion, rejection: Rejection | None, stage: RejectedAt) -> bool:
+    if rejection is None or rejection.stage != stage:
+        return False
+    return rejection.upload_id.partition("+")[0] == version.fingerprint
 
 
 def has_ended(

@@ -92,39 +92,34 @@ def _without_evicting_what_is_listed(plans: dict[str, ModelPlan]) -> dict[str, M
 
     def stays(action: Action) -> bool:
         evicted = action.evicted if isinstance(action, Fetch) else ()
-        return not any((version.model, version.local_version) in listed for version in evicted)
+        return listed.isdisjoint((version.model, version.local_version) for version in evicted)
 
     return {name: replace(made, actions=tuple(filter(stays, made.actions))) for name, made in plans.items()}
 
 
 def plan_model(model: ModelSnapshot) -> ModelPlan:
     """The plan for one model. Never raises."""
-    listed = model.listed.versions if model.listed is not None else {}
-    uploads = {bucket_version: upload_status(model, upload) for bucket_version, upload in listed.items()}
+    uploads = {name: upload_status(model, upload) for name, upload in model.uploads.items()}
     failures = load_failures(model)
     unfit = unfit_versions(model, failures)
     wanted = wanted_versions(model, uploads, unfit)
     target = _target(model, wanted.served, unfit)
     ending = end_rollout(model)
-    if ending is not None or is_taken_over(model):
-        configured = ending.local_versions if ending is not None else model.state.configured
-    else:
-        configured = next_configured(
-            model.state.configured, target, model.served, failures, server_busy=model.server_busy
-        )
-    actions: list[Action] = [
-        Reject(model.state.stored[local_version].bucket_version, rejection)
-        for local_version, rejection in failures.items()
-    ]
-    actions += _cancelling(model, wanted)
-    actions += _publishing(model, wanted, uploads)
+    configured, configuring = model.state.configured, list[Action]()
     if ending is not None:
-        actions.append(ending)
+        configured, configuring = ending.local_versions, [ending]
     elif not is_taken_over(model):
-        actions += _configuring(model, target, configured)
-    actions += _clearing(model, target, configured, wanted)
-    pin = pin_status(model, uploads, wanted)
-    return ModelPlan(model, tuple(actions), uploads, wanted.served, target, pin)
+        busy = model.server_busy
+        configured = next_configured(configured, target, model.served, failures, server_busy=busy)
+        configuring = list(_configuring(model, target, configured))
+    actions = (
+        *(Reject(model.state.stored[n].bucket_version, rejection) for n, rejection in failures.items()),
+        *_cancelling(model, wanted),
+        *_publishing(model, wanted, uploads),
+        *configuring,
+        *_clearing(model, target, configured, wanted),
+    )
+    return ModelPlan(model, actions, uploads, wanted.served, target, pin_status(model, uploads, wanted))
 
 
 def _target(model: ModelSnapshot, wanted: Sequence[str], unfit: Collection[int]) -> Target:
@@ -202,9 +197,9 @@ def _publishing(
             and room.shortage(upload) is None
             and (bucket_version in wanted.served or not room.evictions(upload))
         ):
-            fetch = Fetch(bucket_version, room.evictions(upload))
-            room = room.after_promise(upload, fetch.evicted)
-            yield fetch
+            evicted = room.evictions(upload)
+            room = room.after_promise(upload, evicted)
+            yield Fetch(bucket_version, evicted)
 
 
 def _configuring(model: ModelSnapshot, target: Target, configured: tuple[int, ...]) -> Iterator[Action]:

@@ -13,13 +13,14 @@ they are rolled out in three steps, for one model at a time, each recorded befor
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from edge_common.served_state import RESERVED, VersionState
 
-from model_sync.bucket.keys import LATEST, MAX_VERSION, is_version_name
+from model_sync.bucket.keys import MAX_VERSION
 from model_sync.planning.actions import (
     Action,
     CheckSettings,
@@ -56,10 +57,15 @@ def roll_out(model: ModelSnapshot) -> Iterator[Action]:
     rollout = model.state.rollout
     if rollout is None:
         yield from _begin(model)
-    elif not model.server_busy and rollout.bridge is None:
+    elif model.server_busy:
+        return
+    elif rollout.bridge is None:
         if set(map(model.trial.get, rollout.versions)) == {VersionState.AVAILABLE}:
-            yield TakeOver(_free_number(model))
-    elif not model.server_busy and rollout.bridge is not None and not model.trial_holds_files:
+            # without a free one the highest is compiled in its place, and its requests wait
+            yield TakeOver(
+                model.free_number if model.free_number <= MAX_VERSION else max(model.state.configured)
+            )
+    elif not model.trial_holds_files:
         newest = model.state.stored.get(max(rollout.versions))
         if rollout.bridge not in model.state.stored:
             if newest is not None and newest.trusted:
@@ -70,22 +76,16 @@ def roll_out(model: ModelSnapshot) -> Iterator[Action]:
 
 
 def _begin(model: ModelSnapshot) -> Iterator[Action]:
-    state = model.state
+    state, rejected = model.state, model.state.rejected_settings
     if not state.configured or model.settings == state.settings or model.server_busy:
         return
-    if _waits_for_retry(model):
+    again_at = math.inf if rejected is None or rejected.retry_at is None else rejected.retry_at
+    if rejected is not None and rejected.settings == model.settings and model.now < again_at:
         return
     if model.checked_settings == model.settings:
         yield StartRollout(model.settings)
     elif not model.checking_settings:
         yield CheckSettings(max(state.configured), model.settings)
-
-
-def _waits_for_retry(model: ModelSnapshot) -> bool:
-    rejected = model.state.rejected_settings
-    if rejected is None or rejected.settings != model.settings:
-        return False
-    return rejected.retry_at is None or model.now < rejected.retry_at
 
 
 def end_rollout(model: ModelSnapshot) -> EndRollout | None:
@@ -99,7 +99,7 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
     # what somebody has damaged does not load with any settings
     whole = tuple(n for n in listed if n in model.state.stored and not model.state.stored[n].harmed)
     states = {n: model.state_of(n) if taken_over else model.trial.get(n) for n in whole}
-    failure = _failure(model, states, taken_over=taken_over)
+    failure = _failure(model, states)
     if failure is not None:
         answers = taken_over and model.state_of(rollout.bridge or 0) is VersionState.AVAILABLE
         why = f"the model server {failure} {describe_change(rollout.before, rollout.settings)}"
@@ -121,10 +121,8 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
     return EndRollout(None, listed if plans_decide else without_bridge)
 
 
-def _failure(
-    model: ModelSnapshot, states: Mapping[int, VersionState | None], *, taken_over: bool
-) -> str | None:
-    loading_for = model.loading_for if taken_over else model.trial_loading_for
+def _failure(model: ModelSnapshot, states: Mapping[int, VersionState | None]) -> str | None:
+    loading_for = model.loading_for if is_taken_over(model) else model.trial_loading_for
     if _ends_server(model):
         return "goes away again and again with"
     if model.served is None or model.server_busy:
@@ -187,18 +185,6 @@ def next_rejected_settings(
 
 def _times_rejected(before: RejectedSettings | None, settings: Mapping[str, Any]) -> int:
     return before.attempts if before is not None and before.settings == settings else 0
-
-
-def _free_number(model: ModelSnapshot) -> int:
-    """A number above all that are used or listed; the highest that serves when there is none.
-
-    Then that one is compiled in its place, and its requests wait.
-    """
-    used = [model.state.last_local_version, *model.state.stored, *model.state.configured]
-    listed = model.listed.versions if model.listed is not None else {}
-    numbers = (int(name) for name in listed if name != LATEST and is_version_name(name))
-    free = max([*used, *numbers]) + 1
-    return free if free <= MAX_VERSION else max(model.state.configured)
 
 
 def describe_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -103,8 +103,8 @@ def _who_and_why(pin: Pin) -> str:
 
 def _obstacle(model: ModelSnapshot, version: str, status: UploadStatus | None) -> str:
     if status is None:
-        there = [name for name in (model.listed.versions if model.listed else ()) if is_version_name(name)]
-        have = f"the bucket has {', '.join(sorted(there, key=version_rank)[-5:])}; " if there else ""
+        there = sorted(filter(is_version_name, model.uploads), key=version_rank)[-5:]
+        have = f"the bucket has {', '.join(there)}; " if there else ""
         return f"{version} is neither in the bucket nor on the volume; {have}pin one of these, or upload it"
     if status.phase is Phase.REJECTED:
         return f"{version} is rejected: {status.reason}"

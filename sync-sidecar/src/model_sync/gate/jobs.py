@@ -2,10 +2,11 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
+from typing import Any
 
 from edge_common.errors import EdgeError, RejectedError
 
@@ -15,10 +16,10 @@ from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
-from model_sync.gate.fair_queue import FairQueue
 from model_sync.gate.gate import FetchedUpload, Gate, StagedVersion
 from model_sync.planning.model_snapshot import FetchProgress
 from model_sync.planning.snapshot import FetchError
+from model_sync.planning.state import RejectedAt
 from model_sync.preflight.child_process import GivesWayError, Supervision
 from model_sync.volume.refusals import refusal
 
@@ -34,22 +35,77 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Incomplete:
-    """The upload still lacks something."""
+class Refused:
+    """The upload still lacks something, or is not fit to serve: by `stage`."""
 
     upload: Upload
     reason: str
+    stage: RejectedAt
 
 
-@dataclass(frozen=True)
-class Rejected:
-    """The upload is not fit to serve."""
-
-    upload: Upload
-    reason: str
+Outcome = StagedVersion | Refused
+_Piece = tuple[Callable[[], None], Future[Any]]
+"""Work, and who is told when it fails."""
 
 
-Outcome = StagedVersion | Incomplete | Rejected
+@dataclass
+class FairQueue:
+    """Hands out work, `at_once` pieces at most and `of_one_model` of one; models take turns. Thread-safe."""
+
+    executor: Executor
+    at_once: int
+    of_one_model: int
+    preferred: set[str] = field(default_factory=set)
+    """Models whose turn comes before that of all others."""
+    _waiting: dict[str, list[_Piece]] = field(default_factory=dict)
+    """In the order of their turns."""
+    _running: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def submit(self, model: str, work: Callable[[], None], outcome: Future[Any]) -> None:
+        """Have `work` done behind what was submitted for `model` before; `outcome` is told what it raises."""
+        with self._lock:
+            self._waiting.setdefault(model, []).append((work, outcome))
+        self._start_what_may()
+
+    def others_wait(self, model: str) -> bool:
+        """Whether a piece of another model would be begun if one of `model` ended now."""
+        with self._lock:
+            return any(self._running[name] < self.of_one_model for name in self._waiting if name != model)
+
+    def close(self) -> None:
+        """Begin nothing more and wait for what runs."""
+        with self._lock:
+            self._waiting.clear()
+        self.executor.shutdown(wait=True, cancel_futures=True)
+
+    def _start_what_may(self) -> None:
+        while (chosen := self._next()) is not None:
+            self.executor.submit(self._run, *chosen)
+
+    def _next(self) -> tuple[str, _Piece] | None:
+        with self._lock:
+            may = [name for name in self._waiting if self._running[name] < self.of_one_model]
+            if not may or self._running.total() >= self.at_once:
+                return None
+            model = next((name for name in may if name in self.preferred), may[0])
+            piece, *rest = self._waiting.pop(model)
+            if rest:
+                self._waiting[model] = rest  # behind all others
+            self._running[model] += 1
+            return model, piece
+
+    def _run(self, model: str, piece: _Piece) -> None:
+        work, outcome = piece
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - a future carries whatever its work raised
+            outcome.set_exception(error)
+        finally:
+            with self._lock:
+                self._running[model] -= 1
+                self._running += Counter()  # forget models of which nothing runs
+            self._start_what_may()
 
 
 @dataclass
@@ -77,30 +133,27 @@ class FetchJobs:
     def __post_init__(self, pool: Executor | None) -> None:
         """Nothing runs yet."""
         at_once = self.gate.preflight.shares if self.gate.preflight is not None else 1
-        fetches = pool or ThreadPoolExecutor(_FETCHES_AT_A_TIME, thread_name_prefix="fetch")
-        preflights = pool or ThreadPoolExecutor(at_once, thread_name_prefix="preflight")
+        fetches = pool or ThreadPoolExecutor(_FETCHES_AT_A_TIME, "fetch")
         self._fetches = FairQueue(fetches, _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL)
-        self._preflights = FairQueue(preflights, at_once, 1)
+        self._preflights = FairQueue(pool or ThreadPoolExecutor(at_once, "preflight"), at_once, 1)
 
     def start(
         self, remote: ListedModel, upload: Upload, staging: Staging, card: EffectiveCard | None
     ) -> None:
         """Fetch `upload` in the background; the one running for the same source must have ended."""
-        job = _Job(upload, Progress(), threading.Event(), Future())
-        self._jobs[upload.model, upload.bucket_version] = job
+        progress, cancelled = Progress(), threading.Event()
+        job = _Job(upload, progress, cancelled, Future())
         job.staged.add_done_callback(lambda _: self.work_done())
+        self._jobs[upload.model, upload.bucket_version] = job
 
         def fetch() -> None:
-            with _told_to(job.staged):
-                fetched = self.gate.fetch(
-                    remote, upload, staging, card, progress=job.progress, cancelled=job.cancelled
-                )
-                if self.gate.preflight is None:
-                    job.staged.set_result(fetched.version)
-                else:
-                    self._preflight(job, fetched, _FIRST_TURN)
+            fetched = self.gate.fetch(remote, upload, staging, card, progress=progress, cancelled=cancelled)
+            if self.gate.preflight is None:
+                job.staged.set_result(fetched.version)
+            else:
+                self._preflight(job, fetched, _FIRST_TURN)
 
-        self._fetches.submit(upload.model, fetch)
+        self._fetches.submit(upload.model, fetch, job.staged)
 
     def _preflight(self, job: _Job, fetched: FetchedUpload, turn: float) -> None:
         model = job.upload.model
@@ -109,25 +162,21 @@ class FetchJobs:
             return took > turn and self._preflights.others_wait(model)
 
         def check() -> None:
-            with _told_to(job.staged):
-                self._preflights.preferred.discard(model)
-                try:
-                    staged = self.gate.check(fetched, Supervision(job.cancelled, gives_way))
-                except GivesWayError:
-                    self._preflight(job, fetched, 2 * turn)
-                    return
+            self._preflights.preferred.discard(model)
+            try:
+                staged = self.gate.check(fetched, Supervision(job.cancelled, gives_way))
+            except GivesWayError:
+                self._preflight(job, fetched, 2 * turn)
+            else:
                 self._preflights.preferred.add(model)  # what has done no harm need not wait for what may
                 job.staged.set_result(staged)
 
-        self._preflights.submit(model, check)
+        self._preflights.submit(model, check, job.staged)
 
     def expect_upload(self, *, expected: bool) -> None:
         """Tell whether an upload is arriving at the moment, so that what takes time is prepared."""
         if self.gate.preflight is not None:
-            if expected:
-                self.gate.preflight.expect_upload()
-            else:
-                self.gate.preflight.release()
+            (self.gate.preflight.expect_upload if expected else self.gate.preflight.release)()
 
     def cancel(self, key: Key) -> None:
         """Ask a fetch to end; it is collected when it has."""
@@ -162,14 +211,13 @@ class FetchJobs:
             job = self._jobs.pop(key)
             try:
                 outcomes.append((key, job.staged.result()))
-            except IncompleteError as error:
-                outcomes.append((key, Incomplete(job.upload, str(error))))
             except RejectedError as error:
-                outcomes.append((key, Rejected(job.upload, str(error))))
+                stage = RejectedAt.UPLOAD if isinstance(error, IncompleteError) else RejectedAt.CHECK
+                outcomes.append((key, Refused(job.upload, str(error), stage)))
             except CancelledError:
                 continue
             except (EdgeError, OSError) as error:
-                self._remember(key, _sentence(error), now)
+                self._remember(key, refusal(error) if isinstance(error, OSError) else str(error), now)
                 continue
             self.fetch_errors.pop(key, None)
         return outcomes
@@ -181,37 +229,22 @@ class FetchJobs:
 
     def abandon(self) -> None:
         """Cancel everything and forget it, after seconds even what has not ended by then."""
-        for job in self._jobs.values():
-            job.cancelled.set()
+        for key in self._jobs:
+            self.cancel(key)
         wait([job.staged for job in self._jobs.values()], timeout=_ENDS_WITHIN)
         self._jobs.clear()
 
     def close(self) -> None:
         """Cancel everything and wait for it."""
-        for job in self._jobs.values():
-            job.cancelled.set()
-        self._fetches.close()
-        self._preflights.close()
+        for key in self._jobs:
+            self.cancel(key)
+        for queue in (self._fetches, self._preflights):
+            queue.close()
         if self.gate.preflight is not None:
             self.gate.preflight.release(at_once=True)
 
     def _remember(self, key: Key, reason: str, now: float) -> None:
-        before = self.fetch_errors.get(key)
-        attempts = 1 if before is None else before.attempts + 1
-        pause = min(_FIRST_PAUSE * 2 ** (attempts - 1), _LONGEST_PAUSE)
+        attempts = self.fetch_errors[key].attempts + 1 if key in self.fetch_errors else 1
+        pause = min(_FIRST_PAUSE * 2.0 ** min(attempts - 1, 32), _LONGEST_PAUSE)
         jittered = pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, keeps no secret
         self.fetch_errors[key] = FetchError(reason, attempts, now + jittered)
-
-
-@contextmanager
-def _told_to(outcome: Future[StagedVersion]) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - a future carries whatever its work raised
-        outcome.set_exception(error)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return refusal(error)
-    return str(error)

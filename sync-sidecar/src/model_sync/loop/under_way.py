@@ -13,13 +13,12 @@ from edge_common.logs import get_logger
 from model_sync.cards.model_cards import ServingCards
 from model_sync.gate.card_edits import CardEdits
 from model_sync.gate.gate import Gate, StagedVersion
-from model_sync.gate.jobs import FetchJobs, Incomplete, Key, Outcome
+from model_sync.gate.jobs import FetchJobs, Key, Outcome
 from model_sync.planning.actions import Fetch
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import describe_change, next_rejected_settings
 from model_sync.planning.snapshot import Snapshot, Work, by_model
-from model_sync.planning.state import RejectedAt
 from model_sync.planning.uploads import next_rejection
 from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
@@ -165,7 +164,7 @@ class UnderWay:
             model.rejections.get(bucket_version),
             upload_id=outcome.upload.upload_id,
             reason=outcome.reason,
-            stage=RejectedAt.UPLOAD if isinstance(outcome, Incomplete) else RejectedAt.CHECK,
+            stage=outcome.stage,
             now=now,
             rules=rules,
         )

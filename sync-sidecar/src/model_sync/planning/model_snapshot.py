@@ -121,7 +121,7 @@ class ModelSnapshot:
     def free_number(self) -> int:
         """A local version above all that are used or listed; it may be above MAX_VERSION."""
         listed = (int(name) for name in self.uploads if name != LATEST and is_version_name(name))
-        return max(self.highest_used, *listed) + 1
+        return max([self.highest_used, *listed]) + 1
 
     def stored_for(self, bucket_version: str, excluded: Collection[int] = ()) -> StoredVersion | None:
         """The content on the volume that stands for `bucket_version`; None without any but the `excluded`.

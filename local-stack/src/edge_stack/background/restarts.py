@@ -25,7 +25,7 @@ class Restarts:
     def ended(self, now: float, words: str) -> "Restarts":
         """It has ended: to be started again after 1, 2, 4, … 60 s, the longer the more often it just did."""
         early = 1 if now - self.started_at >= STEADY_SECONDS else self.early_ends + 1
-        pause = min(LONGEST_PAUSE, 2.0 ** (early - 1))
+        pause = min(LONGEST_PAUSE, 2.0 ** min(early - 1, 6))
         return replace(self, early_ends=early, due_at=now + pause, pause=pause, last_end=words)
 
     def is_due(self, now: float) -> bool:

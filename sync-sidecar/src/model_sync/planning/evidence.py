@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Annotated, Any
@@ -113,11 +113,8 @@ def acceptance_figures(run: AcceptanceRun, served: str | None) -> AcceptanceFigu
     farthest_first = sorted(answers, key=lambda one: one.place is not None)
     wrong = [OtherAnswer(one.file, one.said, one.expected) for one in farthest_first if one.place != 0]
     not_compared = run.not_compared if served is not None else "nothing in service to compare with"
-    differing = [
-        OtherAnswer(one.file, one.said, one.served_said or "")
-        for one in answers
-        if compared and not one.agrees
-    ]
+    others = [one for one in answers if compared and not one.agrees]
+    differing = [OtherAnswer(one.file, one.said, one.served_said or "") for one in others]
     return AcceptanceFigures(
         pictures=len(answers),
         top1=len(answers) - len(wrong),
@@ -137,12 +134,9 @@ def acceptance_rejection(figures: AcceptanceFigures, wanted: Acceptance) -> str 
 
     What was not measured is not judged: comparisons where nothing serves, times on another device.
     """
-    missed = [*_missed_answers(figures, wanted), *_missed_times(figures, wanted)]
-    if not missed:
-        return None
-    return (
-        f"it fails its acceptance: {'; '.join(missed)}; improve the model, or correct the card's acceptance"
-    )
+    missed = "; ".join([*_missed_answers(figures, wanted), *_missed_times(figures, wanted)])
+    advice = "improve the model, or correct the card's acceptance"
+    return f"it fails its acceptance: {missed}; {advice}" if missed else None
 
 
 def needed(share: float, pictures: int) -> int:
@@ -183,13 +177,10 @@ def _missed_times(figures: AcceptanceFigures, wanted: Acceptance) -> Iterator[st
 
 
 def _named(others: Sequence[OtherAnswer], count: int, wanted: str) -> str:
-    told = [f"{_plain(one.file)} is {quoted(one.said)}, {wanted} {quoted(one.wanted)}" for one in others]
-    more = [f"{count - len(others)} more"] if count > len(others) else []
-    return ", ".join([*told, *more])
-
-
-def _plain(file: str) -> str:
-    return quoted(file)[1:-1]
+    told = [
+        f"{quoted(one.file)[1:-1]} is {quoted(one.said)}, {wanted} {quoted(one.wanted)}" for one in others
+    ]
+    return ", ".join([*told, *([f"{count - len(others)} more"] if count > len(others) else [])])
 
 
 def _median_ms(seconds: Sequence[float]) -> float | None:
@@ -217,8 +208,3 @@ class Evidence:
     """What it made of the acceptance pictures that it brought; None: it brought none."""
     provenance: Provenance | None = None
     """Where its files say that they come from; None: they do not say it."""
-
-    @property
-    def as_dict(self) -> Mapping[str, Any]:
-        """Its entry in state.json."""
-        return asdict(self)

@@ -76,7 +76,7 @@ class StoredVersion:
     def as_dict(self) -> Mapping[str, Any]:
         """Its entry in state.json."""
         facts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return facts | {"files": [vars(file) for file in self.files], "evidence": self.evidence.as_dict}
+        return facts | {"files": [vars(file) for file in self.files], "evidence": asdict(self.evidence)}
 
     @cached_property
     def digest(self) -> str:
@@ -166,19 +166,15 @@ class ModelState:
 
     def stored_with(self, bucket_version: str, files: Iterable[StoredFile]) -> StoredVersion | None:
         """The version from `bucket_version` of exactly these files, whatever its fingerprint."""
-        wanted = set(files)
-        same = (
-            v for v in self.stored.values() if v.bucket_version == bucket_version and set(v.files) == wanted
-        )
+        wanted, versions = set(files), self.stored.values()
+        same = (v for v in versions if v.bucket_version == bucket_version and set(v.files) == wanted)
         return next(same, None)
 
     def with_stored(self, version: StoredVersion) -> "ModelState":
         """The same with `version` entered, replacing what had its local version."""
-        return replace(
-            self,
-            stored={**self.stored, version.local_version: version},
-            last_local_version=max(self.last_local_version, version.local_version),
-        )
+        number = version.local_version
+        last = max(self.last_local_version, number)
+        return replace(self, stored={**self.stored, number: version}, last_local_version=last)
 
     def without_stored(self, local_version: int) -> "ModelState":
         """The same without one version."""
@@ -187,9 +183,7 @@ class ModelState:
     def with_rejection(self, bucket_version: str, rejection: Rejection | None) -> "ModelState":
         """The same with the rejection of `bucket_version` replaced, or cleared by None."""
         others = {name: other for name, other in self.rejections.items() if name != bucket_version}
-        return replace(
-            self, rejections=others if rejection is None else {**others, bucket_version: rejection}
-        )
+        return replace(self, rejections=others | ({bucket_version: rejection} if rejection else {}))
 
     @property
     def empty(self) -> bool:

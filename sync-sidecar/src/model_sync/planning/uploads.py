@@ -26,17 +26,14 @@ Since = Mapping[str, Mapping[str, float]]
 
 def quiet_since(catalog: Catalog, now: float, before: Catalog | None, since: Since) -> Since:
     """Since when each upload has been listed as it is now; `since` is the same for the listing `before`."""
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, model in catalog.models.items():
         known = before.models.get(name) if before is not None else None
-        found[name] = {
-            bucket_version: since[name][bucket_version]
-            if known is not None
-            and bucket_version in known.versions
-            and known.versions[bucket_version].upload_id == upload.upload_id
-            else now
-            for bucket_version, upload in model.versions.items()
-        }
+        found[name] = {}
+        for bucket_version, upload in model.versions.items():
+            last = known.versions.get(bucket_version) if known is not None else None
+            same = last is not None and last.upload_id == upload.upload_id
+            found[name][bucket_version] = since[name][bucket_version] if same else now
     return found
 
 
@@ -69,21 +66,19 @@ class Absences:
 
         `at` is `now` in Unix seconds.
         """
-        kept = set(stored)
-        missing = {}
-        for model, bucket_version in kept:
-            listed = catalog.models.get(model)
-            if listed is None or bucket_version not in listed.versions:
-                before = self.missing.get((model, bucket_version))
-                missing[model, bucket_version] = (
-                    Absence(now, at=at) if before is None else replace(before, listings=before.listings + 1)
+        kept, missing = set(stored), {}
+        versions = {name: model.versions.keys() for name, model in catalog.models.items() if model.versions}
+        for key in kept:
+            if key[1] not in versions.get(key[0], ()):
+                before = self.missing.get(key)
+                missing[key] = (
+                    replace(before, listings=before.listings + 1) if before else Absence(now, at=at)
                 )
         known = {model for model, _ in kept}
-        lost = {model for model in known if model not in catalog.models or not catalog.models[model].versions}
+        lost = known - versions.keys()
         suspicious = bool(known) and (catalog.objects == 0 or 2 * len(lost) > len(known))
         since = (self.suspicious_since if self.suspicious_since is not None else now) if suspicious else None
-        seen_any = self.seen_any or any(model.versions for model in catalog.models.values())
-        return Absences(missing, since, len(lost), len(known), seen_any)
+        return Absences(missing, since, len(lost), len(known), self.seen_any or bool(versions))
 
     def after_failure(self, now: float, hold: float) -> "Absences":
         """The same after a listing that failed: a removal hold begins anew.
@@ -127,13 +122,13 @@ class Absences:
 
     def gone(self, now: float, *, grace: float, hold: float) -> Mapping[str, frozenset[str]]:
         """Model -> bucket versions of the removals that hold."""
-        found: dict[str, set[str]] = {}
+        found: dict[str, frozenset[str]] = {}
         held = self.removal_hold(now, hold) is not None
         for (model, bucket_version), absence in self.missing.items():
             due = absence.released or (not held and now - absence.since >= grace)
             if absence.listings >= _LISTINGS_THAT_MUST_AGREE and due:
-                found.setdefault(model, set()).add(bucket_version)
-        return {model: frozenset(bucket_versions) for model, bucket_versions in found.items()}
+                found[model] = found.get(model, frozenset()) | {bucket_version}
+        return found
 
 
 class Phase(StrEnum):

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from edge_common.errors import RejectedError, RetryableError
@@ -70,9 +69,11 @@ class ChildProcess:
         """The child belongs to this context."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        """See `close`."""
+        self.close()
+
+    def close(self) -> None:
         """End the child and whatever it started, without waiting for what they hold open."""
         with suppress(ProcessLookupError):  # it has ended by itself
             os.killpg(self._child.pid, signal.SIGKILL)

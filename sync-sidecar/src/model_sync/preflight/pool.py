@@ -6,7 +6,6 @@ The import takes longer than most checks do. Nothing is kept in reserve while no
 import threading
 import time
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from edge_common.errors import RetryableError
@@ -27,8 +26,7 @@ class WarmPreflight:
         free = free_memory()
         self.shares = _AT_ONCE if free is None or free >= _AT_ONCE * _GOOD_SHARE else 1
         """How many children may check at the same time."""
-        self._timeout = timeout
-        self._memory = memory
+        self._timeout, self._memory = timeout, memory
         self._lock = threading.Lock()
         self._reserve: Preflight | None = None
         self._since = 0.0
@@ -37,9 +35,7 @@ class WarmPreflight:
         """The reserve ends with this context."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """See `release`."""
         self.release(at_once=True)
 
@@ -58,8 +54,7 @@ class WarmPreflight:
         if child is not None and child.usable:
             return child
         if child is not None:
-            with child:
-                pass  # it died in reserve; leaving its context closes what is left of it
+            child.close()  # it died in reserve
         return self._start()
 
     def release(self, *, at_once: bool = False) -> None:
@@ -68,8 +63,7 @@ class WarmPreflight:
             if self._reserve is None or (time.monotonic() - self._since < _LONGEST_RESERVE and not at_once):
                 return
             child, self._reserve = self._reserve, None
-        with child:
-            pass  # leaving its context ends it
+        child.close()
 
     def _start(self) -> Preflight:
         return Preflight(timeout=self._timeout, memory=self._memory, shares=self.shares)

@@ -52,9 +52,8 @@ def parse_checksums(content: bytes, uploaded: Collection[str] = ()) -> Mapping[s
                 f"in the version's folder, {_REWRITE}"
             )
         if digests.setdefault(path, digest) != digest:
-            raise RejectedError(
-                f"{CHECKSUMS_NAME} lists {quoted(path)} twice with different digests; {_REWRITE}"
-            )
+            twice = f"{quoted(path)} twice with different digests"
+            raise RejectedError(f"{CHECKSUMS_NAME} lists {twice}; {_REWRITE}")
     digests.pop(CHECKSUMS_NAME, None)  # `sha256sum *` run a second time lists the file itself
     if not digests:
         raise RejectedError(f"{CHECKSUMS_NAME} lists no file; {_REWRITE}")
@@ -90,16 +89,15 @@ def _entries(text: str, uploaded: Collection[str]) -> Iterator[tuple[int, str, s
     """Line number, name and digest of each entry; raises RejectedError at a line that is none."""
     awaited: str | None = None  # the file that CertUtil named, whose digest is the next line
     for number, line in enumerate(re.split(r"\r?\n|\r", text), start=1):
+        others = (pattern.fullmatch(line.rstrip()) for pattern in _OTHER_TOOLS)
+        found = _COREUTILS.fullmatch(line) or next(filter(None, others), None)
         if awaited is not None:
             digest = line.replace(" ", "")
             if not re.fullmatch(_HEX, digest):
                 raise _unreadable(number, line)
             yield number, _with_slashes(awaited), digest.lower()
             awaited = None
-            continue
-        others = (pattern.fullmatch(line.rstrip()) for pattern in _OTHER_TOOLS)
-        found = _COREUTILS.fullmatch(line) or next(filter(None, others), None)
-        if found is not None:
+        elif found is not None:
             yield number, _with_slashes(found["name"]), found["digest"].lower()
         elif not _PASSED_OVER.fullmatch(line):
             awaited = _certutil_name(line, uploaded)
@@ -134,16 +132,12 @@ def _folder_above(names: Collection[str], uploaded: Collection[str]) -> str:
     if not names or not uploaded or any(name in uploaded for name in names):
         return ""
     here = {unicodedata.normalize("NFC", path) for path in uploaded}
-    shared = min(names, key=len).rpartition("/")[0]
-    while shared and not all(name.startswith(f"{shared}/") for name in names):
-        shared = shared.rpartition("/")[0]
-    # the longest folder in front that makes names of uploaded files of what is left
-    parts = f"{shared}/".split("/")[:-1] if shared else []
-    if not parts and all(name.startswith("/") for name in names):
-        parts = [""]
-    for length in range(len(parts), 0, -1):
-        above = "/".join(parts[:length]) + "/"
-        if any(unicodedata.normalize("NFC", name[len(above) :]) in here for name in names):
+    shortest = min(names, key=len)
+    folders = [shortest[:end] for end in range(len(shortest), 0, -1) if shortest[end - 1] == "/"]
+    # the longest folder in front of all that makes names of uploaded files of what is left
+    for above in folders:
+        left = (unicodedata.normalize("NFC", name[len(above) :]) for name in names)
+        if all(name.startswith(above) for name in names) and any(path in here for path in left):
             return above
     return ""
 
@@ -151,9 +145,7 @@ def _folder_above(names: Collection[str], uploaded: Collection[str]) -> str:
 def _unreadable(number: int, line: str) -> RejectedError:
     digest = re.search(r"\b[0-9a-fA-F]{32,128}\b", line)
     other = _OTHER_DIGESTS.get(len(digest[0])) if digest is not None else None
+    wrong = f"is not '<64 hex digits>  <file name>' but {quoted(line, 40)}"
     if other is not None:
-        return RejectedError(f"{CHECKSUMS_NAME} line {number} has an {other} digest, not SHA-256; {_REWRITE}")
-    return RejectedError(
-        f"{CHECKSUMS_NAME} line {number} is not '<64 hex digits>  <file name>' but {quoted(line, 40)}; "
-        f"{_REWRITE}"
-    )
+        wrong = f"has an {other} digest, not SHA-256"
+    return RejectedError(f"{CHECKSUMS_NAME} line {number} {wrong}; {_REWRITE}")

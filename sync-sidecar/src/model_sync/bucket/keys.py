@@ -33,11 +33,6 @@ _DROPPINGS = frozenset(
 
 
 @dataclass(frozen=True)
-class Ignored:
-    """A key that is none of a model's business: a folder marker, a reserved name, what a desktop left."""
-
-
-@dataclass(frozen=True)
 class Misplaced:
     """A key that somebody probably meant for us; `advice` says where it should be."""
 
@@ -60,9 +55,6 @@ class VersionFile:
     version: str
     path: str
     problem: str | None = None
-
-
-KeyMeaning = Ignored | Misplaced | ModelFile | VersionFile
 
 
 def is_model_name(name: str) -> bool:
@@ -130,14 +122,15 @@ def path_problem(path: str) -> str | None:
     return None
 
 
-def interpret_key(key: str, prefix: str = "") -> KeyMeaning:
-    """What the object `key`, listed under `prefix`, means to us. Never raises."""
+def interpret_key(key: str, prefix: str = "") -> Misplaced | ModelFile | VersionFile | None:
+    """What the object `key`, listed under `prefix`, means to us. Never raises.
+
+    None: it is none of a model's business, such as a reserved name or what a desktop left.
+    """
     rest = key.removeprefix(prefix)
-    if rest.endswith("/") or is_dropping(rest):
-        return Ignored()  # consoles create empty markers for folders
     model, slash, inside = rest.partition("/")
-    if model.startswith(("_", ".")) and slash:
-        return Ignored()
+    if rest.endswith("/") or is_dropping(rest) or (model.startswith(("_", ".")) and slash):
+        return None  # consoles create empty markers for folders
     meant = re.sub(r"[/\\]+", "/", rest).lstrip("/")
     if meant != rest and (rest.startswith("/") or not slash) and "/" in meant:
         return Misplaced(f"{quoted(rest)} is in no folder that can be read; upload it as {quoted(meant)}")
@@ -152,9 +145,8 @@ def interpret_key(key: str, prefix: str = "") -> KeyMeaning:
     if not slash:
         return ModelFile(model, version)
     problem = path_problem(path)
-    if problem is not None:
-        return VersionFile(model, version, path, f"key {quoted(key)} cannot be mirrored: {problem}")
-    return VersionFile(model, version, path)
+    told = f"key {quoted(key)} cannot be mirrored: {problem}" if problem is not None else None
+    return VersionFile(model, version, path, told)
 
 
 def collision(keys: Mapping[str, str]) -> str | None:

@@ -10,7 +10,6 @@ from edge_common.errors import FatalError, RejectedError
 from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import (
     CHECKSUMS_NAME,
-    Ignored,
     Misplaced,
     VersionFile,
     interpret_key,
@@ -60,7 +59,7 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
         meaning = interpret_key(f"{model}/{version}/{name}")
         if isinstance(meaning, Misplaced):
             raise RejectedError(meaning.advice)
-        if isinstance(meaning, Ignored) or "/" in model:
+        if meaning is None or "/" in model:
             raise RejectedError(
                 f"{quoted(model)} cannot be a model's name; names do not begin with '_' or '.'"
             )

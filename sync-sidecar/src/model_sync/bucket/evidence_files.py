@@ -28,6 +28,10 @@ _MAX_LINE = 1280
 MAX_EXPECTED_BYTES = MAX_PICTURES * _MAX_LINE
 _HEADER = ("file", "label")
 _MAX_LABEL = 1000
+PROVENANCE_NAME = "provenance.json"
+MAX_PROVENANCE_BYTES = 4096
+_Text = Annotated[str, BeforeValidator(one_line), Field(max_length=200)]
+_Name = Annotated[_Text, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,6 @@ def _expected(at: str, fields: Sequence[str]) -> ExpectedLabel:
     return ExpectedLabel(file, label)
 
 
-PROVENANCE_NAME = "provenance.json"
-MAX_BYTES = 4096
-_Text = Annotated[str, BeforeValidator(one_line), Field(max_length=200)]
-_Name = Annotated[_Text, Field(min_length=1)]
-
-
 @dataclass(frozen=True)
 class Provenance:
     """The registered model and its version there, and the run that made it; what is not known is empty."""
@@ -147,8 +145,8 @@ _PROVENANCE = TypeAdapter(Provenance)
 
 def parse_provenance(content: bytes) -> Provenance:
     """From a provenance.json; raises RejectedError that names the key at fault."""
-    if len(content) > MAX_BYTES:
-        raise RejectedError(f"{PROVENANCE_NAME} has more than {MAX_BYTES} bytes")
+    if len(content) > MAX_PROVENANCE_BYTES:
+        raise RejectedError(f"{PROVENANCE_NAME} has more than {MAX_PROVENANCE_BYTES} bytes")
     try:
         return _PROVENANCE.validate_json(content)
     except ValidationError as error:

@@ -1,28 +1,30 @@
-"""A version's acceptance: the pictures that it brings, the version it is held against, what came of it."""
+"""What a version brings beside its model: a signature, its origin, pictures, and what came of them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_common.errors import RejectedError
 from edge_common.logs import get_logger
 from edge_common.model_card import Acceptance, ModelCard
 
-from model_sync.bucket.catalog import Upload
+from model_sync.bucket.catalog import ListedModel, Upload
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.bucket.evidence_files import (
     ACCEPTANCE_FOLDER,
     EXPECTED_NAME,
-    MAX_BYTES,
     MAX_EXPECTED_BYTES,
+    MAX_PROVENANCE_BYTES,
     PROVENANCE_NAME,
     Provenance,
     parse_expected,
     parse_provenance,
     unknown_label,
 )
+from model_sync.bucket.keys import quoted
 from model_sync.cards.cards import EffectiveCard
+from model_sync.download.staging import Staging
 from model_sync.metrics import Metrics
 from model_sync.planning.evidence import (
     AcceptanceFigures,
@@ -32,21 +34,19 @@ from model_sync.planning.evidence import (
     acceptance_rejection,
 )
 from model_sync.planning.state import StoredFile, StoredVersion
-from model_sync.preflight.check import AcceptancePictures, VersionInService
+from model_sync.preflight.check import AcceptancePictures, SamplePicture, VersionInService
 from model_sync.settings import Settings
+from model_sync.store.object_store import ObjectStore, read_small
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
 
 if TYPE_CHECKING:
     from model_sync.trust.verify import SignatureCheck
-from typing import Final
 
-from model_sync.bucket.catalog import ListedModel
-from model_sync.bucket.keys import quoted
-from model_sync.download.staging import Staging
-from model_sync.preflight.check import SamplePicture
-from model_sync.store.object_store import ObjectStore, read_small
+_log = get_logger()
 
+_MAX_SAMPLE_BYTES: Final = 16 * 1024 * 1024
+"""A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
 _NO_CARD = EffectiveCard(ModelCard(schema=1), None)
 
 
@@ -136,9 +136,6 @@ def judged(
     return figures
 
 
-_log = get_logger()
-
-
 def provenance_of(tree: Path) -> Provenance | None:
     """What the file says; None without one, or with one that cannot be read, which is logged.
 
@@ -148,7 +145,7 @@ def provenance_of(tree: Path) -> Provenance | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
+        content = file.read(MAX_PROVENANCE_BYTES + 1)
     try:
         return parse_provenance(content)
     except RejectedError as error:
@@ -169,11 +166,7 @@ def signature_check(settings: Settings, now: Callable[[], float]) -> "SignatureC
 
 
 def evidence_of(
-    upload: Upload,
-    stored: Sequence[StoredFile],
-    tree: Path,
-    check: "SignatureCheck | None",
-    metrics: Metrics,
+    upload: Upload, stored: Sequence[StoredFile], tree: Path, check: "SignatureCheck | None", metrics: Metrics
 ) -> Evidence:
     """What the signature of `upload` proves; `stored`: the digests of the bytes that arrived in `tree`.
 
@@ -192,16 +185,8 @@ def evidence_of(
     return Evidence(signature)
 
 
-_MAX_SAMPLE_BYTES: Final = 16 * 1024 * 1024
-"""A larger picture is refused unread; a photo of 12 megapixels is a quarter of this."""
-
-
 def place_sample(
-    store: ObjectStore,
-    remote: ListedModel,
-    upload: Upload,
-    staging: Staging,
-    card: EffectiveCard | None,
+    store: ObjectStore, remote: ListedModel, upload: Upload, staging: Staging, card: EffectiveCard | None
 ) -> SamplePicture | None:
     """The card's sample picture as a file; None when the card wants none.
 

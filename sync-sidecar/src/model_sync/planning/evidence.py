@@ -1,4 +1,4 @@
-"""What a version proved before it was published; kept in state.json and shown in the status. Data only."""
+"""What a version proved on its way: signature, acceptance on this machine, origin. Data, and pure judgement."""
 
 import math
 import statistics

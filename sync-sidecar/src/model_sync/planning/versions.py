@@ -1,4 +1,9 @@
-"""Which versions of a model are wanted, which may be listed, and which folders are no longer needed. Pure."""
+"""Which versions of a model are wanted, by policy and pin, and which folders are no longer needed. Pure.
+
+A pin makes its version the newest that counts: what the policy asks for up to it is served, so lower numbers
+may still answer those who ask for them. Newer uploads are fetched and tried, and served when the pin goes. A
+pin that cannot be followed leaves what serves in place.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 LIMITS: Final = PictureLimits(max_bytes=16 * 1024 * 1024, max_pixels=50_000_000)
 _IMAGE_RANK, _CHANNELS = 4, 3
+_LABELS_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,6 @@ def not_finite(outputs: Mapping[str, NDArray[Any]], picture: str) -> str | None:
                 "(NaN or infinite); export the model again, or correct mean and scale in the card"
             )
     return None
-
-
-_LABELS_TOLD = 3
 
 
 @dataclass(frozen=True)

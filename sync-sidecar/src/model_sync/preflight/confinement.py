@@ -42,6 +42,47 @@ _WRITABLE = ("/dev/null", "/dev/dri", "/dev/accel")
 _KEPT_VARIABLES = frozenset({"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 _KEPT_PREFIXES = ("PYTHON", "LC_", "OPENBLAS_", "OMP_", "TBB_", "OPENVINO_")
 
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+"""Machine -> column of the numbers below, and what the kernel calls it (`linux/audit.h`)."""
+
+_LAST_KNOWN = 450
+"""A call with a higher number is newer than this table; libraries go without it when the kernel has none."""
+
+_REFUSED = """
+socket 41 198, socketpair 53 199, io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427,
+fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, setsid 112 157, setpgid 109 154,
+chmod 90 -, fchmod 91 52, fchmodat 268 53, chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
+utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, truncate 76 45,
+setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14,
+lremovexattr 198 15, fremovexattr 199 16,
+shmget 29 194, semget 64 190, msgget 68 186, mq_open 240 180,
+memfd_create 319 279, memfd_secret 447 447,
+kill 62 129, tkill 200 130, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240, pidfd_send_signal 424 424,
+ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271, pidfd_open 434 434, pidfd_getfd 438 438,
+process_madvise 440 440, process_mrelease 448 448, kcmp 312 272, migrate_pages 256 238, move_pages 279 239,
+setpriority 141 140, ioprio_set 251 30, sched_setaffinity 203 122, sched_setscheduler 144 119,
+sched_setparam 142 118, sched_setattr 314 274, personality 135 92, bpf 321 280, perf_event_open 298 241,
+userfaultfd 323 282, keyctl 250 219, add_key 248 217, request_key 249 218, unshare 272 97, setns 308 268,
+mount 165 40, umount2 166 39, pivot_root 155 41, chroot 161 51, open_tree 428 428, move_mount 429 429,
+fsopen 430 430, fsconfig 431 431, fsmount 432 432, fspick 433 433, mount_setattr 442 442,
+name_to_handle_at 303 264, open_by_handle_at 304 265, quotactl 179 60, acct 163 89, syslog 103 116,
+init_module 175 105, finit_module 313 273, delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294,
+reboot 169 142, swapon 167 224, swapoff 168 225
+"""
+_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_TGKILL, _PRCTL, _FCNTL, _SECCOMP = (234, 131), (157, 167), (72, 25), (317, 277)
+_CLONE_THREAD = 0x10000
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+"""Offsets in `struct seccomp_data`."""
+_ALLOW, _END_PROCESS, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
+_SET_MODE_FILTER, _ALL_THREADS = 1, 1
+
+_Instruction = tuple[int, int, int, int]
+"""Code, instructions to skip when the comparison holds, and when not, and the value."""
+
 
 def landlock_version() -> int:
     """The kernel's version of Landlock; 0 where this process may not use it."""
@@ -113,48 +154,6 @@ def harmless_environment(environment: Mapping[str, str]) -> dict[str, str]:
     names = (name for name in environment if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES))
     # a thread that runs already would not be confined
     return {name: environment[name] for name in names} | {"OPENBLAS_NUM_THREADS": "1"}
-
-
-_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""Machine -> column of the numbers below, and what the kernel calls it (`linux/audit.h`)."""
-
-_LAST_KNOWN = 450
-"""A call with a higher number is newer than this table; libraries go without it when the kernel has none."""
-
-_REFUSED = """
-socket 41 198, socketpair 53 199, io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427,
-fork 57 -, vfork 58 -, execve 59 221, execveat 322 281, setsid 112 157, setpgid 109 154,
-chmod 90 -, fchmod 91 52, fchmodat 268 53, chown 92 -, fchown 93 55, lchown 94 -, fchownat 260 54,
-utime 132 -, utimes 235 -, futimesat 261 -, utimensat 280 88, truncate 76 45,
-setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14,
-lremovexattr 198 15, fremovexattr 199 16,
-shmget 29 194, semget 64 190, msgget 68 186, mq_open 240 180,
-memfd_create 319 279, memfd_secret 447 447,
-kill 62 129, tkill 200 130, rt_sigqueueinfo 129 138, rt_tgsigqueueinfo 297 240, pidfd_send_signal 424 424,
-ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271, pidfd_open 434 434, pidfd_getfd 438 438,
-process_madvise 440 440, process_mrelease 448 448, kcmp 312 272, migrate_pages 256 238, move_pages 279 239,
-setpriority 141 140, ioprio_set 251 30, sched_setaffinity 203 122, sched_setscheduler 144 119,
-sched_setparam 142 118, sched_setattr 314 274, personality 135 92, bpf 321 280, perf_event_open 298 241,
-userfaultfd 323 282, keyctl 250 219, add_key 248 217, request_key 249 218, unshare 272 97, setns 308 268,
-mount 165 40, umount2 166 39, pivot_root 155 41, chroot 161 51, open_tree 428 428, move_mount 429 429,
-fsopen 430 430, fsconfig 431 431, fsmount 432 432, fspick 433 433, mount_setattr 442 442,
-name_to_handle_at 303 264, open_by_handle_at 304 265, quotactl 179 60, acct 163 89, syslog 103 116,
-init_module 175 105, finit_module 313 273, delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294,
-reboot 169 142, swapon 167 224, swapoff 168 225
-"""
-_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
-_TGKILL, _PRCTL, _FCNTL, _SECCOMP = (234, 131), (157, 167), (72, 25), (317, 277)
-_CLONE_THREAD = 0x10000
-_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
-
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
-"""Offsets in `struct seccomp_data`."""
-_ALLOW, _END_PROCESS, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
-_SET_MODE_FILTER, _ALL_THREADS = 1, 1
-
-_Instruction = tuple[int, int, int, int]
-"""Code, instructions to skip when the comparison holds, and when not, and the value."""
 
 
 def filters_system_calls() -> bool:

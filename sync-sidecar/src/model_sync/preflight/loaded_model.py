@@ -24,6 +24,16 @@ from model_sync.preflight.served_shape import as_served
 
 _DATA = re.compile(rb"<data\b[^>]*>")
 _PLACE = re.compile(rb"\b(offset|size)=[\"'](\d{1,18})[\"']")
+_MAX_PROBE_BYTES = 256 * 1024 * 1024
+_MOST_OF_MEMORY = 4
+"""Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
+_OF_SEVERAL = frozenset({"AUTO", "HETERO", "MULTI", "BATCH"})
+"""Devices that stand for others; they are checked on the CPU."""
+
+_SHORT_OF_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate|[Oo]ut of memory")
+
+TensorFor = Callable[[str, list[int], Any], NDArray[Any] | None]
+"""Gives the values for an input, by its name, shape (-1: any size) and numpy type; None: zeros will do."""
 
 
 def raise_for_weights(path: Path) -> None:
@@ -77,18 +87,6 @@ def _external_locations(graph: Any) -> Iterator[str]:
         for inner in (attribute.g, *attribute.graphs):
             if inner.node or inner.initializer:
                 yield from _external_locations(inner)
-
-
-_MAX_PROBE_BYTES = 256 * 1024 * 1024
-_MOST_OF_MEMORY = 4
-"""Part of the memory, as a divisor, that inputs and outputs of all requests together may take."""
-_OF_SEVERAL = frozenset({"AUTO", "HETERO", "MULTI", "BATCH"})
-"""Devices that stand for others; they are checked on the CPU."""
-
-_SHORT_OF_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate|[Oo]ut of memory")
-
-TensorFor = Callable[[str, list[int], Any], NDArray[Any] | None]
-"""Gives the values for an input, by its name, shape (-1: any size) and numpy type; None: zeros will do."""
 
 
 def is_short_of_memory(error: Exception) -> bool:

@@ -1,7 +1,6 @@
 from edge_common.served_state import VersionState
 from model_snapshots import NOW, available, snap, state, stored, upload
 from model_sync.planning.load_failures import LoadWatch, load_failures
-from model_sync.planning.model_snapshot import LoadCrash
 from model_sync.planning.snapshot import by_model
 from model_sync.planning.state import ModelState, Rejection, State
 
@@ -26,13 +25,13 @@ def test_a_version_that_answered_before_is_not_rejected() -> None:
 def test_a_load_that_does_not_end_and_a_server_that_dies_of_it_are_failures() -> None:
     slow = load_failures(snap(_NEW, served={2: VersionState.LOADING}, loading_for={2: 301.0}))
     assert "did not have it available within 5 min" in slow[2].reason
-    deadly = load_failures(snap(_NEW, served=None, load_crashes={2: LoadCrash(3, 0)}))
+    deadly = load_failures(snap(_NEW, served=None, load_crashes={2: 0}))
     assert "went away 3 times while loading it; it is taken to be the cause" in deadly[2].reason
     assert load_failures(snap(_NEW, served=None, loading_for={2: 300.0})) == {}
 
 
 def test_a_version_that_loaded_along_with_others_is_told_that_it_may_not_be_the_cause() -> None:
-    suspected = load_failures(snap(_NEW, served=None, load_crashes={2: LoadCrash(3, 1)}))[2]
+    suspected = load_failures(snap(_NEW, served=None, load_crashes={2: 1}))[2]
     assert "while loading it and 1 more; the newest is set aside first" in suspected.reason
     assert suspected.retry_at is not None
 
@@ -138,9 +137,7 @@ def test_a_version_is_set_aside_when_the_server_dies_three_times_while_loading_i
         _die_while_loading(watch, _STATE, m=(1, 2))
     assert by_model(watch.crashes).get("m", {}) == {}
     _die_while_loading(watch, _STATE, m=(1, 2))
-    assert by_model(watch.crashes).get("m", {}) == {2: LoadCrash(losses=3, along_with=0)}, (
-        "number 1 answered before"
-    )
+    assert by_model(watch.crashes).get("m", {}) == {2: 0}, "number 1 answered before"
     watch.observe(_STATE, {"m": {1: VersionState.AVAILABLE, 2: VersionState.AVAILABLE}}, 3.0)
     assert by_model(watch.crashes).get("m", {}) == {}
 
@@ -162,13 +159,13 @@ def test_of_several_that_load_when_the_server_dies_only_the_newest_is_set_aside(
     both = State({"older": older, "newer": newer})
     for _ in range(3):
         _die_while_loading(watch, both, older=(1,), newer=(1,))
-    assert by_model(watch.crashes).get("newer", {}) == {1: LoadCrash(losses=3, along_with=1)}
+    assert by_model(watch.crashes).get("newer", {}) == {1: 1}
     assert by_model(watch.crashes).get("older", {}) == {}
     without = State({"older": older})
     for _ in range(3):
         assert by_model(watch.crashes).get("older", {}) == {}, "its count begins anew without the other"
         _die_while_loading(watch, without, older=(1,))
-    assert by_model(watch.crashes).get("older", {}) == {1: LoadCrash(losses=3, along_with=0)}
+    assert by_model(watch.crashes).get("older", {}) == {1: 0}
 
 
 def test_numbers_that_are_no_longer_listed_are_forgotten() -> None:

@@ -20,7 +20,7 @@ from model_sync.planning.actions import (
     TakeOver,
 )
 from model_sync.planning.activation import local_version_for
-from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot, Rules
+from model_sync.planning.model_snapshot import ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan, plan, plan_model
 from model_sync.planning.rollout import (
     after_rollout,
@@ -207,7 +207,7 @@ def test_settings_in_use_are_not_told_as_rejected_though_they_were_once() -> Non
 def test_a_try_that_never_ends_or_that_ends_the_server_is_rejected() -> None:
     slow = _ending(_snapshot(TRIED, trial={1: L}, trial_loading_for={1: 301.0}))
     assert "MODEL_SYNC_ACTIVATION_TIMEOUT" in str(slow.reason)
-    deadly = _ending(_snapshot(TRIED, served=None, trial_crashes={1: LoadCrash(3, 0)}))
+    deadly = _ending(_snapshot(TRIED, served=None, trial_crashes={1: 0}))
     assert "goes away again and again" in str(deadly.reason)
     assert slow.retry_at is not None
     after = after_rollout(TRIED, deadly.reason, (1,), deadly.retry_at)

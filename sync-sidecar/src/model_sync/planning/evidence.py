@@ -1,4 +1,4 @@
-"""What a version proved on its way: signature, acceptance on this machine, origin. Data, and pure judgement."""
+"""What a version proved on its way: signature, acceptance on this machine, origin. Data, judged purely."""
 
 import math
 import statistics

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from edge_common.quantities import format_duration
 from edge_common.served_state import ServedModels, VersionState
 
-from model_sync.planning.model_snapshot import LoadCrash, ModelSnapshot
+from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.rollout import describe_settings, is_taken_over, trial_name, tried_model
 from model_sync.planning.state import RejectedAt, Rejection, State, StoredVersion
 from model_sync.planning.uploads import next_rejection
@@ -36,8 +36,8 @@ class LoadWatch:
         """After a restart it begins anew, which costs a little time and never a wrong decision."""
         self.loading_for: dict[_Key, float] = {}
         """Seconds for which a version that is not AVAILABLE had its turn on a server that answers."""
-        self.crashes: dict[_Key, LoadCrash] = {}
-        """Why a version is taken to be what ends the server."""
+        self.crashes: dict[_Key, int] = {}
+        """What is taken to end the server -> how many others that never answered either were loading then."""
         self._losses: dict[_Key, int] = {}
         self._was_loading: set[_Key] = set()
         self._last_seen: float | None = None
@@ -61,9 +61,9 @@ class LoadWatch:
         is has its time run.
         """
         configured = set(_asked_to_load(state))
-        self.loading_for = {key: value for key, value in self.loading_for.items() if key in configured}
-        self._losses = {key: value for key, value in self._losses.items() if key in configured}
-        self.crashes = {key: crash for key, crash in self.crashes.items() if key in configured}
+        for kept in (self.loading_for, self._losses, self.crashes):
+            for key in kept.keys() - configured:
+                del kept[key]
         told = None if busy else own
         if told is not None and any(_state_in(told, key) is None for key in self._was_loading & configured):
             self._note_absence(state, configured, away=True)  # it began anew between two looks
@@ -116,7 +116,7 @@ class LoadWatch:
         if not any(self._losses[key] >= _LOSSES_OF_A_CRASH for key in since):
             return
         newest = max(since, key=lambda key: (since[key], key))
-        self.crashes[newest] = LoadCrash(_LOSSES_OF_A_CRASH, len(since) - 1)
+        self.crashes[newest] = len(since) - 1
         self._losses = {}
 
 
@@ -164,16 +164,14 @@ def _reason(model: ModelSnapshot, local_version: int) -> str | None:
             f"the model server did not have it available within {format_duration(waited)}; "
             "make the model smaller or raise MODEL_SYNC_ACTIVATION_TIMEOUT"
         )
-    crash = model.load_crashes.get(local_version)
-    if crash is None:
+    along_with = model.load_crashes.get(local_version)
+    if along_with is None:
         return None
-    went_away = f"the model server went away {crash.losses} times while loading it"
-    if not crash.along_with:
+    went_away = f"the model server went away {_LOSSES_OF_A_CRASH} times while loading it"
+    if not along_with:
         return f"{went_away}; it is taken to be the cause"
-    return (
-        f"{went_away} and {crash.along_with} more; the newest is set aside first, to find the cause, and "
-        "tried again by itself"
-    )
+    aside = "the newest is set aside first, to find the cause, and tried again by itself"
+    return f"{went_away} and {along_with} more; {aside}"
 
 
 def _rejection(model: ModelSnapshot, version: StoredVersion, reason: str) -> Rejection:

@@ -45,15 +45,6 @@ class FetchProgress:
 
 
 @dataclass(frozen=True)
-class LoadCrash:
-    """A version is taken to be what ends the server. `losses`: how often it went away while loading it."""
-
-    losses: int
-    along_with: int
-    """How many other versions that never answered either were loading then; any of them may be the cause."""
-
-
-@dataclass(frozen=True)
 class ModelSnapshot:
     """The part of a snapshot that concerns one model; no plan of a model sees another."""
 
@@ -96,11 +87,12 @@ class ModelSnapshot:
     trial: Mapping[int, VersionState] = field(default_factory=dict)
     """What the server says of the entry in which new serving settings are tried."""
     trial_loading_for: Mapping[int, float] = field(default_factory=dict)
-    trial_crashes: Mapping[int, LoadCrash] = field(default_factory=dict)
+    trial_crashes: Mapping[int, int] = field(default_factory=dict)
     tried: Collection[Mapping[int, VersionState]] = ()
     """The same of every entry in which settings of this model were ever tried."""
     loading_for: Mapping[int, float] = field(default_factory=dict)
-    load_crashes: Mapping[int, LoadCrash] = field(default_factory=dict)
+    load_crashes: Mapping[int, int] = field(default_factory=dict)
+    """Local version that is taken to be what ends the server -> how many others were loading then."""
     rules: Rules = field(default_factory=Rules)
 
     @property

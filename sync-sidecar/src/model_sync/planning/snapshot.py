@@ -16,7 +16,7 @@ from edge_common.served_state import ServedModels, VersionState
 from model_sync.bucket.catalog import Catalog
 from model_sync.bucket.pins import Pins
 from model_sync.planning.disk_budget import DiskRoom
-from model_sync.planning.model_snapshot import FetchProgress, LoadCrash, ModelSnapshot, Rules
+from model_sync.planning.model_snapshot import FetchProgress, ModelSnapshot, Rules
 from model_sync.planning.rollout import trial_name, tried_model
 from model_sync.planning.state import State
 from model_sync.swap_watch.judgement import WatchProgress
@@ -96,7 +96,7 @@ class ServerSnapshot:
     """How often in a row it did not answer."""
     loading_for: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """Model -> configured local version -> seconds the reachable server has not had it AVAILABLE."""
-    load_crashes: Mapping[str, Mapping[int, LoadCrash]] = field(default_factory=dict)
+    load_crashes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     @cached_property
     def tried(self) -> Mapping[str, ServedModels]:

@@ -237,7 +237,7 @@ class _Draft:
         if begun is not None:  # a store that lists in no order came back to it
             self._files += [*begun.files, *([begun.checksums] if begun.checksums else [])]
             self._problem = self._problem or begun.problem
-        # a store may list a key twice, such as one that was overwritten between two pages: the newer entry holds
+        # a store may list a key twice, such as one that was overwritten between two pages: the newer holds
         entries = {file.path: file for file in sorted(self._files, key=attrgetter("modified"))}
         checksums = entries.pop(CHECKSUMS_NAME, None)
         files = tuple(sorted(entries.values(), key=attrgetter("path")))

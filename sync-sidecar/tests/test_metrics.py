@@ -1,6 +1,5 @@
 """Each figure moves when the thing it counts happens."""
 
-import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.checksums import format_checksums
 from model_sync.bucket.completeness import IncompleteError
 from model_sync.download.staging import Staging
-from model_sync.download.transfer import Progress
-from model_sync.gate.gate import Gate
+from model_sync.gate.gate import Gate, Incoming
 from model_sync.metrics import MOST_MODELS_MEASURED, REVISION_VARIABLE, Metrics
 from model_sync.settings import Settings
 from model_sync.store.s3_store import S3Bucket
@@ -33,9 +31,7 @@ def _fetch(settings: Settings, metrics: Metrics, folder: Path, **changed: object
     bucket = S3Bucket(settings.model_copy(update=changed), metrics)
     model = build_catalog(bucket.list_objects()).models["m"]
     gate = Gate(bucket, AtOnce(), None, metrics)
-    gate.admit(
-        model, model.versions["1"], Staging(folder), None, progress=Progress(), cancelled=threading.Event()
-    )
+    gate.admit(Incoming(model, model.versions["1"], Staging(folder)))
 
 
 @pytest.fixture

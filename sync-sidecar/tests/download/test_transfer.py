@@ -10,7 +10,7 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.download.object_download import IN_MEMORY, CorruptTransferError
 from model_sync.download.staging import Staging
 from model_sync.download.transfer import Progress
-from model_sync.gate.gate import Gate, StagedVersion
+from model_sync.gate.gate import Gate, Incoming, StagedVersion
 
 
 def _fetch(
@@ -21,7 +21,7 @@ def _fetch(
     if cancelled:
         stop.set()
     return Gate(store, AtOnce(), None).admit(
-        model, model.versions["1"], Staging(folder), None, progress=progress or Progress(), cancelled=stop
+        Incoming(model, model.versions["1"], Staging(folder), None, progress or Progress(), stop)
     )
 
 

@@ -13,8 +13,7 @@ from model_sync.bucket.completeness import IncompleteError
 from model_sync.bucket.evidence_files import Provenance, format_provenance
 from model_sync.download.object_download import CorruptTransferError, digest_file
 from model_sync.download.staging import Staging
-from model_sync.download.transfer import Progress
-from model_sync.gate.gate import Gate, StagedVersion
+from model_sync.gate.gate import Gate, Incoming, StagedVersion
 from model_sync.planning.evidence import Signature
 from model_sync.trust.bundle import MAX_BUNDLE_BYTES
 from model_sync.trust.sign import SigningKey
@@ -27,9 +26,7 @@ _SUM_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 
 def _fetch(store: MemoryStore, folder: Path, gate: Gate | None = None) -> StagedVersion:
     model = build_catalog(store.list_objects()).models["m"]
-    return (gate or Gate(store, AtOnce(), None)).admit(
-        model, model.versions["1"], Staging(folder), None, progress=Progress(), cancelled=threading.Event()
-    )
+    return (gate or Gate(store, AtOnce(), None)).admit(Incoming(model, model.versions["1"], Staging(folder)))
 
 
 def _store(**files: bytes) -> MemoryStore:

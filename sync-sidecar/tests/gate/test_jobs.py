@@ -7,7 +7,7 @@ from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import ListedModel, ListedObject, build_catalog
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Gate
+from model_sync.gate.gate import Gate, Incoming
 from model_sync.gate.jobs import FairQueue, FetchJobs
 from model_sync.planning.snapshot import FetchError
 
@@ -95,6 +95,6 @@ def test_a_fetch_that_failed_for_days_is_still_tried_every_minute(tmp_path: Path
     jobs = FetchJobs(Gate(MemoryStore(), AtOnce(), None), lambda: None, AtOnce())
     upload = build_catalog([ListedObject("cars/1/gone.onnx", 1, "e", 1.0)]).models["cars"].versions["1"]
     jobs.fetch_errors["cars", "1"] = FetchError("away", 5000, 0.0)
-    jobs.start(ListedModel("cars", {"1": upload}, {}), upload, Staging(tmp_path), None)
+    jobs.start(Incoming(ListedModel("cars", {"1": upload}, {}), upload, Staging(tmp_path)))
     assert jobs.collect(100.0) == []
     assert 100.0 < jobs.fetch_errors["cars", "1"].retry_at <= 175.0

@@ -1,7 +1,6 @@
 """Acceptance pictures, tried by the real child on real models, in turn with the version in service."""
 
 import shutil
-import threading
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +16,8 @@ from model_sync.bucket.catalog import build_catalog
 from model_sync.bucket.evidence_files import ExpectedLabel
 from model_sync.cards.cards import EffectiveCard
 from model_sync.download.staging import Staging
-from model_sync.download.transfer import Progress
 from model_sync.gate.evidence import Published
-from model_sync.gate.gate import Gate
+from model_sync.gate.gate import Gate, Incoming
 from model_sync.planning.evidence import AcceptanceFigures, Evidence, OtherAnswer
 from model_sync.planning.state import DAMAGED, ModelState, State, StoredFile, StoredVersion
 from model_sync.preflight.acceptance_run import run_acceptance
@@ -68,14 +66,7 @@ def _try(
     model = build_catalog(store.list_objects()).models["cars"]
     with WarmPreflight(timeout=60, memory=8 * 1024**3) as preflight:
         gate = Gate(store, AtOnce(), preflight, published=published, serves_here=here)
-        staged = gate.admit(
-            model,
-            model.versions["1"],
-            Staging(root / "staging"),
-            None,
-            progress=Progress(),
-            cancelled=threading.Event(),
-        )
+        staged = gate.admit(Incoming(model, model.versions["1"], Staging(root / "staging")))
     return staged.evidence.acceptance
 
 

@@ -1,6 +1,5 @@
 """A card's sample picture, judged by the real child on real models."""
 
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,7 @@ from made_pictures import encoded, jpeg, plain
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import build_catalog
 from model_sync.download.staging import Staging
-from model_sync.download.transfer import Progress
-from model_sync.gate.gate import Gate, StagedVersion
+from model_sync.gate.gate import Gate, Incoming, StagedVersion
 from model_sync.preflight.card_pictures import CardPictures, SampleCheck
 from model_sync.preflight.pool import WarmPreflight
 from sync_models import write_colour_classifier
@@ -41,12 +39,7 @@ def _fetch(root: Path, beside: dict[str, bytes], *, gain: float = 1.0) -> Staged
     model = build_catalog(store.list_objects()).models["cars"]
     with WarmPreflight(timeout=60, memory=8 * 1024**3) as preflight:
         return Gate(store, AtOnce(), preflight).admit(
-            model,
-            model.versions["1"],
-            Staging(root / "staging"),
-            None,
-            progress=Progress(),
-            cancelled=threading.Event(),
+            Incoming(model, model.versions["1"], Staging(root / "staging"))
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Annotated
 
 from edge_common.errors import RejectedError
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from model_sync.bucket.file_kinds import text_problem
 from model_sync.bucket.keys import path_problem, quoted
@@ -31,7 +31,6 @@ _MAX_LABEL = 1000
 PROVENANCE_NAME = "provenance.json"
 MAX_PROVENANCE_BYTES = 4096
 _Text = Annotated[str, BeforeValidator(one_line), Field(max_length=200)]
-_Name = Annotated[_Text, Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,12 @@ def _expected(at: str, fields: Sequence[str]) -> ExpectedLabel:
 class Provenance:
     """The registered model and its version there, and the run that made it; what is not known is empty."""
 
-    registry: _Name
+    registry: str
     """Kind of it, such as `mlflow`."""
-    name: _Name
-    version: _Text = ""
+    name: str
+    version: str = ""
     """The registry's own number, which is not the bucket's."""
-    run: _Text = ""
+    run: str = ""
 
     def __str__(self) -> str:
         """In a line for people."""
@@ -140,7 +139,11 @@ class Provenance:
         return f"{self.registry}: {self.name}{f' version {self.version}' if self.version else ''}{run}"
 
 
-_PROVENANCE = TypeAdapter(Provenance)
+class _File(BaseModel):
+    registry: Annotated[_Text, Field(min_length=1)]
+    name: Annotated[_Text, Field(min_length=1)]
+    version: _Text = ""
+    run: _Text = ""
 
 
 def parse_provenance(content: bytes) -> Provenance:
@@ -148,7 +151,7 @@ def parse_provenance(content: bytes) -> Provenance:
     if len(content) > MAX_PROVENANCE_BYTES:
         raise RejectedError(f"{PROVENANCE_NAME} has more than {MAX_PROVENANCE_BYTES} bytes")
     try:
-        return _PROVENANCE.validate_json(content)
+        return Provenance(**_File.model_validate_json(content).model_dump())
     except ValidationError as error:
         raise RejectedError(f"{PROVENANCE_NAME}: {first_fault(error)}") from error
 

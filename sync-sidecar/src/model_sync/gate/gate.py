@@ -61,12 +61,15 @@ class StagedVersion:
 
 
 @dataclass(frozen=True)
-class FetchedUpload:
-    """An upload whose files lie in the tree of `staging` with the digests that were promised."""
+class Incoming:
+    """An upload on its way into `staging`, its model as listed, and the card that holds without its own."""
 
     remote: ListedModel
+    upload: Upload
     staging: Staging
-    version: StagedVersion
+    model_card: EffectiveCard | None = None
+    progress: Progress = field(default_factory=Progress)
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -87,31 +90,12 @@ class Gate:
     signatures: "SignatureCheck | None" = None
     """None: nobody asks who made a version."""
 
-    def admit(
-        self,
-        remote: ListedModel,
-        upload: Upload,
-        staging: Staging,
-        model_card: EffectiveCard | None,
-        *,
-        progress: Progress,
-        cancelled: threading.Event,
-    ) -> StagedVersion:
-        """Bring `upload` into `staging` and check it: `fetch` and `check` in one; raises what they raise."""
-        fetched = self.fetch(remote, upload, staging, model_card, progress=progress, cancelled=cancelled)
-        return self.check(fetched, Supervision(cancelled))
+    def admit(self, incoming: Incoming) -> StagedVersion:
+        """Fetch and check an upload in one; raises what `fetch` and `check` raise."""
+        return self.check(incoming, self.fetch(incoming), Supervision(incoming.cancelled))
 
-    def fetch(
-        self,
-        remote: ListedModel,
-        upload: Upload,
-        staging: Staging,
-        model_card: EffectiveCard | None,
-        *,
-        progress: Progress,
-        cancelled: threading.Event,
-    ) -> FetchedUpload:
-        """Bring `upload` into `staging`; what was fetched stays there for the next try.
+    def fetch(self, incoming: Incoming) -> StagedVersion:
+        """Bring an upload into its staging folder; what was fetched stays there for the next try.
 
         Raises:
             IncompleteError: something is still missing; the sentence names it.
@@ -120,6 +104,7 @@ class Gate:
         """
         if self.preflight is not None:
             self.preflight.expect_upload()
+        upload, staging, progress = incoming.upload, incoming.staging, incoming.progress
         digests = self._digests(upload)
         files = [
             file
@@ -129,39 +114,38 @@ class Gate:
         model_file(file.path for file in files)  # there is one, and no second that the server might take
         progress.total = sum(file.size for file in files)
         to_fetch = staging.prepare(files, upload.fingerprint)
-        transfer = Transfer(self.store, self.transfers, self.metrics, staging, progress, cancelled)
+        transfer = Transfer(self.store, self.transfers, self.metrics, staging, progress, incoming.cancelled)
         stored = transfer.run(files, to_fetch)
         progress.phase = "verifying"
         self._verify(stored, digests, staging, files)
         evidence = evidence_of(upload, stored, staging.tree, self.signatures, self.metrics)
         _check_contents(staging.tree, stored)
-        card = self._own_card(remote, upload, staging, signed=evidence.signature is not None)
+        card = self._own_card(incoming, signed=evidence.signature is not None)
         staging.seal()
         if self.preflight is not None:
             progress.phase = "preflight"
-        version = StagedVersion(upload, tuple(stored), card, card or model_card, evidence)
-        return FetchedUpload(remote, staging, version)
+        return StagedVersion(upload, tuple(stored), card, card or incoming.model_card, evidence)
 
-    def check(self, fetched: FetchedUpload, watched: Supervision) -> StagedVersion:
+    def check(self, incoming: Incoming, fetched: StagedVersion, watched: Supervision) -> StagedVersion:
         """Load what was fetched in preflight, and try it with its acceptance pictures.
 
         What is on the volume already is not tried with pictures again: it comes back to mend its folder.
 
         Raises what `fetch` raises, and GivesWayError when `watched` wants room for others.
         """
-        card, staging = fetched.version.effective, fetched.staging
-        evidence = replace(fetched.version.evidence, provenance=provenance_of(staging.tree))
+        card, staging = fetched.effective, incoming.staging
+        evidence = replace(fetched.evidence, provenance=provenance_of(staging.tree))
         if self.preflight is None:
-            return replace(fetched.version, evidence=evidence)
+            return replace(fetched, evidence=evidence)
         settings = serving_settings(card.card.serving) if card else {}
-        sample = place_sample(self.store, fetched.remote, fetched.version.upload, staging, card)
+        sample = place_sample(self.store, incoming.remote, incoming.upload, staging, card)
         known, served = None, None
         if self.published is not None:
-            known = self.published.same_content(fetched.version.upload, fetched.version.files)
-            served = self.published.in_service(fetched.remote.name)
+            known = self.published.same_content(fetched.upload, fetched.files)
+            served = self.published.in_service(incoming.remote.name)
         pictures = acceptance_pictures(staging.tree, card, served) if known is None else None
         with self.preflight.take() as child:
-            record = PreflightRecord(staging.folder, fetched.version.upload.upload_id, child.allowance)
+            record = PreflightRecord(staging.folder, fetched.upload.upload_id, child.allowance)
             record.raise_for_earlier_end()
             try:
                 heard = replace(watched, heavy=record.begin)
@@ -174,7 +158,7 @@ class Gate:
             figures = known.evidence.acceptance
         else:
             figures = judged(facts.acceptance, card, served, times=self.serves_here)
-        return replace(fetched.version, evidence=replace(evidence, acceptance=figures))
+        return replace(fetched, evidence=replace(evidence, acceptance=figures))
 
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:
@@ -202,15 +186,14 @@ class Gate:
                     f"upload the file again, or {CHECKSUMS_NAME} last"
                 )
 
-    def _own_card(
-        self, remote: ListedModel, upload: Upload, staging: Staging, *, signed: bool
-    ) -> EffectiveCard | None:
-        path = staging.tree / CARD_NAME
+    def _own_card(self, incoming: Incoming, *, signed: bool) -> EffectiveCard | None:
+        remote, upload, tree = incoming.remote, incoming.upload, incoming.staging.tree
+        path = tree / CARD_NAME
         if not path.exists():
             return None
 
         def read_beside(name: str) -> bytes | None:
-            beside = staging.tree / name
+            beside = tree / name
             if beside.is_file():
                 return beside.read_bytes() if beside.stat().st_size <= MAX_LABELS_BYTES else None
             if signed:

@@ -10,13 +10,10 @@ from typing import Any
 
 from edge_common.errors import EdgeError, RejectedError
 
-from model_sync.bucket.catalog import Catalog, ListedModel, Upload
+from model_sync.bucket.catalog import Catalog, Upload
 from model_sync.bucket.completeness import IncompleteError
-from model_sync.cards.cards import EffectiveCard
 from model_sync.download.object_download import CancelledError
-from model_sync.download.staging import Staging
-from model_sync.download.transfer import Progress
-from model_sync.gate.gate import FetchedUpload, Gate, StagedVersion
+from model_sync.gate.gate import Gate, Incoming, StagedVersion
 from model_sync.planning.model_snapshot import FetchProgress
 from model_sync.planning.snapshot import FetchError
 from model_sync.planning.state import RejectedAt
@@ -110,9 +107,7 @@ class FairQueue:
 
 @dataclass
 class _Job:
-    upload: Upload
-    progress: Progress
-    cancelled: threading.Event
+    incoming: Incoming
     staged: Future[StagedVersion]
 
 
@@ -137,26 +132,24 @@ class FetchJobs:
         self._fetches = FairQueue(fetches, _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL)
         self._preflights = FairQueue(pool or ThreadPoolExecutor(at_once, "preflight"), at_once, 1)
 
-    def start(
-        self, remote: ListedModel, upload: Upload, staging: Staging, card: EffectiveCard | None
-    ) -> None:
-        """Fetch `upload` in the background; the one running for the same source must have ended."""
-        progress, cancelled = Progress(), threading.Event()
-        job = _Job(upload, progress, cancelled, Future())
+    def start(self, incoming: Incoming) -> None:
+        """Fetch an upload in the background; the one running for the same source must have ended."""
+        upload = incoming.upload
+        job = _Job(incoming, Future())
         job.staged.add_done_callback(lambda _: self.work_done())
         self._jobs[upload.model, upload.bucket_version] = job
 
         def fetch() -> None:
-            fetched = self.gate.fetch(remote, upload, staging, card, progress=progress, cancelled=cancelled)
+            fetched = self.gate.fetch(incoming)
             if self.gate.preflight is None:
-                job.staged.set_result(fetched.version)
+                job.staged.set_result(fetched)
             else:
                 self._preflight(job, fetched, _FIRST_TURN)
 
         self._fetches.submit(upload.model, fetch, job.staged)
 
-    def _preflight(self, job: _Job, fetched: FetchedUpload, turn: float) -> None:
-        model = job.upload.model
+    def _preflight(self, job: _Job, fetched: StagedVersion, turn: float) -> None:
+        incoming, model = job.incoming, job.incoming.upload.model
 
         def gives_way(took: float) -> bool:
             return took > turn and self._preflights.others_wait(model)
@@ -164,7 +157,7 @@ class FetchJobs:
         def check() -> None:
             self._preflights.preferred.discard(model)
             try:
-                staged = self.gate.check(fetched, Supervision(job.cancelled, gives_way))
+                staged = self.gate.check(incoming, fetched, Supervision(incoming.cancelled, gives_way))
             except GivesWayError:
                 self._preflight(job, fetched, 2 * turn)
             else:
@@ -180,13 +173,13 @@ class FetchJobs:
 
     def cancel(self, key: Key) -> None:
         """Ask a fetch to end; it is collected when it has."""
-        self._jobs[key].cancelled.set()
+        self._jobs[key].incoming.cancelled.set()
 
     def fetches(self) -> dict[Key, FetchProgress]:
         """How far each fetch is that runs."""
         return {
-            key: FetchProgress(job.upload.upload_id, job.progress.phase, job.progress.fraction)
-            for key, job in self._jobs.items()
+            key: FetchProgress(one.upload.upload_id, one.progress.phase, one.progress.fraction)
+            for key, one in ((key, job.incoming) for key, job in self._jobs.items())
         }
 
     def is_running(self, key: Key) -> bool:
@@ -213,7 +206,7 @@ class FetchJobs:
                 outcomes.append((key, job.staged.result()))
             except RejectedError as error:
                 stage = RejectedAt.UPLOAD if isinstance(error, IncompleteError) else RejectedAt.CHECK
-                outcomes.append((key, Refused(job.upload, str(error), stage)))
+                outcomes.append((key, Refused(job.incoming.upload, str(error), stage)))
             except CancelledError:
                 continue
             except (EdgeError, OSError) as error:
@@ -225,7 +218,8 @@ class FetchJobs:
     @property
     def outstanding_bytes(self) -> int:
         """Bytes that the running fetches have not written yet, as far as their listings tell."""
-        return sum(max(0, job.upload.size - job.progress.done) for job in self._jobs.values())
+        under_way = (job.incoming for job in self._jobs.values())
+        return sum(max(0, one.upload.size - one.progress.done) for one in under_way)
 
     def abandon(self) -> None:
         """Cancel everything and forget it, after seconds even what has not ended by then."""

@@ -13,6 +13,7 @@ from edge_common.logs import get_logger
 
 from model_sync.cards.model_cards import ServingCards
 from model_sync.download.staging import Staging
+from model_sync.gate.gate import Incoming
 from model_sync.loop.pin_files import record_pins
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
@@ -166,7 +167,8 @@ class Applier:
                 self._delete(version.model, version.local_version)
         staging = Staging(self.volume.staging_folder(model.name, bucket_version))
         self.under_way.staged.pop((model.name, bucket_version), None)
-        self.under_way.jobs.start(model.listed, upload, staging, self.cards.effective(model.name, None))
+        card = self.cards.effective(model.name, None)
+        self.under_way.jobs.start(Incoming(model.listed, upload, staging, card))
 
     def _publish(self, name: str, bucket_version: str, local_version: int) -> None:
         # after a refusal what lies there is checked anew

@@ -3,7 +3,6 @@
 The folder is read as a bucket; the gate checks names, files, SHA256SUMS and card, and loads it once.
 """
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import inf
@@ -18,8 +17,7 @@ from model_sync.bucket.completeness import check_upload
 from model_sync.bucket.keys import is_version_name
 from model_sync.cards.model_cards import ModelCards, ModelLevelCard
 from model_sync.download.staging import Staging
-from model_sync.download.transfer import Progress
-from model_sync.gate.gate import Gate
+from model_sync.gate.gate import Gate, Incoming
 from model_sync.preflight.pool import WarmPreflight
 from model_sync.upload.folder import FolderStore
 
@@ -95,14 +93,8 @@ def _checked(
         return waiting.reason, ""
     with TemporaryDirectory(prefix="model-sync-check-", dir=scratch) as folder:
         try:
-            staged = gate.admit(
-                model,
-                version,
-                Staging(Path(folder, "staging")),
-                model_card.card if model_card is not None else None,
-                progress=Progress(),
-                cancelled=threading.Event(),
-            )
+            card = model_card.card if model_card is not None else None
+            staged = gate.admit(Incoming(model, version, Staging(Path(folder, "staging")), card))
         except RejectedError as error:
             return str(error), ""
     figures = staged.evidence.acceptance

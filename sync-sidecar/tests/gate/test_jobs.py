@@ -6,8 +6,9 @@ from pathlib import Path
 from hand_executors import AtOnce, WhenTold
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import ListedModel, ListedObject, build_catalog
+from model_sync.bucket.evidence_files import Provenance, format_provenance
 from model_sync.download.staging import Staging
-from model_sync.gate.gate import Gate, Incoming
+from model_sync.gate.gate import Gate, Incoming, StagedVersion
 from model_sync.gate.jobs import FairQueue, FetchJobs
 from model_sync.planning.snapshot import FetchError
 
@@ -98,3 +99,15 @@ def test_a_fetch_that_failed_for_days_is_still_tried_every_minute(tmp_path: Path
     jobs.start(Incoming(ListedModel("cars", {"1": upload}, {}), upload, Staging(tmp_path)))
     assert jobs.collect(100.0) == []
     assert 100.0 < jobs.fetch_errors["cars", "1"].retry_at <= 175.0
+
+
+def test_where_a_version_comes_from_is_known_without_preflight(tmp_path: Path) -> None:
+    said, store = Provenance("mlflow", "cars", "7"), MemoryStore()
+    store.put("cars/1/model.onnx", b"x")
+    store.put("cars/1/provenance.json", format_provenance(said))
+    cars = build_catalog(store.list_objects()).models["cars"]
+    jobs = FetchJobs(Gate(store, AtOnce(), None), lambda: None, AtOnce())
+    jobs.start(Incoming(cars, cars.versions["1"], Staging(tmp_path)))
+    [(_, outcome)] = jobs.collect(0.0)
+    assert isinstance(outcome, StagedVersion)
+    assert outcome.evidence.provenance == said

@@ -119,6 +119,7 @@ class Gate:
         progress.phase = "verifying"
         self._verify(stored, digests, staging, files)
         evidence = evidence_of(upload, stored, staging.tree, self.signatures, self.metrics)
+        evidence = replace(evidence, provenance=provenance_of(staging.tree))
         _check_contents(staging.tree, stored)
         card = self._own_card(incoming, signed=evidence.signature is not None)
         staging.seal()
@@ -133,10 +134,9 @@ class Gate:
 
         Raises what `fetch` raises, and GivesWayError when `watched` wants room for others.
         """
-        card, staging = fetched.effective, incoming.staging
-        evidence = replace(fetched.evidence, provenance=provenance_of(staging.tree))
         if self.preflight is None:
-            return replace(fetched, evidence=evidence)
+            return fetched
+        card, staging = fetched.effective, incoming.staging
         settings = serving_settings(card.card.serving) if card else {}
         sample = place_sample(self.store, incoming.remote, incoming.upload, staging, card)
         known, served = None, None
@@ -158,7 +158,7 @@ class Gate:
             figures = known.evidence.acceptance
         else:
             figures = judged(facts.acceptance, card, served, times=self.serves_here)
-        return replace(fetched, evidence=replace(evidence, acceptance=figures))
+        return replace(fetched, evidence=replace(fetched.evidence, acceptance=figures))
 
     def _digests(self, upload: Upload) -> Mapping[str, str] | None:
         if upload.checksums is None:

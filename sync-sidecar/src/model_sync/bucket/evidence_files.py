@@ -134,7 +134,6 @@ class Provenance:
     run: str = ""
 
     def __str__(self) -> str:
-        """In a line for people."""
         run = f", run {self.run}" if self.run else ""
         return f"{self.registry}: {self.name}{f' version {self.version}' if self.version else ''}{run}"
 

@@ -126,7 +126,6 @@ class FetchJobs:
     _preflights: FairQueue = field(init=False)
 
     def __post_init__(self, pool: Executor | None) -> None:
-        """Nothing runs yet."""
         at_once = self.gate.preflight.shares if self.gate.preflight is not None else 1
         fetches = pool or ThreadPoolExecutor(_FETCHES_AT_A_TIME, "fetch")
         self._fetches = FairQueue(fetches, _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL)

@@ -96,7 +96,6 @@ class AcceptanceFigures:
         return asdict(self) | {"slowdown": slowdown, "sentence": str(self)}
 
     def __str__(self) -> str:
-        """In a line for people."""
         parts = [f"top-1 {self.top1} of {self.pictures}", f"top-5 {self.top5}"]
         if self.latency_ms is not None:
             parts.append(f"{self.latency_ms:.3g} ms")

@@ -66,11 +66,9 @@ class ChildProcess:
         self._to_child, self._from_child = self._child.stdin, self._child.stdout
 
     def __enter__(self) -> Self:
-        """The child belongs to this context."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """See `close`."""
         self.close()
 
     def close(self) -> None:

@@ -22,7 +22,6 @@ class WarmPreflight:
     """Hands out children; at most one is in reserve. Thread-safe."""
 
     def __init__(self, *, timeout: float, memory: int) -> None:
-        """See Preflight."""
         free = free_memory()
         self.shares = _AT_ONCE if free is None or free >= _AT_ONCE * _GOOD_SHARE else 1
         """How many children may check at the same time."""
@@ -32,11 +31,9 @@ class WarmPreflight:
         self._since = 0.0
 
     def __enter__(self) -> Self:
-        """The reserve ends with this context."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """See `release`."""
         self.release(at_once=True)
 
     def expect_upload(self) -> None:

@@ -48,7 +48,6 @@ class ServerCounts:
         return ServerCounts(self.requests - before.requests, self.failed - before.failed, passed)
 
     def __add__(self, more: "ServerCounts") -> "ServerCounts":
-        """Both together."""
         bounds = sorted(self.times.keys() | more.times.keys())
         times = {bound: self.times.get(bound, 0) + more.times.get(bound, 0) for bound in bounds}
         return ServerCounts(self.requests + more.requests, self.failed + more.failed, times)

@@ -138,7 +138,6 @@ class AlteredError(RejectedError):
     """A trusted signature lists other files; `path` is the first that differs."""
 
     def __init__(self, sentence: str, path: str) -> None:
-        """`sentence` names the file and the signer."""
         super().__init__(sentence)
         self.path = path
 

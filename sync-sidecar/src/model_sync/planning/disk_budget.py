@@ -6,6 +6,7 @@ about to, never makes room; versions kept for rollback do, oldest first.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from edge_common.quantities import format_size
 
@@ -77,26 +78,22 @@ class DiskRoom:
     def evictions(self, upload: Upload) -> tuple[Evictable, ...]:
         """What has to go, oldest first, so that `upload` fits; nothing when it fits already."""
         lacking = self.lacking(self.need(upload))
-        chosen: list[Evictable] = []
-        if lacking > 0:
-            for version in sorted(self.evictable, key=lambda one: (not one.staged, one.published_at)):
-                chosen.append(version)
-                lacking -= version.size
-                if lacking <= 0:
-                    break
-        return tuple(chosen)
+        if not lacking:
+            return ()
+        oldest_first = sorted(self.evictable, key=lambda one: (not one.staged, one.published_at))
+        freed = accumulate(version.size for version in oldest_first)
+        enough = next((count for count, size in enumerate(freed, start=1) if size >= lacking), None)
+        return tuple(oldest_first[:enough])
 
     def after_promise(self, upload: Upload, evicted: tuple[Evictable, ...]) -> "DiskRoom":
         """What is left once `evicted` is deleted and room for `upload` is promised."""
+        promised = self.promised + self.need(upload)
+        if not evicted:  # mostly nothing, and there may be thousands of evictable versions
+            return replace(self, promised=promised)
         freed = sum(version.size for version in evicted)
+        left = tuple(version for version in self.evictable if version not in evicted)
         return replace(
-            self,
-            free=self.free + freed,
-            used=self.used - freed,
-            promised=self.promised + self.need(upload),
-            evictable=tuple(version for version in self.evictable if version not in evicted)
-            if evicted
-            else self.evictable,
+            self, free=self.free + freed, used=self.used - freed, promised=promised, evictable=left
         )
 
 

@@ -207,8 +207,7 @@ def _configuring(model: ModelSnapshot, target: Target, configured: tuple[int, ..
     answering = {n for n in configured if n in before and model.state_of(n) is VersionState.AVAILABLE}
     if answering - confirmed:  # also while more is awaited, perhaps for long
         yield Confirm(tuple(sorted(answering | (confirmed & set(configured)))))
-    for local_version in sorted(answering):
-        version = model.state.stored[local_version]
+    for version in (model.state.stored[local_version] for local_version in sorted(answering)):
         if version.bucket_version in model.state.rejections and model.rejected_by_server(version, ever=True):
             yield Reject(version.bucket_version, None)
     if configured != before:
@@ -225,9 +224,9 @@ def _clearing(
 ) -> Iterator[Action]:
     """Folders that are no longer listed go, but never while the server holds them."""
     in_use = {*configured, *model.state.configured, *target.local_versions}
+    in_use |= ready_versions(model, wanted)
     if model.state.rollout is not None and model.state.rollout.bridge is not None:
         in_use.add(model.state.rollout.bridge)
-    in_use |= ready_versions(model, wanted)
     superfluous = superfluous_versions(model, in_use)
     for local_version, version in sorted(model.state.stored.items()):
         if local_version in configured and configured == model.state.configured:

@@ -52,11 +52,7 @@ def asked_for(policy: VersionPolicy, candidates: Iterable[str]) -> list[str]:
         return ranked
     if isinstance(policy, LatestVersions):
         return ranked[: policy.latest]
-    return [
-        bucket_version
-        for bucket_version in ranked
-        if bucket_version.isdigit() and int(bucket_version) in policy
-    ]
+    return [name for name in ranked if name.isdigit() and int(name) in policy]
 
 
 def wanted_under_pin(model: ModelSnapshot, candidates: Collection[str], unfit: Collection[int]) -> Wanted:
@@ -160,12 +156,9 @@ def wanted_versions(
 
 def ready_versions(model: ModelSnapshot, wanted: Wanted) -> set[int]:
     """Stored versions that are served as soon as the pin goes, and stay on the volume for that."""
-    found = set()
-    for bucket_version in wanted.tried:
-        upload, stored = model.upload(bucket_version), model.stored_for(bucket_version)
-        if stored is not None and upload is not None and stored.fingerprint == upload.fingerprint:
-            found.add(stored.local_version)
-    return found
+    uploads = (upload for upload in map(model.upload, wanted.tried) if upload is not None)
+    pairs = ((upload, model.stored_for(upload.bucket_version)) for upload in uploads)
+    return {one.local_version for upload, one in pairs if one and one.fingerprint == upload.fingerprint}
 
 
 def superfluous_versions(model: ModelSnapshot, in_use: Collection[int]) -> frozenset[int]:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from car_client.kserve.http_codec import HEADER_LENGTH
+from car_client.kserve.http_inference import HEADER_LENGTH
 from car_client.kserve.inference import NUMPY_TYPES
 from numpy.typing import NDArray
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from car_client.kserve.inference import TensorSpec
-from car_client.kserve.metadata import Metadata
+from car_client.kserve.inference import Metadata, TensorSpec
 from car_client.models.describe import describe_model
 from car_client.models.served_model import ServedModel
 from edge_common.card_file import parse_card

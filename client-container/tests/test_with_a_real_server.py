@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import requests
 from car_client.pipeline.classifier import Classification
-from car_client.pipeline.files import classify_given
-from car_client.pipeline.given import given_file
+from car_client.pipeline.given import classify_given, given_file
 from car_client.session import Session
 from car_client.settings import Protocol, Transport, load_settings
 from edge_common.pictures.decode import decode_picture

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from car_client.pipeline.files import classify_given
-from car_client.pipeline.given import given_file
+from car_client.pipeline.given import classify_given, given_file
 from car_client.session import Session
 from car_client.settings import Protocol, load_settings
 from eventually import wait_until

@@ -11,8 +11,7 @@ from edge_common.pictures.decode import Picture
 from edge_common.watchdog import watched_by_systemd
 from starlette.applications import Starlette
 
-from car_client.history.history import History
-from car_client.history.kept import kept_history
+from car_client.history.history import History, kept_history
 from car_client.models.follower import ModelFollower, ServerView
 from car_client.output.recent import RecentInferences
 from car_client.output.sinks import ResultSink
@@ -22,7 +21,7 @@ from car_client.review.bucket import open_review
 from car_client.session import Session
 from car_client.settings import Settings
 from car_client.sidecar.follower import SidecarFollower
-from car_client.sidecar.reporter import Reporter
+from car_client.sidecar.observations import Reporter
 from car_client.watching.cameras import Camera, run_together, watches_of
 from car_client.web.app import create_app
 from car_client.web.broadcast import Broadcast

@@ -7,14 +7,13 @@ from edge_common.traces import start_traces
 
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
-from car_client.kserve.inference import InferenceServer
-from car_client.kserve.traced import TracedInference
+from car_client.kserve.inference import InferenceServer, TracedInference
 from car_client.metrics import ClientMetrics
 from car_client.models.cards import CardReader
 from car_client.models.discovery import Discovery
 from car_client.pipeline.classifier import Classifier
 from car_client.settings import Protocol, Settings
-from car_client.sidecar.tally import Tally
+from car_client.sidecar.observations import Tally
 
 _SIDECAR_SECONDS = 2.0
 """A card is a few kilobytes from next door; a sidecar slower than this counts as absent."""

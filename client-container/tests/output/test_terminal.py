@@ -1,10 +1,9 @@
 import io
 
 import pytest
-from car_client.kserve.inference import TensorSpec
-from car_client.kserve.metadata import Metadata
+from car_client.kserve.inference import Metadata, TensorSpec
 from car_client.models.describe import describe_model
-from car_client.models.model_table import ModelTable
+from car_client.models.served_model import ModelTable
 from car_client.output.terminal import show_classification, show_models
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.scores import Prediction, Verdict

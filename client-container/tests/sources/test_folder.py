@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from car_client.sources.folder import FolderSource
-from car_client.sources.found_files import find_files
+from car_client.sources.folder import FolderSource, find_files
 from car_client.sources.source import Frame
 from edge_common.errors import FatalError, RetryableError
 from made_pictures import jpeg

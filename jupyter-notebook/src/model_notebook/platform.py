@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from car_client.pipeline.classifier import Classification
-from car_client.pipeline.files import classify_given
-from car_client.pipeline.given import given_file
+from car_client.pipeline.given import classify_given, given_file
 from car_client.session import Session
 from car_client.settings import Settings as ClientSettings
 from car_models.tracking.promote import Waiting

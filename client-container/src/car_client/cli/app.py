@@ -3,14 +3,9 @@
 import typer
 from edge_common.command_line import add_version_option, run_app
 
-from car_client.cli.bench import bench
-from car_client.cli.classify import classify
-from car_client.cli.healthcheck import healthcheck
-from car_client.cli.history import history
-from car_client.cli.models import models
-from car_client.cli.review import review
-from car_client.cli.serve import serve
-from car_client.cli.watch import watch
+from car_client.cli.kept import history, review
+from car_client.cli.once import bench, classify, models
+from car_client.cli.running import healthcheck, serve, watch
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -4,7 +4,8 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,8 +15,10 @@ from edge_common.logs import get_logger
 from car_client.history.database import HistoryDatabase
 from car_client.history.entries import NewAnswer, new_answer, time_text
 from car_client.history.file import DamagedError, ForeignError, is_damage, move_aside
+from car_client.metrics import ClientMetrics
 from car_client.output.recent import Thumbnail
 from car_client.pipeline.classifier import Classification
+from car_client.settings import Settings
 
 _log = get_logger()
 _MOST_QUEUED = 1000
@@ -210,3 +213,19 @@ class History:
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
+
+
+@contextmanager
+def kept_history(settings: Settings, metrics: ClientMetrics) -> Iterator[History | None]:
+    """A running history; None when the settings name no file."""
+    if settings.history is None:
+        yield None
+        return
+    with History(
+        settings.history,
+        max_bytes=settings.history_max_bytes,
+        max_age=settings.history_max_age,
+        thumbnails=settings.history_thumbnails,
+        count=metrics.count_history,
+    ) as history:
+        yield history

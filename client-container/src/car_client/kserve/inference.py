@@ -1,13 +1,16 @@
-"""What goes to a model server and comes back, whatever the protocol: datatypes, tensors, and who is asked."""
+"""What goes to a model server and comes back, whatever the protocol: tensors, metadata, and who is asked."""
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 import numpy as np
+from edge_common.traces import Traces
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AliasPath, Field, TypeAdapter, ValidationError
+
+from car_client.errors import ServerFailedError
 
 NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -24,7 +27,6 @@ NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
     "FP64": np.dtype("<f8"),
 }
 """Datatype -> how its elements lie in a binary body (little-endian). BYTES and BF16 have no such type."""
-
 BYTES = "BYTES"
 DYNAMIC = -1
 
@@ -86,3 +88,61 @@ class InferenceServer(Protocol):
         Asked again once when the connection was lost or that version was retired meanwhile, within one time
         limit. Raises RequestRefusedError, ServerUnreachableError, ServerFailedError.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the server says of the version that answers unversioned requests.
+
+    `versions` are those AVAILABLE, as OVMS lists them; servers may leave them out. `model_info` is
+    `rt_info.model_info`, which OVMS shows for IR models only; its leaves are text.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    versions: tuple[str, ...] = ()
+    model_info: Annotated[Mapping[str, Any], Field(validation_alias=AliasPath("rt_info", "model_info"))] = (
+        field(default_factory=dict)
+    )
+
+    @property
+    def newest_version(self) -> int | None:
+        """The highest version listed, which is the one that answers; None when none is listed as a number."""
+        return max((int(version) for version in self.versions if version.isdecimal()), default=None)
+
+
+_METADATA = TypeAdapter(Metadata)
+
+
+def parse_metadata(body: bytes) -> Metadata:
+    """Read a metadata answer; raises ServerFailedError when it is something else."""
+    try:
+        return _METADATA.validate_json(body)
+    except ValidationError as error:
+        start = body[:80].decode("utf-8", "replace")
+        raise ServerFailedError(
+            f"the server described a model with {start!r}, which is not KServe v2 metadata; "
+            "check that the address is that of a model server"
+        ) from error
+
+
+class TracedInference:
+    """An InferenceServer that asks `server`, and tells how long that took and what came of it."""
+
+    def __init__(self, server: InferenceServer, traces: Traces) -> None:
+        self._server = server
+        self._traces = traces
+        self.protocol = server.protocol
+
+    def infer(self, model: str, tensor: RequestTensor, output: str) -> InferenceAnswer:
+        """As `InferenceServer` says; an error is told with the span, too."""
+        from opentelemetry.trace import SpanKind  # noqa: PLC0415 - it is on, else nobody makes one of these
+
+        facts: dict[str, Any] = {"model": model, "protocol": self.protocol, "shape": list(tensor.shape)}
+        with self._traces.tracer.start_as_current_span(
+            "inference", kind=SpanKind.CLIENT, attributes=facts
+        ) as span:
+            answer = self._server.infer(model, tensor, output)
+            span.set_attribute("version", answer.model_version)
+            return answer

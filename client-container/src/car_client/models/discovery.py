@@ -17,11 +17,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from car_client.errors import RequestRefusedError, ServerFailedError, UnknownModelError, UnusableModelError
 from car_client.kserve.connection import Connection
-from car_client.kserve.metadata import parse_metadata
+from car_client.kserve.inference import parse_metadata
 from car_client.models.cards import CardAnswer, CardReader
 from car_client.models.describe import describe_model
-from car_client.models.model_table import ModelTable
-from car_client.models.served_model import ServedModel
+from car_client.models.served_model import ModelTable, ServedModel
 
 _NOT_FOUND = 404
 _TRITON_UNKNOWN = "Request for unknown model"

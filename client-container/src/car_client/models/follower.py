@@ -2,17 +2,65 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
 
 from car_client.errors import ServerFailedError, ServerUnreachableError
 from car_client.models.discovery import Discovery
-from car_client.models.model_table import ModelTable, changes
+from car_client.models.served_model import ModelTable, ServedModel
 
+EventName = Literal[
+    "model_added", "model_version_changed", "model_description_changed", "model_removed", "model_rejected"
+]
 _log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """One line of log: an event about one model, with its details."""
+
+    event: EventName
+    model: str
+    details: Mapping[str, object]
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look at it."""
+        return self.event == "model_rejected"
+
+
+def changes(before: ModelTable, after: ModelTable) -> list[ModelChange]:
+    """What is different in `after`, by model name."""
+    names = before.usable.keys() | before.unusable.keys() | after.usable.keys() | after.unusable.keys()
+    found = (_change(name, before, after) for name in sorted(names))
+    return [change for change in found if change is not None]
+
+
+def _change(name: str, before: ModelTable, after: ModelTable) -> ModelChange | None:
+    old, new = before.usable.get(name), after.usable.get(name)
+    if new is None:
+        if name in after.unusable:
+            if after.unusable[name] == before.unusable.get(name):
+                return None
+            return ModelChange("model_rejected", name, {"reason": after.unusable[name]})
+        return ModelChange("model_removed", name, {"version": old.version} if old else {})
+    if old is None:
+        return ModelChange("model_added", name, {"version": new.version, **_description(new)})
+    if old.version != new.version:
+        details = {"version": new.version, "previous_version": old.version, **_description(new)}
+        return ModelChange("model_version_changed", name, details)
+    if old != new:
+        return ModelChange("model_description_changed", name, {"version": new.version, **_description(new)})
+    return None
+
+
+def _description(model: ServedModel) -> dict[str, object]:
+    details: dict[str, object] = {"input": str(model.input), "preprocessing": str(model.source)}
+    return details | ({"warnings": list(model.warnings)} if model.warnings else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
-"""A model as the client uses it: what to feed, how to prepare a picture for it, how to read its answer."""
+"""The server's models as the client uses them: what to feed, how to prepare pictures and read answers."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
 from edge_common.model_card import Activation
 from edge_common.pictures.steps import Preprocessing
+from edge_common.served_state import ServedModels
 
+from car_client.errors import UnknownModelError, UnusableModelError
 from car_client.kserve.inference import DYNAMIC, TensorSpec
 
 
@@ -64,3 +67,38 @@ class ServedModel:
 def _label_set(labels: tuple[str, ...]) -> str:
     known = "\n".join(sorted(set(labels)))
     return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """States of all versions, the models that can be used, and for the others the reason why not."""
+
+    states: ServedModels = field(default_factory=dict)
+    usable: Mapping[str, ServedModel] = field(default_factory=dict)
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+    def choose(self, names: Sequence[str]) -> list[ServedModel]:
+        """The models with these `names`, or all that can be used when no name is given.
+
+        Raises UnusableModelError, with the reason, and UnknownModelError, with the names that there are.
+        """
+        for name in names:
+            if name in self.unusable:
+                raise UnusableModelError(self.unusable[name])
+            if name not in self.usable:
+                raise UnknownModelError(name, [*self.usable, *self.unusable])
+        return [model for name, model in self.usable.items() if not names or name in names]
+
+    def choose_some(self, names: Sequence[str]) -> list[ServedModel]:
+        """As `choose`, but UnusableModelError also when there is none at all."""
+        chosen = self.choose(names)
+        if not chosen:
+            raise UnusableModelError(
+                f"the server has no model to classify with: {self.why_unusable or 'none is available'}"
+            )
+        return chosen
+
+    @property
+    def why_unusable(self) -> str:
+        """The reasons of all models that cannot be used, in one line; empty when there is none."""
+        return "; ".join(self.unusable.values())

@@ -11,11 +11,10 @@ from edge_common.pictures.decode import NotAPictureError
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from car_client.models.model_table import ModelTable
-from car_client.models.served_model import ServedModel
+from car_client.models.served_model import ModelTable, ServedModel
 from car_client.pipeline.classifier import Classification
-from car_client.pipeline.files import Outcome
-from car_client.pipeline.transport import why_no_jpeg
+from car_client.pipeline.given import Outcome
+from car_client.pipeline.request import why_no_jpeg
 from car_client.settings import Transport
 
 _log = get_logger()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from car_client.models.model_table import ModelTable
+from car_client.models.served_model import ModelTable
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.scores import NOT_SURE
 from car_client.pipeline.throughput import Throughput

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 from edge_common.pictures.decode import Picture
-from edge_common.pictures.preprocess import preprocess
 
 from car_client.errors import (
     ModelChangingError,
@@ -16,13 +14,12 @@ from car_client.errors import (
     ServerUnreachableError,
     UnreadableScoresError,
 )
-from car_client.kserve.inference import InferenceAnswer, InferenceServer, RequestTensor
+from car_client.kserve.inference import InferenceAnswer, InferenceServer
 from car_client.metrics import ClientMetrics
 from car_client.models.discovery import Discovery
 from car_client.models.served_model import ServedModel
-from car_client.pipeline.batches import BatchSizes
+from car_client.pipeline.request import BatchSizes, as_jpeg, choose_transport, prepared_tensor
 from car_client.pipeline.scores import AssumedActivations, Verdict, read_scores, rows_of
-from car_client.pipeline.transport import choose_transport
 from car_client.settings import Transport
 
 _NOT_FOUND = 404
@@ -134,7 +131,7 @@ class Classifier:
     def _ask(self, model: ServedModel, pictures: Sequence[Picture], transport: Transport) -> "_Asked":
         start = time.perf_counter()
         as_files = transport is Transport.JPEG
-        tensor = _as_jpeg(model, pictures) if as_files else prepared_tensor(model, pictures)
+        tensor = as_jpeg(model, pictures) if as_files else prepared_tensor(model, pictures)
         prepared = time.perf_counter()
         with self._counted(model.name):
             answer = self.server.infer(model.name, tensor, model.output.name)
@@ -202,18 +199,3 @@ class _Asked:
 
 def _same_request(one: ServedModel, other: ServedModel) -> bool:
     return (one.input, one.output, one.preprocessing) == (other.input, other.output, other.preprocessing)
-
-
-def prepared_tensor(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
-    """What the model takes for `pictures`: at most as many as its batch, which is filled up when fixed."""
-    steps = model.preprocessing
-    batch = np.empty((model.batch or len(pictures), *steps.shape), steps.dtype)
-    for place, picture in enumerate(pictures):
-        preprocess(picture.pixels, steps, into=batch[place])
-    # A fixed batch must be full; the answers to the repetitions are not read.
-    batch[len(pictures) :] = batch[len(pictures) - 1]
-    return RequestTensor.of_array(model.input.name, model.input.datatype, batch)
-
-
-def _as_jpeg(model: ServedModel, pictures: Sequence[Picture]) -> RequestTensor:
-    return RequestTensor.of_blobs(model.input.name, [picture.content for picture in pictures])

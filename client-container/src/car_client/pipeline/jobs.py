@@ -18,7 +18,7 @@ from car_client.errors import (
 )
 from car_client.models.served_model import ServedModel
 from car_client.pipeline.classifier import Classification, Classifier
-from car_client.sidecar.tally import Source
+from car_client.sidecar.observations import Source
 
 Result = TypeVar("Result")
 Load = Callable[[], Picture]

@@ -13,8 +13,9 @@ from typing import Any
 from edge_common.pictures.decode import PictureLimits, decode_picture
 
 from car_client.models.served_model import ServedModel
-from car_client.pipeline.classifier import Classifier, prepared_tensor
+from car_client.pipeline.classifier import Classifier
 from car_client.pipeline.given import given_file
+from car_client.pipeline.request import prepared_tensor
 
 
 @dataclass(frozen=True, slots=True)

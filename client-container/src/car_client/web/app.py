@@ -14,17 +14,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from car_client.output.documents import InferencesDocument
-from car_client.web.addresses import fetch_upload
 from car_client.web.cameras import camera_routes
-from car_client.web.error_answers import ApiError, answer_raised
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
 from car_client.web.history import history_routes
+from car_client.web.messages import ApiError, SecurityHeaders, answer_raised
 from car_client.web.openapi import openapi_document
-from car_client.web.platform.routes import platform_routes
+from car_client.web.platform.platform import platform_routes
 from car_client.web.review import ReviewRoutes
-from car_client.web.security import SecurityHeaders
-from car_client.web.uploads import Upload, read_upload
+from car_client.web.uploads import Upload, fetch_upload, read_upload
 
 STATIC = Path(__file__).parent / "static"
 _MOST_LISTED = 100

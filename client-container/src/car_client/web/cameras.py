@@ -10,7 +10,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from car_client.output.source_record import SourceDocument, SourceRecord
 from car_client.web.broadcast import Broadcast
-from car_client.web.error_answers import ApiError
+from car_client.web.messages import ApiError
 
 _FRESH = {"Cache-Control": "no-store"}
 _TELL_SECONDS = 0.5

@@ -30,11 +30,10 @@ from car_client.output.source_record import SourceRecord
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline
 from car_client.review.bucket import ReviewBucket
-from car_client.web.addresses import Allowed
 from car_client.web.broadcast import Broadcast
-from car_client.web.error_answers import ApiError, status_of
+from car_client.web.messages import ApiError, status_of
 from car_client.web.platform.platform import Platform
-from car_client.web.uploads import Upload
+from car_client.web.uploads import Allowed, Upload
 
 MOST_UPLOADS = 8
 """Uploads in progress; each holds its file and its decoded picture."""

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from car_client.history.entries import EntryDocument, HistoryFilter, Row, entry_document, milliseconds_of
 from car_client.history.history import History
 from car_client.history.reading import csv_parts, first_rows, read_rows, read_thumbnail
-from car_client.web.error_answers import ApiError
+from car_client.web.messages import ApiError
 
 _FRESH = {"Cache-Control": "no-store"}
 _FOR_A_MINUTE = {"Cache-Control": "private, max-age=60"}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from starlette.requests import Request
 
 from car_client.kserve.connection import Answer, Connection
-from car_client.web.error_answers import ApiError
+from car_client.web.messages import ApiError
 
 _log = get_logger()
 _LONGEST_TOKEN = 1024

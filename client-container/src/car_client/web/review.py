@@ -18,8 +18,7 @@ from car_client.kserve.connection import Connection
 from car_client.output.source_record import SourceRecord
 from car_client.review.bucket import ReviewBucket, ReviewItem
 from car_client.review.items import Label, ReviewAnswer, ReviewId, ReviewRecord, jpeg_of
-from car_client.web.error_answers import ApiError
-from car_client.web.json_requests import read_json
+from car_client.web.messages import ApiError, read_json
 from car_client.web.operator import ByDocument, check_token, token_of
 from car_client.web.platform.overview import ChangesDocument
 

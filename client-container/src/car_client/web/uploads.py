@@ -1,16 +1,20 @@
-"""Reading an uploaded picture: as the body itself or as a form, bounded in size, parts and time."""
+"""A picture to classify, uploaded or at an address that is named: bounded in size, parts and time."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from edge_common.printable import printable
 from edge_common.quantities import format_size
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from car_client.web.error_answers import ApiError
+from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, fetch
+from car_client.web.messages import ApiError, read_json
 
 _FORM_BYTES = 64 * 1024
 """Room for the other parts of a form and the lines between them."""
@@ -18,6 +22,11 @@ _UPLOAD_SECONDS = 60.0
 _MOST_FIELDS = 100
 _MOST_CLASSES = 100
 _NAME_LENGTH = 200
+Allowed = Literal["off", "public", "any"]
+"""Addresses that are fetched for the page: none, those outside of private networks, or all."""
+_MOST_BYTES = 16 * 1024
+_Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +109,35 @@ def _upload(name: str, content: bytes, models: Iterable[str], top_k: str | None)
         raise ApiError(400, f"top_k is {top_k[:20]!r}; it must be a whole number from 1 to {_MOST_CLASSES}")
     named = tuple(dict.fromkeys(model for model in models if model and model != "all"))
     return Upload(printable(name[:_NAME_LENGTH]), content, named, int(top_k) if top_k is not None else None)
+
+
+class AddressRequest(BaseModel):
+    """The body of `POST /api/classify-address`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    address: _Address
+    """`http://...` or `https://...`"""
+    models: Annotated[list[_Name], Field(max_length=100)] = []
+    """Only these; none: all."""
+    top_k: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Classes to return; none: what the model's card says."""
+
+
+async def fetch_upload(request: Request, allowed: Allowed, *, max_bytes: int) -> Upload:
+    """The picture at the address that `request` names. Raises ApiError 400, 403, 413, 415 or 422."""
+    if allowed == "off":
+        raise ApiError(
+            403, "this client fetches no addresses; CAR_CLIENT_PAGE_ADDRESSES allows it, or send the file"
+        )
+    asked = await read_json(request, AddressRequest, max_bytes=_MOST_BYTES, advice="name one address")
+    if not asked.address.startswith(SCHEMES):
+        raise ApiError(400, "the address must begin with http:// or https://")
+    name = address_for_people(asked.address)
+    try:
+        fetched = await run_in_threadpool(
+            fetch, asked.address, max_bytes=max_bytes, only_public=allowed == "public"
+        )
+    except FetchError as error:
+        raise ApiError(422, f"{name} gives no picture: {error}") from error
+    return Upload(name, fetched.content, tuple(asked.models), asked.top_k)

@@ -3,14 +3,15 @@
 import json
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from car_client.output.documents import ModelDocument
 from car_client.sidecar.documents import read_history
-from car_client.web.platform.overview import OverviewDocument, overview
+from car_client.web.platform.overview import OverviewDocument, overview, proofs
 from fake_kserve import FakeKServe
 from page_client import PageClient
-from platform_values import seen, serving, status_body, version
+from platform_values import seen, serving, status, status_body, version
 
 SERVED: ModelDocument = {"name": "cars", "versions": {"1": "AVAILABLE"}, "usable": False, "reason": "odd"}
 
@@ -107,3 +108,40 @@ def test_the_page_gets_it_and_is_told_when_it_changes(server: FakeKServe, page: 
     told.clear()
     page.gateway.platform.look()
     assert not told.is_set()
+
+
+DIGEST = f"sha256:{'a' * 64}"
+SIGNED = {"signer": "sha256:b", "key": "team.pem"}
+
+
+def said(**facts: Any) -> list[str]:
+    told = status({"cars": {"serving": [1], "versions": [version("1", "serving", **facts)]}})
+    return proofs(told.models["cars"].versions[0])
+
+
+def test_a_sidecar_that_tells_nothing_of_it_leaves_nothing_to_say() -> None:
+    assert said() == []
+    assert said(digest=None, signature=None, acceptance=None, provenance=None) == []
+
+
+def test_all_of_it_is_told_in_a_line_each() -> None:
+    acceptance = {"sentence": "top-1 13 of 14", "pictures": 14}
+    origin = {"registry": "mlflow", "name": "cars", "version": "7", "run": "abc"}
+    assert said(digest=DIGEST, signature=SIGNED, acceptance=acceptance, provenance=origin) == [
+        f"Digest {DIGEST}",
+        "Signed by sha256:b, trusted by team.pem",
+        "Acceptance: top-1 13 of 14",
+        "Says it comes from mlflow: cars version 7, run abc",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("signature", "line"),
+    [
+        ("not signed", "not signed"),
+        (SIGNED | {"problem": "the key is gone"}, "Signed by sha256:b, trusted by team.pem; the key is gone"),
+        ("\x1b[31m", "\\x1b[31m"),
+    ],
+)
+def test_what_is_to_be_said_of_a_signature_is_said(signature: Any, line: str) -> None:
+    assert said(signature=signature) == [line]

@@ -1,5 +1,6 @@
 """The one document that the page "Models" shows, from what sidecar, server and client know. Pure."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -7,11 +8,10 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from car_client.output.documents import ModelDocument
-from car_client.sidecar.documents import Model, Pin, Status, Version
+from car_client.sidecar.documents import Model, Pin, Provenance, Signature, Status, Version
 from car_client.sidecar.follower import SidecarView
 from car_client.web.platform.advice import AdviceDocument, advice
 from car_client.web.platform.line import Known, Node, NodeDocument
-from car_client.web.platform.proofs import proofs
 from car_client.web.platform.timeline import ChangeDocument, timeline
 
 
@@ -182,3 +182,33 @@ def _card(served: ModelDocument) -> CardDocument:
 
 def _text(time: datetime | None) -> str | None:
     return time.isoformat() if time is not None else None
+
+
+def proofs(version: Version) -> list[str]:
+    """Digest, signer, acceptance and origin, each where the sidecar tells it."""
+    return list(_lines(version))
+
+
+def _lines(version: Version) -> Iterator[str]:
+    if version.digest is not None:
+        yield f"Digest {version.digest}"
+    if isinstance(version.signature, Signature):
+        yield _signed(version.signature)
+    elif version.signature is not None:
+        yield version.signature
+    if version.acceptance is not None:
+        yield f"Acceptance: {version.acceptance.sentence}"
+    if version.provenance is not None:
+        yield _origin(version.provenance)
+
+
+def _signed(signature: Signature) -> str:
+    key = f", trusted by {signature.key}" if signature.key else ""
+    problem = f"; {signature.problem}" if signature.problem else ""
+    return f"Signed by {signature.signer}{key}{problem}"
+
+
+def _origin(said: Provenance) -> str:
+    version = f" version {said.version}" if said.version else ""
+    run = f", run {said.run}" if said.run else ""
+    return f"Says it comes from {said.registry}: {said.name}{version}{run}"

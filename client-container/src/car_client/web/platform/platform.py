@@ -4,9 +4,15 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from car_client.kserve.connection import Connection
 from car_client.models.follower import ModelFollower
 from car_client.output.documents import table_document
 from car_client.sidecar.follower import SidecarFollower
+from car_client.web.platform.changes import change_routes, sending_route
 from car_client.web.platform.line import Known, ServerFacts, line, seen_since
 from car_client.web.platform.overview import OverviewDocument, overview
 
@@ -70,3 +76,12 @@ class Platform:
             self._known = seen_since(self._known, nodes, self._now())
             known = self._known
         return overview(view, nodes, known, table_document(self._server_url, seen.table)["models"])
+
+
+def platform_routes(platform: Platform, sidecar: Connection | None) -> list[BaseRoute]:
+    """What the page "Models" reads, and what it may ask of `sidecar`."""
+
+    def overview(_request: Request) -> Response:  # in a worker thread, as it may ask the sidecar
+        return JSONResponse(platform.document(), headers={"Cache-Control": "no-store"})
+
+    return [Route("/api/platform", overview), *change_routes(sidecar), sending_route(sidecar)]

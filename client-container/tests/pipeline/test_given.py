@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 from car_client.errors import RequestRefusedError, ServerFailedError
-from car_client.pipeline.files import Failure, Outcome, classify_given
-from car_client.pipeline.given import given_file
+from car_client.pipeline.given import Failure, Outcome, classify_given, given_file
 from car_client.session import Session
 from car_client.settings import load_settings
 from edge_common.errors import RejectedError, RetryableError

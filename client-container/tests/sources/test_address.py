@@ -1,9 +1,9 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from car_client.sources.address import WebSource
 from car_client.sources.fetch import FetchError
 from car_client.sources.source import Frame, Supply
-from car_client.sources.web import WebSource
 from edge_common.errors import RetryableError
 from eventually import wait_until
 

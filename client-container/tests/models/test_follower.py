@@ -1,10 +1,9 @@
 import dataclasses
 
-from car_client.kserve.inference import TensorSpec
-from car_client.kserve.metadata import Metadata
+from car_client.kserve.inference import Metadata, TensorSpec
 from car_client.models.describe import describe_model
-from car_client.models.model_table import ModelTable, changes
-from car_client.models.served_model import ServedModel
+from car_client.models.follower import changes
+from car_client.models.served_model import ModelTable, ServedModel
 
 
 def served(version: int) -> ServedModel:

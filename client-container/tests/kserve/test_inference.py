@@ -1,16 +1,46 @@
 """A span for each inference request, and the server told of it."""
 
+import json
+
 import numpy as np
 import pytest
-from car_client.errors import RequestRefusedError
+from car_client.errors import RequestRefusedError, ServerFailedError
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
-from car_client.kserve.inference import RequestTensor
-from car_client.kserve.traced import TracedInference
+from car_client.kserve.inference import RequestTensor, TensorSpec, TracedInference, parse_metadata
 from edge_common.traces import start_traces
 from fake_kserve import FakeKServe, FakeModel
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from otlp_collector import collecting
+
+
+def test_what_ovms_answers_is_read_completely() -> None:
+    body = {
+        "name": "resnet",
+        "versions": ["2", "10"],
+        "platform": "OpenVINO",
+        "inputs": [{"name": "image", "datatype": "UINT8", "shape": [-1, 224, 224, 3]}],
+        "outputs": [{"name": "prob", "datatype": "FP32", "shape": [-1, 1000]}],
+        "rt_info": {"model_info": {"labels": "cat dog", "resolution": {"height": "200"}}},
+    }
+    metadata = parse_metadata(json.dumps(body).encode())
+    assert metadata.inputs == (TensorSpec("image", "UINT8", (-1, 224, 224, 3)),)
+    assert str(metadata.inputs[0]) == "image UINT8 [?,224,224,3]"
+    assert metadata.newest_version == 10
+    assert metadata.model_info["labels"] == "cat dog"
+
+
+def test_versions_and_rt_info_may_be_absent() -> None:
+    metadata = parse_metadata(b'{"name": "m", "inputs": [], "outputs": []}')
+    assert metadata.newest_version is None
+    assert metadata.model_info == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"name": "m"}', b'{"name": 1, "inputs": []}'])
+def test_anything_else_is_the_servers_failure(body: bytes) -> None:
+    with pytest.raises(ServerFailedError, match="not KServe v2 metadata"):
+        parse_metadata(body)
+
 
 PICTURE = RequestTensor.of_array("image", "UINT8", np.zeros((1, 8, 8, 3)))
 

@@ -1,6 +1,7 @@
-"""`car-client history`."""
+"""`car-client history` and `review`: what was kept of earlier answers."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from car_client.cli.options import AsJson, print_json, with_settings
 from car_client.history.entries import HistoryFilter, entry_document, milliseconds_of
 from car_client.history.reading import csv_parts, first_rows, is_there, read_rows
 from car_client.output.terminal import show_history
+from car_client.review.bucket import open_review
+from car_client.review.taking import EXPECTED_NAME, take_labelled
 from car_client.settings import Settings
 
 _LISTED = 50
@@ -80,3 +83,28 @@ def _milliseconds(option: str, text: str | None) -> int | None:
         return milliseconds_of(text) if text is not None else None
     except ValueError as error:
         raise FatalError(f"{option}: {error}") from error
+
+
+@with_settings("review", answers_on_terminal=True)
+def review(
+    settings: Settings,
+    *,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Gets the pictures and expected.csv.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take the pictures out of review that a person has labelled, for `car-models evaluate --pictures`.
+
+    Nothing changes in the bucket; again into the same folder brings it up to date.
+    """
+    place = open_review(settings)
+    if place is None:
+        raise FatalError("no place of reviews is set: name it in CAR_CLIENT_REVIEW, or with --review")
+    taken = take_labelled(place, out)
+    if as_json:
+        print_json({"folder": str(out), **asdict(taken)})
+        return
+    left = f"; {taken.unlabelled} wait for a label" if taken.unlabelled else ""
+    bad = f"; {taken.damaged} are damaged, see the log" if taken.damaged else ""
+    sys.stdout.write(
+        f"{taken.labelled} labelled pictures are in {out}, listed in {EXPECTED_NAME}{left}{bad}\n"
+    )

@@ -1,5 +1,6 @@
 """Addresses such as `s3://pictures/gate-1`, and the client for the store they lie in."""
 
+import io
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -68,6 +69,21 @@ def s3_client(settings: Settings) -> Minio:
     elif settings.s3_addressing == "virtual":
         client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # of the SDK
     return client
+
+
+def read_object(store: Minio, address: S3Address, key: str, at_most: int) -> bytes:
+    """The first `at_most` bytes of an object. Raises STORE_ERRORS."""
+    answer = store.get_object(address.bucket, key, length=at_most)
+    try:
+        return bytes(answer.read())
+    finally:
+        answer.close()
+        answer.release_conn()
+
+
+def write_object(store: Minio, address: S3Address, key: str, content: bytes, media_type: str) -> None:
+    """Replace an object as a whole. Raises STORE_ERRORS."""
+    store.put_object(address.bucket, key, io.BytesIO(content), len(content), content_type=media_type)
 
 
 def reason_of(error: Exception) -> str:

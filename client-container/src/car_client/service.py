@@ -63,10 +63,10 @@ def _serve(
         broadcast.publish("models", {"reachable": view.error is None})
 
     def show(source: str, picture: Picture, result: Classification) -> None:
-        path = recent.add(picture, result, origin="watch")
+        thumbnail = recent.add(picture, result, origin="watch")
         sink.write(result)
         if history is not None:
-            history.add(source, result, recent.thumbnail_at(path))
+            history.add(source, result, thumbnail)
 
     follower = ModelFollower(session.discovery, on_change=tell)
     sidecar = SidecarFollower(session.sidecar)

@@ -42,11 +42,7 @@ def test_another_card_for_the_same_version_is_told() -> None:
 
 def test_a_model_that_cannot_be_used_told_once() -> None:
     [change] = changes(EMPTY, UNUSABLE)
-    assert (change.event, change.needs_attention, change.details) == (
-        "model_rejected",
-        True,
-        {"reason": "no picture"},
-    )
+    assert (change.event, change.details) == ("model_rejected", {"reason": "no picture"})
     assert events(UNUSABLE, ModelTable(unusable={"m": "no labels"})) == [("model_rejected", "m")]
     assert events(UNUSABLE, FIRST) == [("model_added", "m")]
 

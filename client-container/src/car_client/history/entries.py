@@ -21,7 +21,7 @@ ROW = f"{', '.join(COLUMNS)}, {_SMALL}"
 """What a query selects."""
 Row = tuple[int, int, str, str, str, int, str, int, float, float, int | None]
 """`at` is in milliseconds since 1970, UTC; `sure` 0 or 1; the last is the number of the small picture."""
-_CSV_COLUMNS = ("time", "source", "picture", "model", "version", "label", "sure", "probability", "latency_ms")
+CSV_COLUMNS = ("time", "source", "picture", "model", "version", "label", "sure", "probability", "latency_ms")
 
 
 class EntryDocument(TypedDict):
@@ -109,11 +109,6 @@ def entry_document(row: Row) -> EntryDocument:
     }
 
 
-def csv_head() -> tuple[str, ...]:
-    """Names of the columns of the CSV file."""
-    return _CSV_COLUMNS
-
-
 def csv_cells(row: Row) -> tuple[object, ...]:
     """The cells of one row; a spreadsheet computes none of them."""
     values = {**entry_document(row)}
@@ -123,7 +118,7 @@ def csv_cells(row: Row) -> tuple[object, ...]:
         else int(value)
         if value is True or value is False
         else value
-        for value in (values[name] for name in _CSV_COLUMNS)
+        for value in (values[name] for name in CSV_COLUMNS)
     )
 
 

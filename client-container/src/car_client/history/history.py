@@ -58,7 +58,6 @@ class History:
         most_queued: int = _MOST_QUEUED,
         count: Callable[[str, int], None] = lambda _result, _answers: None,
         now: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`max_age` is in seconds; without `thumbnails` no small picture is kept.
 
@@ -67,7 +66,7 @@ class History:
         self.path = path
         self._thumbnails = thumbnails
         self._max_bytes, self._max_age = max_bytes, max_age
-        self._count, self._now, self._monotonic = count, now, monotonic
+        self._count, self._now = count, now
         self._queue: queue.Queue[NewAnswer] = queue.Queue(most_queued)
         self._ending = threading.Event()
         self._doubted = threading.Event()
@@ -76,7 +75,7 @@ class History:
         self._trouble = ""
         self._started_anew = ""
         self._database: HistoryDatabase | None = None
-        self._bounds_at = monotonic()
+        self._bounds_at = time.monotonic()
         self._again_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
 
@@ -115,7 +114,7 @@ class History:
         while not is_last:
             rows = self._gather()
             ending = self._ending.is_set()
-            if self._monotonic() < self._again_at and not ending:
+            if time.monotonic() < self._again_at and not ending:
                 self._drop(len(rows))
             else:
                 self._write(rows)
@@ -147,7 +146,7 @@ class History:
                 database.append(rows)
                 self._count("kept", len(rows))
             is_due, rows = bool(rows), []
-            elapsed = self._monotonic() - self._bounds_at
+            elapsed = time.monotonic() - self._bounds_at
             if is_due or elapsed >= _BOUNDS_SECONDS:
                 database.keep_bounds(self._now_ms(), elapsed)
                 self._bounds_at += elapsed
@@ -194,7 +193,7 @@ class History:
         return True
 
     def _tell_trouble(self, error: Exception) -> None:
-        self._again_at = self._monotonic() + _AGAIN_SECONDS
+        self._again_at = time.monotonic() + _AGAIN_SECONDS
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         sentence = (
             f"Answers are not kept now: {self.path} cannot be written ({reason}); free space there, or name "

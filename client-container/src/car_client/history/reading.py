@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_common.errors import RejectedError, RetryableError
 
-from car_client.history.entries import ROW, HistoryFilter, Row, csv_cells, csv_head
+from car_client.history.entries import CSV_COLUMNS, ROW, HistoryFilter, Row, csv_cells
 from car_client.history.file import is_damage
 
 _READ_SECONDS = 5.0
@@ -76,7 +76,7 @@ def csv_parts(path: Path, wanted: HistoryFilter, *, first: list[Row], at_most: i
     Each part is read by itself, so that a slow reader holds nothing. Raises as `read_rows` does.
     """
     rows, left = first, at_most
-    yield _lines([csv_head()])
+    yield _lines([CSV_COLUMNS])
     while rows and left > 0:
         yield _lines([csv_cells(row) for row in rows[:left]])
         left -= len(rows)

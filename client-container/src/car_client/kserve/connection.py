@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import urllib3
 from urllib3.exceptions import (
@@ -44,13 +45,18 @@ class Answer:
     body: bytes
 
     @property
-    def error_text(self) -> str:
-        """The server's `error` sentence, else the start of the body; at most 300 characters."""
+    def document(self) -> dict[str, Any] | None:
+        """The JSON object that the body is; None for anything else."""
         try:
             document = json.loads(self.body)
         except ValueError:
-            document = None
-        text = document.get("error") if isinstance(document, dict) else None
+            return None
+        return document if isinstance(document, dict) else None
+
+    @property
+    def error_text(self) -> str:
+        """The server's `error` sentence, else the start of the body; at most 300 characters."""
+        text = (self.document or {}).get("error")
         return str(text or self.body[:_TEXT_LIMIT].decode("utf-8", "replace")).strip()[:_TEXT_LIMIT]
 
     def checked(self, what: str) -> "Answer":
@@ -75,7 +81,6 @@ class Connection:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         on_retry: Callable[[str], None] = lambda _reason: None,
         joins: Callable[[], Mapping[str, str]] = dict,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Every request has `timeout` seconds in all, its retry included. Connects on the first one.
 
@@ -88,7 +93,6 @@ class Connection:
         self._max_answer_bytes = max_answer_bytes
         self._on_retry = on_retry
         self._joins = joins
-        self._monotonic = monotonic
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS, retries=False, headers={"Accept-Encoding": "gzip"}
         )
@@ -112,14 +116,14 @@ class Connection:
         The second is sent when the connection was lost, or when `again_if` says so of the first answer.
         Raises ServerUnreachableError when there is no answer and ServerFailedError when it is too large.
         """
-        deadline = self._monotonic() + self._timeout
+        deadline = time.monotonic() + self._timeout
         try:
             answer = self._send(method, path, body, headers, deadline)
             if not again_if(answer):
                 return answer
             self._on_retry("retired")
         except ConnectionLostError:
-            if self._monotonic() >= deadline:
+            if time.monotonic() >= deadline:
                 raise
             self._on_retry("connection_lost")
         return self._send(method, path, body, headers, deadline)
@@ -138,7 +142,7 @@ class Connection:
         Raises as `request` does, and what `body` raises.
         """
         length = {"Content-Length": str(size)}
-        return self._send("POST", path, body, {**headers, **length}, self._monotonic() + timeout)
+        return self._send("POST", path, body, {**headers, **length}, time.monotonic() + timeout)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -153,7 +157,7 @@ class Connection:
         deadline: float,
     ) -> Answer:
         length = {"Content-Length": str(sum(map(len, body)))} if isinstance(body, Sequence) and body else {}
-        remaining = max(deadline - self._monotonic(), 0.001)
+        remaining = max(deadline - time.monotonic(), 0.001)
         try:
             response = self._pool.request(
                 method,
@@ -193,7 +197,7 @@ class Connection:
                         f"{self.base_url} answers with more than {self._max_answer_bytes} bytes; "
                         "check that the address is right"
                     )
-                if self._monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise self._too_slow()
             complete = True
         finally:

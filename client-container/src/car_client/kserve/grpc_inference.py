@@ -42,7 +42,6 @@ class GrpcInference:
         timeout: float,
         on_retry: Callable[[str], None] = lambda _reason: None,
         joins: Callable[[], Mapping[str, str]] = dict,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Every request has `timeout` seconds in all, its retry included. Connects on the first one.
 
@@ -57,23 +56,22 @@ class GrpcInference:
         self._timeout = timeout
         self._on_retry = on_retry
         self._joins = joins
-        self._monotonic = monotonic
         self._channel = grpc.insecure_channel(address, options=limits)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     def infer(self, model: str, tensor: RequestTensor, output: str) -> InferenceAnswer:
         """As `InferenceServer` says."""
         request = _request(model, tensor, output)
-        deadline, joined = self._monotonic() + self._timeout, tuple(self._joins().items())
+        deadline, joined = time.monotonic() + self._timeout, tuple(self._joins().items())
         try:
             answer = self._stub.ModelInfer(request, timeout=self._timeout, metadata=joined)
         except grpc.RpcError as error:
             reason = _reason_to_ask_again(error)
-            if reason is None or self._monotonic() >= deadline:
+            if reason is None or time.monotonic() >= deadline:
                 raise self._translated(error, model) from error
             self._on_retry(reason)
             try:
-                left = max(deadline - self._monotonic(), 0.001)
+                left = max(deadline - time.monotonic(), 0.001)
                 answer = self._stub.ModelInfer(request, timeout=left, metadata=joined)
             except grpc.RpcError as again:
                 raise self._translated(again, model) from again

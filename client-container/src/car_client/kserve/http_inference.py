@@ -165,14 +165,8 @@ class HttpInference:
         """Asked once, and only of a server whose first answer was an error; then JSON is sent from now on."""
         with self._asking:
             if not self._knows_server:
-                self._as_json = _server_name(self._connection.get("/v2")) in _WITHOUT_BINARY_TENSORS
+                self._as_json = (
+                    str((self._connection.get("/v2").document or {}).get("name")) in _WITHOUT_BINARY_TENSORS
+                )
                 self._knows_server = True
         return self._as_json
-
-
-def _server_name(answer: Answer) -> str:
-    try:
-        document = json.loads(answer.body)
-    except ValueError:
-        return ""
-    return str(document.get("name", "")) if isinstance(document, dict) else ""

@@ -1,6 +1,5 @@
 """Model cards, as the sidecar hands them out; it may be absent, and it may come and go."""
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -72,11 +71,8 @@ class CardReader:
         if answer.status == _NOT_FOUND:
             return CardAnswer(None, digest=digest)
         where = f"the card of model {model} version {version}"
-        try:
-            document = json.loads(answer.body)
-        except ValueError:
-            document = None
-        if answer.status != _OK or not isinstance(document, dict):
+        document = answer.document
+        if answer.status != _OK or document is None:
             raise ServerFailedError(
                 f"{self._connection.base_url} answers {where} with status {answer.status} and no card; "
                 "check that the address is that of the sidecar"

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from edge_common.errors import EdgeError
 from edge_common.logs import get_logger
@@ -13,9 +12,6 @@ from car_client.errors import ServerFailedError, ServerUnreachableError
 from car_client.models.discovery import Discovery
 from car_client.models.served_model import ModelTable, ServedModel
 
-EventName = Literal[
-    "model_added", "model_version_changed", "model_description_changed", "model_removed", "model_rejected"
-]
 _log = get_logger()
 
 
@@ -23,14 +19,9 @@ _log = get_logger()
 class ModelChange:
     """One line of log: an event about one model, with its details."""
 
-    event: EventName
+    event: str
     model: str
     details: Mapping[str, object]
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether a person should look at it."""
-        return self.event == "model_rejected"
 
 
 def changes(before: ModelTable, after: ModelTable) -> list[ModelChange]:
@@ -82,48 +73,38 @@ class ModelFollower:
         discovery: Discovery,
         *,
         on_change: Callable[[ServerView], None] = lambda _view: None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`on_change` is called with every view that differs from the one before."""
         self._discovery = discovery
         self._on_change = on_change
-        self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._view = ServerView()
         self._looked_at = float("-inf")
-        self._seen = False
-
-    @property
-    def view(self) -> ServerView:
-        """What is known, without asking."""
-        return self._view
-
-    @property
-    def has_seen_the_server(self) -> bool:
-        """Whether the server ever answered."""
-        return self._seen
+        self.view = ServerView()
+        """What is known, without asking; replaced, never changed."""
+        self.has_seen_the_server = False
+        """Whether it ever answered."""
 
     @property
     def is_reachable(self) -> bool:
         """Whether the server answered when it was last asked."""
-        return self._seen and self._view.error is None
+        return self.has_seen_the_server and self.view.error is None
 
     @property
     def seconds_since_look(self) -> float:
         """Since the server was last asked, whatever the answer; infinite before the first time."""
-        return self._monotonic() - self._looked_at
+        return time.monotonic() - self._looked_at
 
     def refresh(self, *, max_age: float = 0.0) -> ServerView:
         """Ask the server, unless that was done less than `max_age` seconds ago; never raises for outages."""
         with self._lock:
             if self.seconds_since_look < max_age:
-                return self._view
+                return self.view
             try:
                 self.learn(self._discovery.refresh())
             except (ServerUnreachableError, ServerFailedError) as error:
                 self.lose(error)
-            self._looked_at = self._monotonic()
-            return self._view
+            self._looked_at = time.monotonic()
+            return self.view
 
     def run(self, stop: threading.Event, *, interval: float) -> None:
         """Ask every `interval` seconds until `stop` is set."""
@@ -133,21 +114,21 @@ class ModelFollower:
 
     def learn(self, table: ModelTable) -> None:
         """Take over `table`: log what changed in it, and that the server is back if it was lost."""
-        if self._view.error is not None:
+        if self.view.error is not None:
             _log.info("server_returned")
-        for change in changes(self._view.table, table):
-            write = _log.warning if change.needs_attention else _log.info
+        for change in changes(self.view.table, table):
+            write = _log.warning if change.event == "model_rejected" else _log.info
             write(change.event, model=change.model, **change.details)
-        self._seen = True
+        self.has_seen_the_server = True
         self._replace(ServerView(table))
 
     def lose(self, error: EdgeError) -> None:
         """Note that the server did not answer, as `error` says; logged once until it is back."""
-        if self._view.error is None:
+        if self.view.error is None:
             _log.warning("server_lost", error=str(error))
-        self._replace(ServerView(self._view.table, str(error)))
+        self._replace(ServerView(self.view.table, str(error)))
 
     def _replace(self, view: ServerView) -> None:
-        before, self._view = self._view, view
+        before, self.view = self.view, view
         if view != before:
             self._on_change(view)

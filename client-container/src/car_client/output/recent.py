@@ -5,7 +5,6 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
 import cv2
@@ -28,9 +27,10 @@ class Thumbnail(NamedTuple):
     key: str
     jpeg: bytes
 
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    @property
+    def path(self) -> str:
+        """Where the page finds it."""
+        return f"/api/thumbnails/{self.key}.jpg"
 
 
 class RecentInferences:
@@ -41,47 +41,35 @@ class RecentInferences:
         *,
         at_most: int = 100,
         on_new: Callable[[InferenceDocument], None] = lambda _document: None,
-        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         """`on_new` is called with the document of each inference that is added."""
         self._at_most = at_most
         self._on_new = on_new
-        self._now = now
         self._lock = threading.Lock()
         self._documents: deque[InferenceDocument] = deque(maxlen=at_most)
         self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
         self._number = 0
 
-    def add(self, picture: Picture, result: Classification, *, origin: Origin) -> str:
-        """Remember `result` of `picture`, which came from `origin`; returns the thumbnail's path."""
+    def add(self, picture: Picture, result: Classification, *, origin: Origin) -> Thumbnail:
+        """Remember `result` of `picture`, which came from `origin`; returns the thumbnail."""
         key = hashlib.blake2b(picture.content, digest_size=12).hexdigest()
+        thumbnail = Thumbnail(key, self.thumbnail(key) or thumbnail_of(picture.pixels))
         with self._lock:
-            known = key in self._thumbnails
-        thumbnail = None if known else thumbnail_of(picture.pixels)
-        with self._lock:
-            if thumbnail is not None:
-                self._thumbnails[key] = thumbnail
-            if key in self._thumbnails:
-                self._thumbnails.move_to_end(key)
+            self._thumbnails[key] = thumbnail.jpeg
+            self._thumbnails.move_to_end(key)
             while len(self._thumbnails) > self._at_most:
                 self._thumbnails.popitem(last=False)
             self._number += 1
             document: InferenceDocument = {
                 "id": self._number,
-                "time": self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "origin": origin,
-                "thumbnail": f"/api/thumbnails/{key}.jpg",
+                "thumbnail": thumbnail.path,
                 **classification_document(result),
             }
             self._documents.append(document)
         self._on_new(document)
-        return document["thumbnail"]
-
-    def thumbnail_at(self, path: str) -> Thumbnail | None:
-        """The thumbnail at `path`, which `add` returned; None when it is not kept any more."""
-        key = PurePosixPath(path).stem
-        file = self.thumbnail(key)
-        return Thumbnail(key, file) if file is not None else None
+        return thumbnail
 
     def latest(self, at_most: int) -> list[InferenceDocument]:
         """The newest documents, newest first."""

@@ -1,12 +1,10 @@
 """Where results of `watch` and `serve` go besides the log: JSON lines, CSV, a bucket."""
 
 import csv
-import io
 import json
 import re
 from collections import deque
 from pathlib import Path
-from typing import Protocol
 
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
@@ -15,7 +13,7 @@ from minio import Minio
 
 from car_client.output.documents import classification_document
 from car_client.pipeline.classifier import Classification
-from car_client.s3_address import SCHEME, STORE_ERRORS, S3Address, reason_of, s3_client
+from car_client.s3_address import SCHEME, STORE_ERRORS, S3Address, reason_of, s3_client, write_object
 from car_client.settings import Settings
 
 _log = get_logger()
@@ -26,21 +24,21 @@ _MOST_HELD = 1000
 """Results kept while the store is away; the oldest is given up first."""
 
 
-class ResultSink(Protocol):
-    """Receives every result of a watch. An outage of the receiver must not stop the watch."""
+class ResultSink:
+    """Receives every result of a watch; this one leaves them to the log. An outage stops no watch."""
 
     def write(self, result: Classification) -> None:
         """Take one result."""
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Let go of what is open; what is held back is lost."""
 
 
 def open_sink(settings: Settings) -> ResultSink:
     """Where the settings say results go: `FILE.csv`, `FILE.jsonl`, `s3://...`. Raises FatalError."""
     address = settings.results
     if address is None:
-        return NoSink()
+        return ResultSink()
     if address.startswith(SCHEME):
         store = s3_client(settings)
         return BucketSink(store, S3Address.parse(address))
@@ -51,17 +49,7 @@ def open_sink(settings: Settings) -> ResultSink:
     raise FatalError(f"results cannot go to {address!r}; write FILE.csv, FILE.jsonl or s3://BUCKET/PREFIX")
 
 
-class NoSink:
-    """Results are logged only."""
-
-    def write(self, result: Classification) -> None:
-        """Ignore it."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class _FileSink:
+class _FileSink(ResultSink):
     """Appends to `path`, whole lines only; raises FatalError when it cannot be opened."""
 
     def __init__(self, path: Path) -> None:
@@ -105,7 +93,7 @@ def _cell(value: object) -> object:
     return printable_cell(value) if isinstance(value, str) else value
 
 
-class BucketSink:
+class BucketSink(ResultSink):
     """Writes `<prefix><image>.<model>.json`; the newest result of a picture and model replaces the last."""
 
     def __init__(self, store: Minio, address: S3Address) -> None:
@@ -121,7 +109,7 @@ class BucketSink:
         self._held.append((f"{self._address.prefix}{name}", content))
         try:
             while self._held:
-                self._put(*self._held[0])
+                write_object(self._store, self._address, *self._held[0], "application/json")
                 self._held.popleft()
         except STORE_ERRORS as error:
             if not self._away:
@@ -131,11 +119,3 @@ class BucketSink:
         if self._away:
             _log.info("results_delivered", to=str(self._address))
             self._away = False
-
-    def close(self) -> None:
-        """Results that are held back are lost."""
-
-    def _put(self, key: str, content: bytes) -> None:
-        self._store.put_object(
-            self._address.bucket, key, io.BytesIO(content), len(content), content_type="application/json"
-        )

@@ -54,10 +54,6 @@ class SourceDocument(TypedDict):
     latencies_ms: Annotated[list[float], Field(description="Of the latest answers, oldest first.")]
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class SourceRecord:
     """Written by the watch of one source and read by the page's threads; bounded whatever arrives."""
 
@@ -67,7 +63,7 @@ class SourceRecord:
         name: str,
         models: Sequence[str] = (),
         *,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`name` is for people, without credentials; `number`: its place among the sources."""

@@ -90,25 +90,19 @@ def measure_model(
     )
 
 
-def repeat(
-    action: Callable[[], None],
-    *,
-    seconds: float,
-    workers: int,
-    monotonic: Callable[[], float] = time.perf_counter,
-) -> Rate:
+def repeat(action: Callable[[], None], *, seconds: float, workers: int) -> Rate:
     """Do `action` in `workers` threads for `seconds`, each once at least; the first error is raised."""
-    begin = monotonic()
+    begin = time.perf_counter()
     durations: list[float] = []
     stop = threading.Event()
 
     def keep_doing() -> None:
         try:
             while not stop.is_set():
-                before = monotonic()
+                before = time.perf_counter()
                 action()
-                durations.append(monotonic() - before)
-                if monotonic() >= begin + seconds:
+                durations.append(time.perf_counter() - before)
+                if time.perf_counter() >= begin + seconds:
                     return
         except BaseException:
             stop.set()
@@ -117,7 +111,7 @@ def repeat(
     with ThreadPoolExecutor(workers) as threads:
         for future in [threads.submit(keep_doing) for _ in range(workers)]:
             future.result()
-    took = monotonic() - begin
+    took = time.perf_counter() - begin
     ordered = sorted(durations)
     return Rate(len(ordered) / took, statistics.median(ordered), ordered[int(len(ordered) * 0.95)])
 

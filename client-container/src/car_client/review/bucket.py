@@ -1,6 +1,5 @@
 """The place of a bucket where pictures wait for a person: two objects each, replaced as a whole."""
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,15 @@ from minio import Minio
 from minio.error import S3Error
 
 from car_client.review.items import ReviewId, ReviewRecord
-from car_client.s3_address import SCHEME, STORE_ERRORS, S3Address, reason_of, s3_client
+from car_client.s3_address import (
+    SCHEME,
+    STORE_ERRORS,
+    S3Address,
+    read_object,
+    reason_of,
+    s3_client,
+    write_object,
+)
 from car_client.settings import Settings
 
 _log = get_logger()
@@ -156,23 +163,16 @@ class ReviewBucket:
 
     def _put(self, key: str, content: bytes, kind: str) -> None:
         with self._told():
-            self._store.put_object(
-                self._address.bucket, key, io.BytesIO(content), len(content), content_type=kind
-            )
+            write_object(self._store, self._address, key, content, kind)
 
     def _get(self, key: str, at_most: int) -> bytes | None:
         with self._told():
             try:
-                answer = self._store.get_object(self._address.bucket, key, length=at_most)
+                return read_object(self._store, self._address, key, at_most)
             except S3Error as error:
                 if error.code in _NOTHING:
                     return None
                 raise
-            try:
-                return bytes(answer.read())
-            finally:
-                answer.close()
-                answer.release_conn()
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ _VIDEO = "video:"
 _URLS = "urls:"
 
 
-class WebSource:
+class WebSource(Source):
     """Asks `address` once what it is, until it says so, and is from then on that kind of source."""
 
     def __init__(

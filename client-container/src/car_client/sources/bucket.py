@@ -14,8 +14,8 @@ from minio import Minio
 from minio.datatypes import Object
 from minio.error import S3Error
 
-from car_client.s3_address import STORE_ERRORS, S3Address, reason_of
-from car_client.sources.source import Frame, Supply
+from car_client.s3_address import STORE_ERRORS, S3Address, read_object, reason_of
+from car_client.sources.source import Frame, Source, Supply
 
 _log = get_logger()
 _LISTED_AT_ONCE = 10_000
@@ -26,7 +26,7 @@ _ITS_OWN_FAULT = frozenset({"AccessDenied", "InvalidObjectState"})
 _SOON = 0.02
 
 
-class BucketSource:
+class BucketSource(Source):
     """Objects under an address with the suffix of a picture, any number of them, and again when replaced.
 
     An object appears complete or not at all, so none has to be quiet first.
@@ -96,9 +96,6 @@ class BucketSource:
         """Read the object again at the next listing, if it is still there."""
         del self._in_hand[frame]
 
-    def close(self) -> None:
-        """Do nothing; no connection is in use between polls."""
-
     def _list_on(self) -> None:
         """Look at the next keys, from the first one on after the last."""
         if self._listing is None:
@@ -140,7 +137,7 @@ class BucketSource:
         key = object_.object_name or ""
         name, mark = printable(key), _mark(object_)
         try:
-            answer = self._store.get_object(self._address.bucket, key, length=self._max_bytes + 1)
+            content = read_object(self._store, self._address, key, self._max_bytes + 1)
         except S3Error as error:
             if error.code == _GONE:
                 return None
@@ -149,11 +146,7 @@ class BucketSource:
             _log.warning("picture_rejected", image=name, error=f"{name} cannot be read: {reason_of(error)}")
             self._done.add(mark)
             return None
-        try:
-            frame = Frame(name, answer.read(), revision=object_.etag or "")
-        finally:
-            answer.close()
-            answer.release_conn()
+        frame = Frame(name, content, revision=object_.etag or "")
         self._in_hand[frame] = mark
         return frame
 

@@ -19,7 +19,7 @@ from edge_common.pictures.decode import (
 )
 from edge_common.printable import printable
 
-from car_client.sources.source import Frame, Supply
+from car_client.sources.source import Frame, Source
 
 _MOST_FILES = 100_000
 _MOST_DEPTH = 16
@@ -109,7 +109,7 @@ class _Seen:
     """Whether it was found unchanged for the quiet time."""
 
 
-class FolderSource:
+class FolderSource(Source):
     """Picture files of a folder and, if wanted, its subfolders, without hidden ones.
 
     A file is complete when polls at least `quiet_time` seconds apart found it unchanged; it is read only as
@@ -157,11 +157,6 @@ class FolderSource:
         """The quiet time after which a file counts as complete."""
         return self._quiet_time
 
-    @property
-    def supply(self) -> Supply:
-        """Whatever comes, comes at any time."""
-        return Supply.IDLE
-
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Files that are complete and new, oldest first."""
         now = self._monotonic()
@@ -182,9 +177,6 @@ class FolderSource:
     def give_back(self, frame: Frame) -> None:
         """Read the file again at the next poll, if it is still there."""
         del self._in_hand[frame]
-
-    def close(self) -> None:
-        """Do nothing; no file is open between polls."""
 
     def _look_for_new(self, now: float) -> None:
         found = self._find()

@@ -1,10 +1,10 @@
 """What every source of pictures offers, and how often one that always has a picture is looked at."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
 
 from edge_common.errors import RetryableError
 
@@ -41,33 +41,38 @@ class Supply(Enum):
     """Nothing will ever come again."""
 
 
-class Source(Protocol):
-    """Where pictures arrive: a folder, a bucket, a camera, addresses.
+class Source(ABC):
+    """Where pictures arrive: a folder, a bucket, a camera, addresses; its text is a name for people.
 
     A frame that was offered is in hand until it is acknowledged or given back; it is not offered meanwhile.
     """
 
     @property
+    @abstractmethod
     def pause(self) -> float:
         """Seconds after which it is worth while to poll again when a poll found nothing."""
 
     @property
     def supply(self) -> Supply:
         """What is to be expected next."""
+        return Supply.IDLE
 
+    @abstractmethod
     def poll(self, at_most: int) -> Sequence[Frame]:
         """Complete new frames, oldest first.
 
         Raises RetryableError when cut off, SourceLostError when it knows when it tries again.
         """
 
+    @abstractmethod
     def acknowledge(self, frame: Frame) -> None:
         """Do not offer this frame again."""
 
+    @abstractmethod
     def give_back(self, frame: Frame) -> None:
         """Offer this frame again, or what has taken its place since then."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most hold nothing between polls
         """Release connections and devices, after the last poll."""
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import cv2
 from edge_common.errors import FatalError
 from edge_common.printable import printable
 
-from car_client.sources.source import Frame, Sampling, SourceLostError, Supply
+from car_client.sources.source import Frame, Sampling, Source, SourceLostError, Supply
 
 _WAIT_MS = 5000
 _FIRST_PAUSE = 0.5
@@ -26,7 +26,7 @@ _AT_ONCE_SECONDS = 1.0
 _MS = 1000.0
 
 
-class StreamSource:
+class StreamSource(Source):
     """The newest frame whenever one is due; a stream that breaks or ends is opened again.
 
     A thread reads all the time, because a stream that is not read hands out frames that are long past.
@@ -136,14 +136,13 @@ def as_jpeg(pixels: Any) -> bytes:
     return bytes(encoded.tobytes())
 
 
-class VideoSource:
+class VideoSource(Source):
     """A frame of `file` every `every` seconds of its own time, as fast as they are classified; it ends."""
 
-    def __init__(self, file: Path, *, every: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, file: Path, *, every: float) -> None:
         """Open it. Raises FatalError when it is no video."""
         self._name = printable(file.name)
         self._every_ms = every * _MS
-        self._monotonic = monotonic
         self._capture = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise FatalError(f"{printable(str(file))} cannot be read as a video; name another file")
@@ -172,10 +171,10 @@ class VideoSource:
     def poll(self, at_most: int) -> Sequence[Frame]:
         """The next frames that are due in the video's own time."""
         frames: list[Frame] = []
-        deadline = self._monotonic() + _AT_ONCE_SECONDS
+        deadline = time.monotonic() + _AT_ONCE_SECONDS
         while len(frames) < at_most and self._given_back:
             frames.append(self._given_back.popleft())
-        while len(frames) < at_most and not self._over and self._monotonic() < deadline:
+        while len(frames) < at_most and not self._over and time.monotonic() < deadline:
             frame = self._read_on()
             if frame is not None:
                 frames.append(frame)

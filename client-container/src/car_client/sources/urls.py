@@ -12,7 +12,7 @@ from edge_common.errors import FatalError
 from edge_common.logs import get_logger
 
 from car_client.sources.fetch import FETCH_SECONDS, SCHEMES, FetchError, address_for_people, fetch
-from car_client.sources.source import Frame, SourceLostError, Supply
+from car_client.sources.source import Frame, Source, SourceLostError, Supply
 
 _log = get_logger()
 _MOST_ADDRESSES = 1000
@@ -59,7 +59,7 @@ class _Place:
         self.name = address_for_people(self.address)
 
 
-class UrlSource:
+class UrlSource(Source):
     """Each address every `every` seconds; a picture that did not change is not offered again.
 
     A fetch has a worker of its own and a time limit for the whole, so that a slow address delays no other.

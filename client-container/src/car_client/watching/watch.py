@@ -52,7 +52,6 @@ class Watch:
         interval: float,
         show: Callable[[Picture, Classification], None],
         record: SourceRecord | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Look at the models every `interval` seconds; hand each result to `show` besides the log.
 
@@ -66,7 +65,6 @@ class Watch:
         self._interval = interval
         self._show = show
         self._record = record or SourceRecord(0, str(source))
-        self._monotonic = monotonic
         self._begun: deque[_Begun] = deque()
         self._alone: deque[Frame] = deque()
         """Frames that lack answers since an outage; each is sent alone: it may have ended the server."""
@@ -131,7 +129,7 @@ class Watch:
         """Seconds to wait for whatever comes first: a look at the models or, if there is room, a poll."""
         if not self._has_room():
             return self._interval
-        return min(max(self._poll_at - self._monotonic(), 0.0), self._interval)
+        return min(max(self._poll_at - time.monotonic(), 0.0), self._interval)
 
     def _models(self, view: ServerView) -> Mapping[str, ServedModel]:
         """Those of the server's models that this source's pictures go to."""
@@ -153,11 +151,11 @@ class Watch:
         if self._alone and not self._begun:
             self._begin([self._alone.popleft()], view, alone=True)
             return True
-        if not self._has_room() or self._monotonic() < self._poll_at:
+        if not self._has_room() or time.monotonic() < self._poll_at:
             return False
         frames = self._poll(_MOST_IN_HAND - self._in_hand())
         if not frames:
-            self._poll_at = self._monotonic() + self._source.pause
+            self._poll_at = time.monotonic() + self._source.pause
             return False
         self._alone += [frame for frame in frames if frame in self._progress]
         fresh = [frame for frame in frames if frame not in self._progress]

@@ -18,17 +18,16 @@ from car_client.web.cameras import camera_routes
 from car_client.web.gateway import MOST_UPLOADS, Gateway
 from car_client.web.health import health_routes
 from car_client.web.history import history_routes
-from car_client.web.messages import ApiError, SecurityHeaders, answer_raised
+from car_client.web.messages import FRESH, ApiError, SecurityHeaders, answer_raised, limit_of
 from car_client.web.openapi import openapi_document
 from car_client.web.platform.platform import platform_routes
 from car_client.web.review import ReviewRoutes
 from car_client.web.uploads import Upload, fetch_upload, read_upload
 
 STATIC = Path(__file__).parent / "static"
-_MOST_LISTED = 100
-_FRESH = {"Cache-Control": "no-store"}
+_LISTED, _MOST_LISTED = 50, 100
 _FOR_A_DAY = {"Cache-Control": "max-age=86400, immutable"}
-_UNBUFFERED = {**_FRESH, "X-Accel-Buffering": "no"}
+_UNBUFFERED = {**FRESH, "X-Accel-Buffering": "no"}
 
 
 def create_app(gateway: Gateway) -> Starlette:
@@ -75,7 +74,7 @@ def _classify_routes(gateway: Gateway) -> list[BaseRoute]:
         return JSONResponse(openapi_document(gateway.limits))
 
     async def models(_request: Request) -> Response:
-        return JSONResponse(gateway.models_document(), headers=_FRESH)
+        return JSONResponse(gateway.models_document(), headers=FRESH)
 
     async def classify(request: Request) -> Response:
         return await answer(lambda: read_upload(request, max_bytes=gateway.limits.max_bytes))
@@ -89,7 +88,7 @@ def _classify_routes(gateway: Gateway) -> list[BaseRoute]:
             raise ApiError(503, f"{MOST_UPLOADS} pictures are being classified already; try again")
         gateway.uploads += 1
         try:
-            return JSONResponse(await gateway.classify(await upload()), headers=_FRESH)
+            return JSONResponse(await gateway.classify(await upload()), headers=FRESH)
         finally:
             gateway.uploads -= 1
 
@@ -103,11 +102,8 @@ def _classify_routes(gateway: Gateway) -> list[BaseRoute]:
 
 def _recent_routes(gateway: Gateway) -> list[BaseRoute]:
     async def inferences(request: Request) -> Response:
-        wanted = request.query_params.get("limit", "50")
-        if not (wanted.isdecimal() and 1 <= int(wanted) <= _MOST_LISTED):
-            raise ApiError(400, f"limit is {wanted[:20]!r}; it must be from 1 to {_MOST_LISTED}")
-        listed = InferencesDocument(inferences=gateway.recent.latest(int(wanted)))
-        return JSONResponse(listed, headers=_FRESH)
+        latest = gateway.recent.latest(limit_of(request, _LISTED, _MOST_LISTED))
+        return JSONResponse(InferencesDocument(inferences=latest), headers=FRESH)
 
     async def thumbnail(request: Request) -> Response:
         file = gateway.recent.thumbnail(request.path_params["key"])

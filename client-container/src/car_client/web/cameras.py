@@ -10,9 +10,8 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from car_client.output.source_record import SourceDocument, SourceRecord
 from car_client.web.broadcast import Broadcast
-from car_client.web.messages import ApiError
+from car_client.web.messages import FRESH, ApiError
 
-_FRESH = {"Cache-Control": "no-store"}
 _TELL_SECONDS = 0.5
 """Pause between two looks for changes; however fast pictures arrive, pages read twice a second."""
 
@@ -28,7 +27,7 @@ def camera_routes(sources: Sequence[SourceRecord]) -> list[BaseRoute]:
 
     async def cameras(_request: Request) -> Response:
         document = CamerasDocument(sources=[source.document() for source in sources])
-        return JSONResponse(document, headers=_FRESH)
+        return JSONResponse(document, headers=FRESH)
 
     async def picture(request: Request) -> Response:
         number = request.path_params["number"]
@@ -36,7 +35,7 @@ def camera_routes(sources: Sequence[SourceRecord]) -> list[BaseRoute]:
         file = known[number].picture() if number in known else None
         if file is None:
             raise ApiError(404, "there is no such source, or no picture of it yet; see /api/cameras")
-        return Response(file, media_type="image/jpeg", headers=_FRESH)
+        return Response(file, media_type="image/jpeg", headers=FRESH)
 
     return [Route("/api/cameras", cameras), Route("/api/cameras/{number}.jpg", picture)]
 

@@ -139,12 +139,11 @@ class Gateway:
         if not results:
             raise max(failed.values(), key=status_of, default=RetryableError(_ENDING))
         self.metrics.count_picture("classified")
-        thumbnail = ""
         for result in results:
             log_inference(result)
             thumbnail = self.recent.add(picture, result, origin="upload")
             if self.history is not None:
-                self.history.add("page", result, self.recent.thumbnail_at(thumbnail))
+                self.history.add("page", result, thumbnail)
         label_sets = {model.name: model.label_set for model in models}
         height, width = picture.pixels.shape[:2]
         return {
@@ -152,7 +151,7 @@ class Gateway:
             "width": width,
             "height": height,
             "bytes": len(picture.content),
-            "thumbnail": thumbnail,
+            "thumbnail": thumbnail.path,
             "results": [
                 {**classification_document(result), "label_set": label_sets[result.model]}
                 for result in results

@@ -1,6 +1,5 @@
 """What is read of the history: a filtered page of answers, and all of them as CSV."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from edge_common.errors import RejectedError
@@ -10,18 +9,16 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from car_client.history.entries import EntryDocument, HistoryFilter, Row, entry_document, milliseconds_of
+from car_client.history.entries import EntryDocument, HistoryFilter, entry_document, milliseconds_of
 from car_client.history.history import History
 from car_client.history.reading import csv_parts, first_rows, read_rows, read_thumbnail
-from car_client.web.messages import ApiError
+from car_client.web.messages import FRESH, ApiError, limit_of
 
-_FRESH = {"Cache-Control": "no-store"}
 _FOR_A_MINUTE = {"Cache-Control": "private, max-age=60"}
 """No longer: a history that begins anew counts from 1 again."""
 _MOST_DIGITS = 18
 """Of a number that surely fits into 63 bits."""
-_MOST_LISTED = 500
-_LISTED = 100
+_LISTED, _MOST_LISTED = 100, 500
 _MOST_ROWS = 1_000_000
 """In one CSV file; the most that spreadsheets open."""
 _LONGEST = 300
@@ -46,20 +43,27 @@ def history_routes(history: History | None) -> list[BaseRoute]:
     """Both read in worker threads, and by connections of their own."""
 
     def listed(request: Request) -> Response:
-        wanted, at_most, before = _filter_of(request), _limit_of(request), _before_of(request)
+        wanted, at_most, before = (
+            _filter_of(request),
+            limit_of(request, _LISTED, _MOST_LISTED),
+            _before_of(request),
+        )
         if history is None:
-            return _answer(HistoryDocument(kept=False, sentence=HOW_TO_KEEP, entries=[], next=None))
+            absent = HistoryDocument(kept=False, sentence=HOW_TO_KEEP, entries=[], next=None)
+            return JSONResponse(absent, headers=FRESH)
         try:
             rows = read_rows(history.path, wanted, at_most=at_most + 1, before=before)
         except RejectedError as error:
             raise _doubted(history, error) from error
         more = len(rows) > at_most
         rows = rows[:at_most]
-        entries = [entry_document(row) for row in rows]
-        following = rows[-1][0] if more else None
-        return _answer(
-            HistoryDocument(kept=True, sentence=history.state.sentence, entries=entries, next=following)
-        )
+        document: HistoryDocument = {
+            "kept": True,
+            "sentence": history.state.sentence,
+            "entries": [entry_document(row) for row in rows],
+            "next": rows[-1][0] if more else None,
+        }
+        return JSONResponse(document, headers=FRESH)
 
     def as_csv(request: Request) -> Response:
         wanted = _filter_of(request)
@@ -69,8 +73,9 @@ def history_routes(history: History | None) -> list[BaseRoute]:
             first = first_rows(history.path, wanted)
         except RejectedError as error:
             raise _doubted(history, error) from error
-        headers = {**_FRESH, "Content-Disposition": 'attachment; filename="history.csv"'}
-        return StreamingResponse(_parts(history, wanted, first), media_type="text/csv", headers=headers)
+        parts = csv_parts(history.path, wanted, first=first, at_most=_MOST_ROWS)
+        headers = {**FRESH, "Content-Disposition": 'attachment; filename="history.csv"'}
+        return StreamingResponse(parts, media_type="text/csv", headers=headers)
 
     def thumbnail(request: Request) -> Response:
         number = request.path_params["number"]
@@ -90,17 +95,9 @@ def history_routes(history: History | None) -> list[BaseRoute]:
     ]
 
 
-def _parts(history: History, wanted: HistoryFilter, first: list[Row]) -> Iterator[str]:
-    return csv_parts(history.path, wanted, first=first, at_most=_MOST_ROWS)
-
-
 def _doubted(history: History, error: RejectedError) -> ApiError:
     history.doubt()
     return ApiError(503, f"{error}; it is looked through, and begun anew if it is damaged")
-
-
-def _answer(document: HistoryDocument) -> Response:
-    return JSONResponse(document, headers=_FRESH)
 
 
 def _filter_of(request: Request) -> HistoryFilter:
@@ -137,13 +134,6 @@ def _probability(given: str | None) -> float | None:
     if not 0 <= value <= 1:
         raise ApiError(400, f"min_probability is {given[:20]!r}; it must be a number from 0 to 1")
     return value
-
-
-def _limit_of(request: Request) -> int:
-    given = request.query_params.get("limit") or str(_LISTED)
-    if not (given.isdecimal() and len(given) <= len(str(_MOST_LISTED)) and 1 <= int(given) <= _MOST_LISTED):
-        raise ApiError(400, f"limit is {given[:20]!r}; it must be from 1 to {_MOST_LISTED}")
-    return int(given)
 
 
 def _before_of(request: Request) -> int | None:

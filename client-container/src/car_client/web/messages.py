@@ -30,6 +30,7 @@ _STATUS: tuple[tuple[type[EdgeError], int], ...] = (
     (RetryableError, 503),
 )
 _RETRY_SECONDS = "1"
+FRESH = {"Cache-Control": "no-store"}
 _Asked = TypeVar("_Asked", bound=BaseModel)
 _LONGEST_PLACE = 100
 _OWN = "Value error, "
@@ -91,12 +92,25 @@ async def answer_raised(request: Request, error: Exception) -> Response:
     return answer_error(500, "this failed in a way nobody foresaw; the client's log says more")
 
 
+def content_type(request: Request) -> str:
+    """The media type of the body, in lower case; empty where none is told."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def limit_of(request: Request, usual: int, most: int) -> int:
+    """How many are asked for: `limit` of the query, else the `usual` number. Raises ApiError 400."""
+    given = request.query_params.get("limit") or str(usual)
+    if not (given.isdecimal() and len(given) <= len(str(most)) and 1 <= int(given) <= most):
+        raise ApiError(400, f"limit is {given[:20]!r}; it must be from 1 to {most}")
+    return int(given)
+
+
 async def read_json(request: Request, kind: type[_Asked], *, max_bytes: int, advice: str) -> _Asked:
     """The body as `kind`; `advice` is what to do about one beyond `max_bytes`.
 
     Raises ApiError 415 for another type, 413 for too many bytes, 400 for another shape.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if content_type(request) != "application/json":
         raise ApiError(415, "send JSON, with Content-Type application/json")
     body = b""
     async for chunk in request.stream():

@@ -63,11 +63,9 @@ def sentence_of(answer: Answer, method: str, path: str, asked: Mapping[str, obje
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the range of success in HTTP
         status = answer.status if 400 <= answer.status < 500 else 502  # noqa: PLR2004 - of client errors
         raise ApiError(status, printable(answer.error_text) or f"the sidecar answers {answer.status}")
-    try:
-        sentence = str(json.loads(answer.body)["status"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise ApiError(502, "the sidecar's answer cannot be read; see what became of it below") from error
-    return printable(sentence[:_LONGEST_SENTENCE])
+    if answer.document is None or "status" not in answer.document:
+        raise ApiError(502, "the sidecar's answer cannot be read; see what became of it below")
+    return printable(str(answer.document["status"])[:_LONGEST_SENTENCE])
 
 
 def check_token(sidecar: Connection | None, token: str, by: str) -> None:

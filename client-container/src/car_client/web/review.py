@@ -18,12 +18,11 @@ from car_client.kserve.connection import Connection
 from car_client.output.source_record import SourceRecord
 from car_client.review.bucket import ReviewBucket, ReviewItem
 from car_client.review.items import Label, ReviewAnswer, ReviewId, ReviewRecord, jpeg_of
-from car_client.web.messages import ApiError, read_json
+from car_client.web.messages import FRESH, ApiError, read_json
 from car_client.web.operator import ByDocument, check_token, token_of
 from car_client.web.platform.overview import ChangesDocument
 
 _log = get_logger()
-_FRESH = {"Cache-Control": "no-store"}
 _FOR_A_DAY = {"Cache-Control": "private, max-age=86400, immutable"}
 _MOST_BYTES = 4096
 _LISTED = 50
@@ -58,10 +57,6 @@ class ReviewDocument(BaseModel):
     changes: ChangesDocument
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class ReviewRoutes:
     """What may be read by all, and changed by whoever has the sidecar's token."""
@@ -72,7 +67,6 @@ class ReviewRoutes:
     changes: Callable[[], ChangesDocument]
     tell: Callable[[], None]
     """Called after a change."""
-    now: Callable[[], datetime] = _utc_now
 
     def routes(self) -> list[BaseRoute]:
         """All that touches the store runs in worker threads."""
@@ -121,7 +115,7 @@ class ReviewRoutes:
             by=by,
         )
         try:
-            item = place.send(jpeg_of(picture), record, now=self.now())
+            item = place.send(jpeg_of(picture), record, now=datetime.now(UTC))
         except RejectedError as error:
             raise ApiError(409, str(error)) from error
         _log.info("review_sent", id=str(item.id), source=record.source, image=record.image, by=printable(by))
@@ -157,7 +151,7 @@ def _document(item: ReviewItem) -> ReviewItemDocument:
 
 
 def _answer(document: BaseModel) -> Response:
-    return Response(document.model_dump_json(by_alias=True), media_type="application/json", headers=_FRESH)
+    return Response(document.model_dump_json(by_alias=True), media_type="application/json", headers=FRESH)
 
 
 def _id_of(request: Request) -> ReviewId:

@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, fetch
-from car_client.web.messages import ApiError, read_json
+from car_client.web.messages import ApiError, content_type, read_json
 
 _FORM_BYTES = 64 * 1024
 """Room for the other parts of a form and the lines between them."""
@@ -47,12 +47,12 @@ class _InMemoryParser(MultiPartParser):
 
 async def read_upload(request: Request, *, max_bytes: int) -> Upload:
     """The upload of `POST /api/classify`. Raises ApiError 400, 408, 413 or 415."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_form = content_type == "multipart/form-data"
-    if not is_form and not content_type.startswith(("image/", "application/octet-stream")):
+    kind = content_type(request)
+    is_form = kind == "multipart/form-data"
+    if not is_form and not kind.startswith(("image/", "application/octet-stream")):
         raise ApiError(
             415,
-            f"the body is said to be {content_type or 'of no type'}; send the picture as image/... or "
+            f"the body is said to be {kind or 'of no type'}; send the picture as image/... or "
             "application/octet-stream, or a multipart/form-data form with a file named image",
         )
     limit = max_bytes + (_FORM_BYTES if is_form else 0)

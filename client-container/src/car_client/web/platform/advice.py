@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from car_client.sidecar.documents import Status, Version
+from car_client.sidecar.documents import Version
 from car_client.sidecar.follower import SidecarView
 from car_client.web.platform.line import Node
 
@@ -93,14 +93,11 @@ def _about_version(
 
 
 def _all_well(sidecar: SidecarView) -> str:
-    serving = _serving(sidecar.status) if sidecar.status is not None else 0
+    models = sidecar.status.models.values() if sidecar.status is not None else ()
+    serving = sum(bool(model.serving) for model in models)
     if not serving:
         return "Nothing to do."
     return f"Nothing to do: {serving} {'model answers' if serving == 1 else 'models answer'}."
-
-
-def _serving(status: Status) -> int:
-    return sum(bool(model.serving) for model in status.models.values())
 
 
 def _clause(sentence: str) -> str:

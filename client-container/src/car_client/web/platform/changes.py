@@ -1,7 +1,7 @@
 """What the page may have the sidecar change, and versions that are sent: passed on as they come."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from car_client.kserve.connection import Connection
-from car_client.web.messages import ApiError, read_json
+from car_client.web.messages import ApiError, content_type, read_json
 from car_client.web.operator import ByDocument, ask_sidecar, check_token, known, sentence_of, token_of
 
 _MOST_ASKED_BYTES = 4096
@@ -62,9 +62,7 @@ class DoneDocument(TypedDict):
 def change_routes(sidecar: Connection | None) -> list[BaseRoute]:
     """Pin, unpin and retry of a model, and a listing of the bucket now."""
 
-    def route(
-        path: str, kind: type[ByDocument], method: str = "POST"
-    ) -> tuple[str, Callable[[Request], Awaitable[Response]], list[str]]:
+    def route(path: str, kind: type[ByDocument], method: str = "POST") -> Route:
         async def change(request: Request) -> Response:
             token = token_of(request)
             asked = await read_json(request, kind, max_bytes=_MOST_ASKED_BYTES, advice="shorten the reason")
@@ -73,17 +71,14 @@ def change_routes(sidecar: Connection | None) -> list[BaseRoute]:
             said = await run_in_threadpool(ask_sidecar, sidecar, method, target, asked.model_dump(), token)
             return JSONResponse(DoneDocument(status=said), status_code=202)
 
-        return path, change, [method]
+        return Route(path, change, methods=[method])
 
     return [
-        Route(path, change, methods=methods)
-        for path, change, methods in (
-            route("/api/models/{model}/pin", PinRequest),
-            route("/api/models/{model}/pin", UnpinRequest, "DELETE"),
-            route("/api/models/{model}/retry", RetryRequest),
-            route("/api/release", ReleaseRequest),
-            route("/api/sync", ByDocument),
-        )
+        route("/api/models/{model}/pin", PinRequest),
+        route("/api/models/{model}/pin", UnpinRequest, "DELETE"),
+        route("/api/models/{model}/retry", RetryRequest),
+        route("/api/release", ReleaseRequest),
+        route("/api/sync", ByDocument),
     ]
 
 
@@ -157,7 +152,7 @@ def _query(request: Request) -> UploadQuery:
 
 
 def _size(request: Request) -> int:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/zip":
+    if content_type(request) != "application/zip":
         raise ApiError(415, "send a zip, as Content-Type: application/zip")
     told = request.headers.get("content-length", "")
     if not (told.isascii() and told.isdecimal()):

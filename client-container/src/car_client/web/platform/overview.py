@@ -118,7 +118,7 @@ def _node(node: Node, known: Known) -> NodeDocument:
 def _model(name: str, told: Model | None, served: ModelDocument | None) -> ModelOverview:
     versions = [_version(version) for version in told.versions] if told is not None else []
     if told is None and served is not None:
-        versions = [_at_server(number, state) for number, state in served["versions"].items()]
+        versions = [_version(_at_server(number, state)) for number, state in served["versions"].items()]
     return {
         "name": name,
         "pin": _pin(told.pin) if told is not None and told.pin is not None else None,
@@ -148,19 +148,9 @@ def _version(version: Version) -> VersionDocument:
     }
 
 
-def _at_server(number: str, state: str) -> VersionDocument:
-    return {
-        "version": number,
-        "local_version": int(number),
-        "state": "serving" if state == "AVAILABLE" else state.lower(),
-        "reason": "",
-        "bytes": 0,
-        "files": 0,
-        "since": None,
-        "removal": None,
-        "progress": None,
-        "proofs": [],
-    }
+def _at_server(number: str, state: str) -> Version:
+    shown = "serving" if state == "AVAILABLE" else state.lower()
+    return Version(source=number, local_version=int(number), state=shown)
 
 
 def _available(served: ModelDocument | None) -> list[int]:

@@ -12,16 +12,13 @@ from car_client.kserve.connection import Connection
 from car_client.models.follower import ModelFollower
 from car_client.output.documents import table_document
 from car_client.sidecar.follower import SidecarFollower
+from car_client.web.messages import FRESH
 from car_client.web.platform.changes import change_routes, sending_route
 from car_client.web.platform.line import Known, ServerFacts, line, seen_since
 from car_client.web.platform.overview import OverviewDocument, overview
 
 _LOOK_SECONDS = 0.5
 """Pause between two looks at the sidecar: what it tells is on the page within a second."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Platform:
@@ -34,14 +31,12 @@ class Platform:
         *,
         server_url: str,
         on_change: Callable[[], None] = lambda: None,
-        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         """`on_change` is called after a look that found something else than the one before."""
         self._sidecar = sidecar
         self._server = server
         self._server_url = server_url
         self._on_change = on_change
-        self._now = now
         self._lock = threading.Lock()
         self._known: Known = {}
         self._told: OverviewDocument | None = None
@@ -73,7 +68,7 @@ class Platform:
         )
         nodes = line(view, facts)
         with self._lock:
-            self._known = seen_since(self._known, nodes, self._now())
+            self._known = seen_since(self._known, nodes, datetime.now(UTC))
             known = self._known
         return overview(view, nodes, known, table_document(self._server_url, seen.table)["models"])
 
@@ -82,6 +77,6 @@ def platform_routes(platform: Platform, sidecar: Connection | None) -> list[Base
     """What the page "Models" reads, and what it may ask of `sidecar`."""
 
     def overview(_request: Request) -> Response:  # in a worker thread, as it may ask the sidecar
-        return JSONResponse(platform.document(), headers={"Cache-Control": "no-store"})
+        return JSONResponse(platform.document(), headers=FRESH)
 
     return [Route("/api/platform", overview), *change_routes(sidecar), sending_route(sidecar)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from operator import itemgetter
 from typing import NotRequired
 
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
@@ -27,20 +28,18 @@ def timeline(status: Status, history: History | None = None) -> list[ChangeDocum
 
     Without a history: when each version came into the state it has now, instead of those.
     """
-    if history is not None:
-        known = [(entry.at, _remembered(entry)) for entry in history.entries]
-        found = sorted([*known, *_mended(status)], key=lambda change: change[0], reverse=True)
-        return [document for _, document in found[:_MOST]]
-    found = sorted(_changes(status), key=lambda change: change[0], reverse=True)
+    known = (
+        [(entry.at, _remembered(entry)) for entry in history.entries]
+        if history is not None
+        else [
+            (version.since, _entered(name, version, version.since))
+            for name, model in status.models.items()
+            for version in model.versions
+            if version.since is not None
+        ]
+    )
+    found = sorted([*known, *_mended(status)], key=itemgetter(0), reverse=True)
     return [document for _, document in found[:_MOST]]
-
-
-def _changes(status: Status) -> Iterator[tuple[datetime, ChangeDocument]]:
-    for name, model in status.models.items():
-        for version in model.versions:
-            if version.since is not None:
-                yield version.since, _entered(name, version, version.since)
-    yield from _mended(status)
 
 
 def _remembered(entry: HistoryEntry) -> ChangeDocument:

@@ -30,9 +30,18 @@ def test_what_ovms_answers_is_read_completely() -> None:
     assert metadata.model_info["labels"] == "cat dog"
 
 
-def test_versions_and_rt_info_may_be_absent() -> None:
+def test_versions_may_be_absent() -> None:
     metadata = parse_metadata(b'{"name": "m", "inputs": [], "outputs": []}')
     assert metadata.newest_version is None
+
+
+def test_versions_that_no_server_counts_to_are_left_out() -> None:
+    versions = json.dumps({"name": "m", "inputs": [], "outputs": [], "versions": ["2", "9" * 5000, "v3"]})
+    assert parse_metadata(versions.encode()).newest_version == 2
+
+
+def test_rt_info_may_be_absent() -> None:
+    metadata = parse_metadata(b'{"name": "m", "inputs": [], "outputs": []}')
     assert metadata.model_info == {}
 
 

@@ -3,21 +3,21 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from car_client.sources.address import WebSource
 from car_client.sources.fetch import FetchError
-from car_client.sources.source import Frame, Supply
+from car_client.sources.source import Frame, Source, Supply
 from edge_common.errors import RetryableError
 from eventually import wait_until
 
 Open = Callable[[Callable[[str], str]], WebSource]
 
 
-class Still:
+class Still(Source):
     """A source that always has the same frame."""
+
+    pause = 7.0
 
     def __init__(self, name: str) -> None:
         self.frame = Frame(name, b"", "1")
         self.closed = False
-        self.pause = 7.0
-        self.supply = Supply.IDLE
         self.back: list[Frame] = []
 
     def poll(self, at_most: int) -> Sequence[Frame]:

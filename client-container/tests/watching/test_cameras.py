@@ -11,7 +11,7 @@ from car_client.models.follower import ModelFollower
 from car_client.output.source_record import SourceDocument, SourceRecord
 from car_client.session import Session
 from car_client.settings import load_settings
-from car_client.sources.source import Frame, SourceLostError, Supply
+from car_client.sources.source import Frame, Source, SourceLostError
 from car_client.watching.cameras import Camera, open_cameras, run_together, watches_of
 from edge_common.errors import FatalError
 from eventually import wait_until
@@ -21,11 +21,10 @@ from made_pictures import jpeg
 CARD = {"schema": 1, "input": {"color": "BGR"}, "output": {"labels": ["blue", "green", "red"]}}
 
 
-class HandSource:
+class HandSource(Source):
     """Offers what a test puts in; `error` cuts it off."""
 
     pause = 0.01
-    supply = Supply.IDLE
 
     def __init__(self, *colours: str) -> None:
         self.frames = [Frame(colour, jpeg(colour), colour) for colour in colours]
@@ -42,9 +41,6 @@ class HandSource:
 
     def give_back(self, frame: Frame) -> None:
         self.frames.append(frame)
-
-    def close(self) -> None:
-        """There is nothing to let go of."""
 
 
 def said(camera: Camera) -> list[tuple[str, str]]:

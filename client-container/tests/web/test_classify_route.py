@@ -70,6 +70,7 @@ def test_what_is_no_acceptable_picture_gets_a_4xx_with_a_sentence(
     [
         ("&model=cats", "image/jpeg", 404, "no model 'cats'; it serves: a, b"),
         ("&top_k=0", "image/jpeg", 400, "top_k is '0'"),
+        ("&top_k=" + "9" * 5000, "image/jpeg", 400, "top_k is '999"),
         ("", "text/plain", 415, "the body is said to be text/plain"),
         ("", "multipart/form-data; boundary=x", 400, "the form"),
     ],

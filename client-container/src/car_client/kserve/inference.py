@@ -28,6 +28,7 @@ NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
 }
 """Datatype -> how its elements lie in a binary body (little-endian). BYTES and BF16 have no such type."""
 BYTES = "BYTES"
+_MOST_DIGITS = 19
 DYNAMIC = -1
 
 
@@ -109,10 +110,16 @@ class Metadata:
     @property
     def newest_version(self) -> int | None:
         """The highest version listed, which is the one that answers; None when none is listed as a number."""
-        return max((int(version) for version in self.versions if version.isdecimal()), default=None)
+        numbers = map(version_number, self.versions)
+        return max((number for number in numbers if number is not None), default=None)
 
 
 _METADATA = TypeAdapter(Metadata)
+
+
+def version_number(text: str) -> int | None:
+    """The version called `text`; None when it is no number, or one that no server counts to."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def parse_metadata(body: bytes) -> Metadata:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from car_client.errors import RequestRefusedError, ServerFailedError, UnknownModelError, UnusableModelError
 from car_client.kserve.connection import Connection
-from car_client.kserve.inference import parse_metadata
+from car_client.kserve.inference import parse_metadata, version_number
 from car_client.models.cards import CardAnswer, CardReader
 from car_client.models.describe import describe_model
 from car_client.models.served_model import ModelTable, ServedModel
@@ -132,7 +132,7 @@ class Discovery:
         states: dict[str, dict[int, VersionState]] = {}
         for entry in entries:
             # MLServer leaves the version out when there is one only; names such as "v2" cannot be ordered.
-            version = int(entry.version) if entry.version.isdecimal() else 1
+            number = version_number(entry.version)
             state = _INDEX_STATES.get(entry.state, VersionState.FAILED)
-            states.setdefault(entry.name, {})[version] = state
+            states.setdefault(entry.name, {})[1 if number is None else number] = state
         return states

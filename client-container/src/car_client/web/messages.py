@@ -97,12 +97,17 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def whole_number(name: str, given: str, most: int) -> int:
+    """What is `given` as the parameter `name`, from 1 to `most`. Raises ApiError 400."""
+    # digits are counted first, because Python refuses to read more than some thousand
+    if not (given.isdecimal() and len(given) <= len(str(most)) and 1 <= int(given) <= most):
+        raise ApiError(400, f"{name} is {given[:20]!r}; it must be a whole number from 1 to {most}")
+    return int(given)
+
+
 def limit_of(request: Request, usual: int, most: int) -> int:
     """How many are asked for: `limit` of the query, else the `usual` number. Raises ApiError 400."""
-    given = request.query_params.get("limit") or str(usual)
-    if not (given.isdecimal() and len(given) <= len(str(most)) and 1 <= int(given) <= most):
-        raise ApiError(400, f"limit is {given[:20]!r}; it must be from 1 to {most}")
-    return int(given)
+    return whole_number("limit", request.query_params.get("limit") or str(usual), most)
 
 
 async def read_json(request: Request, kind: type[_Asked], *, max_bytes: int, advice: str) -> _Asked:

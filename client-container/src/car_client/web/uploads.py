@@ -14,7 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, fetch
-from car_client.web.messages import ApiError, content_type, read_json
+from car_client.web.messages import ApiError, content_type, read_json, whole_number
 
 _FORM_BYTES = 64 * 1024
 """Room for the other parts of a form and the lines between them."""
@@ -105,10 +105,9 @@ async def _read_form(request: Request, body: AsyncGenerator[bytes, None]) -> Upl
 
 
 def _upload(name: str, content: bytes, models: Iterable[str], top_k: str | None) -> Upload:
-    if top_k is not None and not (top_k.isdecimal() and 1 <= int(top_k) <= _MOST_CLASSES):
-        raise ApiError(400, f"top_k is {top_k[:20]!r}; it must be a whole number from 1 to {_MOST_CLASSES}")
+    classes = whole_number("top_k", top_k, _MOST_CLASSES) if top_k is not None else None
     named = tuple(dict.fromkeys(model for model in models if model and model != "all"))
-    return Upload(printable(name[:_NAME_LENGTH]), content, named, int(top_k) if top_k is not None else None)
+    return Upload(printable(name[:_NAME_LENGTH]), content, named, classes)
 
 
 class AddressRequest(BaseModel):

@@ -17,15 +17,17 @@ const noAnswer = () => new ApiError(0, "This page's server does not answer.");
 
 const refusal = (status, document) => new ApiError(status, document?.error ?? `The server answered with status ${status}.`);
 
-async function ask(path) {
+/** The JSON that `path` answers; throws an ApiError for anything else. */
+async function ask(path, { body, headers = {}, ...options } = {}) {
   let answer;
   try {
-    answer = await fetch(path);
+    const sent = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
+    answer = await fetch(path, { ...options, ...sent });
   } catch {
     throw noAnswer();
   }
-  const document = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw refusal(answer.status, document);
+  const document = await answer.json().catch(() => null);
+  if (!answer.ok || !document) throw refusal(answer.status, document);
   return document;
 }
 
@@ -44,18 +46,8 @@ export const readReview = () => ask("/api/review");
 export const readInferences = () => ask("/api/inferences?limit=50");
 
 /** Have the sidecar change something, in the name and with the token of the operator; resolves to its sentence. */
-export async function change(method, path, { by, token }, facts = {}) {
-  let answer;
-  try {
-    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${token}` };
-    answer = await fetch(path, { method, headers, body: JSON.stringify({ ...facts, by }) });
-  } catch {
-    throw noAnswer();
-  }
-  const document = await answer.json().catch(() => null);
-  if (!answer.ok || !document) throw refusal(answer.status, document);
-  return document.status;
-}
+export const change = (method, path, { by, token }, facts = {}) =>
+  ask(path, { method, headers: { Authorization: `Bearer ${token}` }, body: { ...facts, by } }).then((answer) => answer.status);
 
 /** Send the zip `body` as a new version; `query` says of what, `progress` is told the share that was sent. */
 export const upload = (body, query, { token }, { progress }) =>
@@ -90,19 +82,8 @@ const post = (path, body, { headers = {}, signal, progress }) =>
   });
 
 /** Have the server fetch the picture at `address` and classify it, as `classify` does a file. */
-export async function classifyAddress(address, model, { signal }) {
-  let answer;
-  try {
-    const headers = { "Content-Type": "application/json" };
-    const body = JSON.stringify({ address, models: model ? [model] : [] });
-    answer = await fetch("/api/classify-address", { method: "POST", headers, body, signal });
-  } catch {
-    throw noAnswer();
-  }
-  const document = await answer.json().catch(() => null);
-  if (!answer.ok || !document) throw refusal(answer.status, document);
-  return document;
-}
+export const classifyAddress = (address, model, { signal }) =>
+  ask("/api/classify-address", { method: "POST", signal, body: { address, models: model ? [model] : [] } });
 
 /**
  * Follow the server: `lost` is called when it is away, `inference` with each one; the other handlers are called

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ovms_lite.config.entries import AllVersions
+from ovms_lite.config.entries import VersionPolicy
 from ovms_lite.errors import StartError, UsageError
 from ovms_lite.options import Cors, GrpcOptions, ServerOptions, channel_arguments, is_host, single_model
 from warm_programs import run_warm
@@ -140,7 +140,7 @@ def test_the_flags_of_one_model_are_read_like_config_json() -> None:
     flags = {"base_path": "/m", "model_version_policy": '{"all": {}}', "shape": '{"x": "(1,2)"}', "nireq": 2}
     model = single_model("m", flags)
     assert model is not None
-    assert model.policy == AllVersions()
+    assert model.policy == VersionPolicy()
     assert (model.shape, model.nireq, model.base_path) == ((("x", "(1,2)"),), 2, Path("/m"))
     assert single_model(None, {"nireq": None}) is None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from ovms_lite.config.entries import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
+from ovms_lite.config.entries import VersionPolicy
 from ovms_lite.repository.find import list_versions
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def test_row_06_numbers_that_cannot_be_versions_are_none_and_the_server_lives(
 @pytest.mark.parametrize(
     ("policy", "chosen"),
     [
-        (LatestVersions(2), {100, 25}),
-        (SpecificVersions(frozenset((4, 5, 6, 7))), {4, 5}),
-        (AllVersions(), {3, 4, 5, 18, 25, 100}),
-        (LatestVersions(), {100}),
+        (VersionPolicy(latest=2), {100, 25}),
+        (VersionPolicy(specific=frozenset((4, 5, 6, 7))), {4, 5}),
+        (VersionPolicy(), {3, 4, 5, 18, 25, 100}),
+        (VersionPolicy(latest=1), {100}),
     ],
 )
 def test_row_07_the_policy_chooses_by_number(policy: VersionPolicy, chosen: set[int]) -> None:

@@ -16,8 +16,8 @@ from model_sync.store.errors import StoreFaultError
 from model_sync.store.listing import Page
 from model_sync.trust.bundle import parse_bundle, signed_files
 from ovms_lite.errors import RequestError
-from ovms_lite.grpc.inference import input_tensors
 from ovms_lite.grpc.messages import message_class
+from ovms_lite.grpc.service import input_tensors
 from ovms_lite.http.request_reader import RequestReader, UnreadableRequestError
 from ovms_lite.rest.routes import find_route
 from ovms_lite.wire.kserve_request import parse_infer_request

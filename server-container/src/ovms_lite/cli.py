@@ -1,10 +1,12 @@
 """The command `ovms-lite`: OVMS's flags for classic models, and its exit codes."""
 
+import inspect
 import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from types import SimpleNamespace
+from typing import Annotated, Any
 
 import typer
 from edge_common.errors import EdgeError
@@ -25,12 +27,87 @@ Examples:
 
 Exit codes: 0 after SIGTERM or SIGINT, 1 when the start failed, 64 when a flag is wrong."""
 
-app = typer.Typer(rich_markup_mode=None)
-
-_Text = Annotated[str | None, typer.Option()]
 _LEVELS = {"TRACE": LogLevel.DEBUG} | {level.value: level for level in LogLevel}
 _ONE_MODEL = "One model"
 _WITHOUT_EFFECT = "Taken for compatibility, without effect"
+_POLL = "Seconds between looks at config.json (when renamed: a tenth) and versions; 0: never."
+_WORKERS = "REST requests answered at a time, each holding its worker; without it: any number."
+_FLAGS: tuple[tuple[str, Any, Any, str], ...] = (
+    ("config_path", Path | None, None, "config.json with the models."),
+    ("rest_port", int, 0, "Port of the REST interface."),
+    ("rest_bind_address", str, LOOPBACK, "Addresses to listen on, separated by commas."),
+    ("file_system_poll_wait_seconds", int, 1, _POLL),
+    ("log_level", str, "INFO", "TRACE, DEBUG, INFO, WARNING or ERROR."),
+    ("metrics_enable", bool, False, "Answer /metrics."),
+    ("metrics_list", str, "", "Metric families to show, separated by commas."),
+    ("cache_dir", Path | None, None, "Folder for compiled models; without it /opt/cache, if that is there."),
+    ("cpu_extension", Path | None, None, "Library with custom CPU operations."),
+    ("allowed_origins", str, "", "Access-Control-Allow-Origin of every answer; empty: no CORS."),
+    ("allowed_methods", str, "*", "Access-Control-Allow-Methods of every answer."),
+    ("allowed_headers", str, "*", "Access-Control-Allow-Headers of every answer."),
+    ("allow_credentials", bool, False, "Send Access-Control-Allow-Credentials."),
+    ("allowed_hosts", str, "", "Names to answer to besides addresses and local ones; *: any."),
+    ("model_name", str | None, None, f"{_ONE_MODEL}: its name."),
+    ("model_path", str | None, None, f"{_ONE_MODEL}: folder with its versions."),
+    ("batch_size", str | None, None, f"{_ONE_MODEL}: batch size, range or auto."),
+    ("shape", str | None, None, f"{_ONE_MODEL}: shape, or JSON object of shapes."),
+    ("layout", str | None, None, f"{_ONE_MODEL}: layout, or JSON object of layouts."),
+    ("nireq", int | None, None, f"{_ONE_MODEL}: parallel infer requests; 0: automatic."),
+    ("target_device", str | None, None, f"{_ONE_MODEL}: OpenVINO device."),
+    ("plugin_config", str | None, None, f"{_ONE_MODEL}: JSON object of device properties."),
+    ("model_version_policy", str | None, None, f"{_ONE_MODEL}: JSON of the version policy."),
+    ("port", int, 0, "Port of the gRPC interface; 0: none."),
+    ("grpc_bind_address", str, LOOPBACK, "Addresses for gRPC, separated by commas."),
+    ("grpc_channel_arguments", str, "", "name=value,… for the gRPC library."),
+    ("log_path", Path | None, None, "File that gets the log, too."),
+    ("rest_workers", int | None, None, _WORKERS),
+    ("grpc_workers", int | None, None, _WITHOUT_EFFECT),
+    ("grpc_max_threads", int | None, None, _WITHOUT_EFFECT),
+    ("grpc_memory_quota", str | None, None, _WITHOUT_EFFECT),
+    ("custom_node_resources_cleaner_interval_seconds", int | None, None, _WITHOUT_EFFECT),
+)
+"""Name, type, default, and what --help says."""
+_OF_ONE_MODEL = tuple(
+    name
+    for name, _, _, text in _FLAGS
+    if text.startswith(_ONE_MODEL) and name not in {"model_name", "model_path"}
+)
+
+
+def _serve(*, _version: bool, **given: Any) -> None:
+    flags = SimpleNamespace(**given)
+    if flags.log_level not in _LEVELS:
+        raise UsageError(f"--log_level {flags.log_level!r} is unknown; use one of {', '.join(_LEVELS)}")
+    of_one_model = {"base_path": flags.model_path} | {name: given[name] for name in _OF_ONE_MODEL}
+    options = ServerOptions(
+        rest_port=flags.rest_port,
+        rest_workers=flags.rest_workers,
+        grpc=None if flags.port == 0 else _grpc_options(flags),
+        config_path=flags.config_path,
+        single_model=single_model(flags.model_name, of_one_model),
+        rest_bind_addresses=_addresses(flags.rest_bind_address),
+        poll_seconds=flags.file_system_poll_wait_seconds,
+        metrics_enable=flags.metrics_enable,
+        metrics_families=_listed(flags.metrics_list),
+        cors=Cors(
+            flags.allowed_origins, flags.allowed_methods, flags.allowed_headers, flags.allow_credentials
+        ),
+        allowed_hosts=_listed(flags.allowed_hosts),
+        cache_dir=flags.cache_dir,
+        cpu_extension=flags.cpu_extension,
+    )
+    configure_logging(LogFormat.AUTO, _LEVELS[flags.log_level])
+    if flags.log_path is not None:
+        _log_also_to(flags.log_path)
+    for name, _, _, text in _FLAGS:
+        if text == _WITHOUT_EFFECT and given[name] is not None:
+            typer.echo(f"--{name} has no effect: see README.md for how requests are spread", err=True)
+    run_server(options)
+
+
+def _grpc_options(flags: SimpleNamespace) -> GrpcOptions:
+    arguments = channel_arguments(flags.grpc_channel_arguments)
+    return GrpcOptions(flags.port, _addresses(flags.grpc_bind_address), arguments, flags.grpc_workers)
 
 
 def _show_version(wanted: bool) -> None:
@@ -39,155 +116,23 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.command(help=_EXAMPLES, context_settings={"help_option_names": ["--help", "-h"]})
-def serve(  # noqa: D103 - its text is _EXAMPLES
-    *,
-    config_path: Annotated[
-        Path | None, typer.Option("--config_path", help="config.json with the models.")
-    ] = None,
-    rest_port: Annotated[int, typer.Option("--rest_port", help="Port of the REST interface.")] = 0,
-    rest_bind_address: Annotated[
-        str, typer.Option("--rest_bind_address", help="Addresses to listen on, separated by commas.")
-    ] = LOOPBACK,
-    file_system_poll_wait_seconds: Annotated[
-        int,
-        typer.Option(
-            "--file_system_poll_wait_seconds",
-            help="Seconds between looks at config.json (when renamed: a tenth) and versions; 0: never.",
-        ),
-    ] = 1,
-    log_level: Annotated[
-        str, typer.Option("--log_level", help="TRACE, DEBUG, INFO, WARNING or ERROR.")
-    ] = "INFO",
-    metrics_enable: Annotated[bool, typer.Option("--metrics_enable", help="Answer /metrics.")] = False,
-    metrics_list: Annotated[
-        str, typer.Option("--metrics_list", help="Metric families to show, separated by commas.")
-    ] = "",
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            "--cache_dir", help="Folder for compiled models; without it /opt/cache, if that is there."
-        ),
-    ] = None,
-    cpu_extension: Annotated[
-        Path | None, typer.Option("--cpu_extension", help="Library with custom CPU operations.")
-    ] = None,
-    allowed_origins: Annotated[
-        str,
-        typer.Option(
-            "--allowed_origins", help="Access-Control-Allow-Origin of every answer; empty: no CORS."
-        ),
-    ] = "",
-    allowed_methods: Annotated[
-        str, typer.Option("--allowed_methods", help="Access-Control-Allow-Methods of every answer.")
-    ] = "*",
-    allowed_headers: Annotated[
-        str, typer.Option("--allowed_headers", help="Access-Control-Allow-Headers of every answer.")
-    ] = "*",
-    allow_credentials: Annotated[
-        bool, typer.Option("--allow_credentials", help="Send Access-Control-Allow-Credentials.")
-    ] = False,
-    allowed_hosts: Annotated[
-        str,
-        typer.Option("--allowed_hosts", help="Names to answer to besides addresses and local ones; *: any."),
-    ] = "",
-    model_name: Annotated[str | None, typer.Option("--model_name", help=f"{_ONE_MODEL}: its name.")] = None,
-    model_path: Annotated[
-        str | None, typer.Option("--model_path", help=f"{_ONE_MODEL}: folder with its versions.")
-    ] = None,
-    batch_size: Annotated[
-        str | None, typer.Option("--batch_size", help=f"{_ONE_MODEL}: batch size, range or auto.")
-    ] = None,
-    shape: Annotated[
-        str | None, typer.Option("--shape", help=f"{_ONE_MODEL}: shape, or JSON object of shapes.")
-    ] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help=f"{_ONE_MODEL}: layout, or JSON object of layouts.")
-    ] = None,
-    nireq: Annotated[
-        int | None, typer.Option("--nireq", help=f"{_ONE_MODEL}: parallel infer requests; 0: automatic.")
-    ] = None,
-    target_device: Annotated[
-        str | None, typer.Option("--target_device", help=f"{_ONE_MODEL}: OpenVINO device.")
-    ] = None,
-    plugin_config: Annotated[
-        str | None, typer.Option("--plugin_config", help=f"{_ONE_MODEL}: JSON object of device properties.")
-    ] = None,
-    model_version_policy: Annotated[
-        str | None, typer.Option("--model_version_policy", help=f"{_ONE_MODEL}: JSON of the version policy.")
-    ] = None,
-    port: Annotated[int, typer.Option("--port", help="Port of the gRPC interface; 0: none.")] = 0,
-    grpc_bind_address: Annotated[
-        str, typer.Option("--grpc_bind_address", help="Addresses for gRPC, separated by commas.")
-    ] = LOOPBACK,
-    grpc_channel_arguments: Annotated[
-        str, typer.Option("--grpc_channel_arguments", help="name=value,… for the gRPC library.")
-    ] = "",
-    log_path: Annotated[Path | None, typer.Option("--log_path", help="File that gets the log, too.")] = None,
-    rest_workers: Annotated[
-        int | None,
-        typer.Option(
-            "--rest_workers",
-            help="REST requests answered at a time, each holding its worker; without it: any number.",
-        ),
-    ] = None,
-    grpc_workers: Annotated[int | None, typer.Option("--grpc_workers", help=_WITHOUT_EFFECT)] = None,
-    grpc_max_threads: Annotated[int | None, typer.Option("--grpc_max_threads", help=_WITHOUT_EFFECT)] = None,
-    grpc_memory_quota: Annotated[
-        str | None, typer.Option("--grpc_memory_quota", help=_WITHOUT_EFFECT)
-    ] = None,
-    custom_node_resources_cleaner_interval_seconds: Annotated[
-        int | None,
-        typer.Option("--custom_node_resources_cleaner_interval_seconds", help=_WITHOUT_EFFECT),
-    ] = None,
-    _version: Annotated[
-        bool,
-        typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit."),
-    ] = False,
-) -> None:
-    if log_level not in _LEVELS:
-        raise UsageError(f"--log_level {log_level!r} is unknown; use one of {', '.join(_LEVELS)}")
-    of_one_model = {
-        "base_path": model_path,
-        "batch_size": batch_size,
-        "shape": shape,
-        "layout": layout,
-        "nireq": nireq,
-        "target_device": target_device,
-        "plugin_config": plugin_config,
-        "model_version_policy": model_version_policy,
-    }
-    options = ServerOptions(
-        rest_port=rest_port,
-        rest_workers=rest_workers,
-        grpc=None
-        if port == 0
-        else GrpcOptions(
-            port, _addresses(grpc_bind_address), channel_arguments(grpc_channel_arguments), grpc_workers
-        ),
-        config_path=config_path,
-        single_model=single_model(model_name, of_one_model),
-        rest_bind_addresses=_addresses(rest_bind_address),
-        poll_seconds=file_system_poll_wait_seconds,
-        metrics_enable=metrics_enable,
-        metrics_families=_listed(metrics_list),
-        cors=Cors(allowed_origins, allowed_methods, allowed_headers, allow_credentials),
-        allowed_hosts=_listed(allowed_hosts),
-        cache_dir=cache_dir,
-        cpu_extension=cpu_extension,
-    )
-    configure_logging(LogFormat.AUTO, _LEVELS[log_level])
-    if log_path is not None:
-        _log_also_to(log_path)
-    for flag, value in (
-        ("--grpc_workers", grpc_workers),
-        ("--grpc_max_threads", grpc_max_threads),
-        ("--grpc_memory_quota", grpc_memory_quota),
-        ("--custom_node_resources_cleaner_interval_seconds", custom_node_resources_cleaner_interval_seconds),
-    ):
-        if value is not None:
-            typer.echo(f"{flag} has no effect: see README.md for how requests are spread", err=True)
-    run_server(options)
+def _parameter(name: str, kind: Any, option: Any, default: Any) -> inspect.Parameter:
+    annotation = Annotated[kind, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+_VERSION = typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+_PARAMETERS = [
+    *(
+        _parameter(name, kind, typer.Option(f"--{name}", help=text), given)
+        for name, kind, given, text in _FLAGS
+    ),
+    _parameter("_version", bool, _VERSION, default=False),
+]
+_serve.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined]  # as inspect documents
+_serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _PARAMETERS}
+app = typer.Typer(rich_markup_mode=None)
+app.command("serve", help=_EXAMPLES, context_settings={"help_option_names": ["--help", "-h"]})(_serve)
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -18,9 +18,7 @@ from typing import ClassVar
 
 from edge_common.errors import FatalError, RejectedError
 
-NDARRAY = "Could not parse input content. Not valid ndarray detected"
-INSTANCES_NDARRAY = "Could not parse instance content. Not valid ndarray detected"
-MIXED_BUFFERS = (
+_MIXED_BUFFERS = (
     "Passing buffers both in ModelInferRequest::InferInputTensor::contents and in "
     "ModelInferRequest::raw_input_contents is not allowed"
 )
@@ -45,18 +43,15 @@ class Fault(Enum):
     JSON_TOO_DEEP = (400, "JSON nesting depth exceeds the allowed limit")
     BODY_NOT_OBJECT = (400, "Request body should be JSON object")
     INPUTS_MISSING = (400, "Invalid JSON structure, missing inputs")
-    INPUT_NOT_NDARRAY = (400, NDARRAY)
+    INPUT_NOT_NDARRAY = (400, "Could not parse input content. Not valid ndarray detected")
     INPUT_PRECISION_UNSUPPORTED = (400, "Could not parse input content. Unsupported data precision detected")
     OUTPUT_NOT_PARSED = (400, "Could not parse output content.")
     PARAMETERS_NOT_PARSED = (400, "Could not parse request parameters")
     BINARY_SIZE_INVALID = (400, "binary_data_size parameter is invalid and cannot be parsed")
     BINARY_TAIL_SHORT = (400, "Received buffer size is smaller than binary_data_size parameter indicates")
     BINARY_AND_DATA = (400, "Request contains values both in binary data and in content value")
-    BINARY_MIXED = (400, MIXED_BUFFERS)
-    BINARY_HEADER_INVALID = (
-        400,
-        "Inference-Header-Content-Length header is invalid and couldn't be parsed",
-    )
+    BINARY_MIXED = (400, _MIXED_BUFFERS)
+    BINARY_HEADER_INVALID = (400, "Inference-Header-Content-Length header is invalid and couldn't be parsed")
     BINARY_HEADER_TOO_LARGE = (400, "Inference-Header-Content-Length header exceeds actual payload length")
     RAW_CONTENTS_COUNT = (400, "Invalid number of raw_input_contents")
     INPUT_COUNT = (400, "Invalid number of inputs")
@@ -78,7 +73,7 @@ class Fault(Enum):
     )
     TFS_FORMAT_UNKNOWN = (400, "Invalid JSON structure. Could not detect row or column format")
     TFS_INSTANCES_MISSING = (400, "Invalid JSON structure. Missing instances in row format")
-    TFS_NOT_NDARRAY = (400, INSTANCES_NDARRAY)
+    TFS_NOT_NDARRAY = (400, "Could not parse instance content. Not valid ndarray detected")
     TFS_INSTANCES_NOT_ARRAY = (400, "Invalid JSON structure. Nonamed instance is not an array.")
     TFS_INSTANCE_NOT_OBJECT = (400, "Invalid JSON structure. One of named instances is not a JSON object.")
     TFS_NEITHER_NAMED = (400, "Could not detect neither named or nonamed format")

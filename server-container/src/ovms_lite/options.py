@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from ovms_lite.config.entries import ModelConfig
-from ovms_lite.config.file import parse_config
+from ovms_lite.config.entries import ModelConfig, parse_config
 from ovms_lite.errors import ConfigError, StartError, UsageError
 
 MAX_PORT = 65535

@@ -20,19 +20,17 @@ from edge_common.watchdog import watched_by_systemd
 from ovms_lite.config.entries import MonitoringConfig
 from ovms_lite.config.source import ConfigFileSource, ConfigSource, SingleModelSource
 from ovms_lite.errors import StartError
-from ovms_lite.http.bodies import Bodies
-from ovms_lite.http.memory import memory_limit
+from ovms_lite.http.limits import Bodies
 from ovms_lite.http.server import RestServer, listen
+from ovms_lite.memory import HeldBytes, memory_limit
 from ovms_lite.options import ServerOptions
 from ovms_lite.reload.cycle import Reloader
 from ovms_lite.repository.load import ModelLoader, usable_cache
-from ovms_lite.repository.request_limit import RequestLimit
+from ovms_lite.repository.settings import RequestLimit
 from ovms_lite.rest.application import Application
-from ovms_lite.rest.guard import Guarded
-from ovms_lite.rest.workers import Workers
+from ovms_lite.rest.guard import Guarded, Workers
 from ovms_lite.serving.catalogue import Catalogue
-from ovms_lite.serving.decoders import Decoders
-from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.infer import Decoders, Inference
 from ovms_lite.serving.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -151,18 +149,13 @@ class _Server:
     ) -> "GrpcServer | None":
         if self.options.grpc is None:
             return None
-        from ovms_lite.grpc.held_messages import HeldMessages  # noqa: PLC0415 - as below
         from ovms_lite.grpc.server import GrpcServer  # noqa: PLC0415 - a tenth of a second that REST need not pay
         from ovms_lite.grpc.service import GrpcService  # noqa: PLC0415 - as above
 
         service = GrpcService(
-            catalogue,
-            inference,
-            self.metrics,
-            version=_VERSION,
-            is_ready=lambda: reloader.first_cycle_done,
+            catalogue, inference, self.metrics, version=_VERSION, is_ready=lambda: reloader.first_cycle_done
         )
-        held = HeldMessages(memory_limit() // _SHARE_OF_MESSAGES)
+        held = HeldBytes(memory_limit() // _SHARE_OF_MESSAGES)
         server = GrpcServer(service, self.options.grpc, held=held)
         await server.start()
         return server

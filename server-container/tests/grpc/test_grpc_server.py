@@ -18,8 +18,7 @@ from ovms_lite.grpc.server import GrpcServer
 from ovms_lite.grpc.service import GrpcService
 from ovms_lite.options import GrpcOptions
 from ovms_lite.serving.catalogue import Catalogue
-from ovms_lite.serving.decoders import Decoders
-from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.infer import Decoders, Inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

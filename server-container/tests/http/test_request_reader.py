@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ovms_lite.http.bodies import MAX_BODY_BYTES
+from ovms_lite.http.limits import MAX_BODY_BYTES
 from ovms_lite.http.request_reader import (
     MAX_HEAD_BYTES,
     ReceivedRequest,

@@ -7,8 +7,8 @@ import socket
 from typing import TYPE_CHECKING, Self
 
 import pytest
+from ovms_lite.http.limits import TimeLimits
 from ovms_lite.http.server import RestServer
-from ovms_lite.http.time_limits import TimeLimits
 from ovms_lite.wire.http_message import Request, Response
 
 if TYPE_CHECKING:

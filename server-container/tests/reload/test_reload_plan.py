@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from ovms_lite.config.entries import AllVersions, LatestVersions, SpecificVersions, VersionPolicy
+from ovms_lite.config.entries import VersionPolicy
 from ovms_lite.reload.plan import Listing, versions_to_load, versions_to_retire
 
-LATEST = LatestVersions()
+LATEST = VersionPolicy(latest=1)
 
 
 def _set(*versions: int) -> frozenset[int]:
@@ -35,7 +35,7 @@ def test_the_last_serving_version_stays_while_its_replacement_is_broken() -> Non
 
 def test_a_specific_policy_is_obeyed_even_when_that_takes_the_model_down() -> None:
     listing = Listing(on_disk=_set(1, 2), serving=_set(1), broken=_set(2))
-    assert versions_to_retire(listing, SpecificVersions(_set(2)), {1, 2}) == [1]
+    assert versions_to_retire(listing, VersionPolicy(specific=_set(2)), {1, 2}) == [1]
 
 
 def test_outdated_versions_are_loaded_again() -> None:
@@ -48,9 +48,9 @@ def test_no_version_on_disk_retires_everything() -> None:
 
 VERSIONS = st.frozensets(st.integers(1, 12))
 POLICIES: st.SearchStrategy[VersionPolicy] = st.one_of(
-    st.just(AllVersions()),
-    st.builds(LatestVersions, st.integers(1, 4)),
-    st.builds(SpecificVersions, VERSIONS),
+    st.just(VersionPolicy()),
+    st.builds(VersionPolicy, latest=st.integers(1, 4)),
+    st.builds(VersionPolicy, specific=VERSIONS),
 )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from edge_common.served_state import VersionState
-from ovms_lite.config.entries import AllVersions, LatestVersions, ModelConfig
+from ovms_lite.config.entries import ModelConfig, VersionPolicy
 from ovms_lite.config.source import SingleModelSource
 from ovms_lite.reload import transitions
 from ovms_lite.reload.cycle import Reloader
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from conftest import Models
-    from ovms_lite.config.entries import VersionPolicy
 
     Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-@pytest.mark.parametrize("policy", [AllVersions(), LatestVersions()], ids=["all", "latest"])
+@pytest.mark.parametrize("policy", [VersionPolicy(), VersionPolicy(latest=1)], ids=["all", "latest"])
 def test_a_number_with_requests_in_flight_ends_before_it_is_loaded_anew(
     models: Models, run: Run, monkeypatch: pytest.MonkeyPatch, policy: VersionPolicy
 ) -> None:

@@ -8,7 +8,7 @@ from edge_common.openvino_runtime import ops, ov
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import LoadError
 from ovms_lite.repository.load import LoadedModel, ModelLoader, usable_cache
-from ovms_lite.serving.health import stream_count
+from ovms_lite.serving.servable import stream_count
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,7 @@ from ovms_lite.reload.cycle import Reloader
 from ovms_lite.repository.load import ModelLoader
 from ovms_lite.rest.application import Application
 from ovms_lite.serving.catalogue import Catalogue
-from ovms_lite.serving.decoders import Decoders
-from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.infer import Decoders, Inference
 from ovms_lite.wire.http_message import Request, Response
 
 if TYPE_CHECKING:

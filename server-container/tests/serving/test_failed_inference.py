@@ -13,9 +13,8 @@ from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import Fault, LoadError, RequestError
 from ovms_lite.repository.load import LoadedModel, ModelLoader
 from ovms_lite.serving.catalogue import ModelRecord, servable_now
-from ovms_lite.serving.health import still_answers
 from ovms_lite.serving.pool import InferTimes
-from ovms_lite.serving.servable import Servable
+from ovms_lite.serving.servable import Servable, still_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -11,8 +11,8 @@ import pytest
 from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import RequestError
 from ovms_lite.repository.load import ModelLoader
-from ovms_lite.serving import decoders, pool
-from ovms_lite.serving.decoders import Decoders
+from ovms_lite.serving import infer, pool
+from ovms_lite.serving.infer import Decoders
 from ovms_lite.serving.pool import InferTimes
 from ovms_lite.serving.servable import Servable
 
@@ -82,7 +82,7 @@ def _pictures(work: int) -> tuple[EncodedImages, threading.Event]:
 def test_pictures_that_take_long_hold_up_nobody_but_each_other(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoders, "_MAX_LONG_WAITING", 3)
+    monkeypatch.setattr(infer, "_MAX_LONG_WAITING", 3)
 
     async def scenario() -> None:
         threads = Decoders()

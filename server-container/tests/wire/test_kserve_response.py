@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
-from ovms_lite.wire.byte_strings import split_elements
 from ovms_lite.wire.kserve_request import InferRequest
 from ovms_lite.wire.kserve_response import infer_response, model_metadata
-from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo
+from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo, split_elements
 
 
 def _info(name: str, datatype: str, rank: int = 1) -> TensorInfo:

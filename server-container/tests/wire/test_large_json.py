@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ovms_lite.errors import RequestError
-from ovms_lite.wire.json_values import parse_json
+from ovms_lite.wire.json_values import parse_json, parse_numbers
 from ovms_lite.wire.kserve_request import parse_infer_request
-from ovms_lite.wire.large_json import parse_numbers
 from ovms_lite.wire.tensors import BY_KSERVE_NAME
 
 LARGE = b" " * 16 * 1024

@@ -7,10 +7,9 @@ import numpy.typing as npt
 import pytest
 from jpeg_bombs import jpeg_bomb
 from ovms_lite.errors import RequestError
-from ovms_lite.wire.byte_strings import join_elements
 from ovms_lite.wire.kserve_request import InputTensor
 from ovms_lite.wire.model_inputs import EncodedImages, model_inputs
-from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo
+from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array, Dimension, TensorInfo, join_elements
 
 
 def _info(name: str, datatype: str, *shape: int | tuple[int, int], layout: str = "N...") -> TensorInfo:

@@ -2,13 +2,12 @@
 
 import hashlib
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from ovms_lite.config.entries import ModelConfig, ServerConfig
-from ovms_lite.config.file import parse_config
+from ovms_lite.config.entries import ModelConfig, ServerConfig, parse_config
 from ovms_lite.errors import ConfigError, StartError
 
 _READ_ATTEMPTS = 3
@@ -24,20 +23,22 @@ class ConfigChange:
     unreadable: bool = False
 
 
-class ConfigSource(Protocol):
+class ConfigSource(ABC):
     """Gives the configuration when it changed. Blocking; run it in a thread."""
 
+    @abstractmethod
     def read_change(self, *, forced: bool) -> ConfigChange:
         """Look again; `forced` also gives an unchanged configuration that did not succeed before."""
 
-    def remember_success(self, succeeded: bool) -> None:
+    def remember_success(self, succeeded: bool) -> None:  # noqa: B027 - the command line is not read again
         """Whether everything the last configuration asked for could be done."""
 
     def was_replaced(self) -> bool:
         """Whether another file stands in the place of the one read last; costs one system call."""
+        return False
 
 
-class ConfigFileSource:
+class ConfigFileSource(ConfigSource):
     """config.json at `path`. Its content counts, not its time: renaming a new file into place is seen."""
 
     def __init__(self, path: Path, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -101,7 +102,7 @@ class ConfigFileSource:
         return change
 
 
-class SingleModelSource:
+class SingleModelSource(ConfigSource):
     """The one model of `--model_name` and `--model_path`; it never changes."""
 
     def __init__(self, model: ModelConfig) -> None:
@@ -111,10 +112,3 @@ class SingleModelSource:
         """The model, once."""
         config, self._config = self._config, None
         return ConfigChange(config=config)
-
-    def was_replaced(self) -> bool:
-        """Never."""
-        return False
-
-    def remember_success(self, succeeded: bool) -> None:
-        """Nothing to remember: a failure ends the start."""

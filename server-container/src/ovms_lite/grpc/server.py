@@ -13,9 +13,9 @@ from edge_common.logs import get_logger
 from google.protobuf.message import DecodeError
 
 from ovms_lite.errors import Fault, RequestError, StartError
-from ovms_lite.grpc.held_messages import HeldMessages
 from ovms_lite.grpc.messages import METHODS, SERVICE, message_class
 from ovms_lite.grpc.service import GrpcService
+from ovms_lite.memory import HeldBytes
 from ovms_lite.options import GrpcOptions
 
 MAX_MESSAGE_BYTES = 1024**3
@@ -59,10 +59,10 @@ class GrpcServer:
         service: GrpcService,
         options: GrpcOptions,
         max_calls: int = MAX_CALLS,
-        held: HeldMessages | None = None,
+        held: HeldBytes | None = None,
     ) -> None:
         self._service = service
-        self._held = held or HeldMessages(2 * MAX_MESSAGE_BYTES)
+        self._held = held or HeldBytes(2 * MAX_MESSAGE_BYTES)
         self._options = options
         self._max_calls = max_calls
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="grpc")
@@ -86,7 +86,11 @@ class GrpcServer:
         largest = {"grpc.max_receive_message_length": min(MAX_MESSAGE_BYTES, self._held.total // 2)}
         options = _LIMITS | largest | dict(self._options.channel_arguments)
         server = grpc.aio.server(options=list(options.items()), maximum_concurrent_rpcs=self._max_calls)
-        server.add_generic_rpc_handlers((_handlers(self._service, models_loop, self._held),))
+        handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            method: grpc.unary_unary_rpc_method_handler(self._handler(method, models_loop))
+            for method in METHODS
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         for address in self._options.bind_addresses:
             where = f"[{address}]" if ":" in address else address
             try:
@@ -106,52 +110,41 @@ class GrpcServer:
         await server.stop(grace)
         return loop.time() - began < grace
 
+    def _handler(
+        self, method: str, models_loop: asyncio.AbstractEventLoop
+    ) -> Callable[[bytes, Any], Awaitable[bytes]]:
+        """Parses and writes messages in the gRPC thread; what the models do happens on their loop."""
+        request_class, held = message_class(f"{method}Request"), self._held
 
-def _handlers(
-    service: GrpcService, models_loop: asyncio.AbstractEventLoop, held: HeldMessages
-) -> grpc.GenericRpcHandler:
-    return grpc.method_handlers_generic_handler(
-        SERVICE,
-        {
-            method: grpc.unary_unary_rpc_method_handler(_handler(method, service, models_loop, held))
-            for method in METHODS
-        },
-    )
-
-
-def _handler(
-    method: str, service: GrpcService, models_loop: asyncio.AbstractEventLoop, held: HeldMessages
-) -> Callable[[bytes, Any], Awaitable[bytes]]:
-    """Parses and writes messages in the gRPC thread; what the models do happens on their loop."""
-    request_class = message_class(f"{method}Request")
-
-    async def handle(content: bytes, context: Any) -> bytes:
-        try:
-            request = request_class.FromString(content)
-        except DecodeError:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message is no {method}Request")
-        try:
-            with held.keep(getattr(request, "model_name", ""), len(content)):
-                answering = asyncio.run_coroutine_threadsafe(_outcome(method, service, request), models_loop)
+        async def handle(content: bytes, context: Any) -> bytes:
+            try:
+                request = request_class.FromString(content)
+            except DecodeError:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"The message is no {method}Request")
+            model, size = getattr(request, "model_name", ""), len(content)
+            if not held.take(model, size):
+                full = RequestError(Fault.OVERLOADED, f"{held.held_bytes} bytes of messages are in memory")
+                await context.abort(status_code(full), str(full))
+            try:
+                answering = asyncio.run_coroutine_threadsafe(self._outcome(method, request), models_loop)
                 outcome = await asyncio.wrap_future(answering)  # a client that gives up leaves the queue, too
+            finally:
+                held.give_back(model, size)
+            if isinstance(outcome, RequestError):
+                await context.abort(status_code(outcome), str(outcome))
+            if outcome is None:
+                await context.abort(grpc.StatusCode.INTERNAL, "Internal server error")
+            written: bytes = outcome.SerializeToString()
+            return written
+
+        return handle
+
+    async def _outcome(self, method: str, request: Any) -> Any:
+        """A response message, the RequestError instead, or None after a defect of ours, which is logged."""
+        try:
+            return await self._service.answer(method, request)
         except RequestError as error:
-            outcome = error
-        if isinstance(outcome, RequestError):
-            await context.abort(status_code(outcome), str(outcome))
-        if outcome is None:
-            await context.abort(grpc.StatusCode.INTERNAL, "Internal server error")
-        written: bytes = outcome.SerializeToString()
-        return written
-
-    return handle
-
-
-async def _outcome(method: str, service: GrpcService, request: Any) -> Any:
-    """A response message, the RequestError instead, or None after a defect of ours, which is logged."""
-    try:
-        return await service.answer(method, request)
-    except RequestError as error:
-        return error
-    except Exception:  # noqa: BLE001 - a defect of ours: the caller is told, the log has it whole
-        _log.exception("call_crashed", method=method)
-        return None
+            return error
+        except Exception:  # noqa: BLE001 - a defect of ours: the caller is told, the log has it whole
+            _log.exception("call_crashed", method=method)
+            return None

@@ -13,9 +13,8 @@ from typing import cast
 
 from edge_common.logs import get_logger
 
-from ovms_lite.http.bodies import Bodies
+from ovms_lite.http.limits import Bodies, TimeLimits
 from ovms_lite.http.request_reader import ReceivedRequest, RequestReader, UnreadableRequestError
-from ovms_lite.http.time_limits import TimeLimits
 from ovms_lite.wire.http_message import REASONS, Request, Response, json_response
 
 _MAX_PIPELINED = 16

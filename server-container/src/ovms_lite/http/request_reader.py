@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import httptools
 
-from ovms_lite.http.bodies import Bodies, HeldBody
+from ovms_lite.http.limits import Bodies, HeldBody
 from ovms_lite.wire.http_message import Request
 
 MAX_HEAD_BYTES = 64 * 1024

@@ -6,9 +6,8 @@ import socket
 from collections.abc import Sequence
 
 from ovms_lite.errors import StartError
-from ovms_lite.http.bodies import Bodies
+from ovms_lite.http.limits import Bodies, TimeLimits
 from ovms_lite.http.protocol import MAX_CONNECTIONS, App, HttpConnection, HttpSettings
-from ovms_lite.http.time_limits import TimeLimits
 
 
 def listen(address: str, port: int) -> socket.socket:

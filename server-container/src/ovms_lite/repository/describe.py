@@ -6,7 +6,7 @@ from typing import Any
 from edge_common.openvino_runtime import ov
 
 from ovms_lite.errors import LoadError
-from ovms_lite.repository.layouts import DEFAULT_LAYOUT
+from ovms_lite.repository.settings import DEFAULT_LAYOUT
 from ovms_lite.wire.tensors import BY_OPENVINO_NAME, Dimension, TensorInfo
 
 

@@ -9,13 +9,7 @@ from ovms_lite.errors import LoadError
 _VERSION_NAME = re.compile(r"[1-9][0-9]{0,18}")
 MAX_VERSION = 2**63 - 1
 MAPPING_FILE = "mapping_config.json"
-_CANDIDATES = (
-    (".xml", ".bin"),
-    (".onnx", ""),
-    (".pdmodel", ".pdiparams"),
-    (".pb", ""),
-    (".tflite", ""),
-)
+_CANDIDATES = ((".xml", ".bin"), (".onnx", ""), (".pdmodel", ".pdiparams"), (".pb", ""), (".tflite", ""))
 """(file to read, partner that must be there), in OVMS's order of precedence."""
 
 

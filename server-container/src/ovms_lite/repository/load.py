@@ -14,15 +14,15 @@ from ovms_lite.config.entries import ModelConfig
 from ovms_lite.errors import ConfigError, LoadError
 from ovms_lite.repository.describe import likely_shapes, model_info, port_names, tensor_infos
 from ovms_lite.repository.find import MAPPING_FILE, find_model_file
-from ovms_lite.repository.layouts import (
+from ovms_lite.repository.settings import (
     DEFAULT_LAYOUT,
+    RequestLimit,
     batch_position,
     parse_batch_size,
     parse_layout,
     parse_shape,
     per_input,
 )
-from ovms_lite.repository.request_limit import RequestLimit
 from ovms_lite.wire.tensors import Dimension, TensorInfo
 
 DEFAULT_CACHE = Path("/opt/cache")
@@ -113,17 +113,16 @@ class ModelLoader:
         except _OPENVINO_ERRORS as error:
             raise LoadError(f"{file} cannot be read: {reason_of(error)}; replace the file") from error
         try:
-            layouts = _apply_layouts(model, config)
-            model = layouts.model
+            model, layouts = _apply_layouts(model, config)
             shown = None
             if _is_auto(config):
                 shown = (
-                    tensor_infos(model.inputs, mapping.inputs, layouts.inputs),
+                    tensor_infos(model.inputs, mapping.inputs, layouts),
                     tensor_infos(model.outputs, mapping.outputs, {}),
                 )
             own_shapes = [port.partial_shape for port in model.inputs]
             if not self._has_bad_shape(config):
-                _reshape(model, config, layouts.inputs)
+                _reshape(model, config, layouts)
             if not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys():
                 plugin["PERFORMANCE_HINT"] = _DEFAULT_HINT
             compiled = self._core.compile_model(model, config.target_device or _DEFAULT_DEVICE, plugin)
@@ -133,7 +132,7 @@ class ModelLoader:
                 "check its shape, layout, plugin_config and target_device",
                 reload_status=getattr(error, "reload_status", 412),
             ) from error
-        inputs = tensor_infos(compiled.inputs, mapping.inputs, layouts.inputs)
+        inputs = tensor_infos(compiled.inputs, mapping.inputs, layouts)
         outputs = tensor_infos(compiled.outputs, mapping.outputs, {})
         self._limit.check(config.nireq, config.name, inputs + outputs)
         return LoadedModel(
@@ -150,9 +149,8 @@ class ModelLoader:
     def _has_bad_shape(self, config: ModelConfig) -> bool:
         if not self._ignore_bad_shapes or config.shape is None:
             return False
-        texts = [config.shape] if isinstance(config.shape, str) else [text for _, text in config.shape]
         try:
-            for text in texts:
+            for text in _texts(config.shape):
                 parse_shape(text)
         except ConfigError as error:
             _log.warning("shape_ignored", model=config.name, reason=str(error))
@@ -164,8 +162,11 @@ def _is_auto(config: ModelConfig) -> bool:
     """Whether every input takes the shape that a request has."""
     if config.shape is None:
         return config.batch_size == "auto"
-    texts = [config.shape] if isinstance(config.shape, str) else [text for _, text in config.shape]
-    return all(text.strip() == "auto" for text in texts)
+    return all(text.strip() == "auto" for text in _texts(config.shape))
+
+
+def _texts(setting: str | tuple[tuple[str, str], ...]) -> list[str]:
+    return [setting] if isinstance(setting, str) else [text for _, text in setting]
 
 
 def reason_of(error: BaseException) -> str:
@@ -187,14 +188,8 @@ def _read_mapping(folder: Path) -> _Mapping:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Layouts:
-    model: ov.Model
-    inputs: dict[str, str]
-
-
-def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
-    """Transpose where config asks for it; tell the layout clients send for each input."""
+def _apply_layouts(model: ov.Model, config: ModelConfig) -> tuple[ov.Model, dict[str, str]]:
+    """The model, transposed where config asks for it, and the layout that clients send for each input."""
     names = port_names(model.inputs)
     layouts = {
         name: str(port.node.layout).strip("[]").replace(",", "")
@@ -202,7 +197,7 @@ def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
         if not port.node.layout.empty
     }
     if config.layout is None:
-        return _Layouts(model, layouts)
+        return model, layouts
     tensors = names if isinstance(config.layout, str) else names + port_names(model.outputs)
     setting = config.layout if isinstance(config.layout, str) else dict(config.layout)
     processor = preprocessing.PrePostProcessor(model)
@@ -213,7 +208,7 @@ def _apply_layouts(model: ov.Model, config: ModelConfig) -> _Layouts:
         port.model().set_layout(ov.Layout(change.model))
         if name in names:
             layouts[name] = change.tensor
-    return _Layouts(processor.build(), layouts)
+    return processor.build(), layouts
 
 
 def _reshape(model: ov.Model, config: ModelConfig, layouts: Mapping[str, str]) -> None:

@@ -1,20 +1,28 @@
 """The REST application: each operation of `routes` answered from the catalogue. Knows no sockets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.reload.cycle import Reloader
-from ovms_lite.rest import inference as rest_inference
 from ovms_lite.rest.routes import Operation, Route, find_route
-from ovms_lite.serving.catalogue import Catalogue, ModelRecord, VersionRecord, servable_now
-from ovms_lite.serving.infer import Inference
+from ovms_lite.serving.catalogue import Catalogue, VersionRecord, servable_now
+from ovms_lite.serving.infer import Call, Inference, Prepared
 from ovms_lite.serving.metrics import Metrics
 from ovms_lite.serving.servable import Servable
 from ovms_lite.wire.http_message import EMPTY, TEXT, Request, Response, error_response, json_response
-from ovms_lite.wire.kserve_response import SERVER_NAME, model_metadata
-from ovms_lite.wire.tfs_response import signature_metadata, version_status
+from ovms_lite.wire.kserve_request import parse_infer_request
+from ovms_lite.wire.kserve_response import SERVER_NAME, infer_response, model_metadata
+from ovms_lite.wire.model_inputs import model_inputs
+from ovms_lite.wire.tensors import Array
+from ovms_lite.wire.tfs_request import parse_predict_request
+from ovms_lite.wire.tfs_response import predict_response, signature_metadata, version_status
+
+MISSING = {Operation.INFER: Fault.SERVABLE_MISSING, Operation.TFS_PREDICT: Fault.NAME_MISSING}
+"""What reads a body, and what an unknown model is for it."""
+JSON_LENGTH_HEADER = b"inference-header-content-length"
 
 
 class Application:
@@ -54,10 +62,8 @@ class Application:
         try:
             route = find_route(request.method, request.target)
             match route.operation:
-                case Operation.INFER:
-                    return _answered(rest_inference.infer(self._inference, route, request))
-                case Operation.TFS_PREDICT:
-                    return _answered(rest_inference.predict(self._inference, route, request))
+                case Operation.INFER | Operation.TFS_PREDICT:
+                    return _answered(self._infer(route, request))
                 case Operation.CONFIG_RELOAD:
                     return _answered(self._reload())
                 case operation:
@@ -71,8 +77,17 @@ class Application:
         Raises RequestError for a model that does not exist: that is the answer, whatever the body.
         """
         route = find_route(method, target)
-        missing = rest_inference.MISSING.get(route.operation)
+        missing = MISSING.get(route.operation)
         return None if missing is None else self._catalogue.model(route.model, missing).name
+
+    async def _infer(self, route: Route, request: Request) -> Response:
+        """`infer` of KServe and `:predict` of TensorFlow Serving."""
+        if request.refusal is not None:
+            raise request.refusal
+        is_kserve = route.operation is Operation.INFER
+        method, prepare = ("ModelInfer", _prepare_infer) if is_kserve else ("Predict", _prepare_predict)
+        call = Call(route.model, route.version, method, "REST", MISSING[route.operation])
+        return await self._inference.run(call, partial(prepare, request))
 
     async def _reload(self) -> Response:
         # Shielded: a client that gives up must not leave the models half-way between two configurations.
@@ -136,7 +151,7 @@ class Application:
             records = [record for record in records if record.version == route.version]
             if not records:
                 raise RequestError(Fault.VERSION_MISSING)
-        servable = _any_servable(model)
+        servable = next(iter(model.available()), None)
         if servable is not None:
             self._count(servable, "GetModelStatus")
         return json_response(_shown(records))
@@ -166,13 +181,28 @@ def _shown(records: Iterable[VersionRecord]) -> dict[str, Any]:
     return version_status((record.version, record.state) for record in records)
 
 
-def _any_servable(model: ModelRecord) -> Servable | None:
-    return next(iter(model.available()), None)
-
-
 def _not_a_resource(_route: Route) -> Response:
     raise RequestError(Fault.RESOURCE_MISSING)
 
 
 def _openai_entry(servable: Servable) -> dict[str, object]:
     return {"id": servable.name, "object": "model", "created": servable.loaded_at, "owned_by": "OVMS"}
+
+
+def _prepare_infer(request: Request, servable: Servable) -> Prepared[Response]:
+    length = request.headers.get(JSON_LENGTH_HEADER)
+    parsed = parse_infer_request(request.body, None if length is None else length.decode("latin-1"))
+
+    def answer(outputs: Sequence[Array]) -> Response:
+        return infer_response(servable.name, servable.version_text, parsed, servable.outputs, outputs)
+
+    return model_inputs(servable.inputs, parsed.inputs), answer
+
+
+def _prepare_predict(request: Request, servable: Servable) -> Prepared[Response]:
+    parsed = parse_predict_request(request.body, servable.inputs)
+
+    def answer(outputs: Sequence[Array]) -> Response:
+        return predict_response(servable.outputs, outputs, row_form=parsed.row_form)
+
+    return parsed.inputs, answer

@@ -1,5 +1,6 @@
-"""Requests that browsers send for pages of strangers, refused before the application sees them."""
+"""What stands before the application: refusals of strangers' pages, and a fixed number of workers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from edge_common.allowed_hosts import AllowedHosts
@@ -27,3 +28,20 @@ class Guarded:
         if refusal is None:
             return self._app(request)
         return json_response({"error": refusal.sentence}, refusal.status)
+
+
+class Workers:
+    """Answers like `app`, but no more than `count` requests at a time: status waits behind inference, too.
+
+    Measured on OVMS 2026.2.1: its REST threads do all the work of a request, and probes wait for a free one.
+    """
+
+    def __init__(self, app: Callable[[Request], Response | Awaitable[Response]], count: int) -> None:
+        self._app = app
+        self._free = asyncio.Semaphore(count)
+
+    async def __call__(self, request: Request) -> Response:
+        """The answer, once a worker is free."""
+        async with self._free:
+            answer = self._app(request)
+            return answer if isinstance(answer, Response) else await answer

@@ -66,10 +66,7 @@ _PATTERNS = (
         re.compile(rf"/v1/models/(?P<model>[^/:]+)(?:{_VERSION}|/labels/[^/:]+):predict"),
         Operation.TFS_PREDICT,
     ),
-    (
-        re.compile(rf"/v1/models/(?P<model>[^/:]+){_VERSION}:(?:classify|regress)"),
-        Operation.TFS_OTHER,
-    ),
+    (re.compile(rf"/v1/models/(?P<model>[^/:]+){_VERSION}:(?:classify|regress)"), Operation.TFS_OTHER),
     (
         re.compile(rf"/v1/models/(?P<model>[^/:]+)(?:{_VERSION}|/labels/[^/:]+)/metadata"),
         Operation.TFS_METADATA,

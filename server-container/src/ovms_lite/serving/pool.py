@@ -17,8 +17,7 @@ from edge_common.openvino_runtime import ov
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.repository.load import LoadedModel
-from ovms_lite.serving.tensor_memory import array_of, as_tensor
-from ovms_lite.wire.tensors import Array
+from ovms_lite.wire.tensors import Array, TensorInfo
 
 _Answer = TypeVar("_Answer")
 _End = asyncio.Future[None]
@@ -28,6 +27,27 @@ MAX_WAITING = 1000
 _CHECK_SECONDS = 0.05
 """How often runs are asked whether they have ended: OpenVINO calls no callback for one that failed. Asked
 five times as often, a classifier took up to a tenth more of a busy processor."""
+
+
+def as_tensor(array: Array, info: TensorInfo) -> ov.Tensor:
+    """A tensor over the array's own memory; strings and what is not aligned are copied."""
+    if info.element.is_string:
+        tensor = ov.Tensor(ov.Type.string, ov.Shape(array.shape))
+        tensor.bytes_data = array.tolist()  # the binding takes no object array
+        return tensor
+    aligned = array if array.flags.aligned else array.copy()
+    if info.element.openvino == "bf16":
+        return ov.Tensor(aligned, ov.Shape(array.shape), ov.Type.bf16)
+    return ov.Tensor(aligned, shared_memory=True)
+
+
+def array_of(tensor: ov.Tensor, info: TensorInfo) -> Array:
+    """The tensor's memory as an array of the type it travels as; strings are copied."""
+    if info.element.is_string:
+        strings: Array = tensor.bytes_data
+        return strings
+    data: Array = tensor.data
+    return data.view(info.element.numpy) if info.element.openvino == "bf16" else data
 
 
 @dataclass(slots=True)

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.wire.json_values import Body, array_of_values, parse_json
-from ovms_lite.wire.large_json import parse_numbers
+from ovms_lite.wire.json_values import Body, array_of_values, parse_json, parse_numbers
 from ovms_lite.wire.tensors import BY_KSERVE_NAME, Array
 
 _MAX_INT32 = 2**31 - 1

@@ -5,10 +5,9 @@ from typing import Any
 
 import orjson
 
-from ovms_lite.wire.byte_strings import join_elements
 from ovms_lite.wire.http_message import Response
 from ovms_lite.wire.kserve_request import InferRequest
-from ovms_lite.wire.tensors import Array, TensorInfo
+from ovms_lite.wire.tensors import Array, TensorInfo, join_elements
 
 SERVER_NAME = "OpenVINO Model Server"
 """What OVMS calls itself in its metadata; clients tell servers apart by it, so it is kept."""

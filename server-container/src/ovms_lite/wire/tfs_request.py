@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.wire.byte_strings import text_rows
 from ovms_lite.wire.images import takes_images
-from ovms_lite.wire.input_checks import check_batch, check_byte_count, check_shape, inputs_in_order
 from ovms_lite.wire.json_values import Body, parse_json
-from ovms_lite.wire.model_inputs import EncodedImages, takes_text_rows
-from ovms_lite.wire.tensors import Array, TensorInfo
+from ovms_lite.wire.model_inputs import (
+    EncodedImages,
+    check_batch,
+    check_byte_count,
+    check_shape,
+    inputs_in_order,
+    takes_text_rows,
+)
+from ovms_lite.wire.tensors import Array, TensorInfo, text_rows
 from ovms_lite.wire.tfs_tensor import TfsTensor, is_picture
 
 _Tensors = dict[str, TfsTensor]
@@ -102,7 +107,9 @@ def _model_input(info: TensorInfo, tensor: TfsTensor) -> Array | EncodedImages:
         return _numbers(info, tensor)
     if info.element.is_string:
         check_shape(info, tensor.shape)
-        _check_string_count(info, tensor)
+        if len(tensor.strings) != tensor.shape[0] or len(tensor.shape) != 1:
+            counts = f"Expected: {tensor.shape[0]}; Actual: {len(tensor.strings)}"
+            raise RequestError(Fault.INPUT_VALUE_COUNT, f"{counts}; input name: {info.name}")
         return np.array(tensor.strings, dtype=np.object_).reshape(tensor.shape)
     if not takes_text_rows(info) and not takes_images(info):
         raise RequestError(Fault.BYTES_UNSUPPORTED, f"the input {info.name} takes no texts and no pictures")
@@ -125,14 +132,6 @@ def _model_input(info: TensorInfo, tensor: TfsTensor) -> Array | EncodedImages:
             f"string length: {info.shape[1]}; got: {rows.shape[1]}; input name: {info.name}",
         )
     return rows
-
-
-def _check_string_count(info: TensorInfo, tensor: TfsTensor) -> None:
-    if len(tensor.strings) != tensor.shape[0] or len(tensor.shape) != 1:
-        raise RequestError(
-            Fault.INPUT_VALUE_COUNT,
-            f"Expected: {tensor.shape[0]}; Actual: {len(tensor.strings)}; input name: {info.name}",
-        )
 
 
 def _numbers(info: TensorInfo, tensor: TfsTensor) -> Array:

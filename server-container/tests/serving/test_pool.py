@@ -1,5 +1,5 @@
 import numpy as np
-from ovms_lite.serving.tensor_memory import array_of, as_tensor
+from ovms_lite.serving.pool import array_of, as_tensor
 from ovms_lite.wire.tensors import BY_KSERVE_NAME, Dimension, TensorInfo
 
 X = TensorInfo("x", BY_KSERVE_NAME["FP32"], (Dimension(1, 1), Dimension(10, 10)))

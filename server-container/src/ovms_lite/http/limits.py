@@ -1,17 +1,16 @@
-"""Which request bodies are kept in memory, and how many bytes of them at a time.
+"""What clients may take: time, and memory for the bodies of their requests.
 
-A body that nobody will read is received and dropped, so that the connection can go on. Those that are kept
-have a bound together, and those for one model half of it, so that the callers of one model stop no others.
+A body that nobody will read is received and dropped, so that the connection can go on.
 """
 
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ovms_lite.errors import Fault, RequestError
+from ovms_lite.memory import HeldBytes
 
 MAX_BODY_BYTES = 1024**3
 """Measured on OVMS 2026.2.1: a larger body is answered with 413."""
-
 Reader = Callable[[str, str], str | None]
 """Of method and path: the name of the model that will read the body, None when nobody will.
 
@@ -19,23 +18,42 @@ Raises RequestError when that is already the answer.
 """
 
 
-class Bodies:
-    """What all connections of a server hold; `total` bytes at most. Belongs to the event loop's thread."""
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How long clients may take, in seconds and bytes per second.
+
+    OVMS has no such limits, so a few slow clients can hold all its connections.
+
+    `silent`: until the first byte of a connection, and between two of a request; `request`: from a request's
+    first byte to its last, plus what its body takes at `body_rate`; `answer`: for reading some of an answer
+    that waits; `idle`: between two requests; `look`: between two checks; `farewell`: how long a connection
+    without a request stays when the server ends, see RestServer.stop.
+    """
+
+    silent: float = 30.0
+    request: float = 30.0
+    body_rate: float = 10_000.0
+    answer: float = 60.0
+    idle: float = 600.0
+    look: float = 1.0
+    farewell: float = 1.0
+
+    def allows_request(self, seconds: float, body_bytes: int) -> bool:
+        """Whether a request that began `seconds` ago and has `body_bytes` by now may go on arriving."""
+        return seconds <= self.request + body_bytes / self.body_rate
+
+
+class Bodies(HeldBytes):
+    """What all connections of a server hold."""
 
     def __init__(self, reader: Reader = lambda _method, _path: "", total: int = 4 * MAX_BODY_BYTES) -> None:
+        super().__init__(total)
         self._reader = reader
-        self._total = total
-        self._held: Counter[str] = Counter()
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of bodies in memory."""
-        return self._held.total()
 
     @property
     def max_body(self) -> int:
         """The largest body that can be taken."""
-        return min(MAX_BODY_BYTES, self._total // 2)
+        return min(MAX_BODY_BYTES, self.total // 2)
 
     def begin(self, method: str, path: str) -> "HeldBody":
         """The account of a body that begins to arrive."""
@@ -44,19 +62,6 @@ class Bodies:
         except RequestError as error:
             return HeldBody(self, None, error)
         return HeldBody(self, model)
-
-    def take(self, model: str, count: int) -> bool:
-        """Whether `count` more bytes may be kept for a model; if so they are, until given back."""
-        if self.held_bytes + count > self._total or self._held[model] + count > self._total // 2:
-            return False
-        self._held[model] += count
-        return True
-
-    def give_back(self, model: str, count: int) -> None:
-        """The bytes are not in memory any more."""
-        self._held[model] -= count
-        if not self._held[model]:
-            del self._held[model]
 
 
 class HeldBody:

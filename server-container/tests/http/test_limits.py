@@ -1,11 +1,8 @@
 """Bodies share the memory; what nobody reads is not kept."""
 
-from pathlib import Path
-
 import pytest
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.http.bodies import Bodies
-from ovms_lite.http.memory import memory_limit
+from ovms_lite.http.limits import Bodies
 from ovms_lite.http.request_reader import ReceivedRequest, RequestReader, UnreadableRequestError
 
 
@@ -87,22 +84,3 @@ def test_a_body_larger_than_any_model_may_hold_is_413() -> None:
     with pytest.raises(UnreadableRequestError) as raised:
         _received(Bodies(_reader_of, 1000), "/m", b"", declared=501)
     assert raised.value.status == 413
-
-
-@pytest.mark.parametrize(
-    ("line", "file"),
-    [
-        ("0::/a/b", "a/b/memory.max"),
-        ("0::/elsewhere", "memory.max"),
-        ("9:memory:/a", "memory/a/memory.limit_in_bytes"),
-    ],
-)
-def test_a_container_limits_the_memory(tmp_path: Path, line: str, file: str) -> None:
-    own = tmp_path / "own"
-    own.write_text(f"3:cpu:/x\n{line}\n")
-    limit = tmp_path / "groups" / file
-    limit.parent.mkdir(parents=True)
-    limit.write_text("123456789\n")
-    assert memory_limit(own, tmp_path / "groups") == 123456789
-    limit.write_text("max\n")
-    assert memory_limit(own, tmp_path / "groups") == memory_limit(tmp_path / "none", tmp_path)

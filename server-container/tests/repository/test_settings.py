@@ -1,14 +1,15 @@
 import pytest
-from ovms_lite.errors import ConfigError
-from ovms_lite.repository.layouts import (
+from ovms_lite.errors import ConfigError, LoadError
+from ovms_lite.repository.settings import (
     LayoutChange,
+    RequestLimit,
     batch_position,
     parse_batch_size,
     parse_layout,
     parse_shape,
     per_input,
 )
-from ovms_lite.wire.tensors import Dimension, shape_text
+from ovms_lite.wire.tensors import BY_KSERVE_NAME, Dimension, TensorInfo, shape_text
 
 
 def test_a_layout_may_say_what_clients_send_and_what_the_file_has() -> None:
@@ -55,3 +56,24 @@ def test_a_plain_setting_needs_a_model_with_one_input() -> None:
         per_input("NHWC", ("a", "b"), "layout")
     with pytest.raises(ConfigError, match="'z', which is no tensor"):
         per_input({"z": "NHWC"}, ("a", "b"), "layout")
+
+
+PICTURE = TensorInfo("x", BY_KSERVE_NAME["FP32"], tuple(Dimension(size, size) for size in (1, 3, 224, 224)))
+FREE = TensorInfo("x", BY_KSERVE_NAME["FP32"], (Dimension(0, None), Dimension(4, 4)))
+
+
+def test_more_infer_requests_than_the_cores_can_use_are_refused_with_the_bound() -> None:
+    limit = RequestLimit(cores=2)
+
+    limit.check(128, "m")
+    with pytest.raises(LoadError, match="nireq 100000 of m is above 128"):
+        limit.check(100_000, "m")
+
+
+def test_infer_requests_whose_tensors_take_too_much_memory_are_refused() -> None:
+    limit = RequestLimit(cores=64, memory=1024**3)
+
+    limit.check(200, "m", [PICTURE])
+    limit.check(4096, "m", [FREE])
+    with pytest.raises(LoadError, match="an eighth of the memory"):
+        limit.check(300, "m", [PICTURE])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ovms_lite.errors import Fault, RequestError
-from ovms_lite.wire.byte_strings import join_elements, split_elements, text_rows
+from ovms_lite.wire.tensors import join_elements, split_elements, text_rows
 
 
 @given(st.lists(st.binary(max_size=20)))

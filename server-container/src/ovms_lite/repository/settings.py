@@ -1,16 +1,22 @@
-"""The text settings `layout`, `shape` and `batch_size` of a model, understood; errors are ConfigError."""
+"""The settings `layout`, `shape`, `batch_size` and `nireq` of a model, understood and bounded."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
-from ovms_lite.errors import ConfigError
-from ovms_lite.wire.tensors import Dimension
+from ovms_lite.errors import ConfigError, LoadError
+from ovms_lite.wire.tensors import Dimension, TensorInfo
 
 DEFAULT_LAYOUT = "N..."
 _LAYOUT = re.compile(r"[A-Z?]*(\.\.\.)?[A-Z?]*")
 _LETTERS = frozenset("NCHWD?.")
 _DIMENSION = re.compile(r"(-?\d+)(?::(\d+))?")
+_PER_CORE = 64
+_SHARE = 8
+"""Tensors of one model's infer requests take this part of the memory at most."""
+_BYTES_OF_VALUE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +27,15 @@ class LayoutChange:
     model: str
 
 
+def _wrong(what: str) -> ConfigError:
+    return ConfigError(what, reload_status=500)
+
+
 def parse_layout(text: str) -> LayoutChange:
     """Understand `NHWC` or `NHWC:NCHW` (what clients send, then what the file has)."""
     parts = text.strip().upper().split(":")
     if len(parts) not in (1, 2) or not all(_is_layout(part) for part in parts):
-        raise ConfigError(
-            f"layout {text!r} is not understood; write it like NHWC or NHWC:NCHW",
-            reload_status=500,
-        )
+        raise _wrong(f"layout {text!r} is not understood; write it like NHWC or NHWC:NCHW")
     return LayoutChange(parts[0], parts[-1])
 
 
@@ -52,12 +59,12 @@ def parse_dimension(text: str) -> Dimension:
     """Understand `3`, `-1` (any size) or `1:8` (a range)."""
     match = _DIMENSION.fullmatch(text.strip())
     if match is None or int(match[1]) < -1:
-        raise ConfigError(f"{text!r} is no dimension; write 3, -1 or 1:8", reload_status=500)
+        raise _wrong(f"{text!r} is no dimension; write 3, -1 or 1:8")
     low = int(match[1])
     if match[2] is None:
         return Dimension(0, None) if low == -1 else Dimension(low, low)
     if not 0 <= low <= int(match[2]):
-        raise ConfigError(f"the range {text!r} is empty; write the smaller size first", reload_status=500)
+        raise _wrong(f"the range {text!r} is empty; write the smaller size first")
     return Dimension(low, int(match[2]))
 
 
@@ -68,7 +75,7 @@ def parse_shape(text: str) -> tuple[Dimension, ...] | None:
         return None
     inner = stripped.removeprefix("(").removesuffix(")")
     if len(stripped) - len(inner) not in (0, 2):
-        raise ConfigError(f"shape {text!r} is not understood; write it like (1,3,224,224)", reload_status=500)
+        raise _wrong(f"shape {text!r} is not understood; write it like (1,3,224,224)")
     return tuple(parse_dimension(part) for part in inner.split(",")) if inner.strip() else ()
 
 
@@ -87,16 +94,34 @@ def per_input(setting: str | Mapping[str, str], names: tuple[str, ...], what: st
     """
     if isinstance(setting, str):
         if len(names) != 1:
-            raise ConfigError(
+            raise _wrong(
                 f"{what} {setting!r} names no input but the model has {', '.join(names)}; "
-                f'write {{"{names[0]}": …}}',
-                reload_status=500,
+                f'write {{"{names[0]}": …}}'
             )
         return {names[0]: setting}
     unknown = sorted(set(setting) - set(names))
     if unknown:
-        raise ConfigError(
-            f"{what} names {unknown[0]!r}, which is no tensor of the model; it has {', '.join(names)}",
-            reload_status=500,
+        raise _wrong(
+            f"{what} names {unknown[0]!r}, which is no tensor of the model; it has {', '.join(names)}"
         )
     return dict(setting)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimit:
+    """The machine's cores, and the memory that the process may use in bytes; None: no bound by memory."""
+
+    cores: int = os.cpu_count() or 1
+    memory: int | None = None
+
+    def check(self, nireq: int, model: str, tensors: Sequence[TensorInfo] = ()) -> None:
+        """Raises LoadError, naming the bound, for too many; free dimensions count with their least size."""
+        most = _PER_CORE * self.cores
+        if nireq > most:
+            raise LoadError(f"nireq {nireq} of {model} is above {most}, {_PER_CORE} for each core; lower it")
+        each = sum(_BYTES_OF_VALUE * prod(max(one.low, 1) for one in tensor.shape) for tensor in tensors)
+        if self.memory is not None and nireq * each > self.memory // _SHARE:
+            raise LoadError(
+                f"nireq {nireq} of {model} takes {nireq * each} bytes in tensors, more than an eighth of "
+                f"the memory, {self.memory // _SHARE}; lower it"
+            )

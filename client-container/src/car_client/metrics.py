@@ -1,5 +1,6 @@
 """What Prometheus reads: requests, durations, retries, models. Label values are bounded."""
 
+from functools import partial
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -18,12 +19,10 @@ class ClientMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._models: set[str] = set()
-        self._requests = Counter(
-            "inference_client_requests",
-            "Inference requests by their end.",
-            ("model", "protocol", "result"),
-            registry=self.registry,
-        )
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        kinds = ("model", "protocol", "result")
+        self._requests = counter("inference_client_requests", "Inference requests by their end.", kinds)
         self._seconds = Histogram(
             "inference_client_request_duration_seconds",
             "From sending an inference request to its whole answer.",
@@ -31,37 +30,18 @@ class ClientMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._retries = Counter(
-            "inference_client_retries", "Requests sent a second time.", ("reason",), registry=self.registry
-        )
-        self.in_flight = Gauge(
-            "inference_client_in_flight_requests",
-            "Inference requests without an answer yet.",
-            registry=self.registry,
-        )
-        self._pictures = Counter(
-            "inference_client_pictures",
-            "Pictures by what became of them.",
-            ("result",),
-            registry=self.registry,
-        )
-        self._history = Counter(
-            "inference_client_history_answers",
-            "Answers by whether the history has kept or dropped them.",
-            ("result",),
-            registry=self.registry,
-        )
-        self._served = Gauge(
-            "inference_client_models", "Models of the server.", ("state",), registry=self.registry
-        )
-        self._server_up = Gauge(
-            "inference_client_server_up",
-            "Whether the model server answered the last look (1) or not (0).",
-            registry=self.registry,
-        )
-        Info("inference_client_build", "Version of the client.", registry=self.registry).info(
-            {"version": version("edgeai-cars-client")}
-        )
+        self._retries = counter("inference_client_retries", "Requests sent a second time.", ("reason",))
+        in_flight = "Inference requests without an answer yet."
+        self.in_flight = gauge("inference_client_in_flight_requests", in_flight)
+        pictures = "Pictures by what became of them."
+        self._pictures = counter("inference_client_pictures", pictures, ("result",))
+        kept = "Answers by whether the history has kept or dropped them."
+        self._history = counter("inference_client_history_answers", kept, ("result",))
+        self._served = gauge("inference_client_models", "Models of the server.", ("state",))
+        up = "Whether the model server answered the last look (1) or not (0)."
+        self._server_up = gauge("inference_client_server_up", up)
+        build = Info("inference_client_build", "Version of the client.", registry=self.registry)
+        build.info({"version": version("edgeai-cars-client")})
 
     def count_request(self, model: str, protocol: str, result: str, seconds: float) -> None:
         """One inference request that ended as `result`: success, refused, unreachable or failed."""

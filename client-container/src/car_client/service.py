@@ -71,10 +71,7 @@ def _serve(
     follower = ModelFollower(session.discovery, on_change=tell)
     sidecar = SidecarFollower(session.sidecar)
     platform = Platform(
-        sidecar,
-        follower,
-        server_url=settings.server_url,
-        on_change=lambda: broadcast.publish("platform", {}),
+        sidecar, follower, server_url=settings.server_url, on_change=lambda: broadcast.publish("platform", {})
     )
     sources = [camera.record for camera in cameras]
     pipeline = Pipeline(session.classifier, requests=_PAGE_REQUESTS, counted=session.tally.source())

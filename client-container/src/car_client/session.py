@@ -62,8 +62,5 @@ class Session:
         from car_client.kserve.grpc_inference import GrpcInference  # noqa: PLC0415 - grpc takes 0.2 s to import
 
         return GrpcInference(
-            settings.grpc_address,
-            timeout=settings.timeout,
-            on_retry=self.metrics.count_retry,
-            joins=joins,
+            settings.grpc_address, timeout=settings.timeout, on_retry=self.metrics.count_retry, joins=joins
         )

@@ -63,7 +63,7 @@ def test_answers_outlive_the_client_and_come_newest_first(path: Path) -> None:
     for picture in ("a.jpg", "b.jpg"):
         with history(path) as running:
             running.add("gate", answer(picture, sure=False))
-        assert running.state.sentence == ""
+        assert running.sentence == ""
         assert [file.name for file in path.parent.iterdir()] == ["history.sqlite"]
         assert path.stat().st_mode & 0o777 == 0o600
     newest, oldest = kept(path)
@@ -209,8 +209,8 @@ def test_a_broken_file_is_kept_aside_and_the_history_begins_anew(
         running.add("gate", answer())
     aside = path.with_name("history.sqlite.damaged")
     assert (aside.read_bytes(), len(kept(path))) == (content, 1)
-    assert f"kept as {aside}" in running.state.sentence
-    assert running.state.dropped == 0
+    assert f"kept as {aside}" in running.sentence
+    assert running.dropped == 0
     assert [line["kept_as"] for line in logged.of("history_started_anew")] == [str(aside)]
 
 
@@ -234,7 +234,7 @@ def test_damage_that_only_a_reader_met_is_found(path: Path) -> None:
     with history(path) as running:
         running.doubt()
         running.add("gate", answer())
-    assert "began anew" in running.state.sentence
+    assert "began anew" in running.sentence
     assert len(kept(path)) == 1
 
 
@@ -258,8 +258,8 @@ def test_the_database_of_another_program_is_left_alone(path: Path) -> None:
     before = path.read_bytes()
     with history(path) as running:
         running.add("gate", answer())
-    assert "database of another program" in running.state.sentence
-    assert (running.state.dropped, path.read_bytes()) == (1, before)
+    assert "database of another program" in running.sentence
+    assert (running.dropped, path.read_bytes()) == (1, before)
     with pytest.raises(RejectedError):
         kept(path)
 
@@ -269,8 +269,8 @@ def test_a_place_that_cannot_be_written_is_told_and_drops_answers(tmp_path: Path
     for place in (tmp_path, tmp_path / "file" / "history.sqlite"):
         with history(place) as running:
             running.add("gate", answer())
-        assert "Answers are not kept now" in running.state.sentence
-        assert running.state.dropped == 1
+        assert "Answers are not kept now" in running.sentence
+        assert running.dropped == 1
     assert [line["reason"] for line in logged.of("history_not_written")] == [
         "unable to open database file",
         "File exists",
@@ -290,11 +290,11 @@ def test_a_disk_that_is_full_loses_no_old_answer_but_the_new_ones_until_there_is
 
         patched.setattr(HistoryDatabase, "append", fail)
         running.add("gate", answer())
-    assert "full" in running.state.sentence
-    assert "not kept since the start: 1." in running.state.sentence
+    assert "full" in running.sentence
+    assert "not kept since the start: 1." in running.sentence
     with history(path) as running:
         running.add("gate", answer())
-    assert (running.state.sentence, len(kept(path))) == ("", 1)
+    assert (running.sentence, len(kept(path))) == ("", 1)
 
 
 def test_nobody_waits_when_answers_come_faster_than_they_are_written(path: Path) -> None:
@@ -304,8 +304,8 @@ def test_nobody_waits_when_answers_come_faster_than_they_are_written(path: Path)
     )
     for _ in range(5):  # the writer has not begun
         waiting.add("gate", answer())
-    assert waiting.state.dropped == 2
-    assert waiting.state.sentence == "Answers not kept since the start: 2."
+    assert waiting.dropped == 2
+    assert waiting.sentence == "Answers not kept since the start: 2."
     with waiting:
         pass
     assert (len(kept(path)), counted) == (3, [("dropped", 1), ("dropped", 1), ("kept", 3)])

@@ -36,8 +36,7 @@ def classify(
     model: Models = None,
     top_k: TopK = None,
     annotate: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT", help="Write the picture with its classes drawn below it."),
+        Path | None, typer.Option(metavar="OUT", help="Write the picture with its classes drawn below it.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

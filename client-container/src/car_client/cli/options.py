@@ -24,38 +24,28 @@ Images = Annotated[
 SERVER = ("server_url", "sidecar_url", "timeout")
 INFERENCE = ("transport", "protocol", "grpc_address", *SERVER)
 WATCH = ("models", "interval", "sample_interval", "results", "history", *INFERENCE)
+
+
+def _text(help_: str, *names: str, metavar: str | None = None) -> Any:
+    return Annotated[str | None, typer.Option(*names, help=help_, metavar=metavar)]
+
+
+_SOURCES = "Folders, s3://BUCKET/PREFIX, rtsp://..., camera:0, video:FILE, urls:FILE; each is watched."
 _FLAGS: Mapping[str, Any] = {
-    "server_url": Annotated[str | None, typer.Option(help="Model server, such as http://localhost:8000.")],
-    "sidecar_url": Annotated[
-        str | None, typer.Option(help="Sidecar with the model cards; `none` asks nobody.")
-    ],
-    "timeout": Annotated[str | None, typer.Option(help="Time limit of one request: 10, 500ms, 1m.")],
+    "server_url": _text("Model server, such as http://localhost:8000."),
+    "sidecar_url": _text("Sidecar with the model cards; `none` asks nobody."),
+    "timeout": _text("Time limit of one request: 10, 500ms, 1m."),
     "models": Models,
     "protocol": Annotated[Protocol | None, typer.Option(help="How inferences are asked for.")],
-    "grpc_address": Annotated[str | None, typer.Option(help="host:port of the server's gRPC interface.")],
+    "grpc_address": _text("host:port of the server's gRPC interface."),
     "transport": Annotated[Transport | None, typer.Option(help="What to send for a picture.")],
-    "interval": Annotated[str | None, typer.Option(help="Pause between two looks: 1, 500ms.")],
-    "results": Annotated[
-        str | None, typer.Option(help="Results as well to FILE.csv, FILE.jsonl or s3://...")
-    ],
-    "history": Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Keep answers in this database, for page and `history`."),
-    ],
-    "review": Annotated[
-        str | None, typer.Option(metavar="S3", help="Place of pictures in review: s3://BUCKET/PREFIX.")
-    ],
-    "sample_interval": Annotated[
-        str | None, typer.Option(help="Pause between two pictures of a stream: 1, 500ms.")
-    ],
-    "source": Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE]...",
-            help="Folders, s3://BUCKET/PREFIX, rtsp://..., camera:0, video:FILE, urls:FILE; each is watched.",
-        ),
-    ],
-    "http_host": Annotated[str | None, typer.Option("--host", help="Address to listen on.")],
+    "interval": _text("Pause between two looks: 1, 500ms."),
+    "results": _text("Results as well to FILE.csv, FILE.jsonl or s3://..."),
+    "history": _text("Keep answers in this database, for page and `history`.", metavar="FILE"),
+    "review": _text("Place of pictures in review: s3://BUCKET/PREFIX.", metavar="S3"),
+    "sample_interval": _text("Pause between two pictures of a stream: 1, 500ms."),
+    "source": Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help=_SOURCES)],
+    "http_host": _text("Address to listen on.", "--host"),
     "http_port": Annotated[int | None, typer.Option("--port", help="Port of page and API; 0: a free one.")],
 }
 P = ParamSpec("P")

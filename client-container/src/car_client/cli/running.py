@@ -32,8 +32,7 @@ def watch(
     settings: Settings,
     *,
     health_port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="Answer /healthz, /readyz and /metrics on this port."),
+        int | None, typer.Option(min=0, max=65535, help="Answer /healthz, /readyz and /metrics on this port.")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Classify what is there now, then end.")] = False,
     as_json: AsJson = False,

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -32,20 +31,11 @@ _AGAIN_SECONDS = 10.0
 _END_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryState:
-    """How the history is, for people; `sentence` is empty while there is nothing to say."""
-
-    sentence: str
-    dropped: int
-    """Answers that were not kept since the start."""
-
-
 class History:
     """Keeps answers in the file `path` from entering the context until leaving it. Threads may share it.
 
     Nothing is raised: a file that is away or full is tried again, a broken one is kept aside and begun anew,
-    and `state` says so.
+    and `sentence` says so.
     """
 
     def __init__(
@@ -71,7 +61,8 @@ class History:
         self._ending = threading.Event()
         self._doubted = threading.Event()
         self._lock = threading.Lock()
-        self._dropped = 0
+        self.dropped = 0
+        """Answers that were not kept since the start."""
         self._trouble = ""
         self._started_anew = ""
         self._database: HistoryDatabase | None = None
@@ -102,12 +93,11 @@ class History:
         self._doubted.set()
 
     @property
-    def state(self) -> HistoryState:
-        """How it is now."""
+    def sentence(self) -> str:
+        """How it is now, for people; empty while there is nothing to say."""
         with self._lock:
-            lost = f"Answers not kept since the start: {self._dropped}." if self._dropped else ""
-            sentences = [self._trouble, self._started_anew, lost]
-            return HistoryState(" ".join(filter(None, sentences)), self._dropped)
+            lost = f"Answers not kept since the start: {self.dropped}." if self.dropped else ""
+            return " ".join(filter(None, (self._trouble, self._started_anew, lost)))
 
     def _run(self) -> None:
         is_last = False
@@ -159,7 +149,7 @@ class History:
             self._tell_trouble(error)
         else:
             if self._trouble:
-                _log.info("history_returned", path=str(self.path), dropped=self._dropped)
+                _log.info("history_returned", path=str(self.path), dropped=self.dropped)
             with self._lock:
                 self._trouble = ""
 
@@ -207,7 +197,7 @@ class History:
     def _drop(self, answers: int) -> None:
         if answers:
             with self._lock:
-                self._dropped += answers
+                self.dropped += answers
             self._count("dropped", answers)
 
     def _now_ms(self) -> int:

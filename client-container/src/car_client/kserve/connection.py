@@ -129,13 +129,7 @@ class Connection:
         return self._send(method, path, body, headers, deadline)
 
     def send_once(
-        self,
-        path: str,
-        body: Iterable[bytes],
-        *,
-        size: int,
-        headers: Mapping[str, str],
-        timeout: float,
+        self, path: str, body: Iterable[bytes], *, size: int, headers: Mapping[str, str], timeout: float
     ) -> Answer:
         """`POST` the `size` bytes of `body` as they come, once, within `timeout` seconds.
 

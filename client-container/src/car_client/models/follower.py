@@ -69,10 +69,7 @@ class ModelFollower:
     """
 
     def __init__(
-        self,
-        discovery: Discovery,
-        *,
-        on_change: Callable[[ServerView], None] = lambda _view: None,
+        self, discovery: Discovery, *, on_change: Callable[[ServerView], None] = lambda _view: None
     ) -> None:
         """`on_change` is called with every view that differs from the one before."""
         self._discovery = discovery

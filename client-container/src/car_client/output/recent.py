@@ -37,10 +37,7 @@ class RecentInferences:
     """The last `at_most` inferences, and the thumbnails of as many pictures. Threads may share it."""
 
     def __init__(
-        self,
-        *,
-        at_most: int = 100,
-        on_new: Callable[[InferenceDocument], None] = lambda _document: None,
+        self, *, at_most: int = 100, on_new: Callable[[InferenceDocument], None] = lambda _document: None
     ) -> None:
         """`on_new` is called with the document of each inference that is added."""
         self._at_most = at_most

@@ -39,17 +39,11 @@ def health_routes(follower: ModelFollower, metrics: ClientMetrics, *, alive_with
     async def metrics_now(_request: Request) -> Response:
         view = follower.view
         metrics.set_models(
-            usable=len(view.table.usable),
-            unusable=len(view.table.unusable),
-            server_up=follower.is_reachable,
+            usable=len(view.table.usable), unusable=len(view.table.unusable), server_up=follower.is_reachable
         )
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    return [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/metrics", metrics_now),
-    ]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_now)]
 
 
 def _answer(holds: bool, sentence: str) -> JSONResponse:

@@ -59,7 +59,7 @@ def history_routes(history: History | None) -> list[BaseRoute]:
         rows = rows[:at_most]
         document: HistoryDocument = {
             "kept": True,
-            "sentence": history.state.sentence,
+            "sentence": history.sentence,
             "entries": [entry_document(row) for row in rows],
             "next": rows[-1][0] if more else None,
         }

@@ -13,12 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from car_client.errors import (
-    RequestRefusedError,
-    ServerFailedError,
-    UnknownModelError,
-    UnusableModelError,
-)
+from car_client.errors import RequestRefusedError, ServerFailedError, UnknownModelError, UnusableModelError
 
 _STATUS: tuple[tuple[type[EdgeError], int], ...] = (
     (PictureTooLargeError, 413),

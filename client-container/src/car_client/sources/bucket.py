@@ -15,7 +15,7 @@ from minio.datatypes import Object
 from minio.error import S3Error
 
 from car_client.s3_address import STORE_ERRORS, S3Address, read_object, reason_of
-from car_client.sources.source import Frame, Source, Supply
+from car_client.sources.source import Frame, LeftAside, Source, Supply
 
 _log = get_logger()
 _LISTED_AT_ONCE = 10_000
@@ -47,7 +47,7 @@ class BucketSource(Source):
         self._listed: set[bytes] = set()
         self._in_hand: dict[Frame, bytes] = {}
         self._aside: Counter[str] = Counter()
-        self._told: set[str] = set()
+        self._left_aside = LeftAside(str(self))
 
     def __str__(self) -> str:
         """The address."""
@@ -115,7 +115,7 @@ class BucketSource(Source):
             self._listing = None
             self._complete = True
             self._done &= self._listed
-            self._tell_what_is_aside()
+            self._left_aside.tell(self._aside)
 
     def _is_picture(self, object_: Object) -> bool:
         name = object_.object_name or ""
@@ -125,12 +125,6 @@ class BucketSource(Source):
         if suffix not in SUFFIXES:
             self._aside[suffix or "without a suffix"] += 1
         return suffix in SUFFIXES
-
-    def _tell_what_is_aside(self) -> None:
-        if self._aside.keys() - self._told:
-            self._told |= self._aside.keys()
-            kinds = {printable(kind): count for kind, count in self._aside.most_common(20)}
-            _log.warning("files_left_aside", folder=str(self), count=self._aside.total(), kinds=kinds)
 
     def _read(self, object_: Object) -> Frame | None:
         """The object; None when it is gone meanwhile, or may not be read, which is told."""

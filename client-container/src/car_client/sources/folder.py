@@ -19,7 +19,7 @@ from edge_common.pictures.decode import (
 )
 from edge_common.printable import printable
 
-from car_client.sources.source import Frame, Source
+from car_client.sources.source import Frame, LeftAside, Source
 
 _MOST_FILES = 100_000
 _MOST_DEPTH = 16
@@ -27,7 +27,6 @@ _log = get_logger()
 _RESTLESS = 3.0
 """Quiet times after which a file that never stays unchanged is taken as it is, if it is whole."""
 _MOST_PIXELS = 80_000_000
-_MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ class FolderSource(Source):
         self._seen: dict[str, _Seen] = {}
         self._done: dict[str, Signature] = {}
         self._in_hand: dict[Frame, tuple[str, Signature]] = {}
-        self._told: set[str] = set()
+        self._aside = LeftAside(str(self))
         self._unreadable: dict[str, int | None] = {}
         """The error number that a file was told with."""
 
@@ -181,7 +180,7 @@ class FolderSource(Source):
     def _look_for_new(self, now: float) -> None:
         found = self._find()
         files = found.pictures
-        self._tell_what_is_aside(found)
+        self._aside.tell(found.aside)
         self._looked_at = now
         self._seen = {path: self._look(path, files[path], now) for path in files}
         self._done = {path: signature for path, signature in self._done.items() if path in files}
@@ -197,13 +196,6 @@ class FolderSource(Source):
             raise RetryableError(
                 f"the folder {self} cannot be read: {error.strerror}; bring it back or end the watch"
             ) from error
-
-    def _tell_what_is_aside(self, found: FoundFiles) -> None:
-        """Say how many files of which kind are left aside; again only when there is another kind."""
-        if found.aside.keys() - self._told and len(self._told) < _MOST_TOLD:
-            self._told |= found.aside.keys()
-            kinds = {printable(kind): count for kind, count in found.aside.most_common(_MOST_TOLD)}
-            _log.warning("files_left_aside", folder=str(self), count=found.aside.total(), kinds=kinds)
 
     def _look(self, path: str, signature: Signature, now: float) -> _Seen:
         known = self._seen.get(path)

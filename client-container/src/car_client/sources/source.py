@@ -2,11 +2,18 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from edge_common.errors import RetryableError
+from edge_common.logs import get_logger
+from edge_common.printable import printable
+
+_log = get_logger()
+_MOST_TOLD = 20
+"""Kinds of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,21 @@ class Source(ABC):
 
     def close(self) -> None:  # noqa: B027 - most hold nothing between polls
         """Release connections and devices, after the last poll."""
+
+
+class LeftAside:
+    """Logs how many files of which kind are left aside; again only when there is another kind."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._told: set[str] = set()
+
+    def tell(self, found: Counter[str]) -> None:
+        """Tell what was `found`, by kind, unless it is known already, or very many kinds are."""
+        if found.keys() - self._told and len(self._told) < _MOST_TOLD:
+            self._told |= found.keys()
+            kinds = {printable(kind): count for kind, count in found.most_common(_MOST_TOLD)}
+            _log.warning("files_left_aside", folder=self._folder, count=found.total(), kinds=kinds)
 
 
 class Sampling:

@@ -1,14 +1,15 @@
 """The one document that the page "Models" shows, from what sidecar, server and client know. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from car_client.output.documents import ModelDocument
-from car_client.sidecar.documents import Model, Pin, Provenance, Signature, Status, Version
+from car_client.sidecar.documents import Model, Provenance, Signature, Status, Version
 from car_client.sidecar.follower import SidecarView
 from car_client.web.platform.advice import AdviceDocument, advice
 from car_client.web.platform.line import Known, Node, NodeDocument
@@ -106,13 +107,7 @@ def _changes(sidecar: SidecarView) -> ChangesDocument:
 
 def _node(node: Node, known: Known) -> NodeDocument:
     since = node.since or (known[node.place][1] if node.place in known else None)
-    return {
-        "place": node.place,
-        "name": node.name,
-        "state": node.state,
-        "sentence": node.sentence,
-        "since": _text(since),
-    }
+    return cast("NodeDocument", asdict(node) | {"since": _text(since)})
 
 
 def _model(name: str, told: Model | None, served: ModelDocument | None) -> ModelOverview:
@@ -121,7 +116,9 @@ def _model(name: str, told: Model | None, served: ModelDocument | None) -> Model
         versions = [_version(_at_server(number, state)) for number, state in served["versions"].items()]
     return {
         "name": name,
-        "pin": _pin(told.pin) if told is not None and told.pin is not None else None,
+        "pin": cast("PinDocument", told.pin.model_dump())
+        if told is not None and told.pin is not None
+        else None,
         "serving": list(told.serving) if told is not None else _available(served),
         "versions": versions[::-1],
         "card": _card(served) if served is not None and served["usable"] else None,
@@ -129,23 +126,10 @@ def _model(name: str, told: Model | None, served: ModelDocument | None) -> Model
     }
 
 
-def _pin(pin: Pin) -> PinDocument:
-    return {"version": pin.version, "holds": pin.holds, "sentence": pin.sentence}
-
-
 def _version(version: Version) -> VersionDocument:
-    return {
-        "version": version.source,
-        "local_version": version.local_version,
-        "state": version.state,
-        "reason": version.reason,
-        "bytes": version.bytes,
-        "files": version.files,
-        "since": _text(version.since),
-        "removal": _text(version.removal),
-        "progress": version.progress,
-        "proofs": proofs(version),
-    }
+    as_told = version.model_dump(include=VersionDocument.__annotations__.keys() - {"version"})
+    times = {"since": _text(version.since), "removal": _text(version.removal)}
+    return cast("VersionDocument", {"version": version.source, **as_told, **times, "proofs": proofs(version)})
 
 
 def _at_server(number: str, state: str) -> Version:

@@ -16,6 +16,7 @@ from grpc_calls import Raw, fp32_input, infer_request
 from ovms_lite.grpc.messages import SERVICE, message_class
 from ovms_lite.grpc.server import GrpcServer
 from ovms_lite.grpc.service import GrpcService
+from ovms_lite.memory import HeldBytes
 from ovms_lite.options import GrpcOptions
 from ovms_lite.serving.catalogue import Catalogue
 from ovms_lite.serving.infer import Decoders, Inference
@@ -131,37 +132,49 @@ def test_grpc_needs_a_port_of_its_own(start_server: Start) -> None:
     assert server.process.wait(timeout=30) == 64
 
 
-def test_calls_beyond_the_limit_are_refused_while_others_wait_for_a_version_to_load() -> None:
-    async def scenario(port: int) -> list[grpc.StatusCode]:
+REQUEST = infer_request(model_version="1").SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "code", "text"),
+    [
+        ({"max_calls": 2}, CODE.RESOURCE_EXHAUSTED, "limit exceeded"),
+        ({"held": HeldBytes(4 * len(REQUEST))}, CODE.UNAVAILABLE, "bytes of messages are in memory"),
+    ],
+    ids=["calls", "bytes of one model"],
+)
+def test_calls_beyond_the_limit_are_refused_while_others_wait_for_a_version_to_load(
+    bounds: dict[str, Any], code: grpc.StatusCode, text: str
+) -> None:
+    async def scenario(port: int) -> tuple[grpc.StatusCode, str, list[str]]:
         catalogue = Catalogue()
         loading = catalogue.register("m").record(1)
         loading.move_to(VersionState.LOADING)
         inference = Inference(catalogue, None, Decoders())
         service = GrpcService(catalogue, inference, None, version="1", is_ready=lambda: True)
-        server = GrpcServer(service, GrpcOptions(port, ("127.0.0.1",)), max_calls=2)
+        server = GrpcServer(service, GrpcOptions(port, ("127.0.0.1",)), **bounds)
         await server.start()
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             infer: Any = channel.unary_unary(f"/{SERVICE}/ModelInfer")
-            request = infer_request(model_version="1").SerializeToString()
-            calls = [infer(request) for _ in range(3)]
-            codes = [await _first_code(calls)]
+            calls = [infer(REQUEST) for _ in range(3)]
+            first = await _first_ended(calls)
             loading.move_to(VersionState.FAILED)
-            codes += [await call.code() for call in calls]
+            codes = sorted([(await call.code()).name for call in calls])
+            told = await first.code(), await first.details()
         await server.stop(1)
-        return codes
+        return *told, codes
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    first, *codes = asyncio.run(scenario(port))
-    assert first is CODE.RESOURCE_EXHAUSTED
-    assert sorted(code.name for code in codes) == ["RESOURCE_EXHAUSTED", "UNAVAILABLE", "UNAVAILABLE"]
+    first, details, codes = asyncio.run(scenario(port))
+    assert first is code
+    assert text in details.lower()
+    assert codes == sorted([code.name, "UNAVAILABLE", "UNAVAILABLE"])
 
 
-async def _first_code(calls: list[Any]) -> grpc.StatusCode:
-    """The code of whichever call ends first."""
-    done, _ = await asyncio.wait(
-        [asyncio.ensure_future(call.code()) for call in calls], return_when=asyncio.FIRST_COMPLETED
-    )
-    code: grpc.StatusCode = done.pop().result()
-    return code
+async def _first_ended(calls: list[Any]) -> Any:
+    """Whichever call ends first."""
+    ending = {asyncio.ensure_future(call.code()): call for call in calls}
+    done, _ = await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
+    return ending[done.pop()]

@@ -23,6 +23,8 @@ from car_client.errors import UnusableModelError
 from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, Metadata, TensorSpec
 from car_client.models.served_model import FactSource, ServedModel
 
+_MOST_PIXELS = 2**26
+"""Of all pictures in one request; as floats they take 800 MB."""
 IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
 IMAGENET_SCALE: Triple = (58.395, 57.12, 57.375)
 """The usual ImageNet normalisation in 0...255 units (torchvision's 0.485... and 0.229... times 255)."""
@@ -109,9 +111,6 @@ def facts_assumed(*, whole_numbers: bool) -> Facts:
         scale=scale,
         warnings=(f"{assumed}; upload a model.yaml to make it certain",),
     )
-
-_MOST_PIXELS = 2**26
-"""Of all pictures in one request; as floats they take 800 MB."""
 
 
 def describe_model(

@@ -39,7 +39,6 @@ class RequestRefusedError(RejectedError):
     """The server says the request is wrong: sending it again cannot help."""
 
     def __init__(self, what: str, status: int, server_message: str) -> None:
-        """Build the sentence from the facts, which stay readable as attributes."""
         super().__init__(
             f"the server refused {what} with status {status}: {server_message or 'no reason given'}"
         )
@@ -51,7 +50,6 @@ class UnknownModelError(RejectedError):
     """A model was named that the server does not serve."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        """List what could have been meant."""
         names = ", ".join(sorted(known)) or "none at all"
         super().__init__(f"the server serves no model {name!r}; it serves: {names}")
 

@@ -41,7 +41,6 @@ class S3Address:
         return cls(bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
 
     def __str__(self) -> str:
-        """`s3://bucket/prefix/`."""
         return f"{SCHEME}{self.bucket}/{self.prefix}"
 
 

@@ -25,7 +25,6 @@ class Session:
     """One server, its models, and the means to classify with them; nothing is asked before it is used."""
 
     def __init__(self, settings: Settings) -> None:
-        """Build every part; connections are made on first use and kept."""
         self.settings = settings
         self.metrics = ClientMetrics()
         self.tally = Tally()

@@ -71,7 +71,6 @@ class History:
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start the writer."""
         self._thread.start()
         return self
 

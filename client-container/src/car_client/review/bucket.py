@@ -73,7 +73,6 @@ class ReviewBucket:
         """Key to the ETag and what the object held then."""
 
     def __str__(self) -> str:
-        """The address."""
         return str(self._address)
 
     def send(self, jpeg: bytes, record: ReviewRecord, *, now: datetime) -> ReviewItem:

@@ -69,7 +69,6 @@ class Tally:
     """Counts the answers of every version. Thread-safe, and never waits."""
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
         self._lock = threading.Lock()
         self._models: dict[str, dict[int, _Version]] = {}
         self._names: dict[tuple[str, str], set[str]] = {}
@@ -120,7 +119,6 @@ class Source:
     """The answers to one source's pictures."""
 
     def __init__(self, tally: Tally) -> None:
-        """Nothing was answered yet."""
         self._tally = tally
         self._lock = threading.Lock()
         self._runs: dict[str, tuple[int, str, int]] = {}

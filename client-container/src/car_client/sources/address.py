@@ -49,7 +49,6 @@ class WebSource(Source):
         self._source: Source | None = None
 
     def __str__(self) -> str:
-        """The address, without credentials."""
         return self._name
 
     @property

@@ -50,7 +50,6 @@ class BucketSource(Source):
         self._left_aside = LeftAside(str(self))
 
     def __str__(self) -> str:
-        """The address."""
         return printable(str(self._address))
 
     @property

@@ -148,7 +148,6 @@ class FolderSource(Source):
         """The error number that a file was told with."""
 
     def __str__(self) -> str:
-        """The folder's path."""
         return printable(str(self._folder))
 
     @property

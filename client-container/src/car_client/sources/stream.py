@@ -48,7 +48,6 @@ class StreamSource(Source):
         self._thread.start()
 
     def __str__(self) -> str:
-        """The name given, without credentials."""
         return self._name
 
     @property
@@ -154,7 +153,6 @@ class VideoSource(Source):
         self._in_hand: set[Frame] = set()
 
     def __str__(self) -> str:
-        """The file's name."""
         return self._name
 
     @property

@@ -84,7 +84,6 @@ class UrlSource(Source):
         self._in_hand: dict[Frame, _Place] = {}
 
     def __str__(self) -> str:
-        """The address, or how many there are."""
         return self._places[0].name if len(self._places) == 1 else f"{len(self._places)} addresses"
 
     @property

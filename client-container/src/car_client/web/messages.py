@@ -55,7 +55,6 @@ class ApiError(Exception):
     """A request that the API itself refuses."""
 
     def __init__(self, status: int, sentence: str) -> None:
-        """`sentence` says what is wrong and what to do."""
         super().__init__(sentence)
         self.status = status
 

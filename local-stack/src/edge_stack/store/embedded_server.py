@@ -6,6 +6,7 @@ A change is in the file before the request that made it is answered, so that it 
 """
 
 import argparse
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -45,6 +46,7 @@ def keeping(application: _Application, save: Callable[[], None]) -> _Application
             sys.stderr.write(f"a change could not be kept: {error}; make room or correct its permissions\n")
             start_response("500 Internal Server Error", [("Content-Type", "application/xml")])
             return [_NOT_KEPT]
+        gc.collect()  # moto's requests refer to themselves: megabytes of an upload would stay for minutes
         for arguments in started:
             start_response(*arguments)
         return body
@@ -67,6 +69,7 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
         leave_now(error.exit_code)
     application = DomainDispatcherApplication(create_backend_app)
+    gc.freeze()
     run_simple(
         HOST,
         asked.port,

@@ -1,5 +1,6 @@
 """From a version folder to a compiled model: read, rename, reshape, compile. Blocking; run it in a thread."""
 
+import ctypes
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,8 @@ _DEFAULT_HINT = "LATENCY"
 """What OVMS compiles for when a model asks for neither hint nor streams: its log says so."""
 _OPENVINO_ERRORS = (RuntimeError, ValueError, TypeError)
 """The last two come from its Python binding, for instance for a property of a type it does not take."""
-
+_GIVE_BACK: Callable[[int], object] = getattr(ctypes.CDLL(None), "malloc_trim", int)
+"""Returns to the system what compiling needed for a moment, megabytes of each model; glibc alone has it."""
 
 _log = get_logger()
 
@@ -126,6 +128,7 @@ class ModelLoader:
             if not {"PERFORMANCE_HINT", "NUM_STREAMS"} & plugin.keys():
                 plugin["PERFORMANCE_HINT"] = _DEFAULT_HINT
             compiled = self._core.compile_model(model, config.target_device or _DEFAULT_DEVICE, plugin)
+            _GIVE_BACK(0)
         except (*_OPENVINO_ERRORS, ConfigError) as error:
             raise LoadError(
                 f"{config.name} version {version} cannot be compiled: {reason_of(error)}; "

@@ -18,8 +18,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from hand_sidecar import HandSidecar
-from model_sync.model_server.client import ModelServer
-from model_sync.model_server.server_watch import ServerWatch
+from model_sync.model_server.server_watch import ModelServer, ServerWatch
 
 _MODELS, _FILES = 200, 5
 _STEPS_APART = 5.0

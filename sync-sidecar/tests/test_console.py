@@ -104,8 +104,8 @@ def test_a_narrow_terminal_cuts_no_name_and_gives_the_reason_a_line(
 
 def test_the_history_is_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
     entry = {"at": "2026-11-30T05:00:00Z", "event": "rolled_back", "model": "cars", "version": "1"}
-    console.show_history([{**entry, "reason": _HOSTILE, "by": "Anna"}])
-    console.show_history([])
+    console.show_history([{**entry, "reason": _HOSTILE, "by": "Anna"}], as_json=False)
+    console.show_history([], as_json=False)
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith("2026-11-30T05:00:00Z  rolled back cars 1 by Anna: ")
     assert (first.isprintable(), last) == (True, "nothing has changed yet")

@@ -13,7 +13,7 @@ from edge_stack.measuring.load import Load, summarize
 from edge_stack.processes.waiting import wait_until
 from edge_stack.stack import Stack
 from faulty_store import Change, FaultyStore
-from model_sync.upload.signing import sign_folder
+from model_sync.upload.folder import sign_folder
 from signing_keys import MadeKey
 from store_faults import objects
 from tiny_models import write_model

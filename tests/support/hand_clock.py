@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from model_sync.loop.wakeup import Clock
+
 
 @dataclass
-class HandClock:
-    """Implements Clock; both times move together."""
+class HandClock(Clock):
+    """Both times move together."""
 
     passed: float = 0.0
     start: float = 1_700_000_000.0

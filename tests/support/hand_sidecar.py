@@ -46,7 +46,7 @@ class HandCounts:
     counted: dict[tuple[str, int], ServerCounts] | None = None
 
     def counts(self) -> Counted | None:
-        """See ReadsCounts."""
+        """See `ServerMetrics.counts`."""
         return None if self.counted is None else dict(self.counted)
 
 
@@ -76,7 +76,7 @@ def start_by_hand(
     drift = DriftWatch(volume, records, cards, DigestChecks(volume, lambda: None, AtOnce()), metrics, clock)
     if signatures is not None:
         drift.signatures = SignatureWatch(signatures, volume, records).go_on
-    swaps = SwapWatch(WINDOW, counts or HandCounts(), records, volume, clock, metrics)
+    swaps = SwapWatch(WINDOW, (counts or HandCounts()).counts, records, volume, clock, metrics)
     applier = Applier(volume, records, under_way, cards, metrics, clock, rules)
     made = Reconciler(observer, applier, drift, swap_watch=swaps)
     made.adopt(recover_state(volume))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from edge_common.errors import EdgeError
 from model_sync.bucket.catalog import ListedObject
-from model_sync.store.answers import Listed
-from model_sync.store.object_store import ByteStream, ObjectChangedError
+from model_sync.store.errors import ObjectChangedError
+from model_sync.store.object_store import ByteStream, Listed
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,6 @@ class NetworkVolume(Volume):
         self._looks[model, local_version] = looks
         return found if looks > self._weather.unseen_looks else None
 
-    def _replace(self, path: Path, content: bytes) -> None:
+    def replace(self, path: Path, content: bytes) -> None:
         self._weather.strike(path)
-        super()._replace(path, content)
+        super().replace(path, content)

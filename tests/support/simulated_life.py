@@ -19,7 +19,7 @@ from edge_common.logs import configure_logging
 from edge_common.model_card import LatestVersions, VersionPolicy
 from edge_common.served_state import VersionState
 from fake_ovms import MODEL_FILE
-from model_sync.loop.requests import Retry
+from model_sync.loop.wakeup import Retry
 from model_sync.planning.state import RejectedAt
 from model_sync.planning.versions import asked_for
 from model_sync.swap_watch.judgement import WatchState

@@ -7,6 +7,7 @@ Each command imports what it needs when it runs, so that none waits for what oth
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +19,10 @@ from edge_common.errors import FatalError, RejectedError, RetryableError
 from edge_common.stopping import leave_now, stop_on_signals
 
 from model_sync.bucket.keys import SIGNATURE_NAME
-from model_sync.operate import add_operator_commands
-from model_sync.options import Json, StatusUrl, settings_of_command
+from model_sync.operate import HERE, Json, StatusUrl, add_operator_commands, settings_of_command
 
 if TYPE_CHECKING:
     from model_sync.service import Sidecar
-    from model_sync.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,12 +49,6 @@ def main() -> None:
     run_app(app, "model-sync")
 
 
-def _sidecar(settings: "Settings", *, silent: bool = False) -> "Sidecar":
-    from model_sync.service import Sidecar
-
-    return Sidecar(settings, silent=silent)
-
-
 @contextmanager
 def _until_a_signal(sidecar: "Sidecar") -> Iterator[threading.Event]:
     """Let signals end what `sidecar` does, and close it, unless a slow store lets that take too long."""
@@ -77,9 +70,11 @@ def run() -> None:
     from edge_common.logs import get_logger
     from edge_common.settings_source import redacted
 
+    from model_sync.service import Sidecar
+
     settings = settings_of_command()
     get_logger().info("sidecar_started", settings=redacted(settings))
-    sidecar = _sidecar(settings)
+    sidecar = Sidecar(settings)
     with _until_a_signal(sidecar):
         sidecar.run()
     get_logger().info("sidecar_stopped")
@@ -96,8 +91,9 @@ def once(
     Exit code 0: all that can be served is; 65: something was rejected; 75: the store or the server is away.
     """
     from model_sync import console
+    from model_sync.service import Sidecar
 
-    sidecar = _sidecar(settings_of_command())
+    sidecar = Sidecar(settings_of_command())
     with _until_a_signal(sidecar) as stopped:
         sidecar.ownership.take_over()
         sidecar.prepare_bucket()
@@ -120,8 +116,9 @@ def plan(as_json: Json = False) -> None:
     Uploads without SHA256SUMS count as quiet, because one look cannot tell how long they have been.
     """
     from model_sync import console
+    from model_sync.service import Sidecar
 
-    sidecar = _sidecar(settings_of_command({"settle": 0}), silent=True)
+    sidecar = Sidecar(settings_of_command({"settle": 0}), silent=True)
     try:
         console.show_plans(sidecar.preview(), as_json=as_json)
     finally:
@@ -134,7 +131,7 @@ def status(
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes.")] = False,
     as_json: Json = False,
-    status_url: StatusUrl = "http://localhost:8081",
+    status_url: StatusUrl = HERE,
 ) -> None:
     """Show every model and version, its state, and the reason for it."""
     from model_sync import console
@@ -190,7 +187,7 @@ def sign(
 
     Example: model-sync sign build/my_model --key key.pem
     """
-    from model_sync.upload.signing import sign_folder
+    from model_sync.upload.folder import sign_folder
 
     signer = sign_folder(folder, key, certificates)
     sys.stdout.write(f"signed by {signer}: {folder / SIGNATURE_NAME}; upload it with the other files\n")
@@ -207,7 +204,7 @@ def push(
     certificates: Certificates = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is served, or rejected.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 300.0,
-    status_url: StatusUrl = "http://localhost:8081",
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Upload a version so that it is taken up whole: the files, model.sig if there is one, then SHA256SUMS.
@@ -215,9 +212,9 @@ def push(
     Example: model-sync push build/my_model --model my_model --version 2 --wait
     """
     from model_sync import console
+    from model_sync.upload.folder import signed_folder
     from model_sync.upload.push import Destination
     from model_sync.upload.sidecar_status import ask_for_sync, wait_until_served
-    from model_sync.upload.signing import signed_folder
 
     settings = settings_of_command()
     if sign != (key is not None):
@@ -227,20 +224,13 @@ def push(
     with console.upload_progress(upload.size) as sent:
         uploaded_at = destination.send(upload, sent)
     ask_for_sync(status_url, destination.store, settings.sync_token.get_secret_value())
-    result = {
-        "model": model,
-        "version": version,
-        "files": len(upload.files),
-        "bytes": upload.size,
-        "digest": upload.digest,
-        "uploaded_at": uploaded_at,
-    }
+    facts = {"files": len(upload.files), "bytes": upload.size, "digest": upload.digest}
+    result = {"model": model, "version": version, **facts, "uploaded_at": uploaded_at}
     if wait:
         with console.waiting_for(f"{model} version {version}") as show:
             upload_id = destination.upload_id(upload)
-            for entry in wait_until_served(
-                upload, upload_id, status_url, timeout, pushed_to=destination.store
-            ):
+            store = destination.store
+            for entry in wait_until_served(upload, upload_id, status_url, timeout, pushed_to=store):
                 show(entry)
-        result["served_after_s"] = round(console.now() - uploaded_at, 3)
+        result["served_after_s"] = round(time.time() - uploaded_at, 3)
     sys.stdout.write(json.dumps(result) + "\n" if as_json else console.pushed(result, status_url))

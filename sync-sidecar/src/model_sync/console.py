@@ -9,7 +9,6 @@ import json
 import shutil
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,11 +28,6 @@ _COLOURS = {
     "previous": "bright_black",
     "retiring": "bright_black",
 }
-
-
-def now() -> float:
-    """Unix seconds."""
-    return time.time()
 
 
 def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
@@ -79,8 +73,11 @@ def _write_rows(rows: Sequence[tuple[str, ...]]) -> None:
             sys.stdout.writelines(f"    {part}\n" for part in wrapped)
 
 
-def show_history(entries: Sequence[Mapping[str, Any]]) -> None:
+def show_history(entries: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """A line for each change, oldest first."""
+    if as_json:
+        sys.stdout.write(json.dumps(entries) + "\n")
+        return
     for entry in entries:
         what = " ".join(filter(None, [entry["event"].replace("_", " "), entry["model"], entry["version"]]))
         by = f" by {entry['by']}" if entry["by"] else ""

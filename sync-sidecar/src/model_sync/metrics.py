@@ -51,47 +51,28 @@ class Metrics:
     def __init__(self) -> None:
         """All metrics exist from the first scrape; times that never came are 0."""
         self.registry = CollectorRegistry()
-        prefix = "model_sync"
-        self.listings = Counter(
-            f"{prefix}_cycles",
-            "Listings of the bucket, by what they brought.",
-            ["result"],
-            registry=self.registry,
+        self.listings = self._counter(
+            "cycles", "Listings of the bucket, by what they brought.", result=("success", "noop", "error")
         )
-        for result in ("success", "noop", "error"):
-            self.listings.labels(result=result)
-        self.listing_seconds = Histogram(
-            f"{prefix}_cycle_duration_seconds",
-            "Duration of a listing of the bucket.",
-            registry=self.registry,
-            buckets=_SECONDS,
-        )
+        self.listing_seconds = self._histogram("cycle", "Duration of a listing of the bucket.")
         self.last_attempt = self._gauge("last_attempt_timestamp_seconds", "Last listing that was begun.")
         self.last_success = self._gauge("last_success_timestamp_seconds", "Last listing that succeeded.")
         self.failures = self._gauge("consecutive_failures", "Listings that failed since the last success.")
-        self.config_writes = Counter(
-            f"{prefix}_config_writes", "Changes of config.json.", registry=self.registry
-        )
+        self.config_writes = self._counter("config_writes", "Changes of config.json.")
         self.drift_mended = self._counter(
             "drift_mended",
             "What somebody else changed on the volume, and was put right.",
             what=("state", "config", "folder", "card", "lock", "version"),
         )
-        self.models = Gauge(
-            f"{prefix}_models", "Versions by the state they are in.", ["state"], registry=self.registry
-        )
-        self.served = Gauge(
-            f"{prefix}_model_version_info",
+        self.models = self._gauge("models", "Versions by the state they are in.", "state")
+        self.served = self._gauge(
+            "model_version_info",
             f"1 for each version that the server has AVAILABLE, of the first {MOST_MODELS_MEASURED} models; "
             "digest of its files, and who signed them.",
-            ["model", "version", "digest", "signer"],
-            registry=self.registry,
+            *("model", "version", "digest", "signer"),
         )
-        self.activation_seconds = Histogram(
-            f"{prefix}_activation_duration_seconds",
-            "From an upload's newest object to its version being AVAILABLE.",
-            registry=self.registry,
-            buckets=_SECONDS,
+        self.activation_seconds = self._histogram(
+            "activation", "From an upload's newest object to its version being AVAILABLE."
         )
         self.disk_free = self._gauge("disk_free_bytes", "Bytes that can still be written to the volume.")
         self.disk_used = self._gauge("disk_used_bytes", "Bytes of published versions on the volume.")
@@ -108,25 +89,15 @@ class Metrics:
         self.requests = self._counter(
             "store_requests", "Requests to the store.", operation=_OPERATIONS, result=_RESULTS
         )
-        self.request_seconds = Histogram(
-            f"{prefix}_store_request_duration_seconds",
-            "Until the store answered; of reads until the first byte.",
-            ["operation"],
-            registry=self.registry,
-            buckets=_SECONDS,
+        self.request_seconds = self._histogram(
+            "store_request", "Until the store answered; of reads until the first byte.", "operation"
         )
-        self.received_bytes = Counter(
-            f"{prefix}_download_bytes", "Bytes of objects that arrived.", registry=self.registry
-        )
+        self.received_bytes = self._counter("download_bytes", "Bytes of objects that arrived.")
         self.downloads = self._counter(
             "downloads", "Downloads of an object to the volume, by how they ended.", result=_RESULTS
         )
-        self._downloads = {result: self.downloads.labels(result=result) for result in _RESULTS}
-        self.download_seconds = Histogram(
-            f"{prefix}_download_duration_seconds",
-            "Duration of a download of one object that succeeded.",
-            registry=self.registry,
-            buckets=_SECONDS,
+        self.download_seconds = self._histogram(
+            "download", "Duration of a download of one object that succeeded."
         )
         self.integrity_failures = self._counter(
             "integrity_failures", "Content that is not what was promised.", reason=("store", "checksums")
@@ -162,12 +133,6 @@ class Metrics:
             self.request_seconds.labels(operation=operation).observe(time.monotonic() - began)
             self.requests.labels(operation=operation, result=result).inc()
 
-    def count_download(self, seconds: float, failure: Exception | None) -> None:
-        """Count a download that has ended, and time it when it succeeded."""
-        self._downloads["success" if failure is None else _result_of(failure)].inc()
-        if failure is None:
-            self.download_seconds.observe(seconds)
-
     @contextmanager
     def download(self) -> Iterator[None]:
         """Count one download by its end, and time it when it succeeds."""
@@ -175,16 +140,21 @@ class Metrics:
         try:
             yield
         except Exception as error:
-            self.count_download(0.0, error)
+            self.downloads.labels(result=_result_of(error)).inc()
             raise
-        self.count_download(time.monotonic() - began, None)
+        self.downloads.labels(result="success").inc()
+        self.download_seconds.observe(time.monotonic() - began)
 
     def _counter(self, name: str, text: str, **values: Iterable[str]) -> Counter:
         """A counter whose label values are all known, so that each series exists from the first scrape."""
         counter = Counter(f"model_sync_{name}", text, list(values), registry=self.registry)
-        for chosen in product(*values.values()):
+        for chosen in product(*values.values()) if values else ():
             counter.labels(*chosen)
         return counter
 
-    def _gauge(self, name: str, text: str) -> Gauge:
-        return Gauge(f"model_sync_{name}", text, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"model_sync_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        name = f"model_sync_{name}_duration_seconds"
+        return Histogram(name, text, labels, registry=self.registry, buckets=_SECONDS)

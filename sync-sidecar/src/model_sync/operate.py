@@ -3,26 +3,41 @@
 
 import getpass
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 from edge_common.errors import FatalError, RejectedError
-
-from model_sync.options import Json, StatusUrl, settings_of_command
+from edge_common.printable import printable
 
 if TYPE_CHECKING:
     from model_sync.bucket.pins import Pin
+    from model_sync.settings import Settings
     from model_sync.upload.pins import Pins
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+StatusUrl = Annotated[str, typer.Option(help="Address of the sidecar.", envvar="MODEL_SYNC_STATUS_URL")]
 Model = Annotated[str, typer.Argument(help="The model's name.")]
 Reason = Annotated[str, typer.Option(help="Why, for the status and the history.")]
 By = Annotated[str, typer.Option(help="Who does it; your login name unless given.", show_default=False)]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the sidecar has followed.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait.")]
-_HERE = "http://localhost:8081"
+HERE = "http://localhost:8081"
+
+
+def settings_of_command(overrides: dict[str, Any] | None = None) -> "Settings":
+    """The settings of the surroundings, with logs as they say; raises FatalError that names what is wrong."""
+    from edge_common.logs import configure_logging
+
+    from model_sync.settings import read_settings
+
+    settings = read_settings(os.environ, overrides)
+    configure_logging(settings.log_format, settings.log_level)
+    return settings
 
 
 def add_operator_commands(app: typer.Typer) -> None:
@@ -39,7 +54,7 @@ def rollback(
     by: By = "",
     wait: Wait = True,
     timeout: Timeout = 60.0,
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Have the version before answer again, and stay: it is pinned until `model-sync unpin`.
@@ -49,8 +64,8 @@ def rollback(
     from model_sync.upload.pins import version_before
     from model_sync.upload.sidecar_status import read_status
 
-    version = to or version_before(read_status(status_url), model)
-    _pin(model, version, (reason, by), timeout if wait else 0.0, status_url, as_json=as_json)
+    to = to or version_before(read_status(status_url), model)
+    pin(model, to, reason=reason, by=by, wait=wait, timeout=timeout, status_url=status_url, as_json=as_json)
 
 
 def pin(
@@ -61,26 +76,34 @@ def pin(
     by: By = "",
     wait: Wait = True,
     timeout: Timeout = 60.0,
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Have one version answer whatever is uploaded, until `model-sync unpin`.
 
     Exit code 65: the version is not there, or rejected, and what serves stays; 75: it takes longer than that.
     """
-    _pin(model, version, (reason, by), timeout if wait else 0.0, status_url, as_json=as_json)
+    from model_sync.bucket.pins import pin_from_mapping
+    from model_sync.upload.pins import Pins
+
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    wanted = pin_from_mapping({"version": version, "reason": reason, "by": _who(by), "at": at})
+    settings = settings_of_command()
+    pins = Pins(settings)
+    pins.write(model, wanted)
+    _follow(pins, model, wanted, timeout if wait else 0.0, status_url, settings=settings)
+    said = f"{model} is pinned to {version}" + ("; it answers" if wait and timeout else "")
+    _say({"model": model, "pin": vars(wanted)}, said, as_json=as_json)
 
 
 def unpin(
     model: Model,
     *,
-    reason: Annotated[
-        str, typer.Option(help="Why, for the history; it is kept with MODEL_SYNC_API_TOKEN alone.")
-    ] = "",
+    reason: Annotated[str, typer.Option(help="Why, for the history; needs MODEL_SYNC_API_TOKEN.")] = "",
     by: By = "",
     wait: Wait = True,
     timeout: Timeout = 60.0,
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Let the newest version that can be served answer again.
@@ -88,7 +111,7 @@ def unpin(
     With MODEL_SYNC_API_TOKEN the sidecar is asked, and its history tells who did; else the object is removed.
     """
     from model_sync.upload.pins import Pins
-    from model_sync.upload.sidecar_changes import ask_sidecar
+    from model_sync.upload.sidecar_status import ask_sidecar
 
     settings = settings_of_command()
     pins = Pins(settings)
@@ -97,8 +120,7 @@ def unpin(
         body = {"by": _who(by)} | ({"reason": reason} if reason else {})
         ask_sidecar(status_url, "DELETE", f"/v1/models/{model}/pin", body, token=token)
     removed = bool(token) or pins.remove(model)
-    sync_token = settings.sync_token.get_secret_value()
-    _follow(pins, model, None, timeout if wait else 0.0, status_url, token=sync_token)
+    _follow(pins, model, None, timeout if wait else 0.0, status_url, settings=settings)
     said = f"{model} is no longer pinned" if removed else f"{model} was not pinned"
     if reason and not token:
         said += "; the reason is not kept, as MODEL_SYNC_API_TOKEN is not set"
@@ -110,7 +132,7 @@ def retry(
     version: Annotated[str, typer.Argument(help="The rejected version.")],
     *,
     by: By = "",
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Try a rejected version again now; needs MODEL_SYNC_API_TOKEN here and at the sidecar."""
@@ -121,7 +143,7 @@ def release(
     model: Annotated[str, typer.Argument(help="Only this model.")] = "",
     *,
     by: By = "",
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Believe what is missing in the bucket now, without grace or hold; needs MODEL_SYNC_API_TOKEN."""
@@ -133,36 +155,30 @@ def history(
     model: Annotated[str, typer.Argument(help="Only this model.")] = "",
     *,
     limit: Annotated[int, typer.Option(help="At most so many changes.", min=1, max=500)] = 50,
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
     as_json: Json = False,
 ) -> None:
     """Show what changed when, and who asked for it; the newest last."""
-    from urllib.parse import urlencode
-
     from model_sync import console
-    from model_sync.upload.sidecar_changes import ask_sidecar
+    from model_sync.upload.sidecar_status import ask_sidecar
 
     query = urlencode({"limit": limit} | ({"model": model} if model else {}))
-    entries = list(reversed(ask_sidecar(status_url, "GET", f"/v1/history?{query}").get("entries", [])))
-    if as_json:
-        sys.stdout.write(json.dumps(entries) + "\n")
-    else:
-        console.show_history(entries)
+    entries = ask_sidecar(status_url, "GET", f"/v1/history?{query}").get("entries", [])[::-1]
+    console.show_history(entries, as_json=as_json)
 
 
 def facts(
     model: Model,
     *,
     version: Annotated[str, typer.Option(help="The bucket's version; else the highest that serves.")] = "",
-    status_url: StatusUrl = _HERE,
+    status_url: StatusUrl = HERE,
 ) -> None:
     """Print what is known of a version as a bill of materials: CycloneDX 1.6 JSON.
 
     Digest, card, signer, acceptance and origin. Example: model-sync facts cars > cars.cdx.json
     """
     from model_sync.upload.facts import bill_of_materials, chosen_version
-    from model_sync.upload.sidecar_changes import ask_sidecar
-    from model_sync.upload.sidecar_status import read_status
+    from model_sync.upload.sidecar_status import ask_sidecar, read_status
 
     status = read_status(status_url)
     row = chosen_version(status, model, version)
@@ -179,8 +195,7 @@ def judge(
     as_json: Json = False,
 ) -> None:
     """Show what follows from the record of a watch: exit code 65 for a version that is clearly worse."""
-    from model_sync.swap_watch.judgement import Breach
-    from model_sync.swap_watch.judgement import judge as judged
+    from model_sync.swap_watch import judgement
     from model_sync.swap_watch.observations import MAX_BYTES, record_from_lines
 
     try:
@@ -188,39 +203,22 @@ def judge(
             record = record_from_lines(content.read(MAX_BYTES + 1))
     except (OSError, ValueError) as error:
         raise RejectedError(f"{file} is no record of a watch: {str(error)[:300]}") from error
-    verdict = judged(record)
+    verdict = judgement.judge(record)
     of = {"model": record.watch.model, "version": record.watch.version, "before": record.watch.before}
     said = {"verdict": type(verdict).__name__.lower(), "reason": verdict.sentence}
     _say({**of, **said}, "{model} {version}: {verdict}: {reason}".format(**of, **said), as_json=as_json)
-    if isinstance(verdict, Breach):
+    if isinstance(verdict, judgement.Breach):
         sys.exit(RejectedError.exit_code)
 
 
-def _pin(
-    model: str, version: str, why: tuple[str, str], timeout: float, status_url: str, *, as_json: bool
-) -> None:
-    from model_sync.bucket.pins import pin_from_mapping
-    from model_sync.upload.pins import Pins
-
-    reason, by = why
-    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    wanted = pin_from_mapping({"version": version, "reason": reason, "by": _who(by), "at": at})
-    settings = settings_of_command()
-    pins = Pins(settings)
-    pins.write(model, wanted)
-    _follow(pins, model, wanted, timeout, status_url, token=settings.sync_token.get_secret_value())
-    said = f"{model} is pinned to {version}" + ("; it answers" if timeout else "")
-    _say({"model": model, "pin": vars(wanted)}, said, as_json=as_json)
-
-
 def _follow(
-    pins: "Pins", model: str, wanted: "Pin | None", timeout: float, status_url: str, *, token: str
+    pins: "Pins", model: str, wanted: "Pin | None", timeout: float, status_url: str, *, settings: "Settings"
 ) -> None:
     from model_sync import console
     from model_sync.upload.pins import wait_until_pinned
     from model_sync.upload.sidecar_status import ask_for_sync
 
-    ask_for_sync(status_url, pins.store, token)
+    ask_for_sync(status_url, pins.store, settings.sync_token.get_secret_value())
     if timeout:
         with console.waiting_for(model) as show:
             for seen in wait_until_pinned(model, wanted, status_url, timeout, written_to=pins.store):
@@ -228,7 +226,7 @@ def _follow(
 
 
 def _change(path: str, body: dict[str, str], status_url: str, *, as_json: bool) -> None:
-    from model_sync.upload.sidecar_changes import ask_sidecar
+    from model_sync.upload.sidecar_status import ask_sidecar
 
     token = settings_of_command().api_token.get_secret_value()
     told = ask_sidecar(status_url, "POST", path, body, token=token)
@@ -243,6 +241,4 @@ def _who(by: str) -> str:
 
 
 def _say(told: Any, sentence: str, *, as_json: bool) -> None:
-    from edge_common.printable import printable
-
     sys.stdout.write(json.dumps(told) + "\n" if as_json else f"{printable(sentence)}\n")

@@ -11,19 +11,17 @@ from model_sync.gate.evidence import Published, signature_check
 from model_sync.gate.gate import Gate
 from model_sync.loop.apply import Applier
 from model_sync.loop.bucket_watch import BucketWatch, in_background
-from model_sync.loop.client_reports import ClientReports
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
 from model_sync.loop.ownership import Ownership
 from model_sync.loop.reconcile import Reconciler
 from model_sync.loop.swap_watch import SwapWatch
 from model_sync.loop.under_way import UnderWay
-from model_sync.loop.wakeup import SystemClock, Wakeup
+from model_sync.loop.wakeup import ClientReports, Clock, EventListener, Wakeup
 from model_sync.metrics import Metrics
-from model_sync.model_server.client import ModelServer
 from model_sync.model_server.replicas import Replicas
 from model_sync.model_server.server_counts import ServerMetrics
-from model_sync.model_server.server_watch import ServerWatch
+from model_sync.model_server.server_watch import ModelServer, ServerWatch
 from model_sync.planning.actions import describe
 from model_sync.planning.model_snapshot import Rules
 from model_sync.planning.state import State
@@ -31,17 +29,14 @@ from model_sync.preflight.pool import WarmPreflight
 from model_sync.settings import Settings
 from model_sync.status.bucket_status import FOLDER, BucketStatus
 from model_sync.status.history import History
-from model_sync.status.report import Reporter
+from model_sync.status.report import Reporter, start_swap_traces
 from model_sync.status.status import Site
-from model_sync.status.swap_traces import start_swap_traces
-from model_sync.store.events import EventListener
 from model_sync.store.s3_store import S3Bucket
 from model_sync.volume.digests import DigestChecks
-from model_sync.volume.handed_over import HandedOver
-from model_sync.volume.history_file import HistoryFile
+from model_sync.volume.kept_files import HandedOver, HistoryFile
 from model_sync.volume.lock import VolumeLock
+from model_sync.volume.own_files import refusal
 from model_sync.volume.recorded_state import RecordedState
-from model_sync.volume.refusals import refusal
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -59,7 +54,7 @@ class Sidecar:
 
         The first call asks and writes. Raises FatalError for unusable settings.
         """
-        self.settings, self.clock, self.wakeup = settings, SystemClock(), Wakeup()
+        self.settings, self.clock, self.wakeup = settings, Clock(), Wakeup()
         self.metrics = metrics = Metrics()
         self.store = store = S3Bucket(settings, metrics)
         self.volume = volume = Volume(settings.models_dir)
@@ -95,7 +90,14 @@ class Sidecar:
         self.reconciler = Reconciler(observer, applier, drift)
         self.reports = ClientReports()
         if window := settings.watch_after_swap:
-            watched = (ServerMetrics(settings.ovms_url), records, volume, self.clock, metrics, self.reports)
+            watched = (
+                ServerMetrics(settings.ovms_url).counts,
+                records,
+                volume,
+                self.clock,
+                metrics,
+                self.reports,
+            )
             self.reconciler.swap_watch = SwapWatch(window, *watched)
         token = settings.api_token.get_secret_value()
         site = Site(settings.instance, store.endpoint, store.name, bool(token))
@@ -149,7 +151,7 @@ class Sidecar:
         self._beat()
         names = self.settings.allowed_hosts
         with (
-            ThreadedHttpServer(web.app(), host=host, port=port, allowed_hosts=names) as server,
+            ThreadedHttpServer(web.app, host=host, port=port, allowed_hosts=names) as server,
             watched_by_systemd(host, server.port, "/healthz"),
         ):
             _log.info("http_listening", host=host, port=server.port)

@@ -49,8 +49,7 @@ def _prefixes(value: Any) -> Any:
 
 
 def _names(value: Any) -> Any:
-    parts = value.split(",") if isinstance(value, str) else value
-    return tuple(part.strip() if isinstance(part, str) else part for part in parts if part)
+    return tuple(part for part in _prefixes(value) if part)
 
 
 def _stripped(value: Any) -> Any:

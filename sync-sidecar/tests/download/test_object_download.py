@@ -7,7 +7,7 @@ from edge_common.errors import RetryableError
 from memory_store import MemoryStore
 from model_sync.bucket.catalog import UploadObject
 from model_sync.download.object_download import CancelledError, CorruptTransferError, download
-from model_sync.store.object_store import ObjectChangedError
+from model_sync.store.errors import ObjectChangedError
 
 _CONTENT = bytes(range(256)) * 40
 

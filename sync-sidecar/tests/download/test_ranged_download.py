@@ -12,7 +12,7 @@ from model_sync.download.object_download import RANGED_FROM, CancelledError, Cor
 from model_sync.download.part_journal import journal_path
 from model_sync.download.ranged_download import CHUNK, PIECE
 from model_sync.download.staging import Staging
-from model_sync.store.object_store import ObjectChangedError
+from model_sync.store.errors import ObjectChangedError
 
 _CONTENT = bytes(range(256)) * ((RANGED_FROM + 5 * PIECE // 2) // 256)
 """Of more pieces than there are connections: the last is opened after another has been read."""

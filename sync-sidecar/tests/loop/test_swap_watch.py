@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hand_sidecar import WINDOW, HandSidecar
 from model_sync.bucket.pins import Pin, format_pin
-from model_sync.loop.requests import Retry
+from model_sync.loop.wakeup import Retry
 from model_sync.planning.history import Event
 from model_sync.status.history import History
 from model_sync.swap_watch.judgement import Breach, judge
 from model_sync.swap_watch.observations import Answers, ServerCounts, record_from_lines
-from model_sync.volume.history_file import HistoryFile
+from model_sync.volume.kept_files import HistoryFile
 
 _GOOD = Answers(answered=200, not_sure=4, streaks=220, label_set="cars", labels={"bus": 98, "car": 98})
 

@@ -7,8 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from eventually import wait_until
-from model_sync.model_server.counted_totals import CountedTotals
-from model_sync.model_server.server_counts import Counted, ServerMetrics, parse_counts
+from model_sync.model_server.server_counts import Counted, CountedTotals, ServerMetrics, parse_counts
 from model_sync.swap_watch.observations import ABOVE, ServerCounts
 
 _LABELS = 'name="cars",version="2"'
@@ -55,7 +54,7 @@ class _Counts:
 
 def test_totals_go_on_where_a_server_begins_anew_and_tell_what_there_was_a_window_ago() -> None:
     source = _Counts()
-    totals = CountedTotals(source, 60.0)
+    totals = CountedTotals(source.counts, 60.0)
     totals.read({_KEY}, 0.0)
     assert not totals.is_readable
     for now, requests in ((1.0, 10), (30.0, 50), (70.0, 4), (100.0, 9)):

@@ -9,9 +9,8 @@ from edge_common.served_state import ServedModels, VersionState
 from hypothesis import given
 from hypothesis import strategies as st
 from model_snapshots import available, state, stored
-from model_sync.model_server.client import ServerBusyError
 from model_sync.model_server.replicas import Replicas
-from model_sync.model_server.server_watch import ServerWatch, merge_served
+from model_sync.model_server.server_watch import ServerBusyError, ServerWatch, merge_served
 from model_sync.planning.state import State
 
 A, L, F, E, U = (
@@ -24,7 +23,7 @@ A, L, F, E, U = (
 
 
 def test_without_others_a_server_speaks_for_itself() -> None:
-    assert merge_served({"m": {1: A}}, {}) == {"m": {1: A}}
+    assert merge_served({"": {"m": {1: A}}}) == {"m": {1: A}}
 
 
 @pytest.mark.parametrize(
@@ -43,8 +42,8 @@ def test_without_others_a_server_speaks_for_itself() -> None:
 def test_a_version_is_as_far_as_the_server_that_is_least_far(
     one: dict[int, VersionState], other: dict[int, VersionState], together: VersionState
 ) -> None:
-    assert merge_served({"m": one}, {"b": {"m": other}}) == {"m": {1: together}}
-    assert merge_served({"m": other}, {"b": {"m": one}}) == {"m": {1: together}}
+    assert merge_served({"a": {"m": one}, "b": {"m": other}}) == {"m": {1: together}}
+    assert merge_served({"a": {"m": other}, "b": {"m": one}}) == {"m": {1: together}}
 
 
 states = st.dictionaries(
@@ -56,7 +55,7 @@ states = st.dictionaries(
 def test_available_together_means_available_everywhere(
     own: dict[str, dict[int, VersionState]], others: dict[str, dict[str, dict[int, VersionState]]]
 ) -> None:
-    for model, versions in merge_served(own, others).items():
+    for model, versions in (merge_served({"": own, **others}) or {}).items():
         for local_version, said in versions.items():
             everywhere = all(
                 served.get(model, {}).get(local_version) is VersionState.AVAILABLE

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hand_sidecar import HandSidecar
 from model_sync.bucket.pins import Pin, format_pin
-from model_sync.loop.requests import Release, Retry
+from model_sync.loop.wakeup import Release, Retry
 from model_sync.planning.history import (
     MAX_BYTES,
     MAX_ENTRIES,
@@ -13,7 +13,7 @@ from model_sync.planning.history import (
     history_to_lines,
 )
 from model_sync.status.history import History
-from model_sync.volume.history_file import HistoryFile
+from model_sync.volume.kept_files import HistoryFile
 
 
 class _Told(HandSidecar):

@@ -11,11 +11,11 @@ from memory_store import MemoryStore
 from model_snapshots import upload, upload_object
 from model_sync.bucket.catalog import Catalog, ListedModel
 from model_sync.bucket.pins import parse_pin
-from model_sync.loop.requests import Requests
+from model_sync.loop.wakeup import Requests
 from model_sync.planning.history import Event, HistoryEntry
 from model_sync.status.operator_api import OperatorApi
 from model_sync.status.report import Posted
-from model_sync.volume.handed_over import Handed
+from model_sync.volume.kept_files import Handed
 from starlette.applications import Starlette
 
 _TOKEN = "a secret of an operator"

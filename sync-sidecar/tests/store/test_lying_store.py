@@ -18,7 +18,8 @@ from model_sync.bucket.catalog import ListedObject, UploadObject
 from model_sync.download import object_download, ranged_download
 from model_sync.download.object_download import CorruptTransferError, download
 from model_sync.settings import Settings
-from model_sync.store.object_store import ObjectChangedError, read_small
+from model_sync.store.errors import ObjectChangedError
+from model_sync.store.object_store import read_small
 from model_sync.store.s3_store import S3Bucket
 from s3_server import S3Server
 

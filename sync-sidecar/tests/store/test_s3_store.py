@@ -9,8 +9,8 @@ import pytest
 from edge_common.errors import FatalError, RejectedError, RetryableError
 from minio.datatypes import Part
 from model_sync.settings import Addressing, Settings
-from model_sync.store.errors import S3RefusalError
-from model_sync.store.object_store import ObjectChangedError, read_small
+from model_sync.store.errors import ObjectChangedError, S3RefusalError
+from model_sync.store.object_store import read_small
 from model_sync.store.s3_store import S3Bucket
 from pydantic import SecretStr
 from s3_server import S3Server

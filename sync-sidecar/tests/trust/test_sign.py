@@ -8,7 +8,7 @@ from model_sync.download.object_download import digest_file
 from model_sync.trust.sign import SigningKey
 from model_sync.trust.trusted_keys import TrustedKeys
 from model_sync.trust.verify import verify
-from model_sync.upload.signing import sign_folder, signed_folder
+from model_sync.upload.folder import sign_folder, signed_folder
 from signing_keys import MadeCertificate, MadeKey
 
 

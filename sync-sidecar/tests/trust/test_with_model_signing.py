@@ -10,7 +10,7 @@ from model_sync.download.object_download import digest_file
 from model_sync.planning.evidence import Signature
 from model_sync.trust.trusted_keys import TrustedKeys
 from model_sync.trust.verify import AlteredError, verify
-from model_sync.upload.signing import sign_folder
+from model_sync.upload.folder import sign_folder
 from signing_keys import MadeCertificate, MadeKey
 
 pytestmark = pytest.mark.model_signing

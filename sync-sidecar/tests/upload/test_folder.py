@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 from edge_common.errors import FatalError, RejectedError
-from model_sync.store.object_store import ObjectChangedError, read_small
+from model_sync.store.errors import ObjectChangedError
+from model_sync.store.object_store import read_small
 from model_sync.upload.folder import FolderStore, read_version_folder
 
 

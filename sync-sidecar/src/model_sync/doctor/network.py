@@ -18,8 +18,8 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from model_sync.bucket.catalog import build_catalog, combined
 from model_sync.bucket.keys import quoted
-from model_sync.model_server.client import ModelServer
 from model_sync.model_server.config import configured_versions
+from model_sync.model_server.server_watch import ModelServer
 from model_sync.settings import Settings
 from model_sync.status.bucket_status import FOLDER
 from model_sync.store.s3_address import proxy_for
@@ -94,10 +94,8 @@ def status_object(bucket: S3Bucket, settings: Settings) -> tuple[str, str]:
         bucket.put_small(settings.home_prefix + _KEY, b"", "text/plain")
         bucket.remove(settings.home_prefix + _KEY)
     except EdgeError as error:
-        return (
-            str(error).partition(";")[0],
-            "grant s3:PutObject and s3:DeleteObject on _status/*, or set MODEL_SYNC_STATUS_TO_BUCKET=off",
-        )
+        advice = "grant s3:PutObject and s3:DeleteObject on _status/*, or set MODEL_SYNC_STATUS_TO_BUCKET=off"
+        return str(error).partition(";")[0], advice
     return "may be written, so that uploaders see the state at the bucket's console", ""
 
 
@@ -109,13 +107,8 @@ def served_folder(url: str, volume: Volume) -> tuple[str, str]:
     advice = (
         f"start it with --config_path {volume.config_path}, and mount the volume at {volume.root} there too"
     )
-    foreign = [
-        name
-        for name, versions in served.items()
-        if not name.startswith(RESERVED)
-        and name not in configured
-        and any(state is not VersionState.END for state in versions.values())
-    ]
+    held = (name for name, versions in served.items() if set(versions.values()) - {VersionState.END})
+    foreign = [name for name in held if not name.startswith(RESERVED) and name not in configured]
     if foreign:
         return f"{seen}, but config.json does not list {quoted(min(foreign))} that it serves", advice
     unseen = [name for name in configured if not served.get(name)]

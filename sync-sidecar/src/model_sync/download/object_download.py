@@ -14,9 +14,8 @@ from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
 from model_sync.download.part_journal import journal_path
 from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer, facts_of
-from model_sync.store.answers import ObjectFacts, has_md5
 from model_sync.store.errors import RangeIgnoredError
-from model_sync.store.object_store import LearnsEtags, ObjectStore
+from model_sync.store.object_store import ObjectFacts, ObjectStore, has_md5
 
 __all__ = ["CancelledError", "CorruptTransferError", "digest_file", "download", "read_whole"]
 
@@ -85,11 +84,8 @@ def download(
     are covered. A plain MD5 ETag is checked, and the SHA-256 that the store kept with a small object; ETags
     of multipart uploads are opaque. `helpers` lends its idle threads to large objects; None: one connection.
 
-    Raises:
-        CancelledError: `cancelled` was set.
-        ObjectChangedError: the object was replaced since it was listed.
-        CorruptTransferError: the whole content is there, but is not what the store promises.
-        RetryableError: the store failed, or sent too little.
+    Raises as `RangedTransfer.run`, and CorruptTransferError when the whole content is there, but is not what
+    the store promises.
     """
     with_md5 = has_md5(file)
     if file.size >= RANGED_FROM:
@@ -127,7 +123,7 @@ def check_promises(
         return
     if md5 is None:
         return
-    known = store.md5_etags if isinstance(store, LearnsEtags) else set()
+    known: set[bool] = getattr(store, "md5_etags", set())
     if md5 == file.etag.lower():
         known.add(facts.encrypted)
     elif not facts.encrypted or facts.encrypted in known:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, wait
 from pathlib import Path
 
@@ -18,8 +18,7 @@ from edge_common.errors import RetryableError
 from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
 from model_sync.download.part_journal import CoveredRanges, PartJournal
-from model_sync.store.answers import ObjectFacts
-from model_sync.store.object_store import ByteStream, KnowsFacts, ObjectStore
+from model_sync.store.object_store import ByteStream, ObjectFacts, ObjectStore
 
 PIECE = 16 * 1024 * 1024
 """Longest range of one request; after each, the bytes are flushed and vouched for."""
@@ -33,51 +32,29 @@ class CancelledError(RetryableError):
 
 
 class _Follower:
-    """One digest of a file that fills in any order, computed by whoever has a moment. Thread-safe."""
+    """One digest of a file that fills in any order, computed by whoever has a moment. Thread-safe.
+
+    It reads the file again, from the page cache as long as it was just written. SHA-256 and MD5 have one each
+    and two threads compute them beside each other: MD5 is the slowest part of a large download.
+    """
 
     def __init__(self, descriptor: int, digest: "hashlib._Hash") -> None:
-        self._digest = digest
+        self.digest = digest
         self._descriptor = descriptor
         self._at = 0
         self._turn = threading.Lock()
 
     def follow(self, frontier: Callable[[], int], *, wait_for_turn: bool) -> None:
+        """Digest up to `frontier`, unless another thread does at the moment; with it if `wait_for_turn`."""
         if not self._turn.acquire(blocking=wait_for_turn):
             return
         try:
             while self._at < (end := frontier()):
                 chunk = os.pread(self._descriptor, min(CHUNK, end - self._at), self._at)
-                self._digest.update(chunk)
+                self.digest.update(chunk)
                 self._at += len(chunk)
         finally:
             self._turn.release()
-
-    def result(self) -> str:
-        return self._digest.hexdigest()
-
-
-class FollowingDigest:
-    """SHA-256 and MD5 of a file that fills in any order, beside each other where two threads have a moment.
-
-    Each reads the file again, from the page cache as long as it was just written: MD5 is the slowest part of
-    a large download, and would be slower still behind the other.
-    """
-
-    def __init__(self, descriptor: int, *, with_md5: bool) -> None:
-        """Read through `descriptor`."""
-        self._sha256 = _Follower(descriptor, hashlib.sha256())
-        md5 = _Follower(descriptor, hashlib.md5(usedforsecurity=False)) if with_md5 else None
-        self._md5 = md5
-        self._followers = [follower for follower in (md5, self._sha256) if follower is not None]
-
-    def follow(self, frontier: Callable[[], int], *, wait_for_turn: bool) -> None:
-        """Digest up to `frontier` what no other thread does at the moment; all of it if `wait_for_turn`."""
-        for follower in self._followers:
-            follower.follow(frontier, wait_for_turn=wait_for_turn)
-
-    def results(self) -> tuple[str, str | None]:
-        """SHA-256 and, where asked for, MD5 of what was followed, in hex."""
-        return self._sha256.result(), self._md5.result() if self._md5 is not None else None
 
 
 class RangedTransfer:
@@ -92,10 +69,8 @@ class RangedTransfer:
         progress: Callable[[int], None],
     ) -> None:
         """Nothing is fetched before `run`."""
-        self._store = store
-        self._file = file
-        self._cancelled = cancelled
-        self._progress = progress
+        self._store, self._file = store, file
+        self._cancelled, self._progress = cancelled, progress
         self._failed = threading.Event()
         self._lock = threading.Lock()
         self._todo: deque[tuple[int, int]] = deque()
@@ -111,10 +86,8 @@ class RangedTransfer:
     def run(self, part: Path, helpers: Executor | None, *, with_md5: bool) -> tuple[str, str | None]:
         """Complete `part`, flush it, and return its SHA-256 and (`with_md5`) its MD5 in hex.
 
-        Raises:
-            CancelledError: `cancelled` was set.
-            ObjectChangedError: the object was replaced since it was listed.
-            RetryableError: the store failed, or sent too little.
+        Raises CancelledError once `cancelled` is set, ObjectChangedError when the object was replaced since
+        it was listed, and RetryableError when the store failed, or sent too little.
         """
         with PartJournal.opened(part, self._file.size) as (journal, covered), part.open("ab") as created:
             created.truncate(self._file.size)
@@ -123,22 +96,30 @@ class RangedTransfer:
             self._todo.extend(covered.missing(self._file.size, PIECE))
             descriptor = os.open(part, os.O_RDWR)
             try:
-                digest = FollowingDigest(descriptor, with_md5=with_md5)
-                self._fetch_all(descriptor, journal, digest, helpers)
-                digest.follow(self._frontier, wait_for_turn=True)
+                digests = [hashlib.md5(usedforsecurity=False)] if with_md5 else []
+                followers = [_Follower(descriptor, digest) for digest in (*digests, hashlib.sha256())]
+                self._fetch_all(descriptor, journal, followers, helpers)
+                for follower in followers:
+                    follower.follow(self._frontier, wait_for_turn=True)
                 flush_to_disk(descriptor)
             finally:
                 os.close(descriptor)
-        return digest.results()
+        *md5, sha256 = (follower.digest.hexdigest() for follower in followers)
+        return sha256, md5[0] if md5 else None
 
     def _fetch_all(
-        self, descriptor: int, journal: PartJournal, digest: FollowingDigest, helpers: Executor | None
+        self,
+        descriptor: int,
+        journal: PartJournal,
+        followers: Sequence[_Follower],
+        helpers: Executor | None,
     ) -> None:
         def work() -> None:
             try:
                 while (piece := self._next_piece()) is not None:
                     self._fetch(piece, descriptor, journal)
-                    digest.follow(self._frontier, wait_for_turn=False)
+                    for follower in followers:
+                        follower.follow(self._frontier, wait_for_turn=False)
             except BaseException:
                 self._failed.set()
                 raise
@@ -187,7 +168,7 @@ class RangedTransfer:
 
 def facts_of(stream: ByteStream) -> ObjectFacts:
     """What the store says of the object; SHA-256 is of the whole, so that of a part tells none."""
-    return stream.facts if isinstance(stream, KnowsFacts) else ObjectFacts()
+    return getattr(stream, "facts", ObjectFacts())
 
 
 def _write_at(descriptor: int, content: bytes, offset: int) -> None:

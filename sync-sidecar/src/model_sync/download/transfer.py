@@ -17,7 +17,8 @@ from model_sync.download.object_download import (
 from model_sync.download.staging import Staging
 from model_sync.metrics import Metrics
 from model_sync.planning.state import StoredFile
-from model_sync.store.object_store import ObjectChangedError, ObjectStore
+from model_sync.store.errors import ObjectChangedError
+from model_sync.store.object_store import ObjectStore
 
 
 @dataclass

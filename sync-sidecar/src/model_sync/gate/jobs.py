@@ -18,7 +18,7 @@ from model_sync.planning.model_snapshot import FetchProgress
 from model_sync.planning.snapshot import FetchError
 from model_sync.planning.state import RejectedAt
 from model_sync.preflight.child_process import GivesWayError, Supervision
-from model_sync.volume.refusals import refusal
+from model_sync.volume.own_files import refusal
 
 _FETCHES_AT_A_TIME, _FETCHES_OF_A_MODEL = 8, 4
 _FIRST_TURN = 10.0

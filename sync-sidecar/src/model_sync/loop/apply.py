@@ -14,7 +14,6 @@ from edge_common.logs import get_logger
 from model_sync.cards.model_cards import ServingCards
 from model_sync.download.staging import Staging
 from model_sync.gate.gate import Incoming
-from model_sync.loop.pin_files import record_pins
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
@@ -101,7 +100,10 @@ class Applier:
     def follow_listing(self, snapshot: Snapshot) -> None:
         """Record pins, give changed cards to versions, drop what is staged of gone ones. Raises OSError."""
         catalog = snapshot.bucket.catalog
-        record_pins(self.records, snapshot.bucket.pins)
+        for name, model in self.state.models.items():  # so that a pin holds after a restart, too
+            listed_pin = snapshot.bucket.pins.get(name)
+            if (pin := listed_pin.pin if listed_pin is not None else None) != model.pin:
+                self.records.change(name, replace(model, pin=pin))
         if catalog is not None:
             self.under_way.edits.follow(self.state, catalog)
             self.under_way.jobs.forget_errors_of_gone(catalog)

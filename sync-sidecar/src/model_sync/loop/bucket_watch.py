@@ -6,23 +6,24 @@ goes on, serves what there is, and tells since when the listing lasts.
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
-from edge_common.errors import EdgeError
+from edge_common.errors import EdgeError, RejectedError, RetryableError
 from edge_common.logs import get_logger
 
 from model_sync.bucket.catalog import Catalog, build_catalog, combined
-from model_sync.bucket.pins import ListedPin, Pin, Pins, pins_after_listing
+from model_sync.bucket.keys import PIN_NAME
+from model_sync.bucket.pins import MAX_BYTES, ListedPin, Pin, Pins, parse_pin, pins_after_listing
 from model_sync.cards.model_cards import FoundCards, ModelCards
-from model_sync.loop.pin_files import read_pins
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
 from model_sync.planning.snapshot import BucketSnapshot
 from model_sync.planning.uploads import Absences, quiet_since
 from model_sync.store.errors import UnknownUserError
-from model_sync.store.object_store import ObjectStore
+from model_sync.store.object_store import ObjectStore, read_small
 
 _log = get_logger()
 
@@ -32,6 +33,8 @@ _USERS_MADE_WITHIN = 60.0
 """Seconds from the first listing on in which a new store may not have made this sidecar's user yet."""
 _LONG = 5.0
 """Seconds after which a listing that lasts is told."""
+_READING = 60.0
+"""Seconds for all pins of a listing."""
 
 _Listed = tuple[Catalog, FoundCards, Pins]
 """What a complete listing told."""
@@ -200,3 +203,31 @@ class BucketWatch:
         self._absences = self._absences.after_listing(catalog, kept, now, self.clock.now())
         self._asked_again = self._asked_again or any(pin.missed for pin in pins.values())
         self.cards.take(cards)
+
+
+def read_pins(store: ObjectStore, catalog: Catalog, before: Pins) -> dict[str, ListedPin]:
+    """Model -> its pin, for every pin.yaml in `catalog`; what did not change since `before` is not read.
+
+    One that cannot be read keeps the version that `before` has, and says why; it is read again when it
+    changes, or, where the store was at fault, after the next listing.
+    """
+    pins = {}
+    until = time.monotonic() + _READING
+    for name, model in catalog.models.items():
+        there = model.loose.get(PIN_NAME)
+        if there is None:
+            continue
+        known = before.get(name)
+        if known is not None and known.mark == there.state:
+            pins[name] = known
+            continue
+        last_good = known.pin if known is not None else None
+        try:
+            if time.monotonic() > until:
+                raise RetryableError("the store gives pins too slowly; it is read after the next listing")
+            pins[name] = ListedPin(parse_pin(read_small(store, there, MAX_BYTES)), mark=there.state)
+        except RejectedError as error:
+            pins[name] = ListedPin(last_good, str(error), there.state)
+        except EdgeError as error:
+            pins[name] = ListedPin(last_good, str(error))
+    return pins

@@ -55,11 +55,6 @@ class DriftWatch:
     _served: ServedModels | None = None
     _catalog: Catalog | None = None
     _count: int = 0
-    _root: str = ""
-
-    def __post_init__(self) -> None:
-        """Texts are joined in a tenth of a path's time, and that is done for every version."""
-        self._root = str(self.volume.root)
 
     def put_right(self, seen: Snapshot) -> bool:
         """Put right what is not as it was left; `seen` is the last snapshot. True when something was.
@@ -155,7 +150,8 @@ class DriftWatch:
             self._harmed.add(key)
             return
         try:
-            found = files_in(f"{self._root}/{key[0]}/{key[1]}")
+            # a text is joined in a tenth of a path's time, and that is done for every version
+            found = files_in(f"{self.volume.root}/{key[0]}/{key[1]}")
         except OSError as error:
             self.volume.walk.leave_alone(self.volume.version_folder(*key), error)
             return

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from model_sync.bucket.catalog import Upload
 from model_sync.cards.model_cards import ServingCards
 from model_sync.download.staging import staged_bytes
 from model_sync.loop.bucket_watch import BucketWatch
@@ -14,7 +13,7 @@ from model_sync.model_server.server_watch import ServerWatch
 from model_sync.planning.disk_budget import UNKNOWN_BYTES, DiskRoom, Evictable, least_free
 from model_sync.planning.model_snapshot import Rules, has_ended
 from model_sync.planning.snapshot import ServerSnapshot, ServingCard, Snapshot, by_model
-from model_sync.planning.state import ModelState, State
+from model_sync.planning.state import State
 from model_sync.volume.probe import DiskUsage
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
@@ -44,7 +43,9 @@ class Observer:
         """
         if list_bucket:
             self.bucket.begin_listing()
-        self.bucket.take_in_listing(self._kept())
+        models = self.records.current.models
+        kept = [(name, one.bucket_version) for name, model in models.items() for one in model.stored.values()]
+        self.bucket.take_in_listing(kept)
         server = self.server.ask(self.records.current, self.clock.monotonic())
         now, time = self.clock.now(), self.clock.monotonic()
         looked = Snapshot(now, time, self.bucket.snapshot(), server, rules=self.rules)
@@ -76,13 +77,7 @@ class Observer:
         return replace(snapshot, volume_error=reason, room=replace(snapshot.room, free=free))
 
     def _with_own_side(self, snapshot: Snapshot) -> Snapshot:
-        work = self.under_way.snapshot
-        return replace(snapshot, state=self.records.current, work=work)
-
-    def _kept(self) -> Iterator[tuple[str, str]]:
-        for name, model in self.records.current.models.items():
-            for version in model.stored.values():
-                yield name, version.bucket_version
+        return replace(snapshot, state=self.records.current, work=self.under_way.snapshot)
 
     def _cards(self, snapshot: Snapshot, names: Iterable[str]) -> dict[str, ServingCard]:
         staged = by_model(self.under_way.staged)
@@ -139,15 +134,12 @@ class Observer:
         """What has arrived of uploads that else might not fit; a folder is looked at only if that matters."""
         catalog, found = snapshot.bucket.catalog, {}
         for name, model in catalog.models.items() if catalog is not None else ():
+            here = {version.fingerprint for version in snapshot.state.model(name).stored.values()}
             for bucket_version, upload in model.versions.items():
-                if room.lacking(upload.size) and not _is_here(upload, snapshot.state.model(name)):
+                if room.lacking(upload.size) and upload.fingerprint not in here:
                     folder = self.volume.staging_folder(name, bucket_version)
                     found[name, bucket_version] = staged_bytes(folder)
         return found
-
-
-def _is_here(upload: Upload, model: ModelState) -> bool:
-    return any(version.fingerprint == upload.fingerprint for version in model.stored.values())
 
 
 def _evictable(state: State, server: ServerSnapshot) -> Iterator[Evictable]:

@@ -40,9 +40,7 @@ class Ownership:
     def take_over(self) -> None:
         """Take over what is on the volume, and make config.json say so, before anybody else is asked.
 
-        Raises:
-            FatalError: the volume cannot be used.
-            RetryableError: another sidecar writes to it.
+        Raises FatalError when the volume cannot be used, RetryableError while another sidecar writes to it.
         """
         root = self.volume.root
         try:
@@ -125,9 +123,8 @@ class Ownership:
         """
         self.lock.check()
         if self._successor() is not None:
-            raise LockLostError(
-                errno.ENOLCK, "another model-sync has taken over", str(self.volume.state_path)
-            )
+            what = "another model-sync has taken over"
+            raise LockLostError(errno.ENOLCK, what, str(self.volume.state_path))
 
     def _successor(self) -> int | None:
         """The token of a sidecar that took the volume over after this one; None when none did."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from model_sync.loop.apply import Applier
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
-from model_sync.loop.requests import Requests
 from model_sync.loop.schedule import (
     is_at_rest,
     is_busy,
@@ -17,6 +16,7 @@ from model_sync.loop.schedule import (
     unchanged,
 )
 from model_sync.loop.swap_watch import SwapWatch
+from model_sync.loop.wakeup import Release, Requests, Retry
 from model_sync.planning.plan import ModelPlan, plan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import State
@@ -59,7 +59,7 @@ class Reconciler:
         if look:
             self._list_early_at = math.inf
         self.applier.take_in_ended_work()
-        if self.requests.carry_out(self.applier, self.observer.bucket):
+        if self._carry_out_requests():
             self._at_rest = None
         watches = self._watch_swaps()
         seen = self.observer.look(self.snapshot, list_bucket=look)
@@ -120,6 +120,24 @@ class Reconciler:
     @property
     def _list_at(self) -> float:
         return min(self._list_early_at, self.observer.bucket.list_again_at)
+
+    def _carry_out_requests(self) -> bool:
+        asked = [self.requests.get_nowait() for _ in range(self.requests.qsize())]
+        for request in asked:
+            if isinstance(request, Release):
+                self.observer.bucket.release(request.model)
+            else:
+                self._retry(request)
+        return bool(asked)
+
+    def _retry(self, request: Retry) -> None:
+        applier = self.applier
+        model = applier.state.model(request.model)
+        rejection = model.rejections.get(request.bucket_version)
+        if rejection is not None:
+            due = replace(rejection, retry_at=applier.clock.now())
+            applier.records.change(request.model, model.with_rejection(request.bucket_version, due))
+        applier.under_way.jobs.fetch_errors.pop((request.model, request.bucket_version), None)
 
     def _watch_swaps(self) -> Mapping[str, WatchProgress]:
         if self.swap_watch is None:

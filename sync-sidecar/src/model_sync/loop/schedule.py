@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from edge_common.served_state import VersionState
 
@@ -34,29 +35,19 @@ def unchanged(before: Snapshot, after: Snapshot) -> bool:
     Planning hundreds of models takes time; this takes none. It holds for snapshots of the same listing. What
     only the passing of time changes is not seen, so a plan is made after a while in any case.
     """
-    return (
-        after.time - before.time < _LONGEST_REST
-        and (before.state is after.state or before.state == after.state)
-        and (before.server.served, before.server.own) == (after.server.served, after.server.own)
-        and before.server.outdated == after.server.outdated
-        and before.server.complete == after.server.complete
-        and before.bucket.listing_since == after.bucket.listing_since
-        and before.work.fetches == after.work.fetches
-        and before.work.fetch_errors == after.work.fetch_errors
-        and before.work.staged == after.work.staged
-        and before.work.checked_settings == after.work.checked_settings
-    )
+    return after.time - before.time < _LONGEST_REST and _of_plans(before) == _of_plans(after)
+
+
+def _of_plans(seen: Snapshot) -> tuple[Any, ...]:
+    server, work = seen.server, seen.work
+    told = seen.state, server.served, server.own, server.outdated, server.complete, seen.bucket.listing_since
+    return *told, work.fetches, work.fetch_errors, work.staged, work.checked_settings
 
 
 def is_busy(snapshot: Snapshot, plans: Plans) -> bool:
     """Whether something is under way that needs no new upload to go on."""
-    return (
-        bool(snapshot.work.fetches)
-        or _rolls_out(snapshot)
-        or _server_in_motion(snapshot)
-        or _more_to_do(plans)
-        or _quiet_in(plans) is not None
-    )
+    moves = bool(snapshot.work.fetches) or _rolls_out(snapshot) or _server_in_motion(snapshot)
+    return moves or _more_to_do(plans) or _quiet_in(plans) is not None
 
 
 def is_at_rest(snapshot: Snapshot, plans: Plans) -> bool:
@@ -107,10 +98,9 @@ def _server_in_motion(snapshot: Snapshot) -> bool:
         return False
     for name, model in snapshot.state.models.items():
         states = served.get(name, {})
-        if any(states.get(version) is not VersionState.AVAILABLE for version in model.configured):
-            return True
         held = {version for version, state in states.items() if state is not VersionState.END}
-        if held - set(model.configured):
+        ready = (states.get(version) is VersionState.AVAILABLE for version in model.configured)
+        if held - set(model.configured) or not all(ready):
             return True
     return False
 

@@ -5,23 +5,21 @@ failed load. What decides is `swap_watch.judgement`, from a record that is on th
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from edge_common.logs import get_logger
 
-from model_sync.loop.client_reports import ClientReports, Reports
-from model_sync.loop.wakeup import Clock
+from model_sync.loop.wakeup import ClientReports, Clock, Reports
 from model_sync.metrics import Metrics
-from model_sync.model_server.counted_totals import NOTHING, CountedTotals
-from model_sync.model_server.server_counts import ReadsCounts
+from model_sync.model_server.server_counts import NOTHING, Counted, CountedTotals
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, StoredVersion
 from model_sync.swap_watch.judgement import Breach, Kept, WatchProgress, WatchState, judge, progress
 from model_sync.swap_watch.observations import Answers, Observation, Seen, ServerCounts, Watch, WatchRecord
+from model_sync.volume.kept_files import WatchFiles
 from model_sync.volume.recorded_state import RecordedState
 from model_sync.volume.volume import Volume
-from model_sync.volume.watch_files import WatchFiles
 
 _log = get_logger()
 
@@ -51,7 +49,7 @@ class SwapWatch:
 
     window: float
     """Seconds that a version is watched for."""
-    counts: ReadsCounts
+    counts: Callable[[], Counted | None]
     records: RecordedState
     volume: Volume
     clock: Clock

@@ -22,18 +22,10 @@ from model_sync.planning.snapshot import Snapshot, Work, by_model
 from model_sync.planning.uploads import next_rejection
 from model_sync.preflight.child_process import Supervision
 from model_sync.preflight.pool import WarmPreflight
+from model_sync.volume.own_files import refusal
 from model_sync.volume.recorded_state import RecordedState, WriteError
-from model_sync.volume.refusals import refusal
 
 _log = get_logger()
-
-
-@dataclass(frozen=True)
-class CheckedSettings:
-    """How a check ended; `rejection` None: they can be used."""
-
-    settings: Mapping[str, Any]
-    rejection: str | None
 
 
 @dataclass
@@ -57,16 +49,19 @@ class SettingsChecks:
         """Models whose settings are in preflight."""
         return frozenset(self._running)
 
-    def collect(self) -> dict[str, CheckedSettings]:
-        """Model -> how its check ended, for those that have; one that could not be made is simply gone."""
-        ended = {}
+    def collect(self) -> dict[str, tuple[Mapping[str, Any], str | None]]:
+        """Model -> settings of which the check has ended, and why they are rejected; None: they can be used.
+
+        One that could not be made is simply gone.
+        """
+        ended: dict[str, tuple[Mapping[str, Any], str | None]] = {}
         for model in [model for model, (_, future) in self._running.items() if future.done()]:
             settings, future = self._running.pop(model)
             try:
                 future.result()
-                ended[model] = CheckedSettings(settings, None)
+                ended[model] = settings, None
             except RejectedError as error:
-                ended[model] = CheckedSettings(settings, str(error))
+                ended[model] = settings, str(error)
             except EdgeError:
                 continue  # the next plan asks again
         return ended
@@ -134,17 +129,15 @@ class UnderWay:
         """Record how fetches and checks have ended; `now` in Unix seconds, `time` monotonic."""
         for key, outcome in self.jobs.collect(time):
             self._take_outcome(key, outcome, records, rules, now)
-        for name, checked in self.checks.collect().items():
-            if checked.rejection is None:
-                self.checked_settings[name] = checked.settings
-            else:
-                model = records.current.model(name)
-                change = describe_change(model.settings, checked.settings)
-                reason = f"{change} cannot be used: {checked.rejection}"
-                rejected = next_rejected_settings(
-                    model.rejected_settings, checked.settings, reason, now=now, rules=rules
-                )
-                records.change(name, replace(model, rejected_settings=rejected))
+        for name, (settings, rejection) in self.checks.collect().items():
+            if rejection is None:
+                self.checked_settings[name] = settings
+                continue
+            model = records.current.model(name)
+            reason = f"{describe_change(model.settings, settings)} cannot be used: {rejection}"
+            known = model.rejected_settings
+            rejected = next_rejected_settings(known, settings, reason, now=now, rules=rules)
+            records.change(name, replace(model, rejected_settings=rejected))
 
     def _take_outcome(
         self, key: Key, outcome: Outcome, records: RecordedState, rules: Rules, now: float

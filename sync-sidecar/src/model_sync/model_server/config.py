@@ -15,7 +15,7 @@ from edge_common.model_card import Serving
 from edge_common.served_state import RESERVED
 
 from model_sync.planning.rollout import trial_name
-from model_sync.planning.state import ModelState, State
+from model_sync.planning.state import State
 
 _SERVING_KEYS = frozenset({"target_device", "nireq", "batch_size", "shape", "layout", "plugin_config"})
 
@@ -38,16 +38,13 @@ def format_config(state: State, models_dir: Path) -> bytes:
             continue  # an entry with an empty version list would be accepted and retire everything
         folder = models_dir / name
         entries.append(_entry(name, folder, model.configured, model.settings))
-        tried = _tried_versions(model)
-        if model.rollout is not None and tried:
-            trials.append(_entry(trial_name(name, model.rollout), folder, tried, model.rollout.settings))
+        if model.rollout is not None and model.rollout.bridge is None:
+            tried = [
+                local_version for local_version in model.rollout.versions if local_version in model.configured
+            ]
+            if tried:
+                trials.append(_entry(trial_name(name, model.rollout), folder, tried, model.rollout.settings))
     return json.dumps({"model_config_list": entries + trials}, indent=2).encode() + b"\n"
-
-
-def _tried_versions(model: ModelState) -> list[int]:
-    if model.rollout is None or model.rollout.bridge is not None:
-        return []
-    return [local_version for local_version in model.rollout.versions if local_version in model.configured]
 
 
 def _entry(

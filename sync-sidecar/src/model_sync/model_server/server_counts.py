@@ -6,16 +6,16 @@ are parsed. Names and labels are those of OVMS 2026.2.1, which ovms-lite has, to
 
 import re
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Thread
-from typing import Protocol
 
 import urllib3
 from edge_common.logs import get_logger
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 from urllib3.exceptions import HTTPError
 
 from model_sync.swap_watch.observations import ABOVE, ServerCounts
@@ -38,14 +38,7 @@ Key = tuple[str, int]
 """Model and local version."""
 Counted = Mapping[Key, ServerCounts]
 """Since the server began to count."""
-
-
-class ReadsCounts(Protocol):
-    """Reads what a server counts, without ever keeping its caller waiting."""
-
-    def counts(self) -> Counted | None:
-        """What was read last; the next reading begins. None: the metrics cannot be read."""
-        ...
+NOTHING = ServerCounts()
 
 
 class ServerMetrics:
@@ -60,7 +53,7 @@ class ServerMetrics:
         self._lacking: bool | None = None
 
     def counts(self) -> Counted | None:
-        """See ReadsCounts."""
+        """What was read last; the next reading begins. None: the metrics cannot be read."""
         if self._reading is None or not self._reading.is_alive():
             # a daemon, because the end of the program does not wait for a busy server
             self._reading = Thread(target=self._read, name="read-counts", daemon=True)
@@ -103,7 +96,8 @@ def parse_counts(text: str) -> Counted:
             key = sample.labels.get("name", ""), int(version)
             if sample.name == _TIMES:
                 bounds = times.setdefault(key, {})
-                bound = _bound(sample)
+                limit = float(sample.labels["le"])
+                bound = int(limit) if limit < ABOVE else ABOVE
                 bounds[bound] = bounds.get(bound, 0) + int(sample.value)
             elif sample.name in _COUNTS and sample.labels.get("method") in _INFERENCES:
                 counted = requests.setdefault(key, [0, 0])
@@ -116,11 +110,6 @@ def parse_counts(text: str) -> Counted:
     return found
 
 
-def _bound(sample: Sample) -> int:
-    bound = float(sample.labels["le"])
-    return int(bound) if bound < ABOVE else ABOVE
-
-
 def _apart(cumulative: Mapping[int, int]) -> dict[int, int]:
     """Of each bucket alone; in the text each holds those below it."""
     found, below = {}, 0
@@ -128,3 +117,45 @@ def _apart(cumulative: Mapping[int, int]) -> dict[int, int]:
         found[bound] = max(cumulative[bound] - below, 0)
         below = max(cumulative[bound], below)
     return found
+
+
+@dataclass
+class CountedTotals:
+    """Totals that only grow, though a server that is started anew counts from zero. Used by one thread."""
+
+    counts: Callable[[], Counted | None]
+    """See `ServerMetrics.counts`."""
+    window: float
+    """Seconds that are looked back."""
+    readings: int = 0
+    """How many brought counts."""
+    is_readable: bool = False
+    """Whether the last one did."""
+    _totals: dict[Key, ServerCounts] = field(default_factory=dict)
+    _raw: Mapping[Key, ServerCounts] = field(default_factory=dict)
+    _earlier: deque[tuple[float, Mapping[Key, ServerCounts]]] = field(default_factory=deque)
+    """Totals of times within the window, and the last before it."""
+
+    def read(self, known: Collection[Key], now: float) -> None:
+        """Take in a reading, and remember only the versions `known`; `now` is monotonic."""
+        counted = self.counts()
+        self.is_readable = counted is not None
+        if counted is None:
+            return
+        self.readings += 1
+        for key, counts in counted.items():
+            self._totals[key] = self.of(key) + (counts - self._raw.get(key, NOTHING))
+        self._raw = counted
+        self._totals = {key: counts for key, counts in self._totals.items() if key in known}
+        self._earlier.append((now, dict(self._totals)))
+        while len(self._earlier) > 1 and self._earlier[1][0] <= now - self.window:
+            self._earlier.popleft()
+
+    def of(self, key: Key) -> ServerCounts:
+        """What was counted of a version in all."""
+        return self._totals.get(key, NOTHING)
+
+    def of_window_start(self, key: Key, now: float) -> ServerCounts:
+        """What was counted of a version when the last window began; nothing, where nobody read so early."""
+        at, first = self._earlier[0] if self._earlier else (now, {})
+        return first.get(key, NOTHING) if at <= now - self.window else NOTHING

@@ -30,7 +30,7 @@ class BucketStatus:
         """`prefix`: of the models in the bucket."""
         self._store = store
         self._folder = f"{prefix}{FOLDER}"
-        self._key = self._key_of(instance)
+        self._key = f"{self._folder}{instance}.json"
         self._clock = clock
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="bucket-status")
         self._pending: Future[None] | None = None
@@ -59,9 +59,6 @@ class BucketStatus:
         """Let the last write end."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _key_of(self, instance: str) -> str:
-        return f"{self._folder}{instance}.json"
-
     def _write(self, content: bytes, former: str | None) -> None:
         try:
             self._store.put_small(self._key, content, "application/json")
@@ -78,7 +75,7 @@ class BucketStatus:
         listed = {found.key: found.modified for found in self._store.list_objects(self._folder)}
         now = listed.get(self._key, 0.0)  # just written, so the store's own time
         for key, written in listed.items():
-            if key != self._key and (key == self._key_of(former) or now - written > _GONE):
+            if key != self._key and (key == f"{self._folder}{former}.json" or now - written > _GONE):
                 self._store.remove(key)
                 _log.info("bucket_status_removed", key=key, reason="its pod is gone")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
 
 from edge_common.logs import get_logger
 from edge_common.quantities import format_size
@@ -14,24 +15,27 @@ from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, State
 from model_sync.planning.uploads import Phase
 from model_sync.status.changes import Key
-from model_sync.status.noted import OF_PINS, Noted
 from model_sync.status.version_reports import VersionReport
-from model_sync.volume.history_file import HistoryFile
+from model_sync.volume.kept_files import HistoryFile
 
 _log = get_logger()
+
+Rows = Mapping[Key, VersionReport]
 
 _SERVES = frozenset({Event.SERVING, Event.ROLLED_BACK})
 _OF_VERSIONS = _SERVES | {Event.UPLOADED, Event.RETIRED, Event.REJECTED, Event.WENT_BACK}
 
-Told = Mapping[Key, tuple[Event, str]]
-"""Model and bucket version -> the last event that was told of it, and its reason."""
+_OF_PINS = frozenset({Event.PINNED, Event.UNPINNED})
+_ECHO_SECONDS = 60.0
+"""How long after it was done something may be seen in the bucket, or before that was noted."""
 
 
 @dataclass(frozen=True)
 class Known:
     """What has been told, so that nothing is told twice."""
 
-    versions: Told = field(default_factory=dict)
+    versions: Mapping[Key, tuple[Event, str]] = field(default_factory=dict)
+    """Model and bucket version -> the last event that was told of it, and its reason."""
     pins: Mapping[str, Pin] = field(default_factory=dict)
     """Each without its time."""
     models: Mapping[str, ModelState] = field(default_factory=dict)
@@ -80,23 +84,23 @@ def with_seen(known: Known, snapshot: Snapshot) -> Known:
     )
 
 
-def happened(
-    known: Known, snapshot: Snapshot, rows: Mapping[Key, VersionReport], before: Mapping[Key, VersionReport]
-) -> list[HistoryEntry]:
+def happened(known: Known, snapshot: Snapshot, rows: Rows, before: Rows) -> list[HistoryEntry]:
     """What `snapshot` and its `rows` show that is not `known` yet; `before`: the rows of the last step."""
-    versions = sorted(
-        _of_versions(known, snapshot, rows, before), key=lambda entry: entry.event is Event.RETIRED
+    versions = sorted(_of_versions(known, snapshot, rows, before), key=lambda one: one.event is Event.RETIRED)
+    found = (
+        *_of_pins(known, snapshot),
+        *versions,
+        *_of_settings(known, snapshot),
+        *_of_sides(known, snapshot),
     )
-    found = [*_of_pins(known, snapshot), *versions]
-    found += [*_of_settings(known, snapshot), *_of_surroundings(known, snapshot)]
     return [replace(entry, reason=shortened(entry.reason)) for entry in found]
 
 
 def _of_pins(known: Known, snapshot: Snapshot) -> Iterator[HistoryEntry]:
     now, pins = snapshot.now, snapshot.bucket.pins
     for name, listed in pins.items():
-        if listed.pin is not None and replace(listed.pin, at="") != known.pins.get(name):
-            pin = listed.pin
+        pin = listed.pin
+        if pin is not None and replace(pin, at="") != known.pins.get(name):
             yield HistoryEntry(now, Event.PINNED, name, pin.version, pin.reason, pin.by)
     if snapshot.bucket.catalog is not None:
         for name, pin in known.pins.items():
@@ -104,18 +108,14 @@ def _of_pins(known: Known, snapshot: Snapshot) -> Iterator[HistoryEntry]:
                 yield HistoryEntry(now, Event.UNPINNED, name, pin.version)
 
 
-def _of_versions(
-    known: Known, snapshot: Snapshot, rows: Mapping[Key, VersionReport], before: Mapping[Key, VersionReport]
-) -> Iterator[HistoryEntry]:
+def _of_versions(known: Known, snapshot: Snapshot, rows: Rows, before: Rows) -> Iterator[HistoryEntry]:
     now = snapshot.now
     for key, row in rows.items():
-        last = known.versions.get(key)
+        last, was = known.versions.get(key), before.get(key)
         event = last[0] if last is not None else None
-        was = before.get(key)
         replaced = was is not None and was.upload_id not in {None, row.upload_id}
         if row.upload_id is not None and (event is None or (replaced and event is not Event.UPLOADED)):
-            size = f"{row.files} files, {format_size(row.size)}"
-            yield HistoryEntry(now, Event.UPLOADED, *key, size)
+            yield HistoryEntry(now, Event.UPLOADED, *key, f"{row.files} files, {format_size(row.size)}")
         rejected = _event_of(snapshot.state.model(row.model).rejections.get(row.bucket_version))
         if row.phase is Phase.REJECTED and last != (rejected, shortened(row.reason)):
             yield HistoryEntry(now, rejected, *key, row.reason)
@@ -157,7 +157,7 @@ def _of_settings(known: Known, snapshot: Snapshot) -> Iterator[HistoryEntry]:
             yield HistoryEntry(snapshot.now, Event.SETTINGS_REJECTED, name, reason=rejected.reason)
 
 
-def _of_surroundings(known: Known, snapshot: Snapshot) -> Iterator[HistoryEntry]:
+def _of_sides(known: Known, snapshot: Snapshot) -> Iterator[HistoryEntry]:
     now, server, error = snapshot.now, snapshot.server.own is not None, snapshot.bucket.error
     if known.server is not None and server != known.server:
         yield HistoryEntry(now, Event.SERVER_BACK if server else Event.SERVER_AWAY)
@@ -178,7 +178,9 @@ class History:
     """Oldest first; replaced, never changed."""
     _known: Known | None = None
     """None: this pod does not write, or has not begun to."""
-    _noted: Noted = field(default_factory=Noted)
+    _noted: SimpleQueue[HistoryEntry] = field(default_factory=SimpleQueue)
+    _awaited: list[HistoryEntry] = field(default_factory=list)
+    """Pins that people set over HTTP; the loop has not seen them in the bucket yet, and each is told once."""
     _unsaved: bool = False
     _told: str = ""
 
@@ -186,16 +188,9 @@ class History:
         """Add what a person has done; it is kept with the next report."""
         self._noted.put(replace(entry, reason=shortened(entry.reason)))
 
-    def follow(
-        self,
-        snapshot: Snapshot,
-        rows: Mapping[Key, VersionReport],
-        before: Mapping[Key, VersionReport],
-        *,
-        writes: bool,
-    ) -> None:
+    def follow(self, snapshot: Snapshot, rows: Rows, before: Rows, *, writes: bool) -> None:
         """Add what `snapshot` shows, and keep it; a pod that does not write reads what its writer keeps."""
-        noted, told = self._noted.take(self.entries)
+        noted, told = self._take_noted(self.entries)
         if not writes:  # the writer finds in the bucket what was asked of this pod
             self._known = None
             if self.file.changed:
@@ -204,15 +199,37 @@ class History:
         if self._known is None:
             self.entries = told = self.file.load(mend=True)
             self._known = known_from(self.entries, snapshot.state)
-        known = with_told(self._known, (entry for entry in noted if entry.event not in OF_PINS))
+        known = with_told(self._known, (entry for entry in noted if entry.event not in _OF_PINS))
         seen = happened(known, snapshot, rows, before)
         self._known = with_seen(with_told(known, seen), snapshot)
-        found = [entry for entry in seen if not self._noted.is_echo(entry)]
+        found = [entry for entry in seen if not self._is_echo(entry)]
         if noted or found:
             self.entries = (*told, *noted, *found)[-MAX_ENTRIES:]
             self._unsaved = True
         if self._unsaved:
             self._save()
+
+    def _take_noted(
+        self, told: tuple[HistoryEntry, ...]
+    ) -> tuple[list[HistoryEntry], tuple[HistoryEntry, ...]]:
+        """The new entries, and what was `told` without those that the new ones tell better."""
+        taken = [self._noted.get_nowait() for _ in range(self._noted.qsize())]
+        for entry in (one for one in taken if one.event in _OF_PINS):
+            of_model = (one for one in reversed(told) if one.event in _OF_PINS and one.model == entry.model)
+            last = next(of_model, None)
+            if last is not None and _is_same(last, entry):
+                told = tuple(one for one in told if one is not last)
+            else:
+                self._awaited.append(entry)
+        return taken, told
+
+    def _is_echo(self, seen: HistoryEntry) -> bool:
+        """Whether what was `seen` in the bucket was noted before; true once for each."""
+        self._awaited = [one for one in self._awaited if seen.at - one.at < _ECHO_SECONDS]
+        first = next((one for one in self._awaited if _is_same(one, seen)), None)
+        if first is not None:
+            self._awaited.remove(first)
+        return first is not None
 
     def _save(self) -> None:
         try:
@@ -223,3 +240,9 @@ class History:
             self._told = str(error)
         else:
             self._unsaved, self._told = False, ""
+
+
+def _is_same(one: HistoryEntry, other: HistoryEntry) -> bool:
+    what = (one.event, one.model, one.version) == (other.event, other.model, other.version)
+    who = one.by == other.by or not one.by or not other.by
+    return what and who and abs(one.at - other.at) < _ECHO_SECONDS

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from edge_common.errors import EdgeError, RetryableError
 from edge_common.logs import get_logger
@@ -16,29 +16,23 @@ from starlette.routing import Route
 from model_sync.bucket.catalog import ListedModel
 from model_sync.bucket.keys import PIN_NAME, quoted
 from model_sync.bucket.pins import format_pin, pin_from_mapping, pin_key
-from model_sync.loop.requests import Release, Requests, Retry
-from model_sync.loop.wakeup import Clock
+from model_sync.loop.wakeup import Clock, Release, Requests, Retry
 from model_sync.planning.history import Event, HistoryEntry
 from model_sync.planning.uploads import Phase
-from model_sync.status.guarded import guarded
 from model_sync.status.report import Posted
-from model_sync.status.request_checks import RefusedError, read_body, read_name, read_reason, refuse_others
-from model_sync.volume.handed_over import Change, Handed
-from model_sync.volume.refusals import refusal
+from model_sync.status.request_checks import (
+    RefusedError,
+    guarded,
+    read_body,
+    read_name,
+    read_reason,
+    refuse_others,
+)
+from model_sync.store.object_store import RemovesObjects
+from model_sync.volume.kept_files import Change, Handed
+from model_sync.volume.own_files import refusal
 
 _log = get_logger()
-
-
-class Writes(Protocol):
-    """What writes and removes single objects of the bucket."""
-
-    def put_small(self, key: str, content: bytes, content_type: str) -> None:
-        """Write one object; raises RetryableError or FatalError."""
-        ...
-
-    def remove(self, key: str) -> None:
-        """Remove one object; a missing one is no error. Raises RetryableError or FatalError."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class OperatorApi:
 
     token: str
     """Empty: all of them are off."""
-    store: Writes
+    store: RemovesObjects
     requests: Requests
     look: Callable[[], None]
     note: Callable[[HistoryEntry], None]
@@ -100,9 +94,8 @@ class OperatorApi:
         listed = self._listed(model)
         row = self._row(model, pin.version)
         if row is None:
-            raise RefusedError(
-                HTTPStatus.CONFLICT, f"{model} has no version {pin.version}; GET /v1/status lists what it has"
-            )
+            sentence = f"{model} has no version {pin.version}; GET /v1/status lists what it has"
+            raise RefusedError(HTTPStatus.CONFLICT, sentence)
         if row["state"] == Phase.REJECTED:
             raise RefusedError(HTTPStatus.CONFLICT, f"{model} {pin.version} is rejected: {row['reason']}")
         self.store.put_small(pin_key(listed), format_pin(pin), "application/yaml")
@@ -112,7 +105,7 @@ class OperatorApi:
     def unpin(self, model: str, asked: Mapping[str, Any], by: str) -> str:
         """Remove the model's pin.yaml; a `reason`, if there is one, is for the history."""
         reason = read_reason(asked.get("reason", ""))
-        refuse_others({key: value for key, value in asked.items() if key != "reason"})
+        refuse_others(asked, "reason")
         listed = self._listed(model)
         there = listed.loose.get(PIN_NAME)
         if there is None:
@@ -125,14 +118,13 @@ class OperatorApi:
     def retry(self, model: str, asked: Mapping[str, Any], by: str) -> str:
         """Try a `version` again now that was rejected, or could not be fetched."""
         version = str(asked.get("version", ""))
-        refuse_others({key: value for key, value in asked.items() if key != "version"})
+        refuse_others(asked, "version")
         row = self._row(model, version)
         if row is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, f"{quoted(model)} has no version {quoted(version)}")
         if row["state"] not in {Phase.REJECTED, Phase.WAITING, Phase.DOWNLOADING}:
-            raise RefusedError(
-                HTTPStatus.CONFLICT, f"{model} {version} is {row['state']}; there is nothing to try again"
-            )
+            sentence = f"{model} {version} is {row['state']}; there is nothing to try again"
+            raise RefusedError(HTTPStatus.CONFLICT, sentence)
         self.requests.put(Retry(model, version))
         self._remember(HistoryEntry(self.clock.now(), Event.RETRY, model, version, by=by))
         return (
@@ -142,11 +134,10 @@ class OperatorApi:
     def release(self, _model: str, asked: Mapping[str, Any], by: str) -> str:
         """Believe now what the bucket lacks, of one `model` or of all, without waiting any longer."""
         model = str(asked.get("model", ""))
-        refuse_others({key: value for key, value in asked.items() if key != "model"})
+        refuse_others(asked, "model")
         if model and model not in self.posted.document.get("models", {}):
-            raise RefusedError(
-                HTTPStatus.NOT_FOUND, f"no model {quoted(model)} is known; /v1/status lists all"
-            )
+            sentence = f"no model {quoted(model)} is known; /v1/status lists all"
+            raise RefusedError(HTTPStatus.NOT_FOUND, sentence)
         self.requests.put(Release(model))
         self._remember(HistoryEntry(self.clock.now(), Event.RELEASE, model, by=by))
         whose = f" of {model}" if model else ""

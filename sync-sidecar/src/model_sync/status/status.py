@@ -1,13 +1,15 @@
-"""The status document, as `GET /v1/status` and the bucket's status object give it. Pure."""
+"""The status document, as `GET /v1/status` and the bucket's status object give it, and readiness. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from edge_common.served_state import available_versions
 
+from model_sync.loop.schedule import is_busy
+from model_sync.planning.plan import ModelPlan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.versions import PinStatus
 from model_sync.status.version_reports import VersionReport
@@ -17,6 +19,11 @@ CHANGES_OFF = (
     "changes over this address are off; to switch them on, set MODEL_SYNC_API_TOKEN (or "
     "MODEL_SYNC_API_TOKEN_FILE) to a secret of at least 16 characters and start the sidecar again"
 )
+
+_CATCH_UP_LIMIT = 600.0
+"""Seconds after which a pod that began with an empty volume is ready whatever is still on its way."""
+_LONG_LISTING = 60.0
+"""Seconds of a first listing after which a start counts as made: to start again would list no faster."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,12 @@ def status_document(
     models: dict[str, Any] = {}
     for row in rows:
         if row.model not in models:
-            facts = {"serving": available_versions(served, row.model), "pin": _pin(pins.get(row.model))}
-            watch = _watch(snapshot.watches.get(row.model))
-            models[row.model] = {**facts, "watch": watch, "versions": []}
+            models[row.model] = {
+                "serving": available_versions(served, row.model),
+                "pin": _pin(pins.get(row.model)),
+                "watch": _watch(snapshot.watches.get(row.model)),
+                "versions": [],
+            }
         models[row.model]["versions"].append(
             {
                 "source": row.bucket_version,
@@ -91,10 +101,11 @@ def status_document(
             "reachable": listed and bucket.error is None,
         },
         "models": models,
-        "mended": [
-            {"at": iso_time(one.at), "what": one.what, "sentence": one.sentence} for one in snapshot.mended
+        "mended": [{**asdict(one), "at": iso_time(one.at)} for one in snapshot.mended],
+        "notices": [
+            *_notices(snapshot),
+            *(f"{name}: {status.sentence}" for name, status in pins.items() if not status.holds),
         ],
-        "notices": [*_notices(snapshot), *_pins_not_followed(pins)],
     }
 
 
@@ -122,10 +133,6 @@ def _watch(told: WatchProgress | None) -> dict[str, Any] | None:
         "answers": told.answers,
         "sentence": told.sentence,
     }
-
-
-def _pins_not_followed(pins: Mapping[str, PinStatus]) -> Iterable[str]:
-    return (f"{name}: {status.sentence}" for name, status in pins.items() if not status.holds)
 
 
 def _server(snapshot: Snapshot) -> dict[str, Any]:
@@ -156,3 +163,48 @@ def iso_time(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What is known of it so far."""
+
+    started: bool = False
+    """The bucket was asked, whatever it answered so far, or this pod follows another."""
+    ready: bool = False
+    """Its own server has everything AVAILABLE that was confirmed, and the pod has caught up."""
+    began: float | None = None
+    """Monotonic time of the first snapshot."""
+    caught_up: bool = False
+    """It has had what the bucket offered at its start, or had models on its volume already.
+
+    Without this a pod with a volume of its own would get requests before its first download.
+    """
+
+
+def readiness(
+    before: Readiness, snapshot: Snapshot, plans: Mapping[str, ModelPlan], *, writes: bool
+) -> Readiness:
+    """The readiness after one more snapshot; `writes`: whether this pod writes to the volume."""
+    models = snapshot.state.models
+    since = snapshot.bucket.listing_since
+    listing_for = snapshot.now - since if since is not None else 0.0
+    began = before.began if before.began is not None else snapshot.time
+    caught_up = (
+        before.caught_up
+        or not writes
+        or (before.began is None and any(model.confirmed for model in models.values()))
+        or (snapshot.bucket.last_success is not None and not is_busy(snapshot, plans))
+        or snapshot.time - began > _CATCH_UP_LIMIT
+    )
+    own = snapshot.server.own
+    serves_all = own is not None and all(
+        set(model.confirmed) <= set(available_versions(own, name)) for name, model in models.items()
+    )
+    return replace(
+        before,
+        started=snapshot.bucket.last_attempt is not None or not writes or listing_for > _LONG_LISTING,
+        ready=caught_up and serves_all,
+        began=began,
+        caught_up=caught_up,
+    )

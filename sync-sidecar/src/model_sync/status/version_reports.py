@@ -8,7 +8,7 @@ from edge_common.served_state import VersionState
 
 from model_sync.bucket.evidence_files import Provenance
 from model_sync.bucket.keys import quoted, version_rank
-from model_sync.planning.evidence import AcceptanceFigures
+from model_sync.planning.evidence import AcceptanceFigures, Evidence
 from model_sync.planning.model_snapshot import ModelSnapshot
 from model_sync.planning.plan import ModelPlan
 from model_sync.planning.rollout import settings_note
@@ -65,6 +65,7 @@ def report_model(plan: ModelPlan, write_error: str | None = None) -> list[Versio
         if write_error is not None and phase not in {Phase.SERVING, Phase.REJECTED, Phase.PREVIOUS}:
             reason = write_error
         upload = model.upload(bucket_version)
+        there, evidence = upload or stored, stored.evidence if stored is not None else Evidence()
         running = phase in {Phase.DOWNLOADING, Phase.VERIFYING, Phase.PREFLIGHT}
         rows.append(
             VersionReport(
@@ -73,11 +74,11 @@ def report_model(plan: ModelPlan, write_error: str | None = None) -> list[Versio
                 phase=phase,
                 reason=reason,
                 local_version=stored.local_version if stored is not None else None,
-                size=upload.size if upload is not None else stored.size if stored is not None else 0,
-                files=len(upload.files if upload is not None else stored.files if stored is not None else ()),
+                size=there.size if there is not None else 0,
+                files=len(there.files) if there is not None else 0,
                 digest=stored.digest if stored is not None else None,
-                acceptance=stored.evidence.acceptance if stored is not None else None,
-                provenance=stored.evidence.provenance if stored is not None else None,
+                acceptance=evidence.acceptance,
+                provenance=evidence.provenance,
                 upload_id=upload.upload_id if upload is not None else None,
                 uploaded_at=upload.modified if upload is not None else None,
                 progress=status.progress if status is not None and running else None,
@@ -101,11 +102,8 @@ def _phase(
     if stored.local_version in model.state.configured:
         phase, reason = _configured(model, plan, stored)
         if not current and status is not None and phase is Phase.SERVING:
-            what = (
-                "its files on the volume were changed"
-                if stored.fingerprint == DAMAGED
-                else "new content uploaded"
-            )
+            damaged = stored.fingerprint == DAMAGED
+            what = "its files on the volume were changed" if damaged else "new content uploaded"
             reason = f"{what}: {status.reason or status.phase.value}"
         return phase, reason
     if bucket_version in model.gone:
@@ -136,23 +134,15 @@ def _configured(model: ModelSnapshot, plan: ModelPlan, stored: StoredVersion) ->
     state = model.served.get(stored.local_version)
     if state is not VersionState.AVAILABLE:
         if stored.harmed:
-            return (
-                Phase.ACTIVATING,
-                "its files on the volume were changed; it is fetched again",
-            )
+            return Phase.ACTIVATING, "its files on the volume were changed; it is fetched again"
         failed = "the model server cannot load it at the moment and tries again"
         return Phase.ACTIVATING, failed if state is VersionState.FAILED else _awaited_answer(model)
     if model.bucket_listed and model.upload(stored.bucket_version) is None:
         return _removed(model, plan, stored)
-    replaced = (
-        plan.target.local_versions
-        and stored.local_version not in plan.target.local_versions
-        and (plan.target.complete or stored.local_version in plan.target.stepping_aside)
-    )
-    if replaced and all(
-        model.served.get(local_version) is VersionState.AVAILABLE
-        for local_version in plan.target.local_versions
-    ):
+    target, number = plan.target, stored.local_version
+    gives_way = target.complete or number in target.stepping_aside
+    replaced = target.local_versions and number not in target.local_versions and gives_way
+    if replaced and all(model.served.get(other) is VersionState.AVAILABLE for other in target.local_versions):
         return Phase.RETIRING, "replaced"
     notes = [_pin_note(plan, stored), settings_note(model), _signature_note(model, stored)]
     return Phase.SERVING, "; ".join(filter(None, notes))
@@ -233,9 +223,9 @@ def _awaited_answer(model: ModelSnapshot) -> str:
         for local_version, state in sorted(model.served.items())
         if state is VersionState.LOADING and local_version not in model.state.configured
     ]
+    if not given_up:
+        return ""
     return (
         f"the model server still loads {', '.join(given_up)}, which is no longer listed, before it; "
         "restart the server if that does not end"
-        if given_up
-        else ""
     )

@@ -49,7 +49,10 @@ class Page:
         self._space = self._root.tag.removesuffix("ListBucketResult")
         if self._space == self._root.tag:
             raise StoreFaultError(f"it answered a listing with <{self._root.tag}>")
-        self.truncated = not partial and self._is_truncated()
+        said = self._text(self._root, "IsTruncated").lower()
+        if not partial and said not in {"true", "false"}:
+            raise StoreFaultError("it does not say whether the listing is complete (IsTruncated)")
+        self.truncated = not partial and said == "true"
         self.next_token = self._text(self._root, "NextContinuationToken") or None
         """What to ask the next page with."""
         if self.truncated and self.next_token is None:
@@ -59,9 +62,8 @@ class Page:
     def objects(self) -> Iterator[ListedObject]:
         """Every object of the page."""
         encoded = self._text(self._root, "EncodingType") == "url"
-        key, size, etag, modified = (
-            f"{self._space}{name}" for name in ("Key", "Size", "ETag", "LastModified")
-        )
+        names = ("Key", "Size", "ETag", "LastModified")
+        key, size, etag, modified = (f"{self._space}{name}" for name in names)
         for entry in self._root.iter(f"{self._space}Contents"):
             name = entry.findtext(key) or ""
             bytes_, problem = _size(entry.findtext(size))
@@ -72,12 +74,6 @@ class Page:
                 _seconds(entry.findtext(modified) or ""),
                 problem,
             )
-
-    def _is_truncated(self) -> bool:
-        said = self._text(self._root, "IsTruncated").lower()
-        if said not in {"true", "false"}:
-            raise StoreFaultError("it does not say whether the listing is complete (IsTruncated)")
-        return said == "true"
 
     def _text(self, element: Element, name: str) -> str:
         return (element.findtext(f"{self._space}{name}") or "").strip()

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Protocol
 
 from edge_common.errors import RetryableError
 from urllib3.exceptions import ReadTimeoutError
 
 from model_sync.bucket.keys import quoted
-from model_sync.store.answers import (
+from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, S3RefusalError
+from model_sync.store.listing import Page
+from model_sync.store.object_store import (
+    ByteStream,
     Listed,
     ObjectFacts,
     Part,
@@ -25,17 +27,11 @@ from model_sync.store.answers import (
     is_listed_state,
     same_date,
 )
-from model_sync.store.errors import ObjectChangedError, RangeIgnoredError, S3RefusalError
-from model_sync.store.listing import Page
 from model_sync.store.s3_client import Answer, Request, S3Client
 
 _SLICE_SECONDS = 0.25
 """Bytes of this long are read at a time, so that nobody waits long before looking at a cancellation."""
 _SMALLEST_SLICE = 1024
-
-
-class _Readable(Protocol):
-    def read(self, amt: int | None = None, /) -> bytes: ...
 
 
 class TokenBucket:
@@ -71,7 +67,7 @@ class TokenBucket:
 class ThrottledStream:
     """A stream that is read no faster than its bucket grants."""
 
-    def __init__(self, stream: _Readable, bucket: TokenBucket) -> None:
+    def __init__(self, stream: ByteStream, bucket: TokenBucket) -> None:
         """`bucket` is shared with every other stream of the process."""
         self._stream = stream
         self._bucket = bucket
@@ -95,7 +91,7 @@ class PacedStream:
     """A stream of one object that has to come at `LEAST_RATE`; nobody else would end one that trickles."""
 
     def __init__(
-        self, stream: _Readable, key: str, *, monotonic: Callable[[], float] = time.monotonic
+        self, stream: ByteStream, key: str, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         """`stream` may not hold back what has arrived; only time in its reads counts."""
         self._stream = stream
@@ -146,11 +142,8 @@ class ObjectReads:
     def open(self, listed: Listed, part: Part) -> Iterator[tuple[Answer, ObjectFacts]]:
         """The answer with the bytes of `part`, and what its head says of the object.
 
-        Raises:
-            ObjectChangedError: the object is no longer the listed one.
-            RangeIgnoredError: the store cannot give this part, or does not say of which state it is.
-            StoreFaultError: the store gives other bytes than were asked for.
-            S3RefusalError, HTTPError, OSError: as the client.
+        Raises ObjectChangedError for another state than the listed one, RangeIgnoredError where the store
+        cannot give this part or does not say of which state it is, and as `check_part` and the client do.
         """
         with ExitStack() as opened:
             answer = self._answered(listed, part, opened)
@@ -162,7 +155,10 @@ class ObjectReads:
                     f"the store does not say which state of {quoted(listed.key)} it gives"
                 )
             if known is False and not self._learnt(listed, facts):
-                raise _changed(listed)
+                raise ObjectChangedError(
+                    f"{quoted(listed.key)} comes with another ETag than it was listed with; it was replaced "
+                    "since, or something before the store answers what it kept"
+                )
             yield answer, facts if part.whole else replace(facts, sha256=None)
 
     def _answered(self, listed: Listed, part: Part, opened: ExitStack) -> Answer:
@@ -188,11 +184,8 @@ class ObjectReads:
         """Whether the store refused what it does not know, or an ETag that its listing made up."""
         if not self._conditional or not listed.etag:
             return False
-        if refusal.status in _WITHOUT_CONDITIONS and refusal.code in {
-            "NotImplemented",
-            "InvalidArgument",
-            "",
-        }:
+        unknown = refusal.code in {"NotImplemented", "InvalidArgument", ""}
+        if unknown and refusal.status in _WITHOUT_CONDITIONS:
             self._conditional = False
             return True
         if refusal.status != HTTPStatus.PRECONDITION_FAILED:
@@ -223,18 +216,8 @@ class ObjectReads:
     def _is_listed_still(self, listed: Listed) -> bool:
         query = {"list-type": "2", "max-keys": "1", "encoding-type": "url", "prefix": listed.key}
         page = Page(self._client.ask(Request("GET", query=query)), partial=True)
-        return any(
-            (one.key, one.size, one.etag, one.modified)
-            == (listed.key, listed.size, listed.etag, listed.modified)
-            for one in page.objects()
-        )
+        state = listed.key, listed.size, listed.etag, listed.modified
+        return any((one.key, one.size, one.etag, one.modified) == state for one in page.objects())
 
     def _etag_of(self, listed: Listed) -> str:
         return self._own_etags.get((listed.key, listed.etag, listed.modified), listed.etag)
-
-
-def _changed(listed: Listed) -> ObjectChangedError:
-    return ObjectChangedError(
-        f"{quoted(listed.key)} comes with another ETag than it was listed with; it was replaced since, "
-        "or something before the store answers what it kept"
-    )

@@ -17,6 +17,7 @@ FIRST_REGION = "us-east-1"
 _AMAZON = re.compile(r"s3(?:[.-]dualstack)?(?:[.-]([a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com(?:\.cn)?")
 _IN_HOST_NAME = (".amazonaws.com", ".amazonaws.com.cn", ".aliyuncs.com")
 """Stores that want the bucket in the host name."""
+_USUAL_PORTS = {"http": 80, "https": 443}
 _PROXY_NAMES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"})
 
 
@@ -61,7 +62,7 @@ def bucket_address(settings: Settings) -> BucketAddress:
     amazon = _AMAZON.fullmatch(host)
     region = settings.s3_region or (amazon[1] if amazon else None) or FIRST_REGION
     shown = f"[{host}]" if ":" in host else host
-    authority = shown if port is None or port == _usual_port(parts.scheme) else f"{shown}:{port}"
+    authority = shown if port is None or port == _USUAL_PORTS.get(parts.scheme) else f"{shown}:{port}"
     virtual = _is_virtual(settings, host, secure=parts.scheme == "https")
     address = BucketAddress(
         parts.scheme,
@@ -105,10 +106,6 @@ def _is_virtual(settings: Settings, host: str, *, secure: bool) -> bool:
         return settings.s3_addressing is Addressing.VIRTUAL
     # a certificate for *.host covers no name with a further dot
     return host.endswith(_IN_HOST_NAME) and not (secure and "." in settings.bucket)
-
-
-def _usual_port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
 
 
 def _unusable(settings: Settings, why: str) -> FatalError:

@@ -22,10 +22,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import make_headers, parse_url
 
 from model_sync.settings import Settings
-from model_sync.store.credentials import CredentialSource, credential_source
 from model_sync.store.errors import CREDENTIALS_REFUSED, S3RefusalError
 from model_sync.store.s3_address import BucketAddress, bucket_address, proxy_for
-from model_sync.store.signing import EMPTY_SHA256, Credentials, query_of, signed_headers
+from model_sync.store.signing import EMPTY_SHA256, Credentials, credential_source, query_of, signed_headers
 
 _CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
@@ -56,7 +55,7 @@ class S3Client:
     def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
         """Prepare connections; nothing is asked of the store yet. Raises FatalError for unusable settings."""
         self.address = bucket_address(settings)
-        self.credentials: CredentialSource = credential_source(settings)
+        self.credentials = credential_source(settings)
         self.pool = _pool(settings, self.address)
         self._now = now
         self._direct: dict[str, urllib3.HTTPConnectionPool] = {}
@@ -65,9 +64,8 @@ class S3Client:
     def open(self, request: Request, *, read_timeout: float = READ_TIMEOUT) -> Iterator[Answer]:
         """Send `request` and yield its answer, of which only the head was read.
 
-        Raises:
-            S3RefusalError: the store answered with an error, or a redirect.
-            HTTPError, OSError: the connection failed, or was silent for too long; also while reading.
+        Raises S3RefusalError when the store answers with an error or a redirect, and HTTPError or OSError
+        when the connection fails, or is silent for too long; also while reading.
         """
         answer = self._accepted(request, read_timeout)
         try:
@@ -175,16 +173,11 @@ def _pool(settings: Settings, address: BucketAddress) -> urllib3.PoolManager:
 
     Retries are left to the reconcile loop, which knows what else could be done meanwhile.
     """
-    options: dict[str, Any] = {
-        # downloads, the listing and what it looks ahead, status, cards
-        "maxsize": settings.concurrency + 4,
-        "block": False,
-        "retries": False,
-        "cert_reqs": "CERT_REQUIRED",
-    }
-    if address.scheme == "https":
-        options["ssl_context"] = _trusting(settings.s3_ca_file)
-    return connections_to(address.base, **options)
+    most = settings.concurrency + 4  # downloads, the listing and what it looks ahead, status, cards
+    tls = {"ssl_context": _trusting(settings.s3_ca_file)} if address.scheme == "https" else {}
+    return connections_to(
+        address.base, maxsize=most, block=False, retries=False, cert_reqs="CERT_REQUIRED", **tls
+    )
 
 
 def connections_to(url: str, **options: Any) -> urllib3.PoolManager:
@@ -197,9 +190,8 @@ def connections_to(url: str, **options: Any) -> urllib3.PoolManager:
         return urllib3.PoolManager(**options)
     try:
         login = parse_url(proxy).auth
-        return urllib3.ProxyManager(
-            proxy, proxy_headers=make_headers(proxy_basic_auth=unquote(login)) if login else None, **options
-        )
+        headers = make_headers(proxy_basic_auth=unquote(login)) if login else None
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
     except (HTTPError, ValueError) as error:
         name = f"{parse_url(url).scheme or 'http'}_proxy".upper()
         raise FatalError(f"the proxy that {name} names cannot be used: {error}") from error
@@ -211,9 +203,8 @@ def _trusting(ca_file: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=certifi.where())
     try:
         text = ca_file.read_text(encoding="ascii", errors="ignore")
-        context = ssl.create_default_context(cadata=text or "empty")
+        return ssl.create_default_context(cadata=text or "empty")
     except (OSError, ssl.SSLError) as error:
         raise FatalError(
             f"MODEL_SYNC_S3_CA_FILE {str(ca_file)!r} holds no certificate that can be read: {error}"
         ) from error
-    return context

@@ -22,7 +22,6 @@ from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import quoted
 from model_sync.metrics import Metrics
 from model_sync.settings import Settings
-from model_sync.store.answers import Listed, ObjectFacts, Part
 from model_sync.store.errors import (
     BucketPlace,
     S3RefusalError,
@@ -34,7 +33,7 @@ from model_sync.store.errors import (
 )
 from model_sync.store.listing import PAGE_OBJECTS, Page, Pages, without_constants
 from model_sync.store.object_reads import ObjectReads, PacedStream, ThrottledStream, TokenBucket
-from model_sync.store.object_store import ByteStream
+from model_sync.store.object_store import ByteStream, Listed, ObjectFacts, Part
 from model_sync.store.s3_address import FIRST_REGION
 from model_sync.store.s3_client import Answer, Request, S3Client, read_at_most
 
@@ -57,8 +56,7 @@ class _Body:
 
     answer: Answer
 
-    def read(self, amt: int | None = None, /) -> bytes:
-        """See ByteStream; what has arrived is handed out without waiting for more."""
+    def read(self, amt: int | None = None, /) -> bytes:  # what has arrived, without waiting for more
         return self.answer.read() if amt is None else self.answer.read1(amt)
 
 
@@ -83,14 +81,14 @@ class S3Bucket:
     def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         """Prepare a client; nothing is asked of the store yet. Raises FatalError for an unusable endpoint."""
         self._metrics = metrics or Metrics()
-        self.endpoint = settings.s3_endpoint
-        self.name = settings.bucket
+        self.endpoint, self.name = settings.s3_endpoint, settings.bucket
+        self._where = BucketPlace(self.name, self.endpoint)
         self._client = S3Client(settings)
         self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
         self._constant_etags: set[str] = set()
         self._reads = ObjectReads(self._client)
         self.md5_etags: set[bool] = set()
-        """See LearnsEtags."""
+        """See ObjectStore."""
 
     def list_objects(self, prefix: str = "") -> Iterator[ListedObject]:
         """See ObjectStore. A listing that may be incomplete, or never ends, is a RetryableError."""
@@ -127,19 +125,13 @@ class S3Bucket:
                 opened = self._reads.open(listed, Part(offset, length))
                 answer, facts = until_read.enter_context(opened)
             body = PacedStream(_Body(answer), listed.key)
-            yield ObjectStream(
-                body if self._bandwidth is None else ThrottledStream(body, self._bandwidth),
-                facts,
-                self._metrics.received_bytes,
-            )
+            paced = body if self._bandwidth is None else ThrottledStream(body, self._bandwidth)
+            yield ObjectStream(paced, facts, self._metrics.received_bytes)
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """See ObjectStore."""
         md5 = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-        headers = {
-            "content-type": content_type,
-            "content-md5": md5,
-        }  # buckets with object lock want the digest
+        headers = {"content-type": content_type, "content-md5": md5}  # which buckets with object lock want
         with self._asked("write", f"write {quoted(key)}"):
             self._client.ask(Request("PUT", key, headers=headers, body=content))
 
@@ -164,7 +156,7 @@ class S3Bucket:
             else:
                 return
         if not create:
-            raise missing_bucket(BucketPlace(self.name, self.endpoint))
+            raise missing_bucket(self._where)
         region = self._client.address.region
         with self._asked("write", "create the bucket"):
             body = b"" if region == FIRST_REGION else _LOCATION.format(region).encode()
@@ -178,17 +170,16 @@ class S3Bucket:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
-        where = BucketPlace(self.name, self.endpoint)
         try:
             yield
         except EdgeError:
             raise
         except S3RefusalError as error:
-            raise refused(error, doing, where) from error
+            raise refused(error, doing, self._where) from error
         except StoreFaultError as error:
-            raise faulty(error, doing, where) from error
+            raise faulty(error, doing, self._where) from error
         except _OUTAGES as error:
-            raise outage(error, doing, where) from error
+            raise outage(error, doing, self._where) from error
 
 
 def _upload_by_sdk(client: S3Client, bucket: str, key: str, path: str) -> None:

@@ -21,11 +21,10 @@ from model_sync.bucket.keys import CHECKSUMS_NAME, is_model_name, is_version_nam
 from model_sync.bucket.recognise import model_file
 from model_sync.cards.cards import EffectiveCard, label_rejection, read_card
 from model_sync.settings import Settings, read_settings
-from model_sync.upload.check import CheckedVersion, check_model
+from model_sync.upload.check import check_model
 from model_sync.upload.folder import VersionFolder, read_version_folder
-from model_sync.upload.push import Destination, Target
+from model_sync.upload.push import Destination
 from model_sync.upload.sidecar_status import (
-    StoreAddress,
     ask_for_sync,
     read_status,
     versions_of,
@@ -37,14 +36,11 @@ __all__ = [
     "CHECKSUMS_NAME",
     "MAX_PICTURES",
     "PROVENANCE_NAME",
-    "CheckedVersion",
     "Destination",
     "EffectiveCard",
     "ExpectedLabel",
     "Provenance",
     "Settings",
-    "StoreAddress",
-    "Target",
     "VersionFolder",
     "ask_for_sync",
     "check_model",

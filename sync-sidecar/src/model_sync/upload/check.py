@@ -51,36 +51,22 @@ def check_model(
     catalog = build_catalog(store.list_objects())
     cards = ModelCards(store)
     cards.take(cards.read(catalog))
-    versions = [
-        (model, version)
-        for model in catalog.models.values()
-        for version in model.versions.values()
-        if only in (None, version.bucket_version)
-    ]
+    found = [(model, version) for model in catalog.models.values() for version in model.versions.values()]
+    versions = [(model, version) for model, version in found if only in (None, version.bucket_version)]
     if not versions:
-        advice = (
-            catalog.notices[0] if catalog.notices else "put the files into <model>/<version>/, such as car/1/"
-        )
+        advice = (*catalog.notices, "put the files into <model>/<version>/, such as car/1/")[0]
         raise RejectedError(f"{folder} holds no version of a model: {advice}")
     with ThreadPoolExecutor(2) as transfers, WarmPreflight(timeout=timeout, memory=_MEMORY) as preflight:
         gate = Gate(store, transfers, preflight if loads else None, serves_here=False)
         return [
-            CheckedVersion(
-                model.name,
-                version.bucket_version,
-                version.size,
-                *_checked(gate, model, version, cards.of(model.name), scratch),
-            )
+            CheckedVersion(model.name, version.bucket_version, version.size, *checked)
             for model, version in versions
+            for checked in [_checked(gate, model, version, cards.of(model.name), scratch)]
         ]
 
 
 def _checked(
-    gate: Gate,
-    model: ListedModel,
-    version: Upload,
-    model_card: ModelLevelCard | None,
-    scratch: Path | None,
+    gate: Gate, model: ListedModel, version: Upload, model_card: ModelLevelCard | None, scratch: Path | None
 ) -> tuple[str | None, str]:
     """Its problem and its acceptance, as `CheckedVersion` has them."""
     if version.problem is not None:

@@ -20,9 +20,8 @@ def chosen_version(status: Mapping[str, Any], model: str, wanted: str) -> Mappin
     rows = [row for row in found["versions"] if row["digest"] is not None]
     if wanted:
         rows = [row for row in rows if row["source"] == wanted]
-        otherwise = (
-            f"version {wanted} of {model} is not on the volume; model-sync status {model} lists what is"
-        )
+        where = f"model-sync status {model} lists what is"
+        otherwise = f"version {wanted} of {model} is not on the volume; {where}"
     else:
         rows = [row for row in rows if row["local_version"] in found["serving"]]
         otherwise = f"no version of {model} serves; name one that is on the volume with --version"
@@ -53,16 +52,14 @@ def bill_of_materials(
     if model_card:
         component["modelCard"] = model_card
     tool = {"type": "application", "name": "model-sync", "version": installed("edgeai-cars-model-sync")}
-    metadata = {"tools": {"components": [tool]}} | (
-        {"timestamp": status["time"]} if status.get("time") else {}
-    )
+    when = {"timestamp": status["time"]} if status.get("time") else {}
     return {
         "$schema": f"http://cyclonedx.org/schema/bom-{_SPEC}.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": _SPEC,
         "serialNumber": f"urn:uuid:{uuid5(NAMESPACE_URL, reference)}",
         "version": 1,
-        "metadata": metadata,
+        "metadata": {"tools": {"components": [tool]}, **when},
         "components": [component],
     }
 
@@ -88,9 +85,8 @@ def _model_card(acceptance: Mapping[str, Any] | None, card: Mapping[str, Any] | 
     parts: dict[str, Any] = {}
     if card is not None:
         labels = card.get("output", {}).get("labels")
-        classes = (
-            f"probabilities of {len(labels)} classes" if isinstance(labels, list) else "scores of classes"
-        )
+        known = isinstance(labels, list)
+        classes = f"probabilities of {len(labels)} classes" if known else "scores of classes"
         parts["modelParameters"] = {
             "task": card.get("task", "image-classification"),
             "inputs": [{"format": "image"}],
@@ -114,8 +110,5 @@ def _metrics(acceptance: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name, value in measured.items():
         if value is not None:
             compared = against if name in {"slowdown", "agreement"} else ""
-            yield {
-                "type": name,
-                "value": f"{value:.4g}",
-                "slice": f"{pictures} acceptance pictures{compared}",
-            }
+            which = f"{pictures} acceptance pictures{compared}"
+            yield {"type": name, "value": f"{value:.4g}", "slice": which}

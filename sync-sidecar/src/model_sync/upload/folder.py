@@ -1,19 +1,22 @@
-"""Folders on this machine: a version looked through before it is sent, a model read as a bucket."""
+"""Folders on this machine: a version looked through or signed before it is sent, a model read as a bucket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_common.atomic_files import replace_file
 from edge_common.errors import FatalError, RejectedError
 
 from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import (
     CHECKSUMS_NAME,
+    SIGNATURE_NAME,
     Misplaced,
     VersionFile,
     interpret_key,
     is_dropping,
+    is_model_name,
     is_version_name,
     quoted,
     version_name_advice,
@@ -21,8 +24,8 @@ from model_sync.bucket.keys import (
 from model_sync.bucket.recognise import partner_missing
 from model_sync.download.object_download import digest_file
 from model_sync.planning.state import StoredFile, StoredVersion
-from model_sync.store.answers import Listed
-from model_sync.store.object_store import ByteStream, ObjectChangedError
+from model_sync.store.errors import ObjectChangedError
+from model_sync.store.object_store import ByteStream, Listed
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,42 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
     if missing is not None:
         raise RejectedError(f"{folder} is not a complete model: {missing}")
     return VersionFolder(folder, model, version, tuple(files))
+
+
+def sign_folder(folder: Path, key: Path, certificates: Path | None = None) -> str:
+    """Write model.sig over every other file of the version in `folder`; returns the signer's fingerprint.
+
+    `key`, `certificates`: PEM files. Raises RejectedError for a file that cannot be used, and for a folder
+    that is no version.
+    """
+    from model_sync.trust.sign import SigningKey  # noqa: PLC0415 - slow to import, and not always needed
+
+    signing_key, folder = SigningKey(key, certificates), folder.resolve()
+    name = folder.name if is_model_name(folder.name) else "model"
+    files = read_version_folder(folder, name, "1").files
+    digests = {file.path: file.sha256 for file in files if file.path != SIGNATURE_NAME}
+    replace_file(folder / SIGNATURE_NAME, signing_key.sign(name, digests))
+    return signing_key.fingerprint
+
+
+def signed_folder(
+    folder: Path, model: str, version: str, key: Path | None = None, certificates: Path | None = None
+) -> VersionFolder:
+    """The version in `folder`, signed first where a `key` is given.
+
+    Raises RejectedError as `sign_folder` does, and for a model.sig that is over other files: whoever trusts
+    its signer would reject it.
+    """
+    if key is not None:
+        sign_folder(folder, key, certificates)
+    read = read_version_folder(folder, model, version)
+    digests = {file.path: file.sha256 for file in read.files}
+    if SIGNATURE_NAME in digests:
+        from model_sync.trust.bundle import parse_bundle  # noqa: PLC0415 - as above
+        from model_sync.trust.verify import hold_against  # noqa: PLC0415
+
+        hold_against(parse_bundle((folder / SIGNATURE_NAME).read_bytes()).payload, digests, "signed")
+    return read
 
 
 class FolderStore:

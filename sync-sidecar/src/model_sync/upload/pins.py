@@ -1,6 +1,5 @@
 """Pinning from outside: the pin.yaml in the bucket, and waiting until the sidecar has followed it."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,9 +11,7 @@ from model_sync.bucket.keys import PIN_NAME, is_version_name, quoted, version_ra
 from model_sync.bucket.pins import Pin, format_pin, pin_key
 from model_sync.planning.uploads import Phase
 from model_sync.settings import Settings
-from model_sync.upload.sidecar_status import StoreAddress, check_same_store, read_status, versions_of
-
-_POLL = 0.05
+from model_sync.upload.sidecar_status import StoreAddress, statuses, versions_of
 
 
 class Pins:
@@ -57,11 +54,8 @@ def version_before(status: Mapping[str, Any], model: str) -> str:
     now = next((row["source"] for row in rows if row["local_version"] == serving is not None), None)
     if now is None:
         raise RejectedError(f"no version of {quoted(model)} answers; name the one to go back to with --to")
-    lower = [
-        row
-        for row in rows
-        if version_rank(row["source"]) < version_rank(now) and row["state"] != Phase.REJECTED
-    ]
+    fit = (row for row in rows if row["state"] != Phase.REJECTED)
+    lower = [row for row in fit if version_rank(row["source"]) < version_rank(now)]
     if not lower:
         raise RejectedError(f"{model} has no version before {now}; upload the earlier files as a new version")
     best = max(lower, key=lambda row: (row["local_version"] is not None, version_rank(row["source"])))
@@ -73,16 +67,11 @@ def wait_until_pinned(
 ) -> Iterator[Mapping[str, Any] | None]:
     """Yield what the status says of the pin whenever it was asked for, until it is followed; None: gone.
 
-    Raises:
-        RejectedError: it cannot be followed; the sentence is the sidecar's.
-        RetryableError: it was not followed in `timeout` seconds.
-        FatalError: the sidecar does not answer at `address`, or reads another bucket.
+    Raises RejectedError with the sidecar's sentence when it cannot be followed, RetryableError when it was
+    not in `timeout` seconds, and FatalError as `statuses` does.
     """
-    deadline = time.monotonic() + timeout
     seen: Mapping[str, Any] | None = None
-    while time.monotonic() < deadline:
-        status = read_status(address)
-        check_same_store(status, address, written_to)
+    for status in statuses(address, timeout, of=written_to):
         known = status.get("models", {}).get(model)
         seen = known["pin"] if known is not None else None
         yield seen
@@ -93,7 +82,6 @@ def wait_until_pinned(
                 raise RejectedError(f"{model}: {seen['sentence']}")
             if _answers(status, model, pin.version):
                 return
-        time.sleep(_POLL)
     last = seen["sentence"] if seen is not None else "no pin is seen"
     raise RetryableError(f"{model} is not there after {format_duration(timeout)}; last: {last}")
 

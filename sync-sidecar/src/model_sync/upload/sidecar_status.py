@@ -1,4 +1,4 @@
-"""The status of the sidecar that reads our bucket, asked for from outside, once or until a version serves."""
+"""The sidecar that reads our bucket, asked from outside: its status until a version serves, and changes."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from edge_common.errors import FatalError, RejectedError, RetryableError
+from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
 from edge_common.quantities import format_duration
 from urllib3.exceptions import HTTPError
 
@@ -68,8 +68,36 @@ def _place(endpoint: str) -> tuple[str, int | None]:
 
 
 _STATUS = "/v1/status"
-_TIMEOUT = 5.0
+_TIMEOUT, _LONG_TIMEOUT = 5.0, 60.0
 _POLL = 0.05
+_ERRORS: Mapping[int, type[EdgeError]] = {
+    HTTPStatus.UNAUTHORIZED: FatalError,
+    HTTPStatus.FORBIDDEN: FatalError,
+    HTTPStatus.SERVICE_UNAVAILABLE: RetryableError,
+}
+
+
+def _answer(
+    address: str, method: str, path: str, token: str = "", *, body: Any = None, timeout: float = _TIMEOUT
+) -> urllib3.BaseHTTPResponse:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        pool = urllib3.PoolManager(retries=False, timeout=timeout)
+        url = address.rstrip("/").removesuffix(_STATUS) + path
+        return pool.request(method, url, json=body, headers=headers)
+    except HTTPError as error:
+        raise FatalError(
+            f"the sidecar does not answer at {address} ({type(error).__name__}); "
+            "is it running? give its address with --status-url"
+        ) from error
+
+
+def _document(answer: urllib3.BaseHTTPResponse, address: str) -> Mapping[str, Any]:
+    with suppress(ValueError):
+        document = answer.json()
+        if isinstance(document, dict):
+            return document
+    raise FatalError(f"{address} does not answer as a sidecar does; give its address with --status-url")
 
 
 def read_status(address: str) -> Mapping[str, Any]:
@@ -77,21 +105,26 @@ def read_status(address: str) -> Mapping[str, Any]:
 
     Raises FatalError when it does not answer, or something else does.
     """
-    try:
-        url = f"{_base(address)}{_STATUS}"
-        answer = urllib3.PoolManager(retries=False, timeout=_TIMEOUT).request("GET", url)
-    except HTTPError as error:
-        raise FatalError(
-            f"the sidecar does not answer at {address} ({type(error).__name__}); "
-            "is it running? give its address with --status-url"
-        ) from error
-    try:
-        document = answer.json() if answer.status == HTTPStatus.OK else None
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
+    answer = _answer(address, "GET", _STATUS)
+    if answer.status != HTTPStatus.OK:
         raise FatalError(f"{address} does not answer as a sidecar does; give its address with --status-url")
-    return document
+    return _document(answer, address)
+
+
+def ask_sidecar(
+    address: str, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str = ""
+) -> Mapping[str, Any]:
+    """The JSON object that the sidecar at `address` answers with, asked for a change or for its history.
+
+    Raises FatalError when it does not answer or the token is not the right one, RetryableError when its store
+    is away, RejectedError for what else it refuses; the sentence is the sidecar's.
+    """
+    answer = _answer(address, method, path, token, body=body, timeout=_LONG_TIMEOUT)
+    told = _document(answer, address)
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        sentence = told.get("error") or f"{address}{path} answers {answer.status}"
+        raise _ERRORS.get(answer.status, RejectedError)(sentence)
+    return told
 
 
 def ask_for_sync(address: str, pushed_to: StoreAddress, token: str = "") -> bool:
@@ -103,16 +136,22 @@ def ask_for_sync(address: str, pushed_to: StoreAddress, token: str = "") -> bool
         read = store_of(read_status(address))
         if read is None or not read.is_surely(pushed_to):
             return False
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
-        answer = pool.request("POST", f"{_base(address)}/v1/sync", headers=headers)
-    except (FatalError, HTTPError):
+        return _answer(address, "POST", "/v1/sync", token).status == HTTPStatus.ACCEPTED
+    except FatalError:
         return False
-    return answer.status == HTTPStatus.ACCEPTED
 
 
-def _base(address: str) -> str:
-    return address.rstrip("/").removesuffix(_STATUS)
+def statuses(address: str, timeout: float, *, of: StoreAddress) -> Iterator[Mapping[str, Any]]:
+    """The status of the sidecar at `address`, again and again for `timeout` seconds.
+
+    Raises FatalError when it does not answer, or reads another bucket than `of`.
+    """
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        status = read_status(address)
+        check_same_store(status, address, of)
+        yield status
+        time.sleep(_POLL)
 
 
 def versions_of(status: Mapping[str, Any], model: str) -> list[Mapping[str, Any]]:
@@ -125,17 +164,12 @@ def wait_until_served(
 ) -> Iterator[Mapping[str, Any] | None]:
     """Yield the status entry of `version` whenever it was asked for, until it is served.
 
-    Raises:
-        RejectedError: the sidecar rejected the upload named `upload_id`; the sentence is the sidecar's.
-        RetryableError: it was not served in `timeout` seconds.
-        FatalError: the sidecar does not answer at `address`, or reads another bucket than `pushed_to`.
+    Raises RejectedError with the sidecar's sentence when it rejected the upload named `upload_id`,
+    RetryableError when it was not served in `timeout` seconds, and FatalError as `statuses` does.
     """
     name = f"{version.model} version {version.version}"
-    deadline = time.monotonic() + timeout
     entry: Mapping[str, Any] | None = None
-    while time.monotonic() < deadline:
-        status = read_status(address)
-        check_same_store(status, address, pushed_to)
+    for status in statuses(address, timeout, of=pushed_to):
         versions = versions_of(status, version.model)
         entry = next((entry for entry in versions if entry["source"] == version.version), None)
         yield entry
@@ -144,6 +178,5 @@ def wait_until_served(
                 return
             if entry["state"] == Phase.REJECTED and entry["upload"] == upload_id:
                 raise RejectedError(f"{name} is rejected: {entry['reason']}")
-        time.sleep(_POLL)
     last = f"{entry['state']}: {entry['reason']}" if entry is not None else "not seen in the bucket"
     raise RetryableError(f"{name} is not served after {format_duration(timeout)}; last: {last}")

@@ -21,14 +21,13 @@ from model_sync.bucket.keys import is_model_name, is_version_name, quoted, versi
 from model_sync.loop.wakeup import Clock
 from model_sync.planning.disk_budget import least_free
 from model_sync.planning.history import Event, HistoryEntry
-from model_sync.status.guarded import guarded
 from model_sync.status.report import Posted
-from model_sync.status.request_checks import RefusedError, read_name, refuse_others
+from model_sync.status.request_checks import RefusedError, guarded, read_name, refuse_others
 from model_sync.upload.archive import MAX_ZIP_BYTES, Archive
 from model_sync.upload.check import check_model
 from model_sync.upload.folder import read_version_folder
 from model_sync.upload.push import Destination
-from model_sync.volume.refusals import refusal
+from model_sync.volume.own_files import refusal
 from model_sync.volume.volume import Volume
 
 _log = get_logger()
@@ -92,7 +91,7 @@ class UploadApi:
         try:
             await run_in_threadpool(self._begin, folder, size)
             archive = folder / "upload.zip"
-            with archive.open("xb", buffering=0) as file:
+            with archive.open("xb") as file:
                 await _collect(request, size, file)
             wanted = None if version == _NEXT else version
             return await run_in_threadpool(self._send, archive, model, wanted, by)
@@ -169,16 +168,10 @@ async def _collect(request: Request, size: int, file: BinaryIO) -> None:
                 if received > size:
                     break
                 if len(held) >= _WRITTEN_AT_ONCE:
-                    await run_in_threadpool(_write, file, bytes(held))
+                    await run_in_threadpool(file.write, held)
                     held.clear()
     except (ClientDisconnect, TimeoutError) as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the upload broke off; nothing of it is kept") from error
     if received != size:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the upload is not as long as it said; send it again")
-    await run_in_threadpool(_write, file, bytes(held))
-
-
-def _write(file: BinaryIO, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[file.write(view) :]
+    await run_in_threadpool(file.write, held)

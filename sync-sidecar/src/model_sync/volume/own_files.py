@@ -17,6 +17,8 @@ from model_sync.planning.state import State
 from model_sync.planning.state_json import HEAD_BYTES, state_from_json, state_to_json, writer_in
 
 FOLDER_MODE = 0o755
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM})
 
 Facts = tuple[int, int, int, int]
 """Inode, size, time of change in nanoseconds, kind and mode."""
@@ -36,7 +38,12 @@ class OwnFiles:
         self.trash = self.own / "trash"
         self.state_path = self.own / "state.json"
         self.lock_path = self.own / "lock"
-        self._cards = str(self.own / "cards")
+        self.staging_root = self.own / "staging"
+        """Where everything that is not published yet lies."""
+        self.uploads_root = self.own / "uploads"
+        """Where what is uploaded over HTTP is unpacked and checked; nothing in it outlives that."""
+        self.replicas_folder = self.own / "replicas"
+        """Where the pods on this volume tell what their servers serve."""
         self._device: int | None = None
 
     def prepare(self) -> None:
@@ -62,11 +69,8 @@ class OwnFiles:
         """Make our own folders where they are missing; returns the names of those. Raises OSError."""
         if not self.root.is_dir():
             raise FileNotFoundError(errno.ENOENT, "the models folder is gone", str(self.root))
-        missing = [
-            folder
-            for folder in (self.own, self.staging_root, self.trash, self.own / "cards")
-            if not folder.is_dir()
-        ]
+        folders = (self.own, self.staging_root, self.trash, self.own / "cards")
+        missing = [folder for folder in folders if not folder.is_dir()]
         for folder in missing:
             make_folder(folder, FOLDER_MODE)
         return [folder.name for folder in missing]
@@ -101,7 +105,7 @@ class OwnFiles:
 
     def save_state(self, state: State) -> None:
         """Record `state`, durably, before it is acted upon."""
-        self._replace(self.state_path, state_to_json(state))
+        self.replace(self.state_path, state_to_json(state))
 
     def set_aside_state(self) -> Path:
         """Keep an unreadable state.json for a person to look at; returns its new place."""
@@ -132,7 +136,7 @@ class OwnFiles:
 
     def save_config(self, content: bytes) -> None:
         """Replace config.json, which the server may be reading at this moment."""
-        self._replace(self.config_path, content)
+        self.replace(self.config_path, content)
 
     def save_card(self, model: str, local_version: int, card: bytes | None) -> None:
         """Keep the effective card (JSON) of a version beside the state; None: it has none."""
@@ -141,7 +145,7 @@ class OwnFiles:
         if card is None:
             path.unlink(missing_ok=True)
         elif self.load_card(model, local_version) != card:
-            self._replace(path, card)
+            self.replace(path, card)
 
     def load_card(self, model: str, local_version: int) -> bytes | None:
         """The effective card (JSON) of a version; None when it has none."""
@@ -151,24 +155,10 @@ class OwnFiles:
 
     def card_facts(self, model: str, local_version: int) -> Facts | None:
         """What changes with the card kept for a version; None when there is none. Raises OSError."""
-        return facts_of(f"{self._cards}/{model}@{local_version}.json")
+        return facts_of(f"{self.own}/cards/{model}@{local_version}.json")
 
-    @property
-    def replicas_folder(self) -> Path:
-        """Where the pods on this volume tell what their servers serve."""
-        return self.own / "replicas"
-
-    @property
-    def staging_root(self) -> Path:
-        """Where everything that is not published yet lies."""
-        return self.own / "staging"
-
-    @property
-    def uploads_root(self) -> Path:
-        """Where what is uploaded over HTTP is unpacked and checked; nothing in it outlives that."""
-        return self.own / "uploads"
-
-    def _replace(self, path: Path, content: bytes) -> None:
+    def replace(self, path: Path, content: bytes) -> None:
+        """Make a file of our own hold `content`. Raises OSError; the old one is then still there."""
         self.before_write()
         if path.is_dir():
             move_aside(path)
@@ -190,3 +180,14 @@ def read_plain(path: Path, most: int = -1) -> bytes:
         raise IsADirectoryError(errno.EISDIR, "it is no plain file", str(path))
     with path.open("rb") as file:
         return file.read(most)
+
+
+def refusal(error: OSError) -> str:
+    """What happened, to which path, and what to do; begins with "cannot write to the volume"."""
+    where = error.filename2 or error.filename
+    what = f"cannot write to the volume: {error.strerror or error}" + (f" ({where})" if where else "")
+    if error.errno in _NO_ROOM:
+        return f"{what}; make room or mend it, then it goes on"
+    if error.errno in _NOT_OURS:
+        return f"{what}; give that to user {os.geteuid()} or take it away, then it goes on"
+    return f"{what}; mend that or take it away, then it goes on"

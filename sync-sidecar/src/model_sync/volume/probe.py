@@ -112,10 +112,10 @@ def _renamed_file(folder: Path) -> Iterator[Lack]:
     try:
         new.replace(old)
     except OSError as error:
-        yield Lack("renaming", _no_rename("a file", folder, error.strerror), fatal=True)
+        yield _no_rename("a file", folder, error.strerror)
         return
     if old.read_bytes() != b"new" or new.exists():
-        yield Lack("renaming", _no_rename("a file", folder, "the old one is still there"), fatal=True)
+        yield _no_rename("a file", folder, "the old one is still there")
 
 
 def _renamed_folder(folder: Path, target: Path, wait: Callable[[float], None]) -> Iterator[Lack]:
@@ -124,7 +124,7 @@ def _renamed_folder(folder: Path, target: Path, wait: Callable[[float], None]) -
     try:
         folder.rename(target)
     except OSError as error:
-        yield Lack("renaming", _no_rename("a folder", target.parent, error.strerror), fatal=True)
+        yield _no_rename("a folder", target.parent, error.strerror)
         return
     for pause in _PAUSES:
         if (target / "below" / "file").is_file() and not folder.exists():
@@ -133,12 +133,13 @@ def _renamed_folder(folder: Path, target: Path, wait: Callable[[float], None]) -
                 yield Lack("renaming", f"{told}; versions are listed when theirs are seen")
             return
         wait(pause)
-    yield Lack("renaming", _no_rename("a folder", target.parent, "its files are not seen"), fatal=True)
+    yield _no_rename("a folder", target.parent, "its files are not seen")
 
 
-def _no_rename(what: str, where: Path, why: str | None) -> str:
+def _no_rename(what: str, where: Path, why: str | None) -> Lack:
     advice = "put the whole models folder on one file system that can rename folders"
-    return f"{what} cannot be renamed within {where} ({why}); {advice}"
+    sentence = f"{what} cannot be renamed within {where} ({why}); {advice}"
+    return Lack("renaming", sentence, fatal=True)
 
 
 def _modes(folder: Path) -> Iterator[Lack]:
@@ -156,18 +157,15 @@ def _modes(folder: Path) -> Iterator[Lack]:
 
 
 def _flushing(folder: Path) -> Iterator[Lack]:
-    for what, path, flags in (
-        ("files", folder / "written", os.O_RDWR),
-        ("names of files", folder, os.O_RDONLY | os.O_DIRECTORY),
-    ):
+    names = ("names of files", folder, os.O_RDONLY | os.O_DIRECTORY)
+    for what, path, flags in (("files", folder / "written", os.O_RDWR), names):
         with _opened(path, flags) as descriptor:
             try:
                 os.fsync(descriptor)
             except OSError as error:
                 told = f"{what} in {folder.parent} cannot be flushed ({error.strerror})"
-                yield Lack(
-                    "flushing", f"{told}; after a power loss, what was written last may be fetched again"
-                )
+                meaning = "after a power loss, what was written last may be fetched again"
+                yield Lack("flushing", f"{told}; {meaning}")
 
 
 def _locks(folder: Path) -> Iterator[Lack]:

@@ -25,13 +25,6 @@ class WriteError:
     error: OSError
 
 
-@dataclass(frozen=True)
-class _Effect:
-    model: str
-    doing: str
-    carry_out: Callable[[], None]
-
-
 class RecordedState:
     """Owns the state of the writer of a volume. Used by one thread."""
 
@@ -42,7 +35,7 @@ class RecordedState:
         """What is true once it is flushed."""
         self._recorded = state
         self._true_without_record = state
-        self._effects: list[_Effect] = []
+        self._effects: list[tuple[str, str, Callable[[], None]]] = []
         self._written_config: bytes | None = None
         self._configured_from: State | None = None
         self._config_facts: Facts | None = None
@@ -63,7 +56,7 @@ class RecordedState:
 
     def after_record(self, model: str, doing: str, effect: Callable[[], None]) -> None:
         """Carry out `effect` by the next `flush`, once everything changed so far is recorded."""
-        self._effects.append(_Effect(model, doing, effect))
+        self._effects.append((model, doing, effect))
 
     def enter(self, model: str, state: ModelState, version: StoredVersion, tree: Path) -> None:
         """Record `version`, which `state` has; then, by the next `flush`, rename `tree` into place."""
@@ -79,7 +72,9 @@ class RecordedState:
                     # else config.json would list a folder that is not there
                     now = self.current.model(model)
                     without = now.without_stored(version.local_version)
-                    self._correct(model, without if replaced is None else now.with_stored(replaced))
+                    true = without if replaced is None else now.with_stored(replaced)
+                    self.change(model, true)  # recorded or not
+                    self._true_without_record = self._true_without_record.with_model(model, true)
                 raise
 
         self.after_record(model, "publish", rename)
@@ -99,9 +94,8 @@ class RecordedState:
         """The folder of a version is gone: it is true already, whether it can be recorded or not."""
         self.change(model, self.current.model(model).without_stored(local_version))
         known = self._true_without_record.model(model)
-        self._true_without_record = self._true_without_record.with_model(
-            model, known.without_stored(local_version)
-        )
+        without = known.without_stored(local_version)
+        self._true_without_record = self._true_without_record.with_model(model, without)
 
     def delete_staging(self, model: str, bucket_version: str) -> None:
         """Delete what was staged for an upload, once everything changed so far is recorded."""
@@ -140,11 +134,11 @@ class RecordedState:
         except OSError as error:
             return [WriteError(name, "record", error) for name in sorted(changed)]
         refused = []
-        for effect in effects:
+        for model, doing, carry_out in effects:
             try:
-                effect.carry_out()
+                carry_out()
             except OSError as error:
-                refused.append(WriteError(effect.model, effect.doing, error))
+                refused.append(WriteError(model, doing, error))
         return refused
 
     def write_config(self) -> bool:
@@ -190,8 +184,3 @@ class RecordedState:
     def _save_state(self, state: State) -> None:
         self._volume.save_state(state)
         self._state_facts, self._state_seen = facts_of(self._volume.state_path), True
-
-    def _correct(self, model: str, state: ModelState) -> None:
-        """An effect was refused after its record was written: `state` is true, recorded or not."""
-        self.change(model, state)
-        self._true_without_record = self._true_without_record.with_model(model, state)

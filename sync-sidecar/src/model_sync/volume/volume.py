@@ -146,12 +146,8 @@ class Volume(OwnFiles):
     def forget_empty_models(self) -> None:
         """`forget_model` for all that a process left which was killed before it came to that."""
         found = (*self.walk.folders(self.root), *self.walk.folders(self.staging_root))
-        ours = {
-            folder.name
-            for folder in found
-            if is_model_name(folder.name) and folder.lstat().st_uid == os.geteuid()
-        }
-        for model in sorted(ours):
+        ours = (folder for folder in found if folder.lstat().st_uid == os.geteuid())
+        for model in sorted({folder.name for folder in ours if is_model_name(folder.name)}):
             self.forget_model(model)
 
     def staged_uploads(self) -> Iterator[tuple[str, str]]:

@@ -1,20 +1,23 @@
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from asgi_client import AsgiClient
+from asgi_client import Answer, AsgiClient
 from collected_logs import LogLines
 from hand_clock import HandClock
 from memory_store import MemoryStore
 from model_snapshots import state, stored
-from model_sync.loop.requests import Requests
+from model_sync.loop.wakeup import ClientReports, Requests
 from model_sync.metrics import Metrics
 from model_sync.planning.history import Event, HistoryEntry
 from model_sync.planning.state import State
-from model_sync.status.http_api import HttpApi
 from model_sync.status.operator_api import OperatorApi
-from model_sync.status.readiness import Readiness
 from model_sync.status.report import Posted
+from model_sync.status.status import Readiness
+from model_sync.swap_watch.observations import MOST_REPORTERS, Answers
 from model_sync.volume.volume import Volume
+from model_sync.web import HttpApi
 
 _LOOPBACK = ("127.0.0.1", 50000)
 
@@ -37,10 +40,9 @@ def client(posted: Posted, volume: Volume, clock: HandClock) -> Callable[..., As
     ) -> AsgiClient:
         calls = looks if looks is not None else []
         operator = OperatorApi(
-            "", MemoryStore(), Requests(), lambda: None, lambda _: None, posted, clock, print
+            "", MemoryStore(), Requests(), lambda: calls.append(None), lambda _: None, posted, clock, print
         )
-        api = HttpApi(posted, volume, Metrics().registry, clock, lambda: calls.append(None), token, operator)
-        return AsgiClient(api.app(), host)
+        return AsgiClient(HttpApi(volume, Metrics().registry, token, operator, ClientReports()).app(), host)
 
     return make
 
@@ -134,7 +136,7 @@ def test_who_asks_for_a_sync_with_the_operators_token_is_remembered(
     operator = OperatorApi(
         "of an operator", MemoryStore(), Requests(), look, noted.append, posted, clock, print
     )
-    app = HttpApi(posted, volume, Metrics().registry, clock, look, "of a webhook", operator).app()
+    app = HttpApi(volume, Metrics().registry, "of a webhook", operator, ClientReports()).app()
     sent = {"authorization": "Bearer of an operator", "content_type": "application/json"}
 
     def ask(body: bytes) -> int:
@@ -177,3 +179,75 @@ def test_the_history_is_told_newest_first_and_for_one_model(
     ]
     for limit in ("0", "501", "x", "-1", "9" * 5000):
         assert client().get(f"/v1/history?limit={limit}").status_code == 400
+
+
+_TOKEN = "of a webhook"
+_REPORT = {"reporter": "gate-7", "versions": {"2": {"answered": 8, "not_sure": 3, "labels": {"bus": 5}}}}
+_WATCHED = {"models": {"cars": {"watch": {"state": "watching"}}, "dogs": {"watch": None}}}
+
+
+class _Site:
+    def __init__(self, volume: Volume) -> None:
+        self.reports = ClientReports()
+        self.volume = volume
+
+    def post(
+        self, body: Any = _REPORT, model: str = "cars", host: str = "127.0.0.1", **headers: str
+    ) -> Answer:
+        posted, nothing = Posted(_WATCHED), print
+        operator = OperatorApi("", MemoryStore(), Requests(), nothing, nothing, posted, HandClock(), nothing)
+        api = HttpApi(self.volume, Metrics().registry, _TOKEN, operator, self.reports)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        client = AsgiClient(api.app(), (host, 1))
+        sent = {"content_type": "application/json"} | headers
+        return client.ask("POST", f"/v1/models/{model}/observations", content, **sent)
+
+
+@pytest.fixture
+def site(volume: Volume) -> _Site:
+    return _Site(volume)
+
+
+def test_a_report_replaces_the_last_one_of_the_same_client(site: _Site) -> None:
+    assert site.post({"reporter": "gate-7", "versions": {"2": {"answered": 1}}}).status_code == 202
+    assert site.post().status_code == 202
+    assert site.reports.of("cars") == {"gate-7": {2: Answers(8, 3, labels={"bus": 5})}}
+
+
+def test_who_may_ask_for_a_listing_may_report_and_nobody_else(site: _Site) -> None:
+    assert site.post(host="10.0.0.7").status_code == 403
+    assert site.post(host="10.0.0.7", authorization=f"Bearer {_TOKEN}").status_code == 202
+    assert site.post(authorization="Bearer other").status_code == 401
+    assert site.post(origin="http://evil.example").status_code == 403
+    assert site.post(sec_fetch_site="cross-site", authorization=f"Bearer {_TOKEN}").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        ({}, 400),
+        (_REPORT | {"more": 1}, 400),
+        ({"reporter": "x" * 65, "versions": {"2": {}}}, 400),
+        ({"reporter": "x", "versions": {"2": {"answered": 1e30}}}, 400),
+        (b" " * 65537, 413),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_sentence(site: _Site, body: Any, status: int) -> None:
+    answer = site.post(body)
+    assert (answer.status_code, bool(answer.json()["error"])) == (status, True)
+    assert site.reports.of("cars") == {}
+
+
+@pytest.mark.parametrize("model", ["dogs", "unknown"])
+def test_nothing_is_kept_of_what_nobody_watches(site: _Site, model: str) -> None:
+    assert site.post(model=model).status_code == 409
+    assert site.reports.of(model) == {}
+
+
+def test_only_so_many_clients_are_listened_to(site: _Site) -> None:
+    for number in range(MOST_REPORTERS):
+        assert site.post(_REPORT | {"reporter": f"camera {number}"}).status_code == 202
+    assert site.post(_REPORT | {"reporter": "one more"}).status_code == 429
+    assert site.post(_REPORT | {"reporter": "camera 3"}).status_code == 202

@@ -9,8 +9,8 @@ import pytest
 import urllib3
 from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
-from model_sync.model_server import client
-from model_sync.model_server.client import ModelServer, ServerBusyError
+from model_sync.model_server import server_watch
+from model_sync.model_server.server_watch import ModelServer, ServerBusyError
 
 _BODY = (
     b'{"m": {"model_version_status": '
@@ -72,7 +72,7 @@ def _holding_server() -> Iterator[_HoldingServer]:
 
 @pytest.fixture(autouse=True)
 def _little_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_PROMPT", 0.05)
+    monkeypatch.setattr(server_watch, "_PROMPT", 0.05)
 
 
 def _patient_answer(server: ModelServer, answered: threading.Event) -> object:
@@ -112,7 +112,7 @@ def test_a_late_answer_is_waited_for_with_one_question_and_wakes_who_asked() -> 
 def test_an_answer_that_never_comes_is_asked_for_anew_on_another_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "_PATIENCE", urllib3.Timeout(connect=5.0, read=0.1))
+    monkeypatch.setattr(server_watch, "_PATIENCE", urllib3.Timeout(connect=5.0, read=0.1))
     answered = threading.Event()
     with _holding_server() as holding:
         holding.free.clear()

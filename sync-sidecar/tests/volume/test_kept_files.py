@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from model_sync.volume.handed_over import Handed, HandedOver
+from model_sync.volume.kept_files import Handed, HandedOver
 
 PIN = Handed("pin", "m", {"version": 1, "reason": "2 is bad"}, "Anna", 1000.0)
 

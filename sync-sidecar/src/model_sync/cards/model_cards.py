@@ -47,13 +47,12 @@ FoundCards = tuple[dict[str, ModelLevelCard], dict[str, int]]
 
 _READING = 120.0
 """Seconds for all cards of a listing."""
+_ENOUGH_LISTINGS = 2
+"""Without its card, before a model is believed to have none."""
 
 
 class ModelCards:
     """The model-level cards as of the last listing."""
-
-    _enough_listings = 2
-    """Without its card, before a model is believed to have none."""
 
     def __init__(self, store: ObjectStore, properties: Collection[str] = ()) -> None:
         """Cards of models in `store`; `properties` as in `read_card`."""
@@ -82,11 +81,7 @@ class ModelCards:
                 continue
             last_good = before.card if before is not None else None
             try:
-                if time.monotonic() > until:
-                    raise RetryableError(
-                        "the store gives cards too slowly; it is read after the next listing"
-                    )
-                cards[name] = ModelLevelCard(mark, self._read(model))
+                cards[name] = ModelLevelCard(mark, self._read(model, until))
             except RejectedError as error:
                 cards[name] = ModelLevelCard(mark, last_good, str(error))
             except EdgeError as error:
@@ -99,20 +94,25 @@ class ModelCards:
 
     def has_none(self, model: str) -> bool:
         """Whether the bucket lists the model without a card, and not only for a moment."""
-        return self._listings_without.get(model, 0) >= self._enough_listings
+        return self._listings_without.get(model, 0) >= _ENOUGH_LISTINGS
 
     def of(self, model: str) -> ModelLevelCard | None:
-        """The model's card; None when it has none."""
+        """What the model's card says; None when it has none."""
         return self._cards.get(model)
 
-    def _read(self, model: ListedModel) -> EffectiveCard:
+    def card(self, model: str) -> EffectiveCard | None:
+        """The card that holds for versions of the model without their own; None: it has had no good one."""
+        found = self._cards.get(model)
+        return found.card if found is not None else None
+
+    def _read(self, model: ListedModel, until: float) -> EffectiveCard:
+        if time.monotonic() > until:
+            raise RetryableError("the store gives cards too slowly; it is read after the next listing")
         content = read_small(self._store, model.loose[FILE_NAME], MAX_BYTES)
 
         def read_beside(name: str) -> bytes | None:
             beside = model.loose.get(name)
-            if beside is None:
-                return None
-            return read_small(self._store, beside, MAX_LABELS_BYTES)
+            return None if beside is None else read_small(self._store, beside, MAX_LABELS_BYTES)
 
         in_versions = [f"{name}/{file.path}" for name, one in model.versions.items() for file in one.files]
         return read_card(content, FILE_NAME, read_beside, self.properties, [*model.loose, *in_versions])
@@ -131,13 +131,6 @@ class ServingCards:
     """What lies beside a version, as far as it was looked at."""
     _facts: dict[tuple[str, int], Facts | None] = field(default_factory=dict)
     """What is cheap to see of that: while it is the same, nothing is read."""
-
-    def effective(self, model: str, own: EffectiveCard | None) -> EffectiveCard | None:
-        """The card that holds for a version with the card `own`, or with none."""
-        if own is not None:
-            return own
-        shared = self.shared.of(model)
-        return shared.card if shared is not None else None
 
     def keep(self, model: str, local_version: int, card: bytes | None) -> None:
         """Keep `card` (JSON) beside version `local_version`; None: it has none. Raises OSError."""
@@ -175,10 +168,9 @@ class ServingCards:
         """What the next version, else the newest served one, else the model's own card asks for."""
         for card in staged:
             return card.card.serving
-        kept = self._beside_newest(model, state)
+        kept, shared = self._beside_newest(model, state), self.shared.card(model)
         if kept is not None:
             return kept
-        shared = self.effective(model, None)
         return shared.card.serving if shared is not None else Serving()
 
     def none_kept(self, model: str, state: ModelState) -> bool:

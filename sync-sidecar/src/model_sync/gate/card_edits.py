@@ -59,8 +59,7 @@ class CardEdits:
         for name, model in state.models.items():
             if name not in catalog.models:
                 continue
-            shared = self.cards.shared.of(name)
-            card = shared.card if shared is not None else None
+            card = self.cards.shared.card(name)
             if card is None and not self.cards.shared.has_none(name):
                 continue
             for local_version, version in model.stored.items():

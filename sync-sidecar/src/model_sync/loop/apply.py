@@ -169,7 +169,7 @@ class Applier:
                 self._delete(version.model, version.local_version)
         staging = Staging(self.volume.staging_folder(model.name, bucket_version))
         self.under_way.staged.pop((model.name, bucket_version), None)
-        card = self.cards.effective(model.name, None)
+        card = self.cards.shared.card(model.name)
         self.under_way.jobs.start(Incoming(model.listed, upload, staging, card))
 
     def _publish(self, name: str, bucket_version: str, local_version: int) -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from car_models.importing.checkpoints.legacy import MAGIC, PROTOCOL
+from car_models.importing.checkpoints.reader import MAGIC, PROTOCOL
 from numpy.typing import NDArray
 
 MACHINE = {"protocol_version": PROTOCOL, "little_endian": True, "type_sizes": {"int": 4}}

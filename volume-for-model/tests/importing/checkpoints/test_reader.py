@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from car_models.importing.checkpoints.legacy import MAGIC, PROTOCOL
-from car_models.importing.checkpoints.reader import MAX_BYTES, read_checkpoint
+from car_models.importing.checkpoints.reader import MAGIC, MAX_BYTES, PROTOCOL, read_checkpoint
 from car_models.importing.checkpoints.state_dict import Tensors
 from edge_common.errors import FatalError, RejectedError
 from hypothesis import HealthCheck, given, settings

@@ -5,8 +5,6 @@ without running it, then read by an unpickler that knows tensors and nothing els
 
 reader        a file -> tensors by name, whatever its format
 state_dict    one pickle of tensors, screened
-legacy        five pickles and raw storages, as torch wrote before 1.6
-zipped        a zip archive of one pickle and raw storages, as torch writes since
 names         the names of three programs -> one set of names
 architectures the members of the family, and whose weights they are
 efficientnet  tensors by name -> the network as an ONNX graph

@@ -35,57 +35,44 @@ _TELLING: Final = {
     "conv_stem.weight": Family.TIMM,
     "features.0.0.weight": Family.TORCHVISION,
 }
-_TIMM_ENDS: Final = {
-    "conv_stem": "_conv_stem",
-    "bn1": "_bn0",
-    "conv_head": "_conv_head",
-    "bn2": "_bn1",
-    "classifier": "_fc",
+_ENDS: Final = ("_conv_stem", "_bn0", "_conv_head", "_bn1", "_fc")
+_LAYERS: Final = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")
+"""Of a block, in order; those of the first stage do not expand."""
+_SQUEEZE: Final = ("_se_reduce", "_se_expand")
+
+
+def _renames(theirs: str, ours: tuple[str, ...]) -> Mapping[str, str]:
+    return dict(zip(theirs.split(), ours, strict=True))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What another program calls the layers outside of blocks, in those of the first stage, and in others."""
+
+    ends: Mapping[str, str]
+    first: Mapping[str, str]
+    others: Mapping[str, str]
+    block: re.Pattern[str]
+    """A tensor in a block: its stage, its block there, its layer, and which of the layer's tensors it is."""
+    first_stage: int
+
+
+_NAMES: Final = {
+    Family.TIMM: _Names(
+        _renames("conv_stem bn1 conv_head bn2 classifier", _ENDS),
+        _renames("conv_dw bn1 conv_pw bn2 se.conv_reduce se.conv_expand", _LAYERS[2:] + _SQUEEZE),
+        _renames("conv_pw bn1 conv_dw bn2 conv_pwl bn3 se.conv_reduce se.conv_expand", _LAYERS + _SQUEEZE),
+        re.compile(r"blocks\.(\d+)\.(\d+)\.(.+)\.([^.]*)"),
+        first_stage=0,
+    ),
+    Family.TORCHVISION: _Names(
+        _renames("features.0.0 features.0.1 features.8.0 features.8.1 classifier.1", _ENDS),
+        _renames("0.0 0.1 2.0 2.1 1.fc1 1.fc2", _LAYERS[2:] + _SQUEEZE),
+        _renames("0.0 0.1 1.0 1.1 3.0 3.1 2.fc1 2.fc2", _LAYERS + _SQUEEZE),
+        re.compile(r"features\.([1-7])\.(\d+)\.block\.(.+)\.([^.]*)"),
+        first_stage=1,
+    ),
 }
-_TIMM_FIRST_STAGE: Final = {
-    "conv_dw": "_depthwise_conv",
-    "bn1": "_bn1",
-    "conv_pw": "_project_conv",
-    "bn2": "_bn2",
-}
-_TIMM_STAGES: Final = {
-    "conv_pw": "_expand_conv",
-    "bn1": "_bn0",
-    "conv_dw": "_depthwise_conv",
-    "bn2": "_bn1",
-    "conv_pwl": "_project_conv",
-    "bn3": "_bn2",
-}
-_TIMM_SQUEEZE: Final = {"se.conv_reduce": "_se_reduce", "se.conv_expand": "_se_expand"}
-_TORCHVISION_ENDS: Final = {
-    "features.0.0": "_conv_stem",
-    "features.0.1": "_bn0",
-    "features.8.0": "_conv_head",
-    "features.8.1": "_bn1",
-    "classifier.1": "_fc",
-}
-_TORCHVISION_FIRST_STAGE: Final = {
-    "0.0": "_depthwise_conv",
-    "0.1": "_bn1",
-    "1.fc1": "_se_reduce",
-    "1.fc2": "_se_expand",
-    "2.0": "_project_conv",
-    "2.1": "_bn2",
-}
-_TORCHVISION_STAGES: Final = {
-    "0.0": "_expand_conv",
-    "0.1": "_bn0",
-    "1.0": "_depthwise_conv",
-    "1.1": "_bn1",
-    "2.fc1": "_se_reduce",
-    "2.fc2": "_se_expand",
-    "3.0": "_project_conv",
-    "3.1": "_bn2",
-}
-_IN_TIMM_STAGE: Final = re.compile(r"blocks\.(\d+)\.(\d+)\.(.+)")
-_IN_TORCHVISION_STAGE: Final = re.compile(r"features\.([1-7])\.(\d+)\.block\.(.+)")
-Position = tuple[int, int]
-"""Stage and block in it, both from 0."""
 
 
 def named_weights(tensors: Mapping[str, NDArray[Any]], family: Family | None = None) -> NamedWeights:
@@ -120,35 +107,17 @@ def _as_float32(tensor: NDArray[Any]) -> NDArray[Any]:
 
 
 def _renamed(tensors: Mapping[str, NDArray[Any]], family: Family) -> Iterator[tuple[str, NDArray[Any]]]:
-    if family is Family.EFFICIENTNET_PYTORCH:
+    names = _NAMES.get(family)
+    if names is None:
         yield from tensors.items()
         return
-    timm = family is Family.TIMM
-    ends = _TIMM_ENDS if timm else _TORCHVISION_ENDS
-    parts = {name: _place(name, timm=timm) for name in tensors}
-    positions = sorted({position for position, _inner, _leaf in parts.values() if position is not None})
-    number = {position: index for index, position in enumerate(positions)}
+    inside = {name: found for name in tensors if (found := names.block.fullmatch(name)) is not None}
+    places = {name: (int(found[1]), int(found[2])) for name, found in inside.items()}
+    number = {place: index for index, place in enumerate(sorted(set(places.values())))}
     for name, tensor in tensors.items():
-        position, inner, leaf = parts[name]
-        if position is None:
-            new = ends.get(inner)
-            yield (f"{new}.{leaf}" if new else name), tensor
+        if (found := inside.get(name)) is None:
+            layer, _, leaf = name.rpartition(".")
+            yield (f"{names.ends[layer]}.{leaf}" if layer in names.ends else name), tensor
         else:
-            new = _in_block(position[0], timm=timm).get(inner)
-            yield (f"_blocks.{number[position]}.{new or inner}.{leaf}"), tensor
-
-
-def _place(name: str, *, timm: bool) -> tuple[Position | None, str, str]:
-    """Where a tensor belongs: its block, the layer there, and which of the layer's tensors it is."""
-    layer, _, leaf = name.rpartition(".")
-    found = (_IN_TIMM_STAGE if timm else _IN_TORCHVISION_STAGE).fullmatch(layer)
-    if found is None:
-        return None, layer, leaf
-    first = 0 if timm else 1
-    return (int(found[1]) - first, int(found[2])), found[3], leaf
-
-
-def _in_block(stage: int, *, timm: bool) -> Mapping[str, str]:
-    if timm:
-        return (_TIMM_STAGES if stage else _TIMM_FIRST_STAGE) | _TIMM_SQUEEZE
-    return _TORCHVISION_STAGES if stage else _TORCHVISION_FIRST_STAGE
+            layers = names.first if places[name][0] == names.first_stage else names.others
+            yield f"_blocks.{number[places[name]]}.{layers.get(found[3], found[3])}.{found[4]}", tensor

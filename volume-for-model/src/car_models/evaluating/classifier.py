@@ -23,8 +23,7 @@ from model_sync.upload import (
 )
 from numpy.typing import NDArray
 
-from car_models.packaging.network_ports import ports_of
-from car_models.packaging.openvino_ir import openvino_errors
+from car_models.packaging.openvino_ir import openvino_errors, ports_of
 
 _NOT_NETWORK = frozenset({".txt", ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".sig"})
 """Labels and sample pictures beside a network."""

@@ -11,8 +11,7 @@ from edge_common.model_card import Layout
 from edge_common.openvino_runtime import ops, ov, preprocessing
 
 from car_models.importing.activation import ScoreEvidence, gather_evidence, last_computing_node
-from car_models.packaging.network_ports import ports_of
-from car_models.packaging.openvino_ir import openvino_errors
+from car_models.packaging.openvino_ir import openvino_errors, ports_of
 
 _CHANNELS: Final = 3
 

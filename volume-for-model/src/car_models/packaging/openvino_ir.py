@@ -1,4 +1,4 @@
-"""OpenVINO IR files: preprocessing in the network, a card's facts in rt_info, the same bytes each time."""
+"""OpenVINO networks and IR files: ports as plain facts, preprocessing inside, a card's facts in rt_info."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edge_common.classifiers import FREE, NamedTensor, datatype_of_openvino
 from edge_common.errors import RejectedError
 from edge_common.model_card import Color, ImageInput, Layout, ModelCard, ResizeMode, Triple
 from edge_common.openvino_runtime import ov, preprocessing
@@ -21,6 +22,24 @@ _RESIZE_TYPES = {
     ResizeMode.LETTERBOX: "fit_to_window_letterbox",
 }
 """Mode in a card -> `resize_type` of Model API."""
+
+
+def ports_of(ports: Sequence[ov.Output]) -> list[NamedTensor]:
+    """Inputs or outputs of a network, in their order."""
+    return [
+        NamedTensor(_name(port), datatype_of_openvino(port.element_type.get_type_name()), _shape(port))
+        for port in ports
+    ]
+
+
+def _shape(port: ov.Output) -> tuple[int, ...]:
+    if port.partial_shape.rank.is_dynamic:
+        return ()
+    return tuple(FREE if size.is_dynamic else size.get_length() for size in port.partial_shape)
+
+
+def _name(port: ov.Output) -> str:
+    return min(port.get_names(), default=str(port.get_node().get_friendly_name()))
 
 
 def ir_files(network: ov.Model, card: ModelCard, labels: Sequence[str], *, half_weights: bool) -> Files:
@@ -89,7 +108,8 @@ def _model_info(card: ModelCard, labels: Sequence[str]) -> Mapping[str, str]:
     label becomes an underscore, since blanks separate labels.
     """
     image = card.input
-    info = {
+    boxed = image.resize.mode is ResizeMode.LETTERBOX
+    return {
         "model_type": "Classification",
         "labels": " ".join(label.replace(" ", "_") for label in labels),
         "resize_type": _RESIZE_TYPES[image.resize.mode],
@@ -99,14 +119,10 @@ def _model_info(card: ModelCard, labels: Sequence[str]) -> Mapping[str, str]:
         "output_raw_scores": "False",
         "topk": str(card.output.top_k),
         "confidence_threshold": str(card.limits.min_probability),
+        **({"mean_values": _numbers(image.mean)} if image.mean != NO_MEAN else {}),
+        **({"scale_values": _numbers(image.scale)} if image.scale != NO_SCALE else {}),
+        **({"pad_value": f"{image.resize.pad_value:g}"} if boxed else {}),
     }
-    if image.mean != NO_MEAN:
-        info["mean_values"] = _numbers(image.mean)
-    if image.scale != NO_SCALE:
-        info["scale_values"] = _numbers(image.scale)
-    if image.resize.mode is ResizeMode.LETTERBOX:
-        info["pad_value"] = f"{image.resize.pad_value:g}"
-    return info
 
 
 def _numbers(triple: Triple) -> str:

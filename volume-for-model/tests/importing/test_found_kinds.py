@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from car_models.importing.describe import describe
+from car_models.importing.importer import describe
 from car_models.importing.model_spec import ModelSpec
 from car_models.importing.presets import preset_named
 from car_models.importing.sources import read_source

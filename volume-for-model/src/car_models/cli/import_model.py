@@ -153,7 +153,7 @@ def card(
 ) -> None:
     """Show the card that holds for a version, checked against its model; or write one."""
     from car_models.evaluating.classifier import Classifier, card_of_version
-    from car_models.importing.describe import write_card
+    from car_models.importing.importer import write_card
     from car_models.packaging.version_files import card_yaml, highest_version
 
     version = highest_version(folder)

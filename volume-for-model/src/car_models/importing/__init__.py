@@ -4,11 +4,9 @@ sources            ONNX, IR, TensorFlow, Paddle and checkpoint files -> a networ
 checkpoints/       EfficientNet weights of other programs -> ONNX
 presets            preprocessing that goes by a name
 model_spec         what the person specifies about the model
-exporter_metadata  class names in a file's metadata
 classifier_ports   which tensor takes the picture, which gives the scores
 activation         what is still to apply to the scores
 card_resolution    what the person, a card, a preset and the file say together -> the card
-describe           a source held against a specification; a card written for it
 quantise           INT8, calibrated on pictures
-importer           all of it -> the files of a version, checked as the sidecar would
+importer           all of it -> the files of a version, checked as the sidecar would; or a card alone
 """

@@ -17,6 +17,8 @@ from car_models.importing.sources import Source
 from car_models.packaging.version_files import LABELS_FILE
 
 _FLAGS = "--mean 123.675,116.28,103.53 --scale 58.395,57.12,57.375 --color RGB"
+_STEPS = ("color", "mean", "scale", "resize")
+"""What of an input may be said in several places."""
 
 
 @dataclass(frozen=True)
@@ -33,28 +35,24 @@ def resolve_card(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> Res
     inside = read_model_info(source.model_info, whole_numbers=ports.whole_numbers)
     labels, label_notes = _labels(spec, ports, source)
     image, image_notes = _image(spec, ports, source, inside)
-    base = spec.card or _base(inside)
-    activation = _activation(spec, base, ports)
+    base = spec.card or _card_inside(inside)
+    found = _activation(spec, base, ports)
+    name, top_k = ports.scores.tensor.name, base.output.top_k
     limit = base.limits.min_probability if spec.min_probability is None else spec.min_probability
     card = ModelCard(
         schema=1,
         description=base.description if spec.description is None else spec.description,
         input=image,
-        output=ClassOutput(
-            name=ports.scores.tensor.name,
-            activation=activation.activation,
-            labels=LABELS_FILE,
-            top_k=base.output.top_k,
-        ),
+        output=ClassOutput(name=name, activation=found.activation, labels=LABELS_FILE, top_k=top_k),
         serving=base.serving,
         limits=Limits(min_probability=limit),
         sample=_sample(spec, labels),
     )
-    activation_notes = (activation.note,) if activation.note is not None else ()
+    activation_notes = (found.note,) if found.note is not None else ()
     return ResolvedCard(card, labels, label_notes + image_notes + activation_notes)
 
 
-def _base(inside: ModelInfo | None) -> ModelCard:
+def _card_inside(inside: ModelInfo | None) -> ModelCard:
     if inside is None:
         return ModelCard(schema=1)
     limits = Limits(min_probability=inside.min_probability)
@@ -89,20 +87,20 @@ def _labels(
 def _image(
     spec: ModelSpec, ports: ClassifierPorts, source: Source, inside: ModelInfo | None
 ) -> tuple[ImageInput, tuple[str, ...]]:
-    sources = [
-        _stated(spec),
-        _stated(spec.card.input if spec.card is not None and _speaks_of_input(spec.card) else None),
-        _stated(spec.preset) | _resize_of_preset(spec, ports, source),
-        _stated(inside) | ({"resize": _resize_inside(inside)} if inside is not None else {}),
-    ]
-    fields: dict[str, Any] = {
-        field: next((source[field] for source in sources if source.get(field) is not None), None)
-        for field in ("color", "mean", "scale", "resize")
-    }
+    said = [_stated(spec)]
+    if spec.card is not None and "input" in spec.card.model_fields_set:  # what it leaves out has its defaults
+        said.append(_stated(spec.card.input))
+    if spec.preset is not None:
+        said.append(_stated(spec.preset) | {"resize": spec.preset.resize_for(ports.size, source.family)})
+    if inside is not None:
+        how = inside.resizing
+        resize = Resize(mode=how.mode, pad_value=how.pad_value, antialias=how.antialias)
+        said.append(_stated(inside) | {"resize": resize})
+    fields = {step: next((one[step] for one in said if one[step] is not None), None) for step in _STEPS}
     notes = []
     if ports.whole_numbers:  # such a tensor holds plain pixels; whatever else there is happens inside
         fields |= {"mean": NO_MEAN, "scale": NO_SCALE}
-    missing = [f"--{field}" for field in ("mean", "scale", "color") if fields[field] is None]
+    missing = [f"--{step}" for step in ("mean", "scale", "color") if fields[step] is None]
     if missing:
         raise RejectedError(
             f"nothing says how a picture becomes this model's input ({', '.join(missing)}); pass --preset "
@@ -118,28 +116,8 @@ def _image(
     return image, tuple(notes)
 
 
-def _speaks_of_input(card: ModelCard) -> bool:
-    """Whether it says anything of it; then what it leaves out has the card's defaults."""
-    return "input" in card.model_fields_set
-
-
-def _stated(source: ModelSpec | ImageInput | Preset | ModelInfo | None) -> dict[str, Any]:
-    return {field: getattr(source, field, None) for field in ("color", "mean", "scale", "resize")}
-
-
-def _resize_of_preset(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> dict[str, Any]:
-    return {} if spec.preset is None else {"resize": spec.preset.resize_for(ports.size, source.family)}
-
-
-def _resize_inside(inside: ModelInfo) -> Resize:
-    how = inside.resizing
-    return Resize(
-        mode=how.mode,
-        fraction=how.fraction,
-        interpolation=how.interpolation,
-        pad_value=how.pad_value,
-        antialias=how.antialias,
-    )
+def _stated(source: ModelSpec | ImageInput | Preset | ModelInfo) -> dict[str, Any]:
+    return {step: getattr(source, step, None) for step in _STEPS}
 
 
 def _activation(spec: ModelSpec, base: ModelCard, ports: ClassifierPorts) -> FoundActivation:

@@ -1,21 +1,31 @@
-"""A model file -> the files of a version, checked as the sidecar would, in the bucket's layout."""
+"""A model file -> the files of a version, checked as the sidecar would; or the card of one that is there."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edge_common.atomic_files import replace_file
 from edge_common.errors import RejectedError
-from edge_common.model_card import ModelCard
+from edge_common.model_card import ImageInput, ModelCard
 from edge_common.openvino_runtime import ov
-from model_sync.upload import check_model
+from model_sync.upload import check_model, model_file
 
+from car_models.importing.card_resolution import ResolvedCard, resolve_card
 from car_models.importing.checkpoints.architectures import Family
-from car_models.importing.describe import describe, files_beside
+from car_models.importing.classifier_ports import ClassifierPorts, as_classifier
 from car_models.importing.model_spec import ModelSpec, Precision
 from car_models.importing.quantise import calibrated
-from car_models.importing.sources import read_source
+from car_models.importing.sources import Source, read_source
 from car_models.packaging.openvino_ir import accepting_bgr_pixels, input_of_pixels, ir_files
-from car_models.packaging.version_files import Files, next_version, with_sums, write_version
+from car_models.packaging.version_files import (
+    Files,
+    card_files,
+    next_version,
+    renew_sums,
+    with_sums,
+    write_version,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +74,43 @@ def import_version(
     return ImportedVersion(written, model, number, card, notes, sum(map(len, files.values())))
 
 
+def write_card(version: Path, spec: ModelSpec) -> None:
+    """Write card, labels and sample into the folder `version`, for its model; renews SHA256SUMS.
+
+    Raises RejectedError as `describe` does, and OSError.
+    """
+    name = model_file(path.relative_to(version).as_posix() for path in version.rglob("*"))
+    if name is None:
+        raise RejectedError(f"{version} holds no model; give a folder <model>/<version>")
+    resolved = describe(read_source(version / name), spec).resolved
+    for file, content in _files_beside(resolved.card, resolved.labels, spec).items():
+        replace_file(version / file, content)
+    renew_sums(version)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A network for one picture of fixed size, its two ports, and its card."""
+
+    network: ov.Model
+    ports: ClassifierPorts
+    resolved: ResolvedCard
+
+
+def describe(source: Source, spec: ModelSpec) -> Described:
+    """Hold `source` against `spec`; raises RejectedError when they do not fit or do not suffice."""
+    in_card = spec.card.input if spec.card is not None else ImageInput()
+    labels = spec.labels or source.labels
+    network, ports = as_classifier(
+        source.network,
+        spec.size or in_card.size or source.size,
+        output=spec.output,
+        labels=len(labels) if labels is not None else None,
+        layout=in_card.layout if "layout" in in_card.model_fields_set else None,
+    )
+    return Described(network, ports, resolve_card(spec, ports, source))
+
+
 def _imported(request: ImportRequest) -> tuple[Files, ModelCard, tuple[str, ...]]:
     """The files that `request` becomes, in memory, with their card and notes for the person."""
     source = read_source(request.source, size=request.spec.size, family=request.family)
@@ -77,16 +124,24 @@ def _imported(request: ImportRequest) -> tuple[Files, ModelCard, tuple[str, ...]
         card = card.model_copy(update={"input": input_of_pixels(card.input)})
     _name_ports(network, card)
     half_weights = request.precision is Precision.FP16
-    files = {
-        **files_beside(replace(resolved, card=card), request.spec),
-        **ir_files(network, card, resolved.labels, half_weights=half_weights),
-    }
+    beside = _files_beside(card, resolved.labels, request.spec)
+    files = {**beside, **ir_files(network, card, resolved.labels, half_weights=half_weights)}
     return with_sums(files), card, source.notes + resolved.notes
+
+
+def _files_beside(card: ModelCard, labels: Sequence[str], spec: ModelSpec) -> Files:
+    """Card, labels and sample picture; raises RejectedError when the picture cannot be read."""
+    files = card_files(card, labels)
+    if card.sample is None or spec.sample is None:
+        return files
+    try:
+        return {**files, card.sample.picture: spec.sample.read_bytes()}
+    except OSError as error:
+        raise RejectedError(f"the sample picture {spec.sample} cannot be read: {error.strerror}") from error
 
 
 def _name_ports(network: ov.Model, card: ModelCard) -> None:
     """Let server and card call input and output the same, also where the file gave them no name."""
-    if card.input.name not in network.inputs[0].get_names():
-        network.inputs[0].set_names({card.input.name})
-    if card.output.name not in network.outputs[0].get_names():
-        network.outputs[0].set_names({card.output.name})
+    for port, name in ((network.inputs[0], card.input.name), (network.outputs[0], card.output.name)):
+        if name not in port.get_names():
+            port.set_names({name})

@@ -4,11 +4,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from car_models.evaluating.classifier import Classifier, Prediction
+from car_models.evaluating.classifier import Classifier, Prediction, Speed
 from car_models.evaluating.evaluation import Answer, Comparison, Evaluation, compare, evaluate
 from car_models.evaluating.pictures import read_labelled_pictures
 from car_models.evaluating.plots import comparison_figure, confusion_figure, write_figure
-from car_models.evaluating.speed import Speed
 from car_models.samples.recipes import CROP, RECIPES, STRETCH
 from edge_common.errors import RejectedError
 
@@ -68,7 +67,7 @@ def test_metrics_are_plain_figures_and_unknown_ones_are_absent() -> None:
 def test_a_comparison_names_the_pictures_that_get_different_answers() -> None:
     other = Evaluation("cars", "4", 2**19, (answer("a", "audi", "bmw"), *MIXED.answers[1:]))
     comparison = Comparison(MIXED, other)
-    assert [difference.file for difference in comparison.differences] == ["a"]
+    assert [first.file for first, _ in comparison.differences] == ["a"]
     assert comparison.agreement == 0.8
 
 

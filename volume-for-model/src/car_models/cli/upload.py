@@ -88,8 +88,7 @@ def push(
 
     folder = folder.resolve()
     if acceptance is not None:
-        from car_models.evaluating.acceptance import write_acceptance
-        from car_models.evaluating.pictures import read_labelled_pictures
+        from car_models.evaluating.pictures import read_labelled_pictures, write_acceptance
 
         write_acceptance(folder, read_labelled_pictures(acceptance))
     upload = read_version_folder(folder, flags.model or folder.parent.name, flags.version or folder.name)

@@ -1,16 +1,16 @@
 """Versions on pictures: what comes out right, what is mixed up, how fast, and where two of them differ."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from edge_common.errors import RejectedError
 from edge_common.model_card import Resize
 from numpy.typing import NDArray
 
-from car_models.evaluating.classifier import Classifier, Prediction
+from car_models.evaluating.classifier import Classifier, Prediction, Speed, measure_speed
 from car_models.evaluating.pictures import LabelledPicture, read_rgb
-from car_models.evaluating.speed import Speed, measure_speed
 
 _TOP = 5
 
@@ -98,15 +98,11 @@ class Evaluation:
 
     def classes(self) -> tuple[ClassScore, ...]:
         """Every label that is shown by a picture or named by an answer, in alphabetical order."""
-        labels = {a.expected for a in self.labelled} | {a.best.label for a in self.labelled}
+        shown = Counter(str(answer.expected) for answer in self.labelled)
+        right = Counter(answer.best.label for answer in self.labelled if answer.right)
+        named = Counter(answer.best.label for answer in self.labelled)
         return tuple(
-            ClassScore(
-                label,
-                sum(answer.expected == label for answer in self.labelled),
-                sum(answer.expected == label and answer.right for answer in self.labelled),
-                sum(answer.best.label == label for answer in self.labelled),
-            )
-            for label in sorted(label for label in labels if label is not None)
+            ClassScore(label, shown[label], right[label], named[label]) for label in sorted(shown | named)
         )
 
     def confusion(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -120,29 +116,9 @@ class Evaluation:
 
     def metrics(self) -> Mapping[str, float]:
         """The figures by name, as a tracking server takes them; those that are not known are absent."""
-        figures = {
-            "pictures": float(len(self.answers)),
-            "top1": self.top1,
-            "top5": self.top5,
-            "model_bytes": float(self.bytes),
-            "latency_ms": self.speed.latency_ms if self.speed is not None else None,
-            "processor_ms": self.speed.processor_ms if self.speed is not None else None,
-            "images_per_second": self.speed.images_per_second if self.speed is not None else None,
-        }
-        return {name: value for name, value in figures.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A picture of which the two versions say different things first."""
-
-    first: Answer
-    second: Answer
-
-    @property
-    def file(self) -> str:
-        """The picture's name."""
-        return self.first.file
+        shares = {} if self.top1 is None or self.top5 is None else {"top1": self.top1, "top5": self.top5}
+        speed = asdict(self.speed) if self.speed is not None else {}
+        return {"pictures": float(len(self.answers)), **shares, "model_bytes": float(self.bytes), **speed}
 
 
 @dataclass(frozen=True)
@@ -153,10 +129,10 @@ class Comparison:
     second: Evaluation
 
     @property
-    def differences(self) -> tuple[Difference, ...]:
-        """Where their most likely classes differ."""
+    def differences(self) -> tuple[tuple[Answer, Answer], ...]:
+        """Both answers to each picture of which their most likely classes differ."""
         pairs = zip(self.first.answers, self.second.answers, strict=True)
-        return tuple(Difference(a, b) for a, b in pairs if a.best.label != b.best.label)
+        return tuple(pair for pair in pairs if pair[0].best.label != pair[1].best.label)
 
     @property
     def agreement(self) -> float:
@@ -182,12 +158,8 @@ def evaluate(
             f"name the subfolders as its labels are, such as {model.labels[0]!r}"
         )
     answers = tuple(
-        Answer(
-            picture.name,
-            picture.expected,
-            tuple(model.classify(read_rgb(picture.path), resize)[:_TOP]),
-        )
-        for picture in pictures
+        Answer(each.name, each.expected, tuple(model.classify(read_rgb(each.path), resize)[:_TOP]))
+        for each in pictures
     )
     speed = measure_speed(model.network, speed_seconds) if speed_seconds > 0 else None
     return Evaluation(model.model, model.version, model.bytes, answers, speed)

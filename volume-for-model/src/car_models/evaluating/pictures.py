@@ -1,15 +1,33 @@
-"""Pictures to evaluate a model with: a list with labels, one folder a label, or of unknown content."""
+"""Pictures to evaluate a model with: a list with labels, one folder a label, or of unknown content.
 
+Those with labels may become the acceptance of a version: what the sidecar tries it with before publishing it.
+"""
+
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 from edge_common.errors import RejectedError
 from edge_common.pictures.decode import SUFFIXES, PictureLimits, decode_picture
-from model_sync.upload import parse_expected
+from model_sync.upload import (
+    ACCEPTANCE_FOLDER,
+    MAX_PICTURES,
+    ExpectedLabel,
+    format_expected,
+    parse_expected,
+    path_problem,
+    quoted,
+    unknown_label,
+)
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
+
+from car_models.evaluating.classifier import card_of_version
+from car_models.packaging.version_files import renew_sums
 
 LIST_FILE: Final = "pictures.json"
 EXPECTED_FILE: Final = "expected.csv"
@@ -98,3 +116,45 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise RejectedError(f"the picture {path} cannot be read: {error.strerror}") from error
     return decode_picture(path.name, content, _LIMITS).pixels
+
+
+def write_acceptance(version: Path, pictures: Sequence[LabelledPicture]) -> int:
+    """Make those of `pictures` with a label the acceptance of the version in the folder `version`.
+
+    They replace earlier ones; a SHA256SUMS there is written anew. Returns how many there are. Raises
+    RejectedError when there are none, too many, or one with a label that the version's card does not have.
+    """
+    paths = {picture.name: picture.path for picture in pictures}
+    expected = [ExpectedLabel(each.name, each.expected) for each in pictures if each.expected is not None]
+    _raise_for(expected, version)
+    try:
+        with TemporaryDirectory(prefix=".acceptance-", dir=version.parent) as temporary:
+            made = Path(temporary, ACCEPTANCE_FOLDER)
+            for line in expected:
+                copy = made / line.file
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(paths[line.file], copy)
+            (made / EXPECTED_FILE).write_bytes(format_expected(expected))
+            there = version / ACCEPTANCE_FOLDER
+            if there.exists():
+                there.rename(Path(temporary, "earlier"))
+            made.rename(there)
+        renew_sums(version)
+    except OSError as error:
+        raise RejectedError(f"{error.filename} cannot be read or written: {error.strerror}") from error
+    return len(expected)
+
+
+def _raise_for(expected: Sequence[ExpectedLabel], version: Path) -> None:
+    if not 0 < len(expected) <= MAX_PICTURES:
+        raise RejectedError(
+            f"there are {len(expected)} pictures with a label; a version is tried with 1 to {MAX_PICTURES}, "
+            "so give a folder with as many"
+        )
+    problem = unknown_label(expected, card_of_version(version).labels or ())
+    if problem is not None:
+        raise RejectedError(problem)
+    for line in expected:
+        problem = path_problem(line.file)
+        if problem is not None:
+            raise RejectedError(f"{quoted(line.file)} cannot be uploaded: {problem}; rename the picture")

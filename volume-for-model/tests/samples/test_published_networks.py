@@ -9,7 +9,7 @@ from car_models.evaluating.pictures import read_rgb
 from car_models.importing.checkpoints import architectures, efficientnet
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder
 from car_models.importing.checkpoints.state_dict import Tensors
-from car_models.samples.pictures.canvas import Picture
+from car_models.samples.canvas import Picture
 from car_models.samples.recipes import RECIPES, STRETCH, TEMPERATURES, Variant
 from car_models.samples.vehicles import LABELS, ROAD_VEHICLES
 from edge_common.errors import RejectedError

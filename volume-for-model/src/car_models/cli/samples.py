@@ -92,8 +92,8 @@ def pictures(
     from car_models.evaluating.classifier import Classifier
     from car_models.packaging.version_files import write_version
     from car_models.samples.build import build_files
-    from car_models.samples.pictures.collection import write_collection
-    from car_models.samples.pictures.stamps import default_cache
+    from car_models.samples.pictures import write_collection
+    from car_models.samples.stamps import default_cache
 
     root = None if photos is Photos.NONE else _root_of_photos(cache or default_cache(), photos)
     with TemporaryDirectory(prefix="car-models-") as folder:
@@ -109,7 +109,7 @@ def pictures(
 
 
 def _root_of_photos(cache: Path, photos: Photos) -> Path | None:
-    from car_models.samples.pictures.stamps import fetch_stamps, find_stamps
+    from car_models.samples.stamps import fetch_stamps, find_stamps
 
     found = find_stamps(cache)
     if found is not None:

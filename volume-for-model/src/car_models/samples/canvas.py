@@ -60,13 +60,7 @@ class Canvas:
         np.copyto(area, np.broadcast_to(lit, area.shape), where=inside[..., None] > 0)
 
     def box(
-        self,
-        left_top: Point,
-        right_bottom: Point,
-        color: Color,
-        *,
-        radius: float = 0,
-        shade: float = 0.25,
+        self, left_top: Point, right_bottom: Point, color: Color, *, radius: float = 0, shade: float = 0.25
     ) -> None:
         """Fill a rectangle whose corners are rounded by `radius` pixels."""
         (x0, y0), (x1, y1), r = left_top, right_bottom, radius

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from edge_common.errors import FatalError, RetryableError
 
-from car_models.samples.pictures.canvas import Picture
+from car_models.samples.canvas import HEIGHT, WIDTH, Picture
 from car_models.samples.vehicles import NOT_A_VEHICLE
 
 PACKAGE: Final = "tuxpaint-stamps-default"
@@ -26,7 +26,6 @@ _STAMPS: Final = PurePosixPath("usr/share/tuxpaint/stamps")
 _COPYRIGHT: Final = PurePosixPath("usr/share/doc") / PACKAGE / "copyright"
 _FETCH_SECONDS: Final = 600
 """The package has 161 MB; a slower connection is better served by installing it once."""
-_WIDTH, _HEIGHT = 640, 480
 _FILLED = 0.86
 _BACKGROUND = 200
 
@@ -55,6 +54,7 @@ STAMPS: Final = tuple(
 )
 """Chosen because their label is beyond doubt. For a city bus ImageNet has no class nearer than minibus; for
 the package's sedan and beetle it has none at all, so they are left out."""
+_WANTED: Final = (_COPYRIGHT, *(stamp.path for stamp in STAMPS))
 
 
 def default_cache() -> Path:
@@ -69,7 +69,7 @@ def find_stamps(cache: Path) -> Path | None:
 
 
 def _is_complete(root: Path) -> bool:
-    return all((root / path).is_file() for path in (_COPYRIGHT, *(stamp.path for stamp in STAMPS)))
+    return all((root / path).is_file() for path in _WANTED)
 
 
 def fetch_stamps(cache: Path) -> Path:
@@ -103,7 +103,7 @@ def fetch_stamps(cache: Path) -> Path:
 
 
 def _unpack(archive: Path, root: Path) -> None:
-    wanted = {str(path) for path in (_COPYRIGHT, *(stamp.path for stamp in STAMPS))}
+    wanted = {str(path) for path in _WANTED}
     command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as dpkg:
         try:
@@ -129,15 +129,13 @@ def composed(root: Path, stamp: Stamp) -> Picture:
     if cutout is None or cutout.ndim != 3 or cutout.shape[2] != 4:  # noqa: PLR2004 - height, width, BGRA
         raise FatalError(f"{root / stamp.path} is not a picture with transparency; reinstall {PACKAGE}")
     height, width = cutout.shape[:2]
-    factor = min(_WIDTH / width, _HEIGHT / height) * _FILLED
+    factor = min(WIDTH / width, HEIGHT / height) * _FILLED
     kernel = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     pixels = cutout.astype(np.float32)
-    pixels[..., :3] *= (
-        pixels[..., 3:] / 255
-    )  # premultiplied, so that hidden colours do not bleed into the edge
+    pixels[..., :3] *= pixels[..., 3:] / 255  # premultiplied: hidden colours do not bleed into the edge
     scaled = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=kernel)
-    scene = np.full((_HEIGHT, _WIDTH, 3), _BACKGROUND, np.float32)
-    top, left = (_HEIGHT - scaled.shape[0]) // 2, (_WIDTH - scaled.shape[1]) // 2
+    scene = np.full((HEIGHT, WIDTH, 3), _BACKGROUND, np.float32)
+    top, left = (HEIGHT - scaled.shape[0]) // 2, (WIDTH - scaled.shape[1]) // 2
     area = scene[top : top + scaled.shape[0], left : left + scaled.shape[1]]
     area[:] = area * (1 - scaled[..., 3:] / 255) + scaled[..., :3]
     return np.clip(scene.round(), 0, 255).astype(np.uint8)

@@ -1,1 +1,0 @@
-"""Demonstration pictures: photos that a Debian package ships, and drawings of our own."""

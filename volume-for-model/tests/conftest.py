@@ -10,8 +10,7 @@ import pytest
 from car_models.evaluating.classifier import Classifier
 from car_models.importing.checkpoints.state_dict import Tensors
 from car_models.packaging.version_files import with_sums, write_version
-from car_models.samples import weights
-from car_models.samples.build import build_files
+from car_models.samples.build import build_files, load_weights
 from car_models.samples.pictures import write_collection
 from car_models.samples.recipes import RECIPES, Variant
 from car_models.samples.stamps import PACKAGE, default_cache, fetch_stamps, find_stamps
@@ -74,7 +73,7 @@ def classifier(models: Path) -> Callable[[str], Classifier]:
 @pytest.fixture(scope="session")
 def tensors() -> Mapping[str, Tensors]:
     """The published weights of both models, by model."""
-    return {recipe.model: weights.load_weights(recipe.weights) for recipe in RECIPES}
+    return {recipe.model: load_weights(recipe.weights) for recipe in RECIPES}
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_common.errors import FatalError
+
 from edge_stack.processes.command import GIVES_BACK, Command
 from edge_stack.processes.ports import HOST, ReservedPort
 from edge_stack.store.minio_server import ACCESS_KEY, SECRET_KEY
@@ -12,8 +14,6 @@ from edge_stack.store.store import API_PORT, BUCKET, CONSOLE_PORT, PICTURES_BUCK
 
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - compared with what a person asked for
 """Every address of this machine."""
-
-
 SERVER_PORT, SIDECAR_PORT, PAGE_PORT = 8000, 8081, 8080
 GRPC_PORT = 9002
 """As in compose.yaml: 9000, where the server itself would listen, is the store's."""
@@ -45,6 +45,15 @@ class StackFolder:
         """Addresses and process ids of a stack that runs in the background."""
         self.operator_token = root / "operator-token"
         """What a person shows to change what such a stack serves."""
+
+    def make(self) -> None:
+        """Make the folders that a stack needs; raises FatalError when one cannot be made."""
+        for needed in (self.logs, self.volume, self.pictures):
+            try:
+                needed.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                message = f"the folder {needed} cannot be made: {error.strerror}; use another with --dir"
+                raise FatalError(message) from error
 
     def log(self, component: str) -> Path:
         """Log of one component."""
@@ -79,9 +88,8 @@ class StackPorts:
     @property
     def page_url(self) -> str:
         """The client's web page, as this machine reaches it."""
-        return (
-            f"http://{HOST if self.client.host == ALL_ADDRESSES else self.client.host}:{self.client.number}"
-        )
+        host = HOST if self.client.host == ALL_ADDRESSES else self.client.host
+        return f"http://{host}:{self.client.number}"
 
 
 def program(name: str) -> str:

@@ -9,7 +9,7 @@ Every component may also be started, stopped and killed alone, which is what fau
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,12 +79,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         """Make the folders and reserve the ports; starts only the guard."""
-        for needed in (self.folder.logs, self.folder.volume, self.folder.pictures):
-            try:
-                needed.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                message = f"the folder {needed} cannot be made: {error.strerror}; use another with --dir"
-                raise FatalError(message) from error
+        self.folder.make()
         with ExitStack() as opening:
             opening.enter_context(self.processes)
             self._ports = StackPorts(
@@ -119,13 +114,18 @@ class Stack:
         """Whether the store was started."""
         return self._store is not None
 
+    @property
+    def steps(self) -> Sequence[Callable[[], object]]:
+        """What starts the components, in this order: each waits until the one it needs is ready."""
+        return (
+            *(self.start_store, self.start_sidecar, self.connect_events),
+            *(self.start_server, self.start_client),
+        )
+
     def start_all(self) -> None:
         """Start every component, each once the one it needs is ready."""
-        self.start_store()
-        self.start_sidecar()
-        self.connect_events()
-        self.start_server()
-        self.start_client()
+        for step in self.steps:
+            step()
 
     def start_store(self) -> Store:
         """Start the store and wait until it answers S3 requests."""

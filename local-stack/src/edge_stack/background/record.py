@@ -1,18 +1,21 @@
-"""What is known about a stack in the background, and how exactly its processes are found and ended again."""
+"""What is kept of a stack in the background: its lock, and the proof by which its processes are ended."""
 
+import fcntl
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
 import psutil
 from edge_common.atomic_files import replace_file
-from edge_common.errors import FatalError
+from edge_common.errors import FatalError, RetryableError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge_stack.components import StackFolder
 from edge_stack.processes.guard import GRACE_SECONDS, signal_group
 from edge_stack.processes.ports import HOST
 from edge_stack.processes.running import RunningProcess
@@ -41,13 +44,9 @@ class ProcessRecord(BaseModel):
     @classmethod
     def of(cls, process: RunningProcess, *, restarts: int = 0, last_end: str = "") -> Self:
         """The record of a process; `started` is 0 when it has ended already."""
+        started, log = _start_of(process.pid), process.command.log
         return cls(
-            name=process.name,
-            pid=process.pid,
-            started=_start_of(process.pid),
-            log=process.command.log,
-            restarts=restarts,
-            last_end=last_end,
+            name=process.name, pid=process.pid, started=started, log=log, restarts=restarts, last_end=last_end
         )
 
     @classmethod
@@ -133,3 +132,20 @@ def end_recorded(record: StackRecord, *, grace: float = GRACE_SECONDS) -> Sequen
     for process in running:
         signal_group(process.pid, signal.SIGKILL)
     return [process.name for process in running]
+
+
+@contextmanager
+def only_one(folder: StackFolder, lock_name: str = "lock", *, within: float = 0.0) -> Iterator[None]:
+    """Hold a lock of a state folder; raises RetryableError when another has it for `within` seconds more."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + within
+    with (folder.root / lock_name).open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise RetryableError(f"another edge-stack works in {folder.root}; try again") from error
+            time.sleep(LOOK_EVERY_SECONDS)
+        yield

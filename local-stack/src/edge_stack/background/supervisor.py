@@ -7,26 +7,24 @@ log to standard error. When it dies, the guard ends the components.
 """
 
 import argparse
-import fcntl
 import json
 import os
+import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_common.errors import EdgeError, FatalError, RetryableError
+from edge_common.atomic_files import replace_file
+from edge_common.errors import EdgeError, FatalError
 from edge_common.logs import configure_logging, get_logger
 from edge_common.stopping import Interrupted, raise_on_signals
 
-from edge_stack.background.operator_token import keep_token
-from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, read_record
-from edge_stack.background.restarts import Restarts
-from edge_stack.background.sample_camera import SampleCamera
-from edge_stack.background.uploading import upload_models
+from edge_stack.background.given import SampleCamera, upload_models
+from edge_stack.background.record import ProcessRecord, StackRecord, end_recorded, only_one, read_record
 from edge_stack.components import StackFolder, client_environment
 from edge_stack.processes.command import log_tail
 from edge_stack.processes.running import RunningProcess
@@ -38,8 +36,44 @@ _LOOK_EVERY_SECONDS = 0.5
 _END_WITHIN_SECONDS = 4.0
 """For all components together, so that the whole is gone within five seconds."""
 _LONGEST_LAST_LINE = 300
+_STEADY_SECONDS = 60.0
+"""Who ran that long has recovered: the next pause is the shortest again."""
+_LONGEST_PAUSE = 60.0
+_TOKEN_BYTES = 16
+_LEAST_CHARACTERS = 16
+"""What the sidecar takes for a secret."""
 
 log = get_logger()
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """What is remembered of one component; times are seconds of one monotonic clock."""
+
+    started_at: float
+    count: int = 0
+    """How often it was started again."""
+    early_ends: int = 0
+    """How often in a row it ended before it had run for a minute."""
+    due_at: float | None = None
+    """When to start it again; None while it runs."""
+    pause: float = 0.0
+    """Seconds of the last pause before it was or is started again."""
+    last_end: str = ""
+
+    def ended(self, now: float, words: str) -> "Restarts":
+        """It has ended: to be started again after 1, 2, 4, … 60 s, the longer the more often it just did."""
+        early = 1 if now - self.started_at >= _STEADY_SECONDS else self.early_ends + 1
+        pause = min(_LONGEST_PAUSE, 2.0 ** min(early - 1, 6))
+        return replace(self, early_ends=early, due_at=now + pause, pause=pause, last_end=words)
+
+    def is_due(self, now: float) -> bool:
+        """Whether to start it now."""
+        return self.due_at is not None and now >= self.due_at
+
+    def started(self, now: float) -> "Restarts":
+        """It was started again."""
+        return replace(self, started_at=now, count=self.count + 1, due_at=None)
 
 
 class Supervisor:
@@ -85,28 +119,20 @@ class Supervisor:
 
     def write_record(self, *, ready: bool) -> None:
         """Replace `stack.json` by what is so now."""
-        stack = self._stack
-        started = stack.has_store
-        addresses = {
-            "server": stack.ports.server_url,
-            "sidecar": stack.ports.sidecar_url,
-            "page": stack.ports.page_url,
-        }
-        if stack.ports.grpc_address:
-            addresses["grpc"] = stack.ports.grpc_address
-        if started:
-            addresses["store"] = stack.store.endpoint
-            if stack.store.console:
-                addresses["console"] = stack.store.console
+        stack, ports = self._stack, self._stack.ports
+        store = stack.store if stack.has_store else None
+        endpoint, console = (store.endpoint, store.console) if store is not None else ("", None)
+        further = {"grpc": ports.grpc_address, "store": endpoint, "console": console}
         StackRecord(
             supervisor=self._me,
             ready=ready,
-            store=stack.store.description if started else "",
-            store_kind=stack.store.kind if started else stack.options.store,
+            store=store.description if store is not None else "",
+            store_kind=store.kind if store is not None else stack.options.store,
             page_host=stack.options.page_host,
-            addresses=addresses,
-            environment=(stack.sidecar_environment() if started else {})
-            | client_environment(stack.ports, stack.store.endpoint if started else ""),
+            addresses={"server": ports.server_url, "sidecar": ports.sidecar_url, "page": ports.page_url}
+            | {name: address for name, address in further.items() if address},
+            environment=(stack.sidecar_environment() if store is not None else {})
+            | client_environment(ports, endpoint),
             processes=tuple(map(self._record_of, self._processes.values() or stack.processes.running)),
         ).write(stack.folder.record)
 
@@ -131,16 +157,11 @@ def supervise(
             end_recorded(known)
         try:
             with Stack(_as_kept(options, folder)) as stack:
-                camera = (
-                    SampleCamera(pictures, stack.folder.pictures, clock=time.monotonic) if pictures else None
-                )
+                delivered = stack.folder.pictures
+                camera = SampleCamera(pictures, delivered, clock=time.monotonic) if pictures else None
                 supervisor = Supervisor(stack)
                 supervisor.write_record(ready=False)
-                steps: tuple[Callable[[], object], ...] = (
-                    *(stack.start_store, stack.start_sidecar, stack.connect_events),
-                    *(stack.start_server, stack.start_client),
-                )
-                for step in steps:
+                for step in stack.steps:
                     step()
                     supervisor.write_record(ready=False)
                 if models is not None:
@@ -160,6 +181,14 @@ def supervise(
             folder.record.unlink(missing_ok=True)
 
 
+def keep_token(path: Path) -> Path:
+    """Have a random token at `path`, readable by its owner alone; one that is there stays. Raises OSError."""
+    there = path.read_bytes().strip() if path.exists() else b""
+    if len(there) < _LEAST_CHARACTERS:
+        replace_file(path, f"{secrets.token_hex(_TOKEN_BYTES)}\n".encode(), mode=0o600)
+    return path
+
+
 def _as_kept(options: StackOptions, folder: StackFolder) -> StackOptions:
     """What a stack has that keeps running: gRPC, metrics, and a token for what changes something."""
     token = str(keep_token(folder.operator_token))
@@ -169,23 +198,6 @@ def _as_kept(options: StackOptions, folder: StackFolder) -> StackOptions:
         server_flags=(*options.server_flags, "--metrics_enable"),
         sidecar_settings={"API_TOKEN_FILE": token, **options.sidecar_settings},
     )
-
-
-@contextmanager
-def only_one(folder: StackFolder, lock_name: str = "lock", *, within: float = 0.0) -> Iterator[None]:
-    """Hold a lock of a state folder; raises RetryableError when another has it for `within` seconds more."""
-    folder.root.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + within
-    with (folder.root / lock_name).open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise RetryableError(f"another edge-stack works in {folder.root}; try again") from error
-            time.sleep(_LOOK_EVERY_SECONDS / 10)
-        yield
 
 
 def _how_it_ended(process: RunningProcess) -> str:

@@ -12,8 +12,8 @@ import psutil
 from edge_common.errors import EdgeError, FatalError, RejectedError, RetryableError
 
 from edge_stack import machine
-from edge_stack.background.record import StackRecord, end_recorded, read_record
-from edge_stack.background.supervisor import NAME, only_one
+from edge_stack.background.record import StackRecord, end_recorded, only_one, read_record
+from edge_stack.background.supervisor import NAME
 from edge_stack.components import StackFolder
 from edge_stack.processes.waiting import LOOK_EVERY_SECONDS, wait_until
 from edge_stack.stack import StackOptions
@@ -41,7 +41,7 @@ def bring_up(
     nothing is left running.
     """
     folder = StackFolder(options.root.absolute())
-    _make(folder.logs)
+    folder.make()
     with only_one(folder, _UP_LOCK, within=_ANOTHER_STARTS_WITHIN_SECONDS):
         if (known := _wait_started(folder)) is not None:
             _check_is_as_asked(known, options)
@@ -87,14 +87,6 @@ def _is_or_will_be_recorded(folder: StackFolder) -> bool:
                 raise
         time.sleep(LOOK_EVERY_SECONDS)
     return True
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"the folder {folder} cannot be made: {error.strerror}; use another with --dir"
-        raise FatalError(message) from error
 
 
 def _wait_started(folder: StackFolder) -> StackRecord | None:
@@ -145,8 +137,7 @@ def _start_supervisor(
         _wait_end(child)
         raise
     if not line:
-        message = f"the stack was ended while it started; the log is {folder.log(NAME)}"
-        raise RetryableError(message)
+        raise RetryableError(f"the stack was ended while it started; the log is {folder.log(NAME)}")
     answer = json.loads(line)
     if "error" in answer:
         _wait_end(child)

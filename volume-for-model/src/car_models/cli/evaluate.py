@@ -80,24 +80,18 @@ def evaluate_command(
     from car_models.evaluating.classifier import Classifier
     from car_models.evaluating.evaluation import evaluate
     from car_models.evaluating.pictures import read_labelled_pictures
+    from car_models.evaluating.pictures import write_acceptance as give
     from car_models.packaging.version_files import highest_version
 
     if confusion is not None and len(models) > 1:
         raise RejectedError("--confusion draws one model; evaluate them one after the other")
     shown = read_labelled_pictures(pictures)
+    classifiers = (Classifier(highest_version(path), as_served=as_served) for path in models)  # one at a time
     evaluations = [
-        evaluate(
-            Classifier(highest_version(path), as_served=as_served),
-            shown,
-            resize=_RESIZES[resize],
-            speed_seconds=seconds,
-        )
-        for path in models
+        evaluate(each, shown, resize=_RESIZES[resize], speed_seconds=seconds) for each in classifiers
     ]
     if write_acceptance is not None:
-        from car_models.evaluating import acceptance
-
-        acceptance.write_acceptance(highest_version(write_acceptance), shown)
+        give(highest_version(write_acceptance), shown)
     if confusion is not None:
         from car_models.evaluating import plots
 

@@ -27,7 +27,10 @@ def table_of_pictures(entries: Sequence[Entry]) -> Table:
 
 def table_of_answers(evaluations: Sequence[Evaluation]) -> Table:
     """One row per picture, one column per model, and the counts at the end."""
-    table = _table("picture", "shows", *_column_names(evaluations))
+    names = [evaluation.model for evaluation in evaluations]
+    if len(set(names)) < len(names):
+        names = [evaluation.name for evaluation in evaluations]
+    table = _table("picture", "shows", *names)
     for answers in zip(*(evaluation.answers for evaluation in evaluations), strict=True):
         first = answers[0]
         table.add_row(first.file, first.expected or "unknown", *map(_said, answers))
@@ -38,9 +41,7 @@ def table_of_answers(evaluations: Sequence[Evaluation]) -> Table:
 
 def table_of_evaluations(evaluations: Sequence[Evaluation]) -> Table:
     """One row per model version: how often right, how fast, how large."""
-    table = _table(
-        "model", "version", "pictures", "top-1", "top-5", "latency ms", "processor ms", "images/s", "size"
-    )
+    table = _table("model", "version", *_figures(evaluations[0]))
     for evaluation in evaluations:
         table.add_row(evaluation.model, evaluation.version, *_figures(evaluation).values())
     return table
@@ -50,20 +51,14 @@ def table_of_classes(evaluation: Evaluation) -> Table:
     """One row per class: pictures that show it, those recognised, and how often it is named."""
     table = _table(f"class ({evaluation.name})", "pictures", "right", "recall", "named", "precision")
     for score in evaluation.classes():
-        table.add_row(
-            score.label,
-            str(score.pictures),
-            str(score.right),
-            _percent(score.recall),
-            str(score.named),
-            _percent(score.precision),
-        )
+        shown = (str(score.pictures), str(score.right), _percent(score.recall))
+        table.add_row(score.label, *shown, str(score.named), _percent(score.precision))
     return table
 
 
 def table_of_comparison(comparison: Comparison) -> Table:
     """One row per figure, one column per version."""
-    table = _table("", *_column_names((comparison.first, comparison.second), always_version=True))
+    table = _table("", comparison.first.name, comparison.second.name)
     first, second = _figures(comparison.first), _figures(comparison.second)
     for name, value in first.items():
         table.add_row(name, value, second[name])
@@ -73,11 +68,9 @@ def table_of_comparison(comparison: Comparison) -> Table:
 
 def table_of_differences(comparison: Comparison) -> Table:
     """The pictures of which the two versions say different things."""
-    names = _column_names((comparison.first, comparison.second), always_version=True)
-    table = _table("answers differ on", "shows", *names)
-    for difference in comparison.differences:
-        shown = difference.first.expected or "unknown"
-        table.add_row(difference.file, shown, _said(difference.first), _said(difference.second))
+    table = _table("answers differ on", "shows", comparison.first.name, comparison.second.name)
+    for first, second in comparison.differences:
+        table.add_row(first.file, first.expected or "unknown", _said(first), _said(second))
     return table
 
 
@@ -96,15 +89,7 @@ def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
             asdict(score) | {"recall": score.recall, "precision": score.precision}
             for score in evaluation.classes()
         ],
-        "pictures": [
-            {
-                "file": answer.file,
-                "expected": answer.expected,
-                **asdict(answer.best),
-                "top": [asdict(prediction) for prediction in answer.top],
-            }
-            for answer in evaluation.answers
-        ],
+        "pictures": [asdict(answer) | asdict(answer.best) for answer in evaluation.answers],
     }
 
 
@@ -115,13 +100,8 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         "second": evaluation_document(comparison.second),
         "agreement": comparison.agreement,
         "differences": [
-            {
-                "file": difference.file,
-                "expected": difference.first.expected,
-                "first": asdict(difference.first.best),
-                "second": asdict(difference.second.best),
-            }
-            for difference in comparison.differences
+            {"file": a.file, "expected": a.expected, "first": asdict(a.best), "second": asdict(b.best)}
+            for a, b in comparison.differences
         ],
     }
 
@@ -138,23 +118,15 @@ def print_table(table: Table) -> None:
     Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_PIPE).print(table)
 
 
-def _column_names(evaluations: Sequence[Evaluation], *, always_version: bool = False) -> list[str]:
-    """The models' names, with versions where a model is there twice."""
-    names = [evaluation.model for evaluation in evaluations]
-    if always_version or len(set(names)) < len(names):
-        return [evaluation.name for evaluation in evaluations]
-    return names
-
-
 def _figures(evaluation: Evaluation) -> dict[str, str]:
     speed = evaluation.speed
+    measured = (speed.latency_ms, speed.processor_ms, speed.images_per_second) if speed is not None else None
+    speeds = [f"{figure:.1f}" for figure in measured] if measured is not None else ["-"] * 3
     return {
         "pictures": str(len(evaluation.answers)),
         "top-1": _percent(evaluation.top1),
         "top-5": _percent(evaluation.top5),
-        "latency ms": f"{speed.latency_ms:.1f}" if speed is not None else "-",
-        "processor ms": f"{speed.processor_ms:.1f}" if speed is not None else "-",
-        "images/s": f"{speed.images_per_second:.1f}" if speed is not None else "-",
+        **dict(zip(("latency ms", "processor ms", "images/s"), speeds, strict=True)),
         "size": format_size(evaluation.bytes),
     }
 

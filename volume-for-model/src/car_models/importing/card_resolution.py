@@ -17,8 +17,6 @@ from car_models.importing.sources import Source
 from car_models.packaging.version_files import LABELS_FILE
 
 _FLAGS = "--mean 123.675,116.28,103.53 --scale 58.395,57.12,57.375 --color RGB"
-_STEPS = ("color", "mean", "scale", "resize")
-"""What of an input may be said in several places."""
 
 
 @dataclass(frozen=True)
@@ -87,26 +85,26 @@ def _labels(
 def _image(
     spec: ModelSpec, ports: ClassifierPorts, source: Source, inside: ModelInfo | None
 ) -> tuple[ImageInput, tuple[str, ...]]:
-    said = [_stated(spec)]
-    if spec.card is not None and "input" in spec.card.model_fields_set:  # what it leaves out has its defaults
-        said.append(_stated(spec.card.input))
-    if spec.preset is not None:
-        said.append(_stated(spec.preset) | {"resize": spec.preset.resize_for(ports.size, source.family)})
+    fields: dict[str, Any] = {}  # from who says it least surely to who says it most
     if inside is not None:
         how = inside.resizing
         resize = Resize(mode=how.mode, pad_value=how.pad_value, antialias=how.antialias)
-        said.append(_stated(inside) | {"resize": resize})
-    fields = {step: next((one[step] for one in said if one[step] is not None), None) for step in _STEPS}
+        fields |= _stated(inside) | {"resize": resize}
+    if spec.preset is not None:
+        fields |= _stated(spec.preset) | {"resize": spec.preset.resize_for(ports.size, source.family)}
+    if spec.card is not None and "input" in spec.card.model_fields_set:  # what it leaves out has its defaults
+        fields |= _stated(spec.card.input)
+    fields |= _stated(spec)
     notes = []
     if ports.whole_numbers:  # such a tensor holds plain pixels; whatever else there is happens inside
         fields |= {"mean": NO_MEAN, "scale": NO_SCALE}
-    missing = [f"--{step}" for step in ("mean", "scale", "color") if fields[step] is None]
+    missing = [f"--{step}" for step in ("mean", "scale", "color") if step not in fields]
     if missing:
         raise RejectedError(
             f"nothing says how a picture becomes this model's input ({', '.join(missing)}); pass --preset "
             f"({', '.join(PRESETS)}), a card with --card, or the numbers of its training, such as {_FLAGS}"
         )
-    if fields["resize"] is None:
+    if "resize" not in fields:
         fields["resize"] = Resize()
         notes.append(
             "nothing says how pictures are brought to size: stretched; --resize crop:0.875 is usual too"
@@ -117,7 +115,8 @@ def _image(
 
 
 def _stated(source: ModelSpec | ImageInput | Preset | ModelInfo) -> dict[str, Any]:
-    return {step: getattr(source, step, None) for step in _STEPS}
+    said = {step: getattr(source, step, None) for step in ("color", "mean", "scale", "resize")}
+    return {step: value for step, value in said.items() if value is not None}
 
 
 def _activation(spec: ModelSpec, base: ModelCard, ports: ClassifierPorts) -> FoundActivation:

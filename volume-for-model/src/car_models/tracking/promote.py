@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -109,9 +110,9 @@ def promote(
     result = Promotion(
         text, registered, name, target.version, location, upload.digest, not target.there, "uploaded"
     )
-    record = _Record(registry, found, result)
+    record = partial(_record, registry, found, result)
     if waiting is None:
-        record.uploaded()
+        record("uploaded")
         return result
     _wait(upload, destination, waiting, record, show)
     return replace(result, state="serving")
@@ -144,42 +145,29 @@ def _check(folder: Path, registered: str) -> None:
             raise RejectedError(f"{registered} would be rejected: {checked.problem}; nothing was uploaded")
 
 
-class _Record:
-    """Tags at the MLflow version that say what was pushed where, and what became of it."""
-
-    def __init__(self, registry: Registry, found: ModelArtifacts, result: Promotion) -> None:
-        self._registry, self._found, self._result = registry, found, result
-
-    def uploaded(self) -> None:
-        """Say that it is in the bucket; an earlier word on the same upload stays."""
-        known = self._found.tags
-        if not self._result.uploaded and known.get("platform.location") == self._result.location:
-            return
-        self._write("uploaded", "")
-
-    def serving(self) -> None:
-        self._write("serving", "")
-
-    def rejected(self, reason: str) -> None:
-        self._write("rejected", reason)
-
-    def _write(self, state: str, reason: str) -> None:
-        tags = {
-            "platform.location": self._result.location,
-            "platform.digest": self._result.digest,
-            "platform.state": state,
-            "platform.reason": reason,
-        }
-        if any(self._found.tags.get(key) != value for key, value in tags.items()):
-            tags["platform.promoted_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-            self._registry.tag(self._found, tags)
+def _record(
+    registry: Registry, found: ModelArtifacts, result: Promotion, state: str, reason: str = ""
+) -> None:
+    """Say by tags at the MLflow version what was pushed where, and what became of it."""
+    same_upload = not result.uploaded and found.tags.get("platform.location") == result.location
+    if state == "uploaded" and same_upload:
+        return  # an earlier word on it says more
+    tags = {
+        "platform.location": result.location,
+        "platform.digest": result.digest,
+        "platform.state": state,
+        "platform.reason": reason,
+    }
+    if any(found.tags.get(key) != value for key, value in tags.items()):
+        tags["platform.promoted_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        registry.tag(found, tags)
 
 
 def _wait(
     upload: VersionFolder,
     destination: Destination,
     waiting: Waiting,
-    record: _Record,
+    record: Callable[..., None],
     show: Callable[[str], None],
 ) -> None:
     last = ""
@@ -191,12 +179,12 @@ def _wait(
                 show(f"{upload.model} version {upload.version}: {said}")
                 last = said
     except RejectedError as error:
-        record.rejected(str(error))
+        record("rejected", str(error))
         raise
     except FatalError:
-        record.uploaded()
+        record("uploaded")
         raise
-    record.serving()
+    record("serving")
 
 
 def _said(entry: Mapping[str, Any] | None) -> str:

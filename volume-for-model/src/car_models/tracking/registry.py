@@ -23,16 +23,9 @@ from car_models.tracking.mlflow_runtime import (
 from car_models.tracking.reference import AliasReference, Reference, RunReference
 
 _MODEL_FILE = "MLmodel"
-_OF_MLFLOW = frozenset(
-    {
-        _MODEL_FILE,
-        "conda.yaml",
-        "input_example.json",
-        "python_env.yaml",
-        "registered_model_meta",
-        "requirements.txt",
-        "serving_input_example.json",
-    }
+_OF_MLFLOW = (
+    *(_MODEL_FILE, "conda.yaml", "input_example.json", "python_env.yaml", "registered_model_meta"),
+    *("requirements.txt", "serving_input_example.json"),
 )
 """What MLflow puts beside a model that it logged as one of its flavors; no server of ours reads it."""
 _NOT_FOUND = 404
@@ -79,10 +72,8 @@ class Registry:
         with self.errors():
             if isinstance(reference, RunReference):
                 run = self.client.get_run(reference.run)
-                address = f"runs:/{reference.run}/{reference.path}"
-                return ModelArtifacts(
-                    Path(reference.path).name, None, reference.run, address, dict(run.data.tags)
-                )
+                address, name = f"runs:/{reference.run}/{reference.path}", Path(reference.path).name
+                return ModelArtifacts(name, None, reference.run, address, dict(run.data.tags))
             number = (
                 self._number_of(reference) if isinstance(reference, AliasReference) else reference.version
             )
@@ -155,21 +146,16 @@ class Registry:
 
     def _size(self, address: str) -> int:
         """Bytes of all files below `address`; raises RejectedError when there are none."""
-        size, files = 0, 0
-        waiting = [""]
+        waiting, sizes = [address.rstrip("/")], []
         while waiting:
-            below = waiting.pop()
-            base = address.rstrip("/")
-            for entry in list_artifacts(
-                artifact_uri=f"{base}/{below}" if below else base, tracking_uri=self.uri
-            ):
+            folder = waiting.pop()
+            for entry in list_artifacts(artifact_uri=folder, tracking_uri=self.uri):
                 if entry.is_dir:
-                    waiting.append(f"{below}/{Path(entry.path).name}".lstrip("/"))
+                    waiting.append(f"{folder}/{Path(entry.path).name}")
                 else:
-                    files += 1
-                    size += entry.file_size or 0
-        if not files:
+                    sizes.append(entry.file_size or 0)
+        if not sizes:
             raise RejectedError(
                 f"{address} holds no files at {shown_uri(self.uri)}; log the model's folder there first"
             )
-        return size
+        return sum(sizes)

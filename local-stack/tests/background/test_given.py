@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from edge_common.errors import FatalError
-from edge_stack.background.sample_camera import EVERY_SECONDS, SampleCamera
+from edge_stack.background.given import EVERY_SECONDS, SampleCamera
 
 
 class Clock:

@@ -18,7 +18,6 @@ _FILES = {
     "edge_stack/__init__.py": _LOAD / "__init__.py",
     "edge_stack/measuring/__init__.py": _LOAD / "measuring" / "__init__.py",
     "edge_stack/measuring/load.py": _LOAD / "measuring" / "load.py",
-    "edge_stack/measuring/infer_request.py": _LOAD / "measuring" / "infer_request.py",
 }
 _CONFIG_MAP = "e2e-visitor"
 ADMITTED = {"e2e": "caller"}

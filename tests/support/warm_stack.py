@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from edge_stack.processes.command import Child, spawn
 from edge_stack.processes.running import Processes
-from edge_stack.processes.spawning import Child, spawn
 from edge_stack.stack import Stack, StackOptions
 from warm_programs import can_start_warm, start_warm
 

@@ -1,9 +1,10 @@
 import io
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 from edge_common.errors import RetryableError
-from edge_stack.demo.steps import NotHeldError, Step, run_steps
+from edge_stack.demo.steps import MOST_PATIENCE, NotHeldError, Step, in_words, measured_slowness, run_steps
 from edge_stack.report.screen import Screen
 from eventually import wait_until
 from rich.console import Console
@@ -82,3 +83,14 @@ def test_on_a_terminal_the_step_that_runs_is_shown_and_then_its_verdict() -> Non
 
     run_steps([Step("[1] is served", check)], screen, clock=lambda: 0.0)
     assert "held  [1] is served: 0.8 s (0 ms)" in output.getvalue().splitlines()[-1]
+
+
+@pytest.mark.parametrize(("took", "slowness"), [(0.1, 1.0), (0.3, 1.0), (0.9, 3.0), (60.0, MOST_PATIENCE)])
+def test_patience_grows_with_the_time_that_the_same_work_takes(took: float, slowness: float) -> None:
+    moments = count(step=took)
+    assert measured_slowness(lambda: float(next(moments)), rounds=1) == pytest.approx(slowness)
+
+
+def test_it_is_said_where_it_is_used() -> None:
+    assert in_words(1.0) == ""
+    assert "3.0 times the time is allowed" in in_words(3.0)

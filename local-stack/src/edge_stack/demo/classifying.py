@@ -8,8 +8,7 @@ from pathlib import Path
 from edge_common.errors import RejectedError
 from pydantic import BaseModel, ValidationError
 
-from edge_stack.demo.findings import Findings
-from edge_stack.demo.steps import NotHeldError
+from edge_stack.demo.steps import Findings, NotHeldError
 from edge_stack.processes.waiting import wait_until
 from edge_stack.report.facts import PictureAnswer, PictureFact, Prediction
 from edge_stack.report.page import picture_as_data_uri

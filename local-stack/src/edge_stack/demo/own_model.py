@@ -10,9 +10,8 @@ from edge_common.errors import RejectedError
 from pydantic import BaseModel, ValidationError
 
 from edge_stack.components import program
-from edge_stack.demo.findings import Findings
 from edge_stack.demo.starting import LOADED_MODEL, OTHER_MODEL
-from edge_stack.demo.steps import NotHeldError
+from edge_stack.demo.steps import Findings, NotHeldError
 from edge_stack.report.facts import Prediction
 
 VERSION = 1

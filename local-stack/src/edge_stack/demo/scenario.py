@@ -10,11 +10,9 @@ from pathlib import Path
 from rich.console import Console
 
 from edge_stack.demo import classifying, own_model, serving, starting
-from edge_stack.demo.findings import Findings
-from edge_stack.demo.machine_speed import in_words, measured_slowness
 from edge_stack.demo.own_model import OwnModel
 from edge_stack.demo.starting import LOADED_MODEL, OTHER_MODEL
-from edge_stack.demo.steps import Step, run_steps
+from edge_stack.demo.steps import Findings, Step, in_words, measured_slowness, run_steps
 from edge_stack.measuring.load import Load
 from edge_stack.measuring.served_timeline import ServedTimeline
 from edge_stack.report.facts import DemoReport

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 from edge_common.served_state import VersionState, available_versions
 
 from edge_stack.components import program
-from edge_stack.demo.findings import Findings
 from edge_stack.demo.starting import POLL_ALONE_SECONDS
-from edge_stack.demo.steps import NotHeldError
+from edge_stack.demo.steps import Findings, NotHeldError
 from edge_stack.measuring.load import Load, LoadSummary, summarize
 from edge_stack.processes.waiting import wait_until
 from edge_stack.report.facts import UploadFact, load_fact

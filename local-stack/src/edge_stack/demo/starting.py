@@ -3,8 +3,7 @@
 import psutil
 from edge_common.errors import RetryableError
 
-from edge_stack.demo.findings import Findings
-from edge_stack.demo.steps import NotHeldError
+from edge_stack.demo.steps import Findings, NotHeldError
 
 LOADED_MODEL = "effnet_lite0_car_onnx"
 """Is exchanged under load."""
@@ -27,13 +26,8 @@ def build_models(findings: Findings) -> str:
         (*loaded, "--version", "3", "--broken"),
         ("--only", OTHER_MODEL, "--version", "2"),
     ):
-        findings.car_models(
-            "build",
-            "--out",
-            str(findings.models),
-            *arguments,
-            within=_BUILD_WITHIN_SECONDS * findings.patience,
-        )
+        build = ("build", "--out", findings.models, *arguments)
+        findings.car_models(*build, within=_BUILD_WITHIN_SECONDS * findings.patience)
     versions = len(list(findings.models.glob("*/*/SHA256SUMS")))
     return f"{versions} versions of 2 models"
 

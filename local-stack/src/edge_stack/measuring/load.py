@@ -6,27 +6,53 @@
 
 Each thread keeps one connection and asks again as soon as it has the answer, unless told to make a new one
 each time, or to pause. Every request counts: nothing is repeated, and whatever is not a 200 with a version is
-a failure.
+a failure. Requests are KServe v2's, made from what the server says about the model's inputs.
 """
 
 import json
+import math
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Self
+from typing import Annotated, Self
 
 import urllib3
-from edge_common.errors import RetryableError
-
-from edge_stack.measuring.infer_request import InferRequest, request_of_zeros
+from edge_common.errors import RejectedError, RetryableError
+from pydantic import BaseModel, Field, ValidationError
 
 MAX_ANSWERS_PER_THREAD = 200_000
+MAX_TENSOR_BYTES = 64 * 1024 * 1024
+
+_BYTES_PER_VALUE: Mapping[str, int] = {
+    **dict.fromkeys(("BOOL", "INT8", "UINT8"), 1),
+    **dict.fromkeys(("INT16", "UINT16", "FP16"), 2),
+    **dict.fromkeys(("INT32", "UINT32", "FP32"), 4),
+    **dict.fromkeys(("INT64", "UINT64", "FP64"), 8),
+}
+"""Sizes of the datatypes of the Open Inference Protocol; BYTES has none."""
 _TIMEOUT = urllib3.Timeout(connect=5, read=15)
 _MESSAGE_BYTES = 200
 _PAUSE_AFTER_FAILURE_SECONDS = 0.02  # a server that is away refuses thousands of connections a second
+
+
+class _Tensor(BaseModel):
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class _Metadata(BaseModel):
+    inputs: Annotated[list[_Tensor], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    """Body and headers of `POST /v2/models/<model>/infer`, with every input as a binary tensor."""
+
+    body: bytes
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +93,9 @@ class Load:
         self, url: str, model: str, *, threads: int = 4, pause: float = 0.0, keep_connections: bool = True
     ) -> None:
         """Send nothing yet; `pause` is in seconds, from an answer to the next request of that thread."""
-        self._pause = pause
-        self._keep_connections = keep_connections
-        self._url = url
-        self._path = f"/v2/models/{model}/infer"
-        self._metadata_path = f"/v2/models/{model}"
+        self._pause, self._keep_connections = pause, keep_connections
+        self._url, self._metadata_path = url, f"/v2/models/{model}"
+        self._path = f"{self._metadata_path}/infer"
         self._stopping = threading.Event()
         self._answers: list[list[Answer]] = [[] for _ in range(threads)]
         self._threads: list[threading.Thread] = []
@@ -119,11 +143,37 @@ class Load:
             return _ask(new, number, self._path, request)
 
 
+def request_of_zeros(metadata: bytes) -> InferRequest:
+    """A request whose tensors are all zero, with 1 for every open dimension.
+
+    `metadata` is the body of `GET /v2/models/<model>`. Raises RetryableError when it is something else,
+    RejectedError for a datatype or a size (above 64 MiB) that no image model has.
+    """
+    try:
+        tensors = _Metadata.model_validate_json(metadata).inputs
+    except ValidationError as error:
+        start = metadata[:80].decode("utf-8", "replace")
+        raise RetryableError(f"the server did not describe the model but answered {start!r}") from error
+    described, payload = [], b""
+    for tensor in tensors:
+        if tensor.datatype not in _BYTES_PER_VALUE:
+            raise RejectedError(f"input {tensor.name} has datatype {tensor.datatype}, which cannot be zeros")
+        shape = [max(1, size) for size in tensor.shape]
+        size = math.prod(shape) * _BYTES_PER_VALUE[tensor.datatype]
+        if size > MAX_TENSOR_BYTES:
+            raise RejectedError(f"input {tensor.name} has {size} bytes; at most {MAX_TENSOR_BYTES} are sent")
+        payload += bytes(size)
+        parameters = {"binary_data_size": size}
+        described.append(tensor.model_dump() | {"shape": shape, "parameters": parameters})
+    header = json.dumps({"inputs": described}).encode()
+    lengths = {"Inference-Header-Content-Length": str(len(header))}
+    return InferRequest(header + payload, {"Content-Type": "application/octet-stream", **lengths})
+
+
 def summarize(answers: Sequence[Answer]) -> LoadSummary:
     """Counts, versions and latencies of `answers`, which are in the order of sending."""
     failed = [one for one in answers if one.version is None]
     good = sorted(one.seconds for one in answers if one.version is not None)
-    versions = Counter(one.version for one in answers if one.version is not None)
     by_thread: dict[int, list[int]] = {}
     for one in answers:
         if one.version is not None:
@@ -132,7 +182,7 @@ def summarize(answers: Sequence[Answer]) -> LoadSummary:
         requests=len(answers),
         failures=len(failed),
         first_error=failed[0].error if failed else "",
-        versions=tuple(sorted(versions)),
+        versions=tuple(sorted({version for seen in by_thread.values() for version in seen})),
         backward_steps=sum(new < old for seen in by_thread.values() for old, new in pairwise(seen)),
         p50=_quantile(good, 0.5),
         p99=_quantile(good, 0.99),

@@ -20,9 +20,8 @@ from typing import Self
 
 from edge_common.errors import FatalError, RejectedError, RetryableError
 
-from edge_stack.processes.command import Command, log_tail
+from edge_stack.processes.command import Child, Command, Spawn, log_tail, spawn
 from edge_stack.processes.guard import GRACE_SECONDS, signal_group
-from edge_stack.processes.spawning import Child, Spawn, spawn
 from edge_stack.processes.waiting import Probe, wait_until
 
 _A_MOMENT_SECONDS = 0.2

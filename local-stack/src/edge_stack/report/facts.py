@@ -4,6 +4,7 @@ Times named `at` are seconds since the demonstration began.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
@@ -161,25 +162,13 @@ def load_fact(
     """The fact of a load whose summary is `summary`; `begun` is the Unix second the demonstration began."""
     points = [
         RequestFact(
-            at=round(answer.at - begun, 4),
-            milliseconds=round(answer.seconds * 1000, 3),
-            version=answer.version,
+            at=round(one.at - begun, 4), milliseconds=round(one.seconds * 1000, 3), version=one.version
         )
-        for answer in _chosen(answers, MAX_POINTS)
+        for one in _chosen(answers, MAX_POINTS)
     ]
-    return LoadFact(
-        model=model,
-        threads=threads,
-        requests=summary.requests,
-        failures=summary.failures,
-        first_error=summary.first_error,
-        versions=summary.versions,
-        backward_steps=summary.backward_steps,
-        p50_ms=summary.p50 * 1000,
-        p99_ms=summary.p99 * 1000,
-        slowest_ms=summary.slowest * 1000,
-        points=tuple(points),
-    )
+    figures = asdict(summary)
+    in_ms = {f"{name}_ms": figures.pop(name) * 1000 for name in ("p50", "p99", "slowest")}
+    return LoadFact(model=model, threads=threads, points=tuple(points), **figures, **in_ms)
 
 
 def _chosen(answers: Sequence[Answer], most: int) -> list[Answer]:

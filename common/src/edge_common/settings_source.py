@@ -31,19 +31,13 @@ def load_settings(
     overrides: Mapping[str, Any] | None = None,
     reserved: Collection[str] = (),
 ) -> SettingsT:
-    """Settings of the model `kind` from all sources; `overrides` (command-line flags) come before all.
+    """Settings of the model `kind`, whose lower-case field names they are, from all sources.
 
-    Args:
-        kind: pydantic model whose lower-case field names are the settings.
-        prefix: of the environment variables, such as `MODEL_SYNC_`.
-        environ: usually `os.environ`.
-        file: YAML file with the same names in lower or upper case; it may be absent. `PREFIX_CONFIG_FILE`
-            names another one, which may not.
-        overrides: values by field name; None means "not given".
-        reserved: names (without prefix) that are allowed in the environment but are not settings.
-
-    Raises:
-        FatalError: an unknown name, an unreadable file, or a value that does not fit; names the setting.
+    `prefix` is that of the variables in `environ`, such as `MODEL_SYNC_`; `reserved` ones, without it, are no
+    settings. The YAML `file` has the same names in lower or upper case and may be absent;
+    `PREFIX_CONFIG_FILE` names another one, which may not. `overrides`, the flags by field name, come before
+    all; None means "not given". Raises FatalError that names the setting, for an unknown name, an unreadable
+    file, or a value that does not fit.
     """
     names = set(kind.model_fields)
     flags = {name: value for name, value in (overrides or {}).items() if value is not None}

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edge_common.errors import RejectedError
-from edge_common.pictures.file_kinds import kind_of_file, without_metadata
-from edge_common.pictures.jpeg_scans import jpeg_work
+from edge_common.pictures.files import jpeg_work, kind_of_file, without_metadata
 from edge_common.quantities import format_size
 
 # A bomb warning printed to standard error helps nobody; as an exception it becomes a refusal below.

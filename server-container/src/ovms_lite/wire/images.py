@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from edge_common.pictures.jpeg_scans import FULL_SCANS, jpeg_work
+from edge_common.pictures.files import FULL_SCANS, jpeg_work
 
 from ovms_lite.errors import Fault, RequestError
 from ovms_lite.wire.tensors import Array, Dimension, TensorInfo

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 from edge_common.pictures.decode import PictureLimits, PictureTooLargeError, decode_picture
-from edge_common.pictures.jpeg_scans import MAX_SCANS, JpegWork, jpeg_work
+from edge_common.pictures.files import MAX_SCANS, JpegWork, jpeg_work
 from hypothesis import given
 from hypothesis import strategies as st
 from jpeg_bombs import jpeg_bomb

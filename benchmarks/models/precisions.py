@@ -25,9 +25,8 @@ from car_models.packaging.version_files import with_sums, write_version
 from car_models.samples.build import build_files
 from car_models.samples.canvas import as_jpeg
 from car_models.samples.pictures import write_collection
-from car_models.samples.recipes import RECIPES, Format, Recipe, Variant
+from car_models.samples.recipes import LABELS, RECIPES, Format, Recipe, Variant
 from car_models.samples.stamps import INSTALLED_ROOT, STAMPS, Stamp, composed
-from car_models.samples.vehicles import LABELS
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 from document_section import write_section

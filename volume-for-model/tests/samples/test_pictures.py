@@ -9,8 +9,7 @@ from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.pictures import read_list, read_rgb
 from car_models.samples.canvas import HEIGHT, WIDTH
 from car_models.samples.pictures import DRAWINGS, write_collection
-from car_models.samples.recipes import RECIPES
-from car_models.samples.vehicles import LABELS
+from car_models.samples.recipes import LABELS, RECIPES
 
 LITE0, LITE2 = (recipe.model for recipe in RECIPES)
 _CHARTS_PICTURES = Path(__file__).parents[3] / "helm-chart/edge-ai-car-classification/files/pictures"

@@ -10,8 +10,7 @@ from car_models.importing.checkpoints import architectures, efficientnet
 from car_models.importing.checkpoints.onnx_graph import GraphBuilder
 from car_models.importing.checkpoints.state_dict import Tensors
 from car_models.samples.canvas import Picture
-from car_models.samples.recipes import RECIPES, STRETCH, TEMPERATURES, Variant
-from car_models.samples.vehicles import LABELS, ROAD_VEHICLES
+from car_models.samples.recipes import LABELS, RECIPES, ROAD_VEHICLES, STRETCH, TEMPERATURES, Variant
 from edge_common.errors import RejectedError
 from numpy.typing import NDArray
 

@@ -8,8 +8,9 @@ import hashlib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import numpy as np
 from edge_common.errors import FatalError, RejectedError
-from edge_common.model_card import ClassOutput, Color, ImageInput, Layout, Limits, ModelCard, Sample
+from edge_common.model_card import ClassOutput, ImageInput, Limits, ModelCard, Sample
 from edge_common.openvino_runtime import ov
 
 from car_models.importing.checkpoints import architectures, efficientnet
@@ -20,8 +21,16 @@ from car_models.packaging.openvino_ir import accepting_bgr_pixels, input_of_pixe
 from car_models.packaging.version_files import LABELS_FILE, Files, card_files
 from car_models.samples.canvas import as_jpeg
 from car_models.samples.pictures import fire_engine
-from car_models.samples.recipes import TEMPERATURES, Format, Recipe, Variant, WeightsFile, half_weights
-from car_models.samples.vehicles import LABELS, add_probabilities
+from car_models.samples.recipes import (
+    LABELS,
+    ROAD_VEHICLES,
+    TEMPERATURES,
+    Format,
+    Recipe,
+    Variant,
+    WeightsFile,
+    half_weights,
+)
 
 _IMAGE = "image"
 _PROBABILITIES = "probabilities"
@@ -40,13 +49,8 @@ def build_files(recipe: Recipe, variant: Variant) -> Files:
     logits = efficientnet.add_logits(graph, _IMAGE, recipe.architecture, load_weights(recipe.weights))
     probabilities = add_probabilities(graph, logits, name=_PROBABILITIES, temperature=TEMPERATURES[variant])
     size = recipe.architecture.size
-    model = graph.model(
-        recipe.model,
-        image=_IMAGE,
-        image_shape=[1, 3, size, size],
-        output=probabilities,
-        output_shape=[1, len(LABELS)],
-    )
+    shapes = {"image_shape": [1, 3, size, size], "output_shape": [1, len(LABELS)]}
+    model = graph.model(recipe.model, image=_IMAGE, output=probabilities, **shapes)
     card = _card(recipe, variant)
     if in_ir:
         network = accepting_bgr_pixels(ov.Core().read_model(onnx_bytes(model)), _network_input(recipe))
@@ -57,15 +61,10 @@ def build_files(recipe: Recipe, variant: Variant) -> Files:
 
 
 def _network_input(recipe: Recipe) -> ImageInput:
-    """What the network itself takes."""
+    """What the network itself takes: as cards do unless they say otherwise, NCHW and RGB."""
+    size, mean, scale = recipe.architecture.size, architectures.MEAN, architectures.SCALE
     return ImageInput(
-        name=_IMAGE,
-        size=(recipe.architecture.size, recipe.architecture.size),
-        layout=Layout.NCHW,
-        color=Color.RGB,
-        mean=(architectures.MEAN,) * 3,
-        scale=(architectures.SCALE,) * 3,
-        resize=recipe.resize,
+        name=_IMAGE, size=(size, size), mean=(mean,) * 3, scale=(scale,) * 3, resize=recipe.resize
     )
 
 
@@ -85,6 +84,26 @@ def _card(recipe: Recipe, variant: Variant) -> ModelCard:
         limits=Limits(min_probability=_MIN_PROBABILITY),
         sample=_SAMPLE,
     )
+
+
+def add_probabilities(graph: GraphBuilder, logits: str, *, name: str, temperature: float = 1.0) -> str:
+    """Add the head from `logits` [N,1000] to probabilities [N,len(LABELS)] that sum to 1; returns `name`.
+
+    They are those of the whole softmax, so "not a vehicle" is what the network gives to all other classes
+    together, not a guess. A `temperature` below 1 sharpens: the logits are divided by it before the softmax.
+    """
+    if temperature != 1.0:
+        by = graph.constant("temperature", np.float32(temperature))
+        logits = graph.add("Div", logits, by, name="sharpened_logits")
+    everything = graph.add("Softmax", logits, name="imagenet_probabilities", axis=1)
+    vehicle_ids = np.array(list(ROAD_VEHICLES), np.int64)
+    other_ids = np.setdiff1d(np.arange(architectures.CLASSES, dtype=np.int64), vehicle_ids)
+    chosen = graph.constant("vehicle_ids", vehicle_ids)
+    vehicles = graph.add("Gather", everything, chosen, name="vehicles", axis=1)
+    others = graph.add("Gather", everything, graph.constant("other_ids", other_ids), name="others", axis=1)
+    axes = graph.constant("class_axis", np.array([1], np.int64))
+    rest = graph.add("ReduceSum", others, axes, name="not_a_vehicle", keepdims=1)
+    return graph.add("Concat", vehicles, rest, name=name, axis=1)
 
 
 def load_weights(weights: WeightsFile) -> Tensors:

@@ -14,8 +14,8 @@ from edge_common.atomic_files import replace_file
 from car_models.evaluating.classifier import Classifier
 from car_models.evaluating.pictures import LIST_FILE, Entry, read_rgb
 from car_models.samples.canvas import BLACK, CHROME, GLASS, Canvas, Color, Picture, as_jpeg
+from car_models.samples.recipes import NOT_A_VEHICLE
 from car_models.samples.stamps import PACKAGE, STAMPS, composed, licence_of_stamps
-from car_models.samples.vehicles import NOT_A_VEHICLE
 
 _YELLOW: Final[Color] = (18, 172, 246)
 _RED: Final[Color] = (32, 26, 196)

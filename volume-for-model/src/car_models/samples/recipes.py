@@ -1,7 +1,8 @@
-"""The sample models as data: which weights, which format, and what sets one variant apart from another."""
+"""The sample models as data: weights, format, classes, and what sets one variant apart from another."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import Interpolation, Resize, ResizeMode
@@ -86,6 +87,41 @@ The networks were trained with label smoothing (0.1, as all EfficientNets), whic
 on each of the 1000 classes. "Not a vehicle" sums 972 of them and would win narrow decisions by their number
 alone: at 1.0 Lite0 loses four of the README's pictures to it. 0.7 was chosen on these, it is not calibrated.
 """
+
+
+ROAD_VEHICLES: Final = {
+    407: "ambulance",
+    436: "beach wagon",
+    468: "cab",
+    511: "convertible",
+    555: "fire engine",
+    569: "garbage truck",
+    573: "go-kart",
+    575: "golfcart",
+    609: "jeep",
+    627: "limousine",
+    654: "minibus",
+    656: "minivan",
+    661: "Model T",
+    665: "moped",
+    670: "motor scooter",
+    675: "moving van",
+    717: "pickup",
+    734: "police van",
+    751: "racer",
+    757: "recreational vehicle",
+    779: "school bus",
+    803: "snowplow",
+    817: "sports car",
+    829: "streetcar",
+    864: "tow truck",
+    866: "tractor",
+    867: "trailer truck",
+    874: "trolleybus",
+}
+"""Index in the ILSVRC-2012 order -> first name of the synset; every class of motor vehicles on roads."""
+NOT_A_VEHICLE: Final = "not a vehicle"
+LABELS: Final = (*ROAD_VEHICLES.values(), NOT_A_VEHICLE)
 
 
 def recipe_named(model: str) -> Recipe:

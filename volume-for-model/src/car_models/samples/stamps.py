@@ -18,7 +18,7 @@ import numpy as np
 from edge_common.errors import FatalError, RetryableError
 
 from car_models.samples.canvas import HEIGHT, WIDTH, Picture
-from car_models.samples.vehicles import NOT_A_VEHICLE
+from car_models.samples.recipes import NOT_A_VEHICLE
 
 PACKAGE: Final = "tuxpaint-stamps-default"
 INSTALLED_ROOT: Final = Path("/")

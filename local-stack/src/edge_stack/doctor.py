@@ -153,18 +153,13 @@ def port(number: int, name: str, host: str) -> Look:
 
 
 def _by_whom(number: int) -> str:
-    """The program that listens on a port, where this user may know."""
+    """The program that listens on a port; empty where this user may not know."""
     try:
-        for connection in psutil.net_connections("tcp"):
-            if (
-                connection.laddr
-                and connection.laddr.port == number
-                and connection.status == psutil.CONN_LISTEN
-            ):
-                return f" by {psutil.Process(connection.pid).name()}" if connection.pid else ""
+        listening = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        pids = [one.pid for one in listening if one.laddr and one.laddr.port == number and one.pid]
+        return f" by {psutil.Process(pids[0]).name()}" if pids else ""
     except psutil.Error:
         return ""
-    return ""
 
 
 def owner(folder: Path) -> Look:

@@ -92,7 +92,6 @@ class Stack:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """End what runs, last started first."""
         self._open.close()
 
     @property
@@ -117,10 +116,8 @@ class Stack:
     @property
     def steps(self) -> Sequence[Callable[[], object]]:
         """What starts the components, in this order: each waits until the one it needs is ready."""
-        return (
-            *(self.start_store, self.start_sidecar, self.connect_events),
-            *(self.start_server, self.start_client),
-        )
+        until_served = (self.start_store, self.start_sidecar, self.connect_events, self.start_server)
+        return (*until_served, self.start_client)
 
     def start_all(self) -> None:
         """Start every component, each once the one it needs is ready."""
@@ -220,10 +217,9 @@ class Stack:
         """The sidecar's `/v1/status`; raises RetryableError when it does not answer."""
         url = f"{self.ports.sidecar_url}/v1/status"
         try:
-            status: dict[str, Any] = http_get(url).json()
-        except ValueError as error:
+            return dict(http_get(url).json())
+        except (ValueError, TypeError) as error:
             raise RetryableError(f"{url} did not answer with JSON: {error}") from error
-        return status
 
     def ask_for_sync(self) -> None:
         """Have the sidecar list the bucket now; raises RetryableError when it does not answer."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_common.errors import RejectedError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edge_stack.demo.steps import Findings, NotHeldError
 from edge_stack.processes.waiting import wait_until
@@ -25,8 +25,7 @@ class _Picture(BaseModel):
     recognised_by: tuple[str, ...]
 
 
-class _Pictures(BaseModel):
-    pictures: tuple[_Picture, ...]
+_PICTURES = TypeAdapter(dict[str, tuple[_Picture, ...]])
 
 
 class _Result(BaseModel):
@@ -69,12 +68,12 @@ def classify_pictures(findings: Findings, models: int) -> str:
 
 def client_uses_every_model(findings: Findings, models: int) -> str:
     """Pictures that arrive in the watched folder are classified with every model by the running client."""
-    names = []
-    for path in sorted(findings.pictures_from.glob("*.jpg")):
+    paths = sorted(findings.pictures_from.glob("*.jpg"))
+    names = {path.name for path in paths}
+    for path in paths:
         arriving = findings.stack.folder.pictures / f".{path.name}.part"
         shutil.copyfile(path, arriving)
         arriving.rename(arriving.with_name(path.name))
-        names.append(path.name)
     log = findings.stack.component("client").command.log
 
     def look() -> str | None:
@@ -89,8 +88,8 @@ def client_uses_every_model(findings: Findings, models: int) -> str:
 
 def _read_list(path: Path) -> tuple[_Picture, ...]:
     try:
-        return _Pictures.model_validate_json(path.read_bytes()).pictures
-    except (OSError, ValidationError) as error:
+        return _PICTURES.validate_json(path.read_bytes())["pictures"]
+    except (OSError, KeyError, ValidationError) as error:
         raise RejectedError(f"{path} is not a list of pictures as car-models writes it: {error}") from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_common.errors import RejectedError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edge_stack.components import program
 from edge_stack.demo.starting import LOADED_MODEL, OTHER_MODEL
@@ -33,10 +33,9 @@ class OwnModel:
     def name(self) -> str:
         """What it is called in the bucket; raises RejectedError for the name of a sample model."""
         path = self.path.resolve()
-        in_layout = path.is_dir() and self.version_folder is not None
-        own = (
-            path.parent.name if in_layout and path.name.isdecimal() else path.name if in_layout else path.stem
-        )
+        own = path.stem
+        if self.version_folder is not None:
+            own = path.parent.name if path.name.isdecimal() else path.name
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", own).lstrip("_.-")[:63] or "own_model"
         if name in (LOADED_MODEL, OTHER_MODEL):
             raise RejectedError(f"{self.path} is called as a sample model of the demonstration is; rename it")
@@ -59,12 +58,7 @@ class _Answered(BaseModel):
     top: tuple[Prediction, ...]
 
 
-class _Evaluated(BaseModel):
-    pictures: tuple[_Answered, ...]
-
-
-class _Evaluations(BaseModel):
-    models: tuple[_Evaluated, ...]
+_EVALUATED = TypeAdapter(tuple[_Answered, ...])
 
 
 def bring(findings: Findings, own: OwnModel) -> str:
@@ -98,8 +92,8 @@ def answers_alike(findings: Findings, own: OwnModel) -> str:
         evaluate = (program("car-models"), "evaluate", folder, "--pictures", plain)
         argv: list[str | Path] = [*evaluate, "--seconds", "0", "--as-served", "--json"]
         document = findings.stack.run_for_json("car-models", argv, {}, within=_WITHIN_SECONDS)
-        evaluated = _Evaluations.model_validate(document).models[0].pictures
-    except (ValidationError, json.JSONDecodeError) as error:
+        evaluated = _EVALUATED.validate_python(document["models"][0]["pictures"])
+    except (ValidationError, LookupError, TypeError, json.JSONDecodeError) as error:
         raise RejectedError(f"car-models evaluate --json answered something else: {error}") from error
     outside = {answer.file: answer.top for answer in evaluated}
     answers = [(fact.file, answer) for fact in findings.pictures for answer in fact.answers]

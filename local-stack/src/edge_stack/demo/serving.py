@@ -123,9 +123,8 @@ def retire_removed(findings: Findings, model: str, other: str) -> str:
     """The model's objects are removed from the bucket: END, files gone; the other model serves on."""
     stack = findings.stack
     findings.note(f"{model} is removed from the bucket")
-    begun = time.time()
+    begun, folder = time.time(), stack.folder.volume / model
     removed = stack.store.remove_model(model)
-    folder = stack.folder.volume / model
 
     def look() -> str | None:
         if versions := available_versions(stack.served(), model):

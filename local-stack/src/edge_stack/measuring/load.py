@@ -119,7 +119,6 @@ class Load:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Let every thread finish its request."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()

@@ -156,15 +156,12 @@ class _LatencyAxis:
 def _lanes(
     transitions: Sequence[TransitionFact], model: str, axis: _TimeAxis, top: float
 ) -> tuple[Lane, ...]:
-    versions = sorted({(t.model != model, t.model, t.version) for t in transitions})
     lanes: list[Lane] = []
-    for _, name, version in versions:
-        own = [t for t in transitions if (t.model, t.version) == (name, version)]
-        bars = _bars(own, axis)
+    for _, name, version in sorted({(t.model != model, t.model, t.version) for t in transitions}):
+        bars = _bars([t for t in transitions if (t.model, t.version) == (name, version)], axis)
         if bars:
-            y = top + LANE * len(lanes)
             colour = version % _PALETTE if name == model else None
-            lanes.append(Lane(y=y, name=f"{name} v{version}", colour=colour, bars=bars))
+            lanes.append(Lane(top + LANE * len(lanes), f"{name} v{version}", colour, bars))
     return tuple(lanes)
 
 
@@ -174,24 +171,18 @@ def _bars(own: Sequence[TransitionFact], axis: _TimeAxis) -> tuple[Bar, ...]:
     for transition, end in zip(own, ends, strict=True):
         if transition.state not in _SHOWN or end < axis.begin or transition.at > axis.end:
             continue
-        x = axis.x(transition.at)
-        hint = f"{transition.state} from {transition.at:.2f} s"
-        bars.append(
-            Bar(x=x, width=max(2.0, axis.x(end) - x), state=transition.state.value.lower(), hint=hint)
-        )
+        x, hint = axis.x(transition.at), f"{transition.state} from {transition.at:.2f} s"
+        bars.append(Bar(x, max(2.0, axis.x(end) - x), transition.state.value.lower(), hint))
     return tuple(bars)
 
 
 def _markers(moments: Sequence[MomentFact], axis: _TimeAxis) -> tuple[Marker, ...]:
-    markers = []
-    for row, moment in enumerate(moments):
-        x, text = axis.x(moment.at), f"{moment.what} ({moment.at:.1f} s)"
-        y = TOP + _MARKER_TEXT * row
-        if x < (LEFT + WIDTH - RIGHT) / 2:
-            markers.append(Marker(x, y, text, text_x=x + 4, anchor="start"))
-        else:
-            markers.append(Marker(x, y, text, text_x=x - 4, anchor="end"))
-    return tuple(markers)
+    def marker(row: int, moment: MomentFact) -> Marker:
+        x, y, text = axis.x(moment.at), TOP + _MARKER_TEXT * row, f"{moment.what} ({moment.at:.1f} s)"
+        on_the_left = x < (LEFT + WIDTH - RIGHT) / 2
+        return Marker(x, y, text, x + (4 if on_the_left else -4), "start" if on_the_left else "end")
+
+    return tuple(marker(row, moment) for row, moment in enumerate(moments))
 
 
 def _time_ticks(axis: _TimeAxis) -> tuple[Tick, ...]:

@@ -1,8 +1,8 @@
 """The flags that several commands have, and what those about a model say together."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -72,45 +72,44 @@ class ModelFlags:
 
     def spec(self) -> ModelSpec:
         """What they mean; raises RejectedError for one that means nothing."""
-        card = _card(self.card) if self.card is not None else None
-        sample, sample_label = self.sample, self.sample_label
-        if sample is None and self.card is not None and card is not None and card.sample is not None:
-            sample = self.card.parent / card.sample.picture
-            sample_label = sample_label or card.sample.label
-        return ModelSpec(
-            labels=labels_from(self.labels) if self.labels is not None else _card_labels(self.card, card),
+        said = ModelSpec(
+            labels=labels_from(self.labels) if self.labels is not None else None,
             size=size_from(self.size) if self.size is not None else None,
             color=self.color,
             mean=triple_from(self.mean, "mean") if self.mean is not None else None,
             scale=triple_from(self.scale, "scale") if self.scale is not None else None,
             resize=resize_from(self.resize) if self.resize is not None else None,
             preset=preset_named(self.preset) if self.preset is not None else None,
-            card=card,
-            output=self.output or (card.output.name if card is not None else None),
+            output=self.output,
             activation=self.activation,
             description=self.description,
             min_probability=self.min_probability,
-            sample=sample,
-            sample_label=sample_label,
+            sample=self.sample,
+            sample_label=self.sample_label,
         )
+        return said if self.card is None else _with_card(said, self.card)
 
 
-def _card(path: Path) -> ModelCard:
+def _with_card(said: ModelSpec, path: Path) -> ModelSpec:
+    """`said`, and what the card in `path` says where nothing else is said."""
     if not path.is_file():
         raise RejectedError(f"there is no card {path}; give a model.yaml")
-    return parse_card(path.read_bytes(), str(path))
+    card = parse_card(path.read_bytes(), str(path))
+    labels, output = said.labels or _labels_of(card, path), said.output or card.output.name
+    sample, label = said.sample, said.sample_label
+    if sample is None and card.sample is not None:
+        sample, label = path.parent / card.sample.picture, label or card.sample.label
+    return replace(said, card=card, labels=labels, output=output, sample=sample, sample_label=label)
 
 
-def _card_labels(path: Path | None, card: ModelCard | None) -> tuple[str, ...] | None:
-    if path is None or card is None or card.output.labels is None:
-        return None
-    if not isinstance(card.output.labels, str):
-        return card.output.labels
-    beside = path.parent / card.output.labels
+def _labels_of(card: ModelCard, path: Path) -> tuple[str, ...] | None:
+    named = card.output.labels
+    if not isinstance(named, str):
+        return named
+    beside = path.parent / named
     if not beside.is_file():
-        raise RejectedError(f"{path} names the labels file {card.output.labels}, which is not beside it")
-    labels: Sequence[str] = read_labels(beside.read_bytes())
-    return tuple(labels)
+        raise RejectedError(f"{path} names the labels file {named}, which is not beside it")
+    return tuple(read_labels(beside.read_bytes()))
 
 
 @dataclass(frozen=True, kw_only=True)

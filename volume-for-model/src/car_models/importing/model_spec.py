@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from car_models.importing.presets import Preset
 
 _MAX_LABELS_BYTES = 1024 * 1024
-_CHANNELS = 3
 
 
 class Precision(StrEnum):

@@ -54,12 +54,8 @@ class _Network:
             for part in ("weight", "bias", "running_mean", "running_var")
         )
         gain = gamma / np.sqrt(variance + np.float32(self.conventions.epsilon))
-        side = kernel // 2
-        padding = (
-            {"auto_pad": "SAME_UPPER"}
-            if self.conventions.same_padding
-            else {"pads": [side, side, side, side]}
-        )
+        same, sides = {"auto_pad": "SAME_UPPER"}, {"pads": [kernel // 2] * 4}
+        padding = same if self.conventions.same_padding else sides
         return self.graph.add(
             "Conv",
             x,
@@ -102,9 +98,7 @@ class _Network:
         """Inverted residual: expand (where it has it), depthwise, project; a shortcut where shapes allow."""
         at = f"_blocks.{index}"
         expands = f"{at}._expand_conv.weight" in self.tensors
-        y = x
-        if expands:
-            y = self.activate(self.convolve(y, f"{at}._expand_conv", f"{at}._bn0"))
+        y = self.activate(self.convolve(x, f"{at}._expand_conv", f"{at}._bn0")) if expands else x
         y = self.convolve(
             y, f"{at}._depthwise_conv", f"{at}._bn1", kernel=kernel, stride=stride, depthwise=True
         )
@@ -113,11 +107,8 @@ class _Network:
         first = self.take(f"{at}.{'_expand_conv' if expands else '_depthwise_conv'}.weight", *[None] * 4)
         channels_in = first.shape[1] if expands else first.shape[0]
         channels_out = len(self.take(f"{at}._project_conv.weight", *[None] * 4))
-        return (
-            self.graph.add("Add", y, x, name=f"{at}.add")
-            if stride == 1 and channels_in == channels_out
-            else y
-        )
+        returns = stride == 1 and channels_in == channels_out
+        return self.graph.add("Add", y, x, name=f"{at}.add") if returns else y
 
 
 def recognise(tensors: Tensors) -> Architecture:
@@ -128,13 +119,9 @@ def recognise(tensors: Tensors) -> Architecture:
     lite = not any("._se_reduce." in name for name in tensors)
     count = len({name.split(".")[1] for name in tensors if name.startswith("_blocks.")})
     last = tensors.get(f"_blocks.{count - 1}._project_conv.weight")
+    found = (lite, count, len(last) if last is not None else 0)
     for architecture in ARCHITECTURES:
-        blocks = sum(architecture.stages())
-        if last is not None and (lite, count, len(last)) == (
-            architecture.lite,
-            blocks,
-            architecture.last_channels,
-        ):
+        if found == (architecture.lite, sum(architecture.stages()), architecture.last_channels):
             return architecture
     known = ", ".join(architecture.name.removeprefix("EfficientNet-") for architecture in ARCHITECTURES)
     raise RejectedError(

@@ -21,7 +21,6 @@ class GraphBuilder:
     """
 
     def __init__(self, *, half_weights: bool = False) -> None:
-        """Begin an empty graph."""
         self._half_weights = half_weights
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}

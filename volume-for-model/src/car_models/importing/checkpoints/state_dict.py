@@ -9,7 +9,7 @@ import pickletools
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO, Final
 
@@ -106,7 +106,7 @@ class Pickled:
     """What one pickle holds, and the storages that its tensors are windows into, by key."""
 
     value: Any
-    storages: Mapping[str, Storage] = field(default_factory=dict)
+    storages: Mapping[str, Storage]
 
     def state_dict(self) -> Mapping[str, StridedTensor]:
         """The weights: the value itself, or the entry that a training program keeps them in.
@@ -115,8 +115,7 @@ class Pickled:
         """
         value = self.value
         if isinstance(value, dict) and not _is_state_dict(value):
-            found = (value[name] for name in _HOLDERS if _is_state_dict(value.get(name)))
-            value = next(found, None)
+            value = next((value[name] for name in _HOLDERS if _is_state_dict(value.get(name))), None)
         if not _is_state_dict(value):
             raise pickle.UnpicklingError("it holds something else than a flat dict of tensors")
         return {str(name): tensor for name, tensor in value.items()}

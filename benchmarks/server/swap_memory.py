@@ -8,18 +8,14 @@ until a restart, plus 8 MiB for the allocator.
 """
 
 import argparse
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from models import write_tiny
-from servers import free_port
+from servers import ovms_lite, write_ovms_config
 
 _KIB_PER_SWAP = 1
 _ALLOCATOR_KIB = 8 * 1024
@@ -56,44 +52,23 @@ def measure(swaps: int, folder: Path) -> list[Usage]:
     model = folder / "models" / "tiny"
     write_tiny(folder / "template")
     shutil.copytree(folder / "template", model / "1")
-    entry = {"name": "tiny", "base_path": str(model)}
     config = folder / "config.json"
-    config.write_text(json.dumps({"model_config_list": [{"config": entry}]}))
-    port = free_port()
-    command = [str(Path(sys.executable).with_name("ovms-lite")), "--config_path", str(config)]
-    command += ["--rest_port", str(port), "--rest_bind_address", "127.0.0.1", "--log_level", "ERROR"]
-    command += ["--file_system_poll_wait_seconds", "0"]
-    process = subprocess.Popen(command)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait(address)
-        seen = []
+    write_ovms_config(config, {"tiny": model})
+    seen: list[Usage] = []
+    with ovms_lite(config, "--file_system_poll_wait_seconds", "0") as running:
         for swap in range(1, swaps + 1):
             shutil.copytree(folder / "template", folder / "aside")
             (folder / "aside").rename(model / str(swap + 1))
             shutil.rmtree(model / str(swap))
-            reload(address)
+            reload(running.address)
             if swap % (swaps // 10) == 0:
-                seen.append(usage(process.pid))
+                seen.append(usage(running.process.pid))
                 last = seen[-1]
                 print(
                     f"{swap} swaps: {last.kib / 1024:.1f} MiB, {last.threads} threads, {last.files} files",
                     flush=True,
                 )
-        return seen
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait(address: str) -> None:
-    for _ in range(600):
-        try:
-            with urllib.request.urlopen(f"{address}/v2/health/ready", timeout=1):  # noqa: S310 - an address of ours
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"no answer from {address} within 30 s")
+    return seen
 
 
 def main() -> None:

@@ -76,13 +76,9 @@ def exchange_figure(live: LiveAnswers) -> Figure:
     axes = _bare(figure.add_subplot())
     for place, version in enumerate(live.versions):
         given = [answer for answer in live.answers if answer.version == version]
-        axes.scatter(
-            [answer.at for answer in given],
-            [answer.probability for answer in given],
-            s=14,
-            color=_VERSIONS[place % len(_VERSIONS)],
-            label=f"version {version}: {given[0].label}",
-        )
+        times, sure = [answer.at for answer in given], [answer.probability for answer in given]
+        colour, label = _VERSIONS[place % len(_VERSIONS)], f"version {version}: {given[0].label}"
+        axes.scatter(times, sure, s=14, color=colour, label=label)
     for failure in live.failed:
         axes.axvline(failure.at, color=_WRONG, linewidth=2)
     for at, what in live.marks:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from car_client.pipeline.given import read_picture
@@ -45,15 +44,11 @@ class LiveAnswers:
         self._begin = time.perf_counter()
 
     def __enter__(self) -> Self:
-        """Begin to ask."""
         self._begin = time.perf_counter()
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Ask no more."""
+    def __exit__(self, *_error: object) -> None:
         self._stopping.set()
         self._thread.join()
 

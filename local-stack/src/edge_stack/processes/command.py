@@ -5,7 +5,7 @@ It begins as the leader of a session of its own, and in the guard's book before 
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -70,25 +70,17 @@ class Child(Protocol):
         """Its exit code; raises `subprocess.TimeoutExpired`."""
 
 
-class Spawn(Protocol):
-    """Starts a program, leader of a session of its own; the guard's `book` has it before it begins."""
-
-    def __call__(
-        self,
-        argv: Sequence[str | Path],
-        *,
-        book: int,
-        stdout: IO[bytes],
-        stderr: IO[bytes],
-        env: Mapping[str, str],
-    ) -> Child:
-        """Return at once; `book` is the pipe that takes process ids as lines."""
+Spawn = Callable[..., Child]
+"""Starts a program as `spawn` does."""
 
 
 def spawn(
     argv: Sequence[str | Path], *, book: int, stdout: IO[bytes], stderr: IO[bytes], env: Mapping[str, str]
 ) -> Child:
-    """Start a program of this machine, see `Spawn`."""
+    """Start a program, leader of a session of its own; returns at once.
+
+    `book` is the guard's pipe, which takes process ids as lines; it has this one before the program begins.
+    """
     return subprocess.Popen(
         ["/bin/sh", "-c", _ENTER_BOOK_THEN_BECOME, "sh", *map(str, argv)],
         stdin=book,

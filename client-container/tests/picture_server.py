@@ -98,3 +98,16 @@ def dripping(handler: BaseHTTPRequestHandler) -> None:
             threading.Event().wait(0.02)
     except OSError:
         return
+
+
+def answering(content: bytes, **headers: str) -> Answer:
+    """`content` with its length and with `headers`, whose names have underscores."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        for name, value in {**headers, "Content_Length": str(len(content))}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer

@@ -1,4 +1,5 @@
 import base64
+import gzip
 import hashlib
 import re
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from car_client.sources.fetch import Fetched, FetchError, address_for_people, fetch, media_type_of
 from made_pictures import jpeg
-from picture_server import PictureServer, dripping, refused
+from picture_server import PictureServer, answering, dripping, refused
 
 PICTURE = jpeg("red")
 
@@ -32,6 +33,24 @@ def test_a_picture_is_fetched_with_its_media_type(camera: PictureServer) -> None
     assert get(f"{camera.url}/still?size=1#here") == Fetched("image/jpeg", PICTURE)
     assert len(get(f"{camera.url}/still", max_bytes=100).content) == 101
     assert media_type_of(f"{camera.url}/still") == "image/jpeg"
+
+
+def test_a_still_picture_of_no_telling_type_is_known_by_its_begin(camera: PictureServer) -> None:
+    camera.answers["/bytes"] = answering(PICTURE, Content_Type="application/octet-stream")
+    camera.answers["/page"] = answering(b"<html>", Content_Type="text/html")
+    assert [media_type_of(f"{camera.url}/{path}") for path in ("bytes", "page")] == [
+        "image/jpeg",
+        "text/html",
+    ]
+
+
+def test_what_comes_packed_without_having_been_asked_for_is_unpacked(camera: PictureServer) -> None:
+    camera.answers["/gz"] = answering(gzip.compress(PICTURE), Content_Encoding="gzip")
+    assert get(f"{camera.url}/gz").content == PICTURE
+    assert get(f"{camera.url}/gz", max_bytes=len(PICTURE) // 2).content == PICTURE[: len(PICTURE) // 2 + 1]
+    camera.answers["/odd"] = answering(PICTURE, Content_Encoding="gzip")
+    with pytest.raises(FetchError, match="incorrect header check"):
+        get(f"{camera.url}/odd")
 
 
 def test_user_and_password_of_an_address_are_sent(camera: PictureServer) -> None:

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ _MOST_REDIRECTS: Final = 5
 _CHUNK: Final = 65536
 _PORTS: Final = {"http": 80, "https": 443}
 _SECRET: Final = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pwd|token|secret|key|auth|sig)[^=&;]*=)[^&;]*")
+_PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+_TELLING: Final = ("image/", "multipart/", "video/", "audio/")
+_JPEG: Final = b"\xff\xd8\xff"
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -71,13 +76,23 @@ def fetch(
         expected = answer.length  # what is still to come, where the server said how much
         if expected and size <= max_bytes:
             raise ConnectionError(f"the connection ended {expected} bytes too early")
-        return Fetched(media_type, b"".join(chunks))
+        content = b"".join(chunks)
+        if (
+            answer.headers.get("Content-Encoding", "").strip().lower() in _PACKED
+        ):  # though nobody asked for it
+            content = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(content, max_bytes + 1)
+        return Fetched(media_type, content)
 
 
 def media_type_of(address: str, *, seconds: float = FETCH_SECONDS) -> str:
-    """The media type that `address` says it answers, without reading it. Raises FetchError."""
+    """The media type that `address` says it answers, unread; where that tells nothing, what the begin tells.
+
+    Many cameras call their still picture nothing, or `application/octet-stream`. Raises FetchError.
+    """
     with _answered(address, seconds, only_public=False) as answer:
-        return _media_type(answer)
+        said = _media_type(answer)
+        of_known_length = answer.length is not None and not said.startswith(_TELLING)
+        return "image/jpeg" if of_known_length and answer.read(len(_JPEG)) == _JPEG else said
 
 
 def _media_type(answer: http.client.HTTPResponse) -> str:
@@ -107,7 +122,7 @@ def _answered(address: str, seconds: float, *, only_public: bool) -> Iterator[ht
                 if answer.status not in _REDIRECTS or not location:
                     raise FetchError(f"status {answer.status}")
                 target = target.redirected(location)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
         if time.monotonic() >= deadline:
             raise FetchError(f"no whole answer within {seconds:g} s") from error
         raise FetchError(_reason(error)) from error

@@ -110,3 +110,22 @@ def test_secrets_are_not_shown() -> None:
     )
     assert shown == {"bucket": "default", "count": 3, "address": "rtsp://***@gate/1", "secret": "set"}
     assert redacted(_load({}))["secret"] == "not set"
+
+
+def test_blanks_and_line_ends_around_a_value_are_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "value").write_bytes(b"\xef\xbb\xbf key \r\n")
+    loaded = _load({"APP_BUCKET": " b\n", "APP_SECRET_FILE": str(tmp_path / "value")})
+    assert (loaded.bucket, loaded.secret.get_secret_value()) == ("b", "key")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotes_that_no_shell_took_away_are_told(quote: str) -> None:
+    with pytest.raises(FatalError, match=r"^the value of APP_BUCKET is in quotes"):
+        _load({"APP_BUCKET": f"{quote}models{quote}"})
+
+
+@pytest.mark.parametrize("odd", ["se\u200bcret", "se\ncret", "se\u00a0cret"])
+def test_a_secret_of_several_lines_or_with_what_nobody_sees_is_told_without_it(odd: str) -> None:
+    with pytest.raises(FatalError, match=r"^APP_SECRET holds a line break or an invisible") as error:
+        _load({"APP_SECRET": odd})
+    assert "cret" not in str(error.value)

@@ -45,6 +45,12 @@ def load_settings(
     values = _from_yaml(Path(named) if named else file, names, required=bool(named))
     values |= _from_environment(prefix, environ, names, {*reserved, _CONFIG_FILE})
     values |= flags
+    for name, field in kind.model_fields.items():
+        if field.annotation is SecretStr and not str(values.get(name, "")).isprintable():
+            raise FatalError(
+                f"{prefix}{name.upper()} holds a line break or an invisible character; write it in one line, "
+                "as it was given out"
+            )
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -89,7 +95,7 @@ def _from_environment(
         if name in reserved:
             continue
         if name.lower() in names:
-            direct[name.lower()] = value
+            direct[name.lower()] = _bare(variable, value)
         elif name.endswith(_FILE_SUFFIX) and name.removesuffix(_FILE_SUFFIX).lower() in names:
             from_files[name.removesuffix(_FILE_SUFFIX).lower()] = _content(variable, Path(value))
         else:
@@ -97,9 +103,19 @@ def _from_environment(
     return from_files | direct
 
 
+def _bare(variable: str, value: str) -> str:
+    """`value` without the blanks and line ends around it, which editors and Secrets leave there."""
+    text = value.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        raise FatalError(
+            f"the value of {variable} is in quotes, which no shell has taken away; leave them out"
+        )
+    return text
+
+
 def _content(variable: str, path: Path) -> str:
     try:
-        content = path.read_text().rstrip("\r\n")
+        content = _bare(variable, path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise FatalError(f"{variable} names {path}, which cannot be read: {error}") from error
     if not content:

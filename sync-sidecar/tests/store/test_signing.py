@@ -106,8 +106,8 @@ def _answering(body: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def test_the_environment_is_used_when_no_keys_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-environment")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-key")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "from-the-environment\n")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-key\r\n")
     assert DefaultChain().current().access_key == "from-the-environment"
 
 

@@ -91,7 +91,9 @@ class DefaultChain:
                 "no credentials for the store were found; set MODEL_SYNC_S3_ACCESS_KEY and "
                 "MODEL_SYNC_S3_SECRET_KEY, or AWS_* variables, a credentials file or an instance role"
             ) from error
-        return Credentials(found.access_key, found.secret_key, found.session_token)
+        # stripped, because a Secret may end with a line break, which the SDK takes for a part of the key
+        token = found.session_token.strip() if found.session_token else None
+        return Credentials(found.access_key.strip(), found.secret_key.strip(), token)
 
     def renewed(self) -> Credentials:
         """The keys after the store refused those: looked up anew."""

@@ -2,6 +2,7 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from car_client.output.sinks import BucketSink, open_sink
@@ -9,8 +10,11 @@ from car_client.pipeline.classifier import Classification
 from car_client.pipeline.scores import Prediction, Verdict
 from car_client.s3_address import S3Address
 from car_client.settings import Transport, load_settings
+from collected_logs import LogLines
 from edge_common.errors import FatalError
 from minio import Minio
+from minio.error import S3Error
+from urllib3 import HTTPResponse
 
 RESULT = Classification(
     "a, b.jpg",
@@ -90,3 +94,24 @@ def test_results_are_held_while_the_store_is_away_and_written_when_it_is_back(st
     sink.write(dataclasses.replace(RESULT, picture="b.jpg"))
     names = {object_.object_name for object_ in store.list_objects("later", recursive=True)}
     assert names == {"results/a.jpg.m.json", "results/b.jpg.m.json"}
+
+
+def test_a_result_whose_name_no_store_takes_is_told_and_holds_no_other_up(
+    store: Minio, logged: LogLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(key: str, *rest: Any, **how: Any) -> object:  # as stores answer, measured with MinIO
+        if len(key) > 1024:
+            raise S3Error(
+                HTTPResponse(status=400), "KeyTooLongError", "Your key is too long", None, None, None
+            )
+        return kept("pictures", key, *rest, **how)
+
+    kept = store.put_object
+    monkeypatch.setattr(store, "put_object", lambda _bucket, *given, **how: put(*given, **how))
+    sink = BucketSink(store, S3Address.parse("s3://pictures/long"))
+    sink.write(dataclasses.replace(RESULT, picture=f"{'a/' * 600}1.jpg"))
+    sink.write(dataclasses.replace(RESULT, picture="2.jpg"))
+    names = [object_.object_name for object_ in store.list_objects("pictures", "long/", recursive=True)]
+    assert names == ["long/2.jpg.m.json"]
+    [line] = logged.of("result_rejected")
+    assert line["error"] == "KeyTooLongError: Your key is too long"

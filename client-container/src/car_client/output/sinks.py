@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
-from edge_common.printable import printable_cell
+from edge_common.printable import printable, printable_cell
 from minio import Minio
+from minio.error import S3Error
 
 from car_client.output.documents import classification_document
 from car_client.pipeline.classifier import Classification
@@ -20,6 +21,8 @@ _log = get_logger()
 _UNSAFE_PART = re.compile(r"(?:(?<=/)|^)\.{1,2}(?=/)|/(?=/)")
 """Parts of a path that stores refuse, or that mean another place."""
 _COLUMNS = ("image", "model", "version", "top1", "sure", "probability", "latency_ms")
+_UNFIT_NAME = frozenset({"KeyTooLongError", "XMinioInvalidObjectName"})
+"""What stores say of a name that is too long, or has too long a part."""
 _MOST_HELD = 1000
 """Results kept while the store is away; the oldest is given up first."""
 
@@ -109,7 +112,7 @@ class BucketSink(ResultSink):
         self._held.append((f"{self._address.prefix}{name}", content))
         try:
             while self._held:
-                write_object(self._store, self._address, *self._held[0], "application/json")
+                self._put(*self._held[0])
                 self._held.popleft()
         except STORE_ERRORS as error:
             if not self._away:
@@ -119,3 +122,12 @@ class BucketSink(ResultSink):
         if self._away:
             _log.info("results_delivered", to=str(self._address))
             self._away = False
+
+    def _put(self, key: str, content: bytes) -> None:
+        """Write one; what the store can never take is told and left out, so that it holds nothing up."""
+        try:
+            write_object(self._store, self._address, key, content, "application/json")
+        except S3Error as error:
+            if error.code not in _UNFIT_NAME:
+                raise
+            _log.warning("result_rejected", to=str(self._address), key=printable(key), error=reason_of(error))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from car_client.kserve.inference import Metadata, TensorSpec
+from car_client.kserve.inference import Metadata
 from car_client.models.describe import describe_model
 from car_client.models.served_model import ServedModel
 from edge_common.card_file import parse_card
+from edge_common.classifiers import TensorSpec
 from edge_common.openvino_runtime import ov
 from edge_common.pictures.decode import PictureLimits, decode_picture
 from edge_common.pictures.preprocess import preprocess

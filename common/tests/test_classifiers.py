@@ -1,11 +1,10 @@
-from dataclasses import dataclass
-
 import pytest
 from edge_common.classifiers import (
     FLOATS,
     FREE,
     QUANTISED,
     ScoreOutput,
+    TensorSpec,
     activation_rejection,
     class_count,
     datatype_of_openvino,
@@ -17,18 +16,8 @@ from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Layout
 
 
-@dataclass(frozen=True)
-class Tensor:
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name} {list(self.shape)}"
-
-
-def scores(*shape: int, name: str = "y", datatype: str = "FP32") -> Tensor:
-    return Tensor(name, datatype, shape)
+def scores(*shape: int, name: str = "y", datatype: str = "FP32") -> TensorSpec:
+    return TensorSpec(name, datatype, shape)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +77,11 @@ def test_datatypes_go_by_kserves_names(openvino: str, kserve: str) -> None:
 def test_of_several_heads_the_card_names_one() -> None:
     heads = [scores(1, 4, name="colour"), scores(1, 9, name="make"), scores(1, 4, name="age")]
     assert score_output(heads, name="age") == ScoreOutput(heads[2], 4)
-    with pytest.raises(RejectedError, match=r"colour \[1, 4\], make \[1, 9\], age .*output.name in the card"):
+    with pytest.raises(RejectedError, match=r"make FP32 \[1,9\], age .*output.name in the card"):
         score_output(heads)
     with pytest.raises(RejectedError, match=r"could all be the scores"):
         score_output(heads, labels=4)
-    with pytest.raises(RejectedError, match=r"no output 'model'; the model has colour \[1, 4\], make"):
+    with pytest.raises(RejectedError, match=r"no output 'model'; the model has colour FP32 \[1,4\], make"):
         score_output(heads, name="model")
 
 
@@ -105,7 +94,7 @@ def test_what_is_no_row_of_scores_needs_no_name_beside_one_that_is() -> None:
     maps = scores(1, 1280, 7, 7, name="maps")
     assert score_output([maps, scores(1, 196)]).classes == 196
     with pytest.raises(
-        RejectedError, match=r"output is maps \[1, 1280, 7, 7\]; an image classifier gives one row"
+        RejectedError, match=r"output is maps FP32 \[1,1280,7,7\]; an image classifier gives one row"
     ):
         score_output([maps])
 
@@ -126,38 +115,38 @@ def test_the_three_colours_tell_the_layout(
     shape: tuple[int, ...], layout: Layout, size: tuple[int, int]
 ) -> None:
     for datatype in ("FP32", "FP16", "UINT8", "INT8", "INT64"):
-        found = picture_input([Tensor("x", datatype, shape)])
+        found = picture_input([TensorSpec("x", datatype, shape)])
         assert (found.layout, found.size) == (layout, size)
 
 
 def test_a_card_says_the_layout_where_the_shape_leaves_it_open() -> None:
-    anything = Tensor("x", "FP32", (FREE, FREE, FREE, FREE))
+    anything = TensorSpec("x", "FP32", (FREE, FREE, FREE, FREE))
     assert picture_input([anything], layout=Layout.NHWC).layout is Layout.NHWC
     with pytest.raises(RejectedError, match="no dimension is that of three colours"):
         picture_input([anything])
     with pytest.raises(RejectedError, match="layout NHWC in the card, in which no dimension"):
-        picture_input([Tensor("x", "FP32", (1, 3, 8, 8))], layout=Layout.NHWC)
+        picture_input([TensorSpec("x", "FP32", (1, 3, 8, 8))], layout=Layout.NHWC)
 
 
 @pytest.mark.parametrize(
     ("inputs", "match"),
     [
         ([], "inputs are none; an image classifier takes one picture"),
-        ([Tensor("x", "FP32", (1, 3, 8, 8)), Tensor("mask", "FP32", (1, 8))], r"mask \[1, 8\]"),
-        ([Tensor("x", "FP32", (1, 1, 28, 28))], "three colours"),
-        ([Tensor("x", "FP32", (1, 3, 28))], "three colours"),
-        ([Tensor("x", "FP32", ())], "three colours"),
-        ([Tensor("x", "BYTES", (1, 3, 8, 8))], "no picture can be sent as BYTES"),
+        ([TensorSpec("x", "FP32", (1, 3, 8, 8)), TensorSpec("mask", "FP32", (1, 8))], r"mask FP32 \[1,8\]"),
+        ([TensorSpec("x", "FP32", (1, 1, 28, 28))], "three colours"),
+        ([TensorSpec("x", "FP32", (1, 3, 28))], "three colours"),
+        ([TensorSpec("x", "FP32", ())], "three colours"),
+        ([TensorSpec("x", "BYTES", (1, 3, 8, 8))], "no picture can be sent as BYTES"),
     ],
 )
-def test_what_takes_no_picture_is_refused(inputs: list[Tensor], match: str) -> None:
+def test_what_takes_no_picture_is_refused(inputs: list[TensorSpec], match: str) -> None:
     with pytest.raises(RejectedError, match=match):
         picture_input(inputs)
 
 
 def test_the_input_that_a_card_names_has_to_be_there() -> None:
-    with pytest.raises(RejectedError, match=r"names the input 'image', but the model has x \[1, 3, 8, 8\]"):
-        picture_input([Tensor("x", "FP32", (1, 3, 8, 8))], name="image")
+    with pytest.raises(RejectedError, match=r"names the input 'image', but the model has x FP32 \[1,3,8,8\]"):
+        picture_input([TensorSpec("x", "FP32", (1, 3, 8, 8))], name="image")
 
 
 def test_each_class_has_one_label_and_one_score_may_have_two() -> None:

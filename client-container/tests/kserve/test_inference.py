@@ -7,7 +7,8 @@ import pytest
 from car_client.errors import RequestRefusedError, ServerFailedError
 from car_client.kserve.connection import Connection
 from car_client.kserve.http_inference import HttpInference
-from car_client.kserve.inference import RequestTensor, TensorSpec, TracedInference, parse_metadata
+from car_client.kserve.inference import RequestTensor, TracedInference, parse_metadata
+from edge_common.classifiers import TensorSpec
 from edge_common.traces import start_traces
 from fake_kserve import FakeKServe, FakeModel
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status

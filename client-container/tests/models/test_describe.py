@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 from car_client.errors import UnusableModelError
-from car_client.kserve.inference import Metadata, TensorSpec
+from car_client.kserve.inference import Metadata
 from car_client.models.describe import describe_model, facts_assumed, facts_of_card
 from car_client.models.served_model import FactSource, ServedModel
+from edge_common.classifiers import TensorSpec
 from edge_common.model_card import Activation, Color, Layout, ModelCard, ResizeMode
 
 

@@ -1,9 +1,10 @@
 import dataclasses
 
-from car_client.kserve.inference import Metadata, TensorSpec
+from car_client.kserve.inference import Metadata
 from car_client.models.describe import describe_model
 from car_client.models.follower import changes
 from car_client.models.served_model import ModelTable, ServedModel
+from edge_common.classifiers import TensorSpec
 
 
 def served(version: int) -> ServedModel:

@@ -1,13 +1,14 @@
 import io
 
 import pytest
-from car_client.kserve.inference import Metadata, TensorSpec
+from car_client.kserve.inference import Metadata
 from car_client.models.describe import describe_model
 from car_client.models.served_model import ModelTable
 from car_client.output.terminal import show_classification, show_models
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.scores import Prediction, Verdict
 from car_client.settings import Transport
+from edge_common.classifiers import TensorSpec
 from edge_common.served_state import VersionState
 from rich.console import Console
 

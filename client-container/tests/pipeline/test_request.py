@@ -3,10 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from car_client.kserve.inference import TensorSpec
 from car_client.models.served_model import FactSource, ServedModel
 from car_client.pipeline.request import choose_transport, why_no_jpeg
 from car_client.settings import Transport
+from edge_common.classifiers import TensorSpec
 from edge_common.model_card import Color, Interpolation, Layout, ResizeMode
 from edge_common.pictures.decode import Picture, PictureLimits, decode_picture
 from edge_common.pictures.steps import Preprocessing, Resizing

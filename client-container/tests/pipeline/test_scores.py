@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from car_client.errors import MisshapenAnswerError, UnreadableScoresError, UnusableModelError
-from car_client.kserve.inference import TensorSpec
 from car_client.models.served_model import FactSource, ServedModel
 from car_client.pipeline.scores import NOT_SURE, AssumedActivations, Verdict, read_scores
+from edge_common.classifiers import TensorSpec
 from edge_common.model_card import Activation, Color, Layout
 from edge_common.pictures.steps import Preprocessing
 from hypothesis import given

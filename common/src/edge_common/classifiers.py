@@ -6,7 +6,9 @@ Shapes and datatypes are as KServe v2 writes them, whoever tells them; -1 stands
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Layout
@@ -20,35 +22,16 @@ _IMAGE_RANK, _CHANNELS = 4, 3
 _PAIR: Final = 2
 
 
-class TensorFacts(Protocol):
-    """Name, datatype and shape of an input or output; `str` of it is for people."""
-
-    @property
-    def name(self) -> str:
-        """Its name in requests and answers."""
-
-    @property
-    def datatype(self) -> str:
-        """As KServe v2 calls it, such as FP32."""
-
-    @property
-    def shape(self) -> Sequence[int]:
-        """Its dimensions, -1 where one is open."""
-
-
-Tensor = TypeVar("Tensor", bound=TensorFacts)
-
-
 @dataclass(frozen=True, slots=True)
-class NamedTensor:
-    """An input or output that was read from a model; without dimensions where their number is open."""
+class TensorSpec:
+    """Name, datatype and shape of an input or output; no dimensions where even their number is open."""
 
     name: str
     datatype: str
-    shape: tuple[int, ...]
+    """As KServe v2 calls it, such as FP32."""
+    shape: Annotated[tuple[int, ...], Field(max_length=16)]
 
     def __str__(self) -> str:
-        """Name, type and shape."""
         return f"{self.name} {self.datatype} [{','.join('?' if n == FREE else str(n) for n in self.shape)}]"
 
 
@@ -59,25 +42,25 @@ def datatype_of_openvino(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureInput(Generic[Tensor]):
+class PictureInput:
     """The input that takes pictures: `size` is height and width, -1 where the model leaves one open."""
 
-    tensor: Tensor
+    tensor: TensorSpec
     layout: Layout
     size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreOutput(Generic[Tensor]):
+class ScoreOutput:
     """The output that gives one row of scores for each picture; `classes` is -1 where that is open."""
 
-    tensor: Tensor
+    tensor: TensorSpec
     classes: int
 
 
 def picture_input(
-    inputs: Sequence[Tensor], *, name: str | None = None, layout: Layout | None = None
-) -> PictureInput[Tensor]:
+    inputs: Sequence[TensorSpec], *, name: str | None = None, layout: Layout | None = None
+) -> PictureInput:
     """The one input, which has to be [N,3,height,width] or [N,height,width,3] of numbers.
 
     `name` and `layout` are what a card says of it. Raises RejectedError that tells what there is instead.
@@ -117,8 +100,8 @@ def _layout(shape: Sequence[int], said: Layout | None) -> Layout | None:
 
 
 def score_output(
-    outputs: Sequence[Tensor], *, name: str | None = None, labels: int | None = None
-) -> ScoreOutput[Tensor]:
+    outputs: Sequence[TensorSpec], *, name: str | None = None, labels: int | None = None
+) -> ScoreOutput:
     """The output with the scores: the one that the card names, else the only row of scores.
 
     Of several rows of scores, the one with as many classes as there are `labels` is meant. Raises
@@ -145,7 +128,7 @@ def score_output(
     return rows[0]
 
 
-def class_count(output: TensorFacts) -> int | None:
+def class_count(output: TensorSpec) -> int | None:
     """How many classes it has scores for, -1 where that is open; None when it is no row of scores.
 
     A row is [N,C] with ones anywhere after the batch, or [N] for one score; floats or quantised numbers.
@@ -176,7 +159,7 @@ def labels_rejection(labels: int | None, classes: int) -> str | None:
     return f"there are {labels} labels, but the model gives {classes} values; give {either}"
 
 
-def activation_rejection(activation: Activation, scores: ScoreOutput[Tensor]) -> str | None:
+def activation_rejection(activation: Activation, scores: ScoreOutput) -> str | None:
     """Why `activation` cannot make probabilities of such scores; None where it can."""
     if activation is Activation.SOFTMAX and scores.classes == 1:
         return "a softmax over one score is always 1; the activation of one score is sigmoid, or none"
@@ -188,5 +171,5 @@ def activation_rejection(activation: Activation, scores: ScoreOutput[Tensor]) ->
     return None
 
 
-def _listed(tensors: Sequence[TensorFacts]) -> str:
+def _listed(tensors: Sequence[TensorSpec]) -> str:
     return ", ".join(str(tensor) for tensor in tensors) or "none"

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from edge_common.classifiers import NamedTensor
+from edge_common.classifiers import TensorSpec
 from edge_common.errors import RejectedError
 from edge_common.model_card import Serving
 from model_sync.cards.cards import (
@@ -80,7 +80,7 @@ def test_a_card_that_speaks_of_scores_needs_a_classifier(
     card = _read(f"schema: 1\noutput: {said}".encode())
     refused = nullcontext() if sentence is None else pytest.raises(RejectedError, match=re.escape(sentence))
     with refused:
-        raise_for_misfit(card, {}, [NamedTensor(*tensor) for tensor in tensors])
+        raise_for_misfit(card, {}, [TensorSpec(*tensor) for tensor in tensors])
 
 
 def _rejection(further: tuple[str, ...] = (), **serving: Any) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from edge_common.classifiers import NamedTensor
+from edge_common.classifiers import TensorSpec
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.model_card import ModelCard
 from model_sync.bucket.completeness import IncompleteError
@@ -33,7 +33,7 @@ def _check(tree: Path, settings: Mapping[str, Any] | None = None, *, memory: int
 
 def test_a_good_model_passes_with_its_facts(tmp_path: Path) -> None:
     facts = _check(write_onnx(tmp_path, classes=3), {"plugin_config": {"NUM_STREAMS": 1}})
-    assert facts == ModelFacts({"x": (1, 4)}, (NamedTensor("y", "FP32", (1, 3)),))
+    assert facts == ModelFacts({"x": (1, 4)}, (TensorSpec("y", "FP32", (1, 3)),))
 
 
 def test_a_child_that_answers_and_ends_between_two_looks_is_heard(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 import numpy as np
+from edge_common.classifiers import TensorSpec
 from edge_common.traces import Traces
 from numpy.typing import NDArray
 from pydantic import AliasPath, Field, TypeAdapter, ValidationError
@@ -30,20 +31,6 @@ NUMPY_TYPES: Mapping[str, np.dtype[Any]] = {
 BYTES = "BYTES"
 _MOST_DIGITS = 19
 DYNAMIC = -1
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Name, datatype and shape of an input or output; -1 stands for a dimension of any size."""
-
-    name: str
-    datatype: str
-    shape: Annotated[tuple[int, ...], Field(max_length=16)]
-
-    def __str__(self) -> str:
-        """`image UINT8 [1,260,260,3]`, with `?` for any size."""
-        sizes = ",".join("?" if size == DYNAMIC else str(size) for size in self.shape)
-        return f"{self.name} {self.datatype} [{sizes}]"
 
 
 @dataclass(frozen=True, slots=True)

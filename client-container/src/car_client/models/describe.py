@@ -8,6 +8,7 @@ from typing import Any
 from edge_common.classifiers import (
     PictureInput,
     ScoreOutput,
+    TensorSpec,
     activation_rejection,
     labels_rejection,
     picture_input,
@@ -20,7 +21,7 @@ from edge_common.pictures.steps import NO_MEAN, NO_SCALE, Preprocessing, Resizin
 from edge_common.printable import printable
 
 from car_client.errors import UnusableModelError
-from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, Metadata, TensorSpec
+from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, Metadata
 from car_client.models.served_model import FactSource, ServedModel
 
 _MOST_PIXELS = 2**26
@@ -187,7 +188,7 @@ def _choose_facts(metadata: Metadata, card: ModelCard | None) -> Facts:
     return dataclasses.replace(facts, labels=facts.labels or inside.labels)
 
 
-def _size(taken: PictureInput[TensorSpec], facts: Facts) -> tuple[int, int]:
+def _size(taken: PictureInput, facts: Facts) -> tuple[int, int]:
     size = facts.size or taken.size
     if DYNAMIC in size:
         raise UnusableModelError(
@@ -211,7 +212,7 @@ def _check_room(image: TensorSpec, height: int, width: int) -> None:
         )
 
 
-def _check_scores(output: ScoreOutput[TensorSpec], facts: Facts, labels: int | None) -> None:
+def _check_scores(output: ScoreOutput, facts: Facts, labels: int | None) -> None:
     """Whether labels and activation fit the scores; raises UnusableModelError."""
     wrong = labels_rejection(labels, output.classes)
     if wrong is None and facts.activation is not None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
+from edge_common.classifiers import TensorSpec
 from edge_common.model_card import Activation
 from edge_common.pictures.steps import Preprocessing
 from edge_common.served_state import ServedModels
 
 from car_client.errors import UnknownModelError, UnusableModelError
-from car_client.kserve.inference import DYNAMIC, TensorSpec
+from car_client.kserve.inference import DYNAMIC
 
 
 class FactSource(StrEnum):

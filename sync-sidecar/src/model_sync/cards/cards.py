@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from edge_common.card_file import FILE_NAME, card_as_mapping, card_from_mapping, parse_card, read_labels
-from edge_common.classifiers import NamedTensor, activation_rejection, labels_rejection, score_output
+from edge_common.classifiers import TensorSpec, activation_rejection, labels_rejection, score_output
 from edge_common.errors import RejectedError
 from edge_common.model_card import Activation, Layout, ModelCard, Sample, Serving
 
@@ -108,7 +108,7 @@ def _check_sample(sample: Sample, labels: tuple[str, ...] | None, where: str) ->
 
 
 def raise_for_misfit(
-    card: EffectiveCard, inputs: Mapping[str, tuple[int, ...]], outputs: Sequence[NamedTensor]
+    card: EffectiveCard, inputs: Mapping[str, tuple[int, ...]], outputs: Sequence[TensorSpec]
 ) -> None:
     """Raise RejectedError where the card does not fit a model with these inputs and outputs.
 

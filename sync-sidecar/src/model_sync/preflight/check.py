@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_common.card_file import card_as_mapping
-from edge_common.classifiers import NamedTensor
+from edge_common.classifiers import TensorSpec
 from edge_common.errors import RejectedError, RetryableError
 from edge_common.logs import get_logger
 from edge_common.quantities import format_size
@@ -87,7 +87,7 @@ class ModelFacts:
     """What the child found: shapes of inputs by name, -1 for a dynamic dimension, and all of the outputs."""
 
     inputs: Mapping[str, tuple[int, ...]]
-    outputs: tuple[NamedTensor, ...]
+    outputs: tuple[TensorSpec, ...]
     absent_device: str = ""
     """The card's device, where this container does not have it; the model was checked on the CPU."""
     acceptance: AcceptanceRun | None = None

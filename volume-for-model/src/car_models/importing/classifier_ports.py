@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from edge_common.classifiers import FREE, QUANTISED, NamedTensor, ScoreOutput, picture_input, score_output
+from edge_common.classifiers import FREE, QUANTISED, ScoreOutput, TensorSpec, picture_input, score_output
 from edge_common.errors import RejectedError
 from edge_common.model_card import Layout
 from edge_common.openvino_runtime import ops, ov, preprocessing
@@ -25,7 +25,7 @@ class ClassifierPorts:
     size: tuple[int, int]
     whole_numbers: bool
     """Whether the image tensor holds integers, so that it can only take plain pixels."""
-    scores: ScoreOutput[NamedTensor]
+    scores: ScoreOutput
     evidence: ScoreEvidence
 
 
@@ -101,12 +101,12 @@ def _with_usual_floats(network: ov.Model) -> ov.Model:
     return steps.build()
 
 
-def _for_one_picture(ports: Sequence[NamedTensor]) -> list[NamedTensor]:
+def _for_one_picture(ports: Sequence[TensorSpec]) -> list[TensorSpec]:
     """Outputs of a network that takes one picture, with the batch that some exports squeeze away."""
     return [replace(port, shape=(1, *port.shape)) if len(port.shape) == 1 else port for port in ports]
 
 
-def _with_one_row(network: ov.Model, index: int, scores: ScoreOutput[NamedTensor]) -> ov.Model:
+def _with_one_row(network: ov.Model, index: int, scores: ScoreOutput) -> ov.Model:
     """`network` with the output `index` alone, as [1,C] of floats under the same name."""
     if scores.classes == FREE or scores.tensor.shape[0] not in {1, FREE}:
         raise RejectedError(

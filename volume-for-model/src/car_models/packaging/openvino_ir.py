@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edge_common.classifiers import FREE, NamedTensor, datatype_of_openvino
+from edge_common.classifiers import FREE, TensorSpec, datatype_of_openvino
 from edge_common.errors import RejectedError
 from edge_common.model_card import Color, ImageInput, Layout, ModelCard, ResizeMode, Triple
 from edge_common.openvino_runtime import ov, preprocessing
@@ -24,10 +24,10 @@ _RESIZE_TYPES = {
 """Mode in a card -> `resize_type` of Model API."""
 
 
-def ports_of(ports: Sequence[ov.Output]) -> list[NamedTensor]:
+def ports_of(ports: Sequence[ov.Output]) -> list[TensorSpec]:
     """Inputs or outputs of a network, in their order."""
     return [
-        NamedTensor(_name(port), datatype_of_openvino(port.element_type.get_type_name()), _shape(port))
+        TensorSpec(_name(port), datatype_of_openvino(port.element_type.get_type_name()), _shape(port))
         for port in ports
     ]
 

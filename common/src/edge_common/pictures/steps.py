@@ -33,15 +33,8 @@ class Resizing:
 
     @classmethod
     def of_card(cls, resize: Resize) -> Self:
-        """As the card's `input.resize` says."""
-        return cls(
-            resize.mode,
-            resize.fraction,
-            resize.interpolation,
-            resize.pad_value,
-            to=resize.to,
-            antialias=resize.antialias,
-        )
+        """As the card's `input.resize` says, whose fields have the same names."""
+        return cls(**dict(resize))
 
 
 @dataclass(frozen=True, slots=True)

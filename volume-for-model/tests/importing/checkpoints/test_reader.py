@@ -1,5 +1,6 @@
 import os
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ GOOD = checkpoint(
     {"plain": Tensor("a", 6, 0, (2, 3), (3, 1)), "transposed": Tensor("b", 6, 0, (3, 2), (1, 3))},
     {"a": range(6), "b": range(6)},
 )
-BOTH_FORMATS = (GOOD, zip_checkpoint.checkpoint({"plain": np.arange(6, dtype=np.float32)}))
+MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
+ZIPPED = zip_checkpoint.checkpoint({"weight": MATRIX})
+BOTH_FORMATS = (GOOD, ZIPPED)
 
 
 class Evil:
@@ -157,3 +160,59 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
 def test_a_missing_file_is_our_own_fault(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="install them again"):
         read_checkpoint(tmp_path / "absent.pth")
+
+
+def test_reads_a_zipped_state_dict(tmp_path: Path) -> None:
+    assert read(tmp_path, ZIPPED)["weight"].tolist() == MATRIX.tolist()
+
+
+@pytest.mark.parametrize("within", ["state_dict", "model_state_dict", "model", "state_dict_ema"])
+def test_reads_the_state_dict_among_a_training_programs_notes(tmp_path: Path, within: str) -> None:
+    assert list(read(tmp_path, zip_checkpoint.checkpoint({"weight": MATRIX}, within=within))) == ["weight"]
+
+
+def test_a_dict_without_weights_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(RejectedError, match="something else than a flat dict of tensors"):
+        read(tmp_path, zip_checkpoint.zipped(pickled({"epoch": 3}), {}))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_zipped_pickle_that_calls_the_system_is_refused_and_does_not_run(
+    tmp_path: Path, protocol: int
+) -> None:
+    proof = tmp_path / "ran"
+    evil = pickle.dumps({"weight": Evil(f"touch {proof}")}, protocol=protocol)
+    with pytest.raises(RejectedError, match="it was not run"):
+        read(tmp_path, zip_checkpoint.zipped(evil, {}))
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["torch.nn.modules.container Sequential", "timm.models.efficientnet EfficientNet", "__main__ Net"]
+)
+def test_a_whole_module_is_refused_with_what_to_save_instead(tmp_path: Path, name: str) -> None:
+    module, attribute = name.split()
+    content = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b")\x81."
+    with pytest.raises(RejectedError, match=r"whole pickled module.*torch\.save\(model\.state_dict\(\)"):
+        read(tmp_path, zip_checkpoint.zipped(content, {}))
+
+
+@pytest.mark.parametrize("further", ["code/__torch__.py", "constants.pkl"])
+def test_a_torchscript_program_is_refused_with_what_to_save_instead(tmp_path: Path, further: str) -> None:
+    content = zip_checkpoint.zipped(pickled({}), {}, further={further: b"def forward(self): ..."})
+    with pytest.raises(RejectedError, match=r"TorchScript program.*nothing of it was run.*ONNX"):
+        read(tmp_path, content)
+
+
+def test_a_compressed_archive_is_rejected_since_it_could_grow_without_end(tmp_path: Path) -> None:
+    bomb = zip_checkpoint.zipped(pickled({}), {"0": bytes(10_000_000)}, compression=zipfile.ZIP_DEFLATED)
+    assert len(bomb) < 100_000
+    with pytest.raises(RejectedError, match="compressed or too large"):
+        read(tmp_path, bomb)
+
+
+def test_a_storage_of_another_size_or_a_missing_one_is_rejected(tmp_path: Path) -> None:
+    tensor = pickled({"weight": Tensor("0", 6, 0, (6,), (1,), view=False)})
+    for storages in ({}, {"0": bytes(20)}, {"1": bytes(24)}):
+        with pytest.raises(RejectedError, match="storage 0 is missing or has another size"):
+            read(tmp_path, zip_checkpoint.zipped(tensor, storages))

@@ -151,7 +151,11 @@ def test_4xx_is_the_requests_fault_and_5xx_the_servers() -> None:
 
 @pytest.mark.parametrize(
     ("body", "text"),
-    [(b"", ""), (b"<html>", "<html>"), (b"[1]", "[1]"), (b"\xff", "\ufffd"), (b"x" * 999, "x" * 300)],
+    [
+        *((b"", ""), (b"<html>", "<html>"), (b"[1]", "[1]"), (b"\xff", "\ufffd"), (b"x" * 999, "x" * 300)),
+        (b"[" * 100_000, "[" * 300),
+    ],
+    ids=lambda text: text[:6],
 )
 def test_error_text_is_found_in_any_body_and_bounded(body: bytes, text: str) -> None:
     assert Answer(400, {}, body).error_text == text

@@ -49,7 +49,7 @@ class Answer:
         """The JSON object that the body is; None for anything else."""
         try:
             document = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested more deeply than anybody means it
             return None
         return document if isinstance(document, dict) else None
 

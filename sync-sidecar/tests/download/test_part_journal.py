@@ -23,8 +23,8 @@ def _reopened(part: Path, size: int = _SIZE) -> list[tuple[int, int]]:
 
 def test_what_was_noted_counts_after_the_process_ended(part: Path) -> None:
     with PartJournal.opened(part, _SIZE) as (journal, _):
-        journal.note_written(0, 10)
-        journal.note_durable(20, 30)
+        journal.note(0, 10)
+        journal.note(20, 30, durable=True)
     assert _reopened(part) == [(0, 10), (20, 30)]
 
 
@@ -32,8 +32,8 @@ def test_after_a_restart_of_the_machine_only_flushed_bytes_count(
     part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with PartJournal.opened(part, _SIZE) as (journal, _):
-        journal.note_written(0, 10)
-        journal.note_durable(20, 30)
+        journal.note(0, 10)
+        journal.note(20, 30, durable=True)
     (tmp_path / "boot_id").write_text("another-boot\n")
     monkeypatch.setattr(part_journal, "_BOOT_ID", tmp_path / "boot_id")
     assert _reopened(part) == [(20, 30)]
@@ -41,7 +41,7 @@ def test_after_a_restart_of_the_machine_only_flushed_bytes_count(
 
 def test_a_line_that_was_cut_off_counts_for_nothing(part: Path) -> None:
     with PartJournal.opened(part, _SIZE) as (journal, _):
-        journal.note_durable(20, 30)
+        journal.note(20, 30, durable=True)
     with journal_path(part).open("ab") as file:
         file.write(b"40 90 -")
     assert _reopened(part) == [(20, 30)]
@@ -53,7 +53,7 @@ def test_a_part_without_its_journal_counts_for_nothing(part: Path) -> None:
 
 def test_a_journal_vouches_for_no_other_part(part: Path) -> None:
     with PartJournal.opened(part, _SIZE) as (journal, _):
-        journal.note_durable(0, 100)
+        journal.note(0, 100, durable=True)
     assert _reopened(part, _SIZE + 1) == []
     part.unlink()
     assert _reopened(part) == []

@@ -13,7 +13,15 @@ from edge_common.errors import RetryableError
 from model_sync.bucket.catalog import UploadObject
 from model_sync.bucket.keys import quoted
 from model_sync.download.part_journal import journal_path
-from model_sync.download.ranged_download import CHUNK, PIECE, CancelledError, RangedTransfer, facts_of
+from model_sync.download.ranged_download import (
+    CHUNK,
+    PIECE,
+    CancelledError,
+    RangedTransfer,
+    ended,
+    facts_of,
+    stopped,
+)
 from model_sync.store.errors import RangeIgnoredError
 from model_sync.store.object_store import ObjectFacts, ObjectStore, has_md5
 
@@ -46,7 +54,7 @@ def read_whole(
     What arrived before the connection broke is left in `part`, which `download` goes on with.
     """
     if cancelled.is_set():
-        raise _stopped(file)
+        raise stopped(file)
     chunks: list[bytes] = []
     size = 0
     facts = ObjectFacts()
@@ -57,7 +65,7 @@ def read_whole(
                 chunks.append(chunk)
                 size += len(chunk)
         if size != file.size:
-            raise _ended(file, size)
+            raise ended(file, size)
     except RetryableError:
         if 0 < size < file.size:
             part.write_bytes(b"".join(chunks))
@@ -159,7 +167,7 @@ def _download_whole(
                 facts = facts_of(stream)
                 while chunk := stream.read(CHUNK):
                     if cancelled.is_set():
-                        raise _stopped(file)
+                        raise stopped(file)
                     _append(out, chunk)
                     have += len(chunk)
                     progress(len(chunk))
@@ -169,17 +177,9 @@ def _download_whole(
     if have != file.size:
         if have > file.size:
             part.unlink()
-        raise _ended(file, have)
+        raise ended(file, have)
     sha256, *md5 = (digest.hexdigest() for digest in digests)
     return sha256, md5[0] if md5 else None, facts
-
-
-def _stopped(file: UploadObject) -> CancelledError:
-    return CancelledError(f"the download of {quoted(file.key)} was stopped")
-
-
-def _ended(file: UploadObject, after: int) -> RetryableError:
-    return RetryableError(f"{quoted(file.key)} ended after {after} of {file.size} bytes; it is tried again")
 
 
 def _digest_existing(out: FileIO, size: int, digests: Sequence["hashlib._Hash"]) -> int:

@@ -101,13 +101,9 @@ class PartJournal:
         finally:
             os.close(descriptor)
 
-    def note_written(self, start: int, end: int) -> None:
-        """The bytes from `start` up to `end` were handed to the system."""
-        os.write(self._descriptor, f"{start} {end} {self._boot}\n".encode())
-
-    def note_durable(self, start: int, end: int) -> None:
-        """The bytes from `start` up to `end` were flushed to the disk."""
-        os.write(self._descriptor, f"{start} {end} {_DURABLE}\n".encode())
+    def note(self, start: int, end: int, *, durable: bool = False) -> None:
+        """The bytes from `start` up to `end` were handed to the system; if `durable`, flushed to the disk."""
+        os.write(self._descriptor, f"{start} {end} {_DURABLE if durable else self._boot}\n".encode())
 
 
 def _trusted(path: Path, boot: str) -> Iterator[tuple[int, int]]:

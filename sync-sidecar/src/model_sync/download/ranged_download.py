@@ -146,14 +146,13 @@ class RangedTransfer:
     def _fetch(self, piece: tuple[int, int], descriptor: int, journal: PartJournal) -> None:
         start, end = piece
         at = start
-        key, size = self._file.key, self._file.size
         with self._store.open_object(self._file, offset=start, length=end - start) as stream:
             self.facts = facts_of(stream)
             while at < end and (chunk := stream.read(min(CHUNK, end - at))):
                 if self._cancelled.is_set():
-                    raise CancelledError(f"the download of {quoted(key)} was stopped")
+                    raise stopped(self._file)
                 _write_at(descriptor, chunk, at)
-                journal.note_written(at, at + len(chunk))
+                journal.note(at, at + len(chunk))
                 with self._lock:
                     self._covered.add(at, at + len(chunk))
                 at += len(chunk)
@@ -161,14 +160,24 @@ class RangedTransfer:
                 if self._failed.is_set():
                     return
         if at < end:
-            raise RetryableError(f"{quoted(key)} ended after {at} of {size} bytes; it is tried again")
+            raise ended(self._file, at)
         flush_to_disk(descriptor, dates=False)
-        journal.note_durable(start, end)
+        journal.note(start, end, durable=True)
 
 
 def facts_of(stream: ByteStream) -> ObjectFacts:
     """What the store says of the object; SHA-256 is of the whole, so that of a part tells none."""
     return getattr(stream, "facts", ObjectFacts())
+
+
+def stopped(file: UploadObject) -> CancelledError:
+    """The error for a download that was asked to end."""
+    return CancelledError(f"the download of {quoted(file.key)} was stopped")
+
+
+def ended(file: UploadObject, after: int) -> RetryableError:
+    """The error for a store that sent only so many bytes."""
+    return RetryableError(f"{quoted(file.key)} ended after {after} of {file.size} bytes; it is tried again")
 
 
 def _write_at(descriptor: int, content: bytes, offset: int) -> None:

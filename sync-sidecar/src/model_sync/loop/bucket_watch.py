@@ -45,14 +45,6 @@ def in_background(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="listing", daemon=True).start()
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """When the listing that runs began: Unix and monotonic seconds."""
-
-    attempt: float
-    started: float
-
-
 @dataclass
 class BucketWatch:
     """What the listings so far tell. Used by the loop's thread; only `_list` runs in another."""
@@ -74,7 +66,8 @@ class BucketWatch:
     _last: BucketSnapshot = field(default_factory=BucketSnapshot)
     _absences: Absences = field(default_factory=Absences)
     _prepared: bool = False
-    _begun: _Begun | None = None
+    _begun: tuple[float, float] | None = None
+    """When the listing that runs began: Unix and monotonic seconds."""
     _ended: SimpleQueue[_Listed | Exception] = field(default_factory=SimpleQueue)
     _asked_again: bool = False
     _first_begun: float = math.inf
@@ -88,14 +81,14 @@ class BucketWatch:
     def snapshot(self) -> BucketSnapshot:
         """What the listings so far tell at this moment."""
         now, begun = self.clock.monotonic(), self._begun
-        lasts = begun is not None and now - begun.started >= _LONG
+        lasts = begun is not None and now - begun[1] >= _LONG
         return replace(
             self._last,
             gone_at=self._absences.gone_at(grace=self.delete_grace),
             gone=self._absences.gone(now, grace=self.delete_grace, hold=self.hold),
             removal_hold=self._absences.removal_hold(now, self.hold),
             list_again_at=self.list_again_at,
-            listing_since=begun.attempt if begun is not None and lasts else None,
+            listing_since=begun[0] if begun is not None and lasts else None,
         )
 
     def begin_listing(self) -> None:
@@ -103,8 +96,8 @@ class BucketWatch:
         if self._begun is not None:
             self._asked_again = True
             return
-        self._begun = _Begun(self.clock.now(), self.clock.monotonic())
-        self._first_begun = min(self._first_begun, self._begun.started)
+        self._begun = self.clock.now(), self.clock.monotonic()
+        self._first_begun = min(self._first_begun, self._begun[1])
         before, pins = self._last.catalog, self._last.pins
         self.run(lambda: self._list(before, pins))
 
@@ -126,13 +119,13 @@ class BucketWatch:
             ended = self._ended.get_nowait()
         except Empty:
             return
-        begun, self._begun = self._begun or _Begun(self.clock.now(), self.clock.monotonic()), None
+        begun, self._begun = self._begun or (self.clock.now(), self.clock.monotonic()), None
         if isinstance(ended, EdgeError):
             self._note_failure(ended, begun)
         elif isinstance(ended, Exception):
             raise ended
         else:
-            self._note_listing(*ended, kept, begun)
+            self._note_listing(ended, kept, begun)
         if self._asked_again:
             self._asked_again = False
             self._last = replace(self._last, list_again_at=self.clock.monotonic())
@@ -141,27 +134,25 @@ class BucketWatch:
         try:
             self._prepared = self._prepared or self.prepare()
             with self.metrics.listing_seconds.time():
+                listed = {prefix: self.store.list_objects(prefix) for prefix in self.prefixes}
                 catalog = combined(
-                    {
-                        prefix: build_catalog(self.store.list_objects(prefix), prefix, before)
-                        for prefix in self.prefixes
-                    }
+                    {prefix: build_catalog(objects, prefix, before) for prefix, objects in listed.items()}
                 )
             self._ended.put((catalog, self.cards.read(catalog), read_pins(self.store, catalog, pins)))
         except Exception as error:  # noqa: BLE001 - noted, or raised again, by the loop
             self._ended.put(error)
         self.listing_ended()
 
-    def _note_failure(self, error: EdgeError, begun: _Begun) -> None:
+    def _note_failure(self, error: EdgeError, begun: tuple[float, float]) -> None:
         now, failures = self.clock.monotonic(), self._last.failures + 1
         retry_at = now + min(_FIRST_RETRY * 2 ** min(failures - 1, 16), self.poll_interval)
         self._last = replace(
             self._last,
             listings=self._last.listings + 1,
-            last_attempt=begun.attempt,
+            last_attempt=begun[0],
             error=error,
             failures=failures,
-            list_again_at=max(now, min(begun.started + self.poll_interval, retry_at)),
+            list_again_at=max(now, min(begun[1] + self.poll_interval, retry_at)),
         )
         self._absences = self._absences.after_failure(now, self.hold)
         self.metrics.listings.labels(result="error").inc()
@@ -179,13 +170,9 @@ class BucketWatch:
         return never and isinstance(error, UnknownUserError) and waited < _USERS_MADE_WITHIN
 
     def _note_listing(
-        self,
-        catalog: Catalog,
-        cards: FoundCards,
-        found: Pins,
-        kept: Iterable[tuple[str, str]],
-        begun: _Begun,
+        self, listed: _Listed, kept: Iterable[tuple[str, str]], begun: tuple[float, float]
     ) -> None:
+        catalog, cards, found = listed
         last, now = self._last, self.clock.monotonic()
         if last.failures:
             _log.info("store_returned", failures=last.failures)
@@ -196,9 +183,9 @@ class BucketWatch:
             pins=pins,
             quiet_since=quiet_since(catalog, now, last.catalog, last.quiet_since),
             listings=last.listings + 1,
-            last_attempt=begun.attempt,
-            last_success=begun.attempt,
-            list_again_at=begun.started + self.poll_interval,
+            last_attempt=begun[0],
+            last_success=begun[0],
+            list_again_at=begun[1] + self.poll_interval,
         )
         self._absences = self._absences.after_listing(catalog, kept, now, self.clock.now())
         self._asked_again = self._asked_again or any(pin.missed for pin in pins.values())

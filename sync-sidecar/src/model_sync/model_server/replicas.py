@@ -59,13 +59,11 @@ class Replicas:
     def _renew(self, served: ServedModels) -> None:
         make_folder(self._folder)
         self._volume_time()  # changes the folder, so that it is not taken from a cache
-        try:
+        with suppress(FileNotFoundError):
             facts = self._path.lstat()
             if (facts.st_ino, facts.st_size) == self._written:
                 os.utime(self._path)
                 return
-        except FileNotFoundError:
-            pass
         self._write(served)  # somebody has tidied up, or written there
 
     def _write(self, served: ServedModels) -> None:

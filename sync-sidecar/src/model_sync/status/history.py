@@ -14,8 +14,7 @@ from model_sync.planning.rollout import describe_settings
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import ModelState, RejectedAt, Rejection, State
 from model_sync.planning.uploads import Phase
-from model_sync.status.changes import Key
-from model_sync.status.version_reports import VersionReport
+from model_sync.status.version_reports import Key, VersionReport
 from model_sync.volume.kept_files import HistoryFile
 
 _log = get_logger()

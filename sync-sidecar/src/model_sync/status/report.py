@@ -1,4 +1,4 @@
-"""Tells everybody what a step has found: HTTP, the log, the metrics, and traces where they are collected."""
+"""Tells everybody what has changed since the step before: HTTP, the log, the metrics, and traces."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,16 @@ from model_sync.planning.plan import ModelPlan
 from model_sync.planning.snapshot import Snapshot
 from model_sync.planning.state import State
 from model_sync.planning.uploads import Phase
-from model_sync.status.changes import Change, Key, changes, since_when
 from model_sync.status.history import History
 from model_sync.status.status import Readiness, Site, readiness, status_document
-from model_sync.status.version_reports import VersionReport, report
+from model_sync.status.version_reports import Key, VersionReport, report
 
 _log = get_logger()
 
+_TOLD_AT_INFO = frozenset(
+    {Phase.WAITING, Phase.SERVING, Phase.REJECTED, Phase.HELD, Phase.RETIRING, Phase.PREVIOUS}
+)
+"""Phases worth a line of their own; the ones in between are passed through and told at DEBUG."""
 _UNDER_WAY = frozenset(
     {
         Phase.WAITING,
@@ -49,6 +52,68 @@ class Posted:
     """The last complete listing."""
     history: Sequence[HistoryEntry] = ()
     """What is remembered of the past, oldest first."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A version is reported otherwise than before; None: not at all."""
+
+    before: VersionReport | None
+    after: VersionReport | None
+
+    @property
+    def key(self) -> Key:
+        """Model and bucket version."""
+        row = self.after or self.before
+        return (row.model, row.bucket_version) if row is not None else ("", "")
+
+    @property
+    def is_of_phase(self) -> bool:
+        """Whether the version has come, gone, or entered another phase."""
+        return self.before is None or self.after is None or self.before.phase is not self.after.phase
+
+    @property
+    def ended_load(self) -> Phase | None:
+        """SERVING or REJECTED, when that became of a version that the server was loading; else None."""
+        loading = self.before is not None and self.before.phase is Phase.ACTIVATING
+        phase = self.after.phase if self.after is not None else None
+        return phase if loading and phase in {Phase.SERVING, Phase.REJECTED} else None
+
+    @property
+    def is_told_at_info(self) -> bool:
+        """Whether the log tells it at INFO rather than at DEBUG."""
+        return self.after is None or self.after.phase in _TOLD_AT_INFO
+
+    @property
+    def log_line(self) -> tuple[str, Mapping[str, Any]]:
+        """The event and its keys."""
+        model, bucket_version = self.key
+        facts: dict[str, Any] = {"model": model, "bucket_version": bucket_version}
+        if self.after is None:
+            return "version_gone", facts
+        facts |= {"local_version": self.after.local_version, "reason": self.after.reason}
+        return f"version_{self.after.phase.value}", facts
+
+
+def changes(before: Mapping[Key, VersionReport], after: Mapping[Key, VersionReport]) -> list[Change]:
+    """What is to be told: another phase or another reason, a version that came or is gone."""
+    found = []
+    for key, row in after.items():
+        known = before.get(key)
+        if known is None or (known.phase, known.reason) != (row.phase, row.reason):
+            found.append(Change(known, row))
+    return found + [Change(row, None) for key, row in before.items() if key not in after]
+
+
+def since_when(since: Mapping[Key, float], changed: Iterable[Change], now: float) -> dict[Key, float]:
+    """Model and bucket version -> Unix time at which its phase began; `since` is that before the changes."""
+    found = dict(since)
+    for change in changed:
+        if change.after is None:
+            found.pop(change.key, None)
+        elif change.is_of_phase:
+            found[change.key] = now
+    return found
 
 
 @dataclass

@@ -23,6 +23,10 @@ _UNSIGNED = {
 }
 
 
+Key = tuple[str, str]
+"""Model and bucket version."""
+
+
 @dataclass(frozen=True)
 class VersionReport:
     """One row of the status."""

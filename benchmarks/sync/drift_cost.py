@@ -72,7 +72,7 @@ def _over_http(sidecar: HandSidecar, folder: Path) -> Iterator[None]:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         port = server.stdout.readline().strip() if server.stdout is not None else ""
         url = f"http://127.0.0.1:{port}"
-        sidecar.reconciler.observer.server = ServerWatch(ModelServer(url))
+        sidecar.reconciler.observer.server = ServerWatch(url, ModelServer(url).served)
         yield
         server.terminate()
 

@@ -72,7 +72,9 @@ def start_by_hand(
         CardEdits(cards, None, lambda: None, AtOnce()),
     )
     bucket = BucketWatch(store, ("",), model_cards, clock, metrics, 10.0, GRACE, HOLD)
-    observer = Observer(bucket, ServerWatch(ovms), volume, records, under_way, cards, clock, rules)
+    observer = Observer(
+        bucket, ServerWatch(ovms.url, ovms.served), volume, records, under_way, cards, clock, rules
+    )
     drift = DriftWatch(volume, records, cards, DigestChecks(volume, lambda: None, AtOnce()), metrics, clock)
     if signatures is not None:
         drift.signatures = SignatureWatch(signatures, volume, records).go_on

@@ -70,8 +70,6 @@ _STATE = State({"m": state(stored(1), stored(2), configured=(1, 2), confirmed=(1
 class _Server:
     """Answers what it is told; None: it is away."""
 
-    url = "http://ovms"
-
     def __init__(self, served: ServedModels | None) -> None:
         self.answer = served
         self.busy = False
@@ -85,7 +83,7 @@ class _Server:
 
 
 def test_loads_are_timed_while_it_answers() -> None:
-    watch = ServerWatch(_Server({"m": {**available(1), 2: VersionState.LOADING}}))
+    watch = ServerWatch("http://ovms", _Server({"m": {**available(1), 2: VersionState.LOADING}}).served)
     watch.ask(_STATE, 10.0)
     seen = watch.ask(_STATE, 14.0)
     assert seen.loading_for == {"m": {2: 4.0}}
@@ -94,7 +92,7 @@ def test_loads_are_timed_while_it_answers() -> None:
 
 def test_its_absence_is_counted_until_it_is_back() -> None:
     server = _Server(None)
-    watch = ServerWatch(server)
+    watch = ServerWatch("http://ovms", server.served)
     assert [watch.ask(_STATE, float(now)).failures for now in range(3)] == [1, 2, 3]
     server.answer = {}
     back = watch.ask(_STATE, 3.0)
@@ -103,7 +101,7 @@ def test_its_absence_is_counted_until_it_is_back() -> None:
 
 def test_what_a_busy_server_said_last_stays_true_and_it_is_not_counted_as_away() -> None:
     server = _Server({"m": available(1)})
-    watch = ServerWatch(server)
+    watch = ServerWatch("http://ovms", server.served)
     watch.ask(_STATE, 0.0)
     server.busy = True
     asked = [watch.ask(_STATE, now) for now in (5.0, 95.0)]
@@ -118,14 +116,14 @@ def test_what_a_busy_server_said_last_stays_true_and_it_is_not_counted_as_away()
 def test_a_server_that_is_busy_from_the_start_has_said_nothing() -> None:
     server = _Server(None)
     server.busy = True
-    seen = ServerWatch(server).ask(_STATE, 0.0)
+    seen = ServerWatch("http://ovms", server.served).ask(_STATE, 0.0)
     assert (seen.own, seen.served, seen.busy, seen.failures) == (None, None, True, 0)
 
 
 def test_what_another_pod_has_not_loaded_is_not_served_yet(tmp_path: Path) -> None:
     both = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
-    ServerWatch(_Server({"m": {1: VersionState.LOADING}}), both[1]).ask(_STATE, 0.0)
-    seen = ServerWatch(_Server({"m": available(1)}), both[0]).ask(_STATE, 0.0)
+    ServerWatch("http://ovms", _Server({"m": {1: VersionState.LOADING}}).served, both[1]).ask(_STATE, 0.0)
+    seen = ServerWatch("http://ovms", _Server({"m": available(1)}).served, both[0]).ask(_STATE, 0.0)
     assert seen.own == {"m": available(1)}
     assert seen.served == {"m": {1: VersionState.LOADING}}
 
@@ -133,9 +131,9 @@ def test_what_another_pod_has_not_loaded_is_not_served_yet(tmp_path: Path) -> No
 def _two_pods(folder: Path, other: ServedModels) -> tuple[_Server, ServerWatch, ServerWatch]:
     """This pod's server and its watch, and that of another pod, which has told what it serves."""
     server = _Server({"m": available(1)})
-    second = ServerWatch(_Server(other), Replicas(folder / "replicas", "two"))
+    second = ServerWatch("http://ovms", _Server(other).served, Replicas(folder / "replicas", "two"))
     second.ask(_STATE, 0.0)
-    return server, ServerWatch(server, Replicas(folder / "replicas", "one")), second
+    return server, ServerWatch("http://ovms", server.served, Replicas(folder / "replicas", "one")), second
 
 
 def test_while_this_pods_server_is_away_the_others_are_judged_by_and_no_folder_may_leave(
@@ -154,7 +152,9 @@ def test_while_this_pods_server_is_away_the_others_are_judged_by_and_no_folder_m
 
 
 def test_a_pod_whose_server_is_away_and_that_has_the_volume_alone_is_told_nothing(tmp_path: Path) -> None:
-    seen = ServerWatch(_Server(None), Replicas(tmp_path / "replicas", "one")).ask(_STATE, 0.0)
+    seen = ServerWatch("http://ovms", _Server(None).served, Replicas(tmp_path / "replicas", "one")).ask(
+        _STATE, 0.0
+    )
     assert (seen.served, seen.complete) == (None, False)
 
 

@@ -83,14 +83,10 @@ class Staging:
     def place(self, file: UploadObject, content: bytes) -> None:
         """Put the whole, verified `content` of `file` into the tree, flushed before it has its name there."""
         part = f"{self._parts}/{_part_name(file)}"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            flush_to_disk(descriptor)
-        finally:
-            os.close(descriptor)
+        with open(part, "wb") as written:  # noqa: PTH123 - see `_move_to_tree`
+            written.write(content)
+            written.flush()
+            flush_to_disk(written.fileno())
         self._move_to_tree(file, part)
 
     def accept(self, file: UploadObject) -> None:

@@ -134,10 +134,8 @@ class BucketWatch:
         try:
             self._prepared = self._prepared or self.prepare()
             with self.metrics.listing_seconds.time():
-                listed = {prefix: self.store.list_objects(prefix) for prefix in self.prefixes}
-                catalog = combined(
-                    {prefix: build_catalog(objects, prefix, before) for prefix, objects in listed.items()}
-                )
+                listed = self.store.list_objects
+                catalog = combined({p: build_catalog(listed(p), p, before) for p in self.prefixes})
             self._ended.put((catalog, self.cards.read(catalog), read_pins(self.store, catalog, pins)))
         except Exception as error:  # noqa: BLE001 - noted, or raised again, by the loop
             self._ended.put(error)

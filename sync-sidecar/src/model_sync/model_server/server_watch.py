@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import Protocol
 
 import urllib3
 from edge_common.errors import RetryableError
@@ -46,19 +45,6 @@ class ServerBusyError(RetryableError):
     """The server is there, and has not answered yet; what it said last is the best that is known."""
 
 
-class AnswersServed(Protocol):
-    """A model server that tells what it serves."""
-
-    url: str
-
-    def served(self) -> ServedModels:
-        """Every model and version it knows, with its state.
-
-        Raises ServerBusyError when its answer is late, and another RetryableError when it is away.
-        """
-        ...
-
-
 class ModelServer:
     """One model server's REST address, and one connection to it. `served` is for one thread."""
 
@@ -76,7 +62,11 @@ class ModelServer:
         self._last: tuple[bytes, ServedModels] | None = None
 
     def served(self) -> ServedModels:
-        """See AnswersServed. A question that was not answered in time is answered by a later call."""
+        """Every model and version it knows, with its state.
+
+        Raises ServerBusyError when its answer is late, which a later call then gives, and another
+        RetryableError when it is away.
+        """
         if self._asked is None:
             self._asked, self._asked_at = Future(), time.monotonic()
             # a daemon, because the end of the program does not wait for a busy server
@@ -154,7 +144,9 @@ def _least_ready(states: list[VersionState | None]) -> VersionState:
 class ServerWatch:
     """Asks the server and remembers. Used by one thread."""
 
-    server: AnswersServed
+    url: str
+    served: Callable[[], ServedModels]
+    """See `ModelServer.served`."""
     replicas: Replicas | None = None
     """Where this pod and others on the volume tell what their servers serve; None: nothing is told."""
     _own: ServedModels | None = None
@@ -182,7 +174,7 @@ class ServerWatch:
             told[""] = self._own
         self._loads.observe(state, self._own, now, others, busy=busy_for is not None)
         return ServerSnapshot(
-            url=self.server.url,
+            url=self.url,
             own=self._own,
             served=merge_served(told),
             outdated=busy_for is not None and "" in told,
@@ -195,7 +187,7 @@ class ServerWatch:
 
     def _ask_own(self, now: float) -> None:
         try:
-            own = self.server.served()
+            own = self.served()
         except ServerBusyError as error:
             if self._busy_since is None:
                 _log.warning("server_busy", reason=str(error))

@@ -108,11 +108,7 @@ class RangedTransfer:
         return sha256, md5[0] if md5 else None
 
     def _fetch_all(
-        self,
-        descriptor: int,
-        journal: PartJournal,
-        followers: Sequence[_Follower],
-        helpers: Executor | None,
+        self, descriptor: int, journal: PartJournal, followers: Sequence[_Follower], helpers: Executor | None
     ) -> None:
         def work() -> None:
             try:

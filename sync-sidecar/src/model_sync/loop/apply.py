@@ -17,23 +17,7 @@ from model_sync.gate.gate import Incoming
 from model_sync.loop.under_way import UnderWay
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
-from model_sync.planning.actions import (
-    Action,
-    CancelFetch,
-    CheckSettings,
-    Configure,
-    Confirm,
-    Delete,
-    DropStaging,
-    EndRollout,
-    Fetch,
-    Publish,
-    Reject,
-    Renumber,
-    StartRollout,
-    TakeOver,
-    Withdraw,
-)
+from model_sync.planning import actions
 from model_sync.planning.disk_budget import Evictable
 from model_sync.planning.model_snapshot import ModelSnapshot, Rules
 from model_sync.planning.plan import ModelPlan
@@ -79,7 +63,7 @@ class Applier:
                 except OSError as error:
                     errors.append(WriteError(name, type(action).__name__.lower(), error))
                     break
-                if isinstance(action, Publish | Renumber | Withdraw | Delete):
+                if isinstance(action, actions.Publish | actions.Renumber | actions.Withdraw | actions.Delete):
                     changed[name] = None
         errors += self.records.flush()
         self.under_way.note_write_errors(snapshot, plans, errors)
@@ -117,40 +101,40 @@ class Applier:
                 self._drop_staging(name, bucket_version)
 
     def _perform(  # noqa: C901, PLR0912 - one line for each kind of action
-        self, model: ModelSnapshot, action: Action
+        self, model: ModelSnapshot, action: actions.Action
     ) -> None:
         name = model.name
         match action:
-            case Fetch(bucket_version, evicted):
+            case actions.Fetch(bucket_version, evicted):
                 self._fetch(model, bucket_version, evicted)
-            case CancelFetch(bucket_version):
+            case actions.CancelFetch(bucket_version):
                 self.under_way.jobs.cancel((name, bucket_version))
-            case Publish(bucket_version, local_version):
+            case actions.Publish(bucket_version, local_version):
                 self._publish(name, bucket_version, local_version)
-            case Renumber(local_version, to):
+            case actions.Renumber(local_version, to):
                 self._renumber(name, local_version, to)
-            case Configure(local_versions, settings):
+            case actions.Configure(local_versions, settings):
                 self._configure(name, local_versions, settings)
-            case CheckSettings(local_version, settings):
+            case actions.CheckSettings(local_version, settings):
                 folder = self.volume.version_folder(name, local_version)
                 self.under_way.checks.start(name, folder, settings)
-            case StartRollout(settings):
+            case actions.StartRollout(settings):
                 self._start_rollout(name, settings)
-            case TakeOver(bridge):
+            case actions.TakeOver(bridge):
                 self.records.change(name, with_bridge(self.state.model(name), bridge))
-            case EndRollout(reason, local_versions, retry_at):
+            case actions.EndRollout(reason, local_versions, retry_at):
                 ended = after_rollout(self.state.model(name), reason, local_versions, retry_at)
                 self.records.change(name, ended)
                 _log.info("settings_rejected" if reason else "settings_in_use", model=name, reason=reason)
-            case Confirm(local_versions):
+            case actions.Confirm(local_versions):
                 self._confirm(name, local_versions)
-            case Reject(bucket_version, rejection):
+            case actions.Reject(bucket_version, rejection):
                 self.records.change(name, self.state.model(name).with_rejection(bucket_version, rejection))
-            case Withdraw(local_version):
+            case actions.Withdraw(local_version):
                 self._withdraw(name, local_version)
-            case Delete(local_version):
+            case actions.Delete(local_version):
                 self._delete(name, local_version)
-            case DropStaging(bucket_version):
+            case actions.DropStaging(bucket_version):
                 self._drop_staging(name, bucket_version)
 
     def _fetch(self, model: ModelSnapshot, bucket_version: str, evicted: tuple[Evictable, ...]) -> None:

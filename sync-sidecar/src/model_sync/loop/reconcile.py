@@ -4,17 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from model_sync.loop import schedule
 from model_sync.loop.apply import Applier
 from model_sync.loop.drift import DriftWatch
 from model_sync.loop.observe import Observer
-from model_sync.loop.schedule import (
-    is_at_rest,
-    is_busy,
-    is_upload_arriving,
-    next_listing_at,
-    next_look_at,
-    unchanged,
-)
 from model_sync.loop.swap_watch import SwapWatch
 from model_sync.loop.wakeup import Release, Requests, Retry
 from model_sync.planning.plan import ModelPlan, plan
@@ -65,7 +58,7 @@ class Reconciler:
         seen = self.observer.look(self.snapshot, list_bucket=look)
         seen = replace(seen, mended=tuple(self.drift.mended), watches=watches)
         listed = seen.bucket.listings != self.snapshot.bucket.listings
-        if not listed and self._at_rest is not None and unchanged(self._at_rest, seen):
+        if not listed and self._at_rest is not None and schedule.unchanged(self._at_rest, seen):
             self.snapshot = seen
             return False
         self._at_rest = None
@@ -75,9 +68,9 @@ class Reconciler:
         self.snapshot = self.observer.complete(seen)
         self.plans = plan(self.snapshot)
         self._act()
-        self.applier.under_way.jobs.expect_upload(expected=is_upload_arriving(self.plans))
-        self._list_early_at = next_listing_at(self.snapshot, self.plans)
-        if is_at_rest(self.snapshot, self.plans):
+        self.applier.under_way.jobs.expect_upload(expected=schedule.is_upload_arriving(self.plans))
+        self._list_early_at = schedule.next_listing_at(self.snapshot, self.plans)
+        if schedule.is_at_rest(self.snapshot, self.plans):
             self._at_rest = self.snapshot
         return True
 
@@ -108,11 +101,11 @@ class Reconciler:
     @property
     def busy(self) -> bool:
         """Whether something is under way that needs no new upload to go on."""
-        return is_busy(self.snapshot, self.plans)
+        return schedule.is_busy(self.snapshot, self.plans)
 
     def next_step_in(self) -> float:
         """Seconds until the next step is worth while, if nothing wakes the loop before."""
-        look_at = next_look_at(self.snapshot, self.plans, self._list_at)
+        look_at = schedule.next_look_at(self.snapshot, self.plans, self._list_at)
         if self.swap_watch is not None:
             look_at = min(look_at, self.swap_watch.next_look_at)
         return max(0.0, look_at - self.observer.clock.monotonic())

@@ -25,14 +25,7 @@ _TOLD_AT_INFO = frozenset(
 )
 """Phases worth a line of their own; the ones in between are passed through and told at DEBUG."""
 _UNDER_WAY = frozenset(
-    {
-        Phase.WAITING,
-        Phase.DOWNLOADING,
-        Phase.VERIFYING,
-        Phase.PREFLIGHT,
-        Phase.PUBLISHING,
-        Phase.ACTIVATING,
-    }
+    {Phase.WAITING, Phase.DOWNLOADING, Phase.VERIFYING, Phase.PREFLIGHT, Phase.PUBLISHING, Phase.ACTIVATING}
 )
 _MOST_STEPS = 100
 """Of one version; a store that comes and goes makes some for each time."""

@@ -22,15 +22,7 @@ from model_sync.bucket.catalog import ListedObject
 from model_sync.bucket.keys import quoted
 from model_sync.metrics import Metrics
 from model_sync.settings import Settings
-from model_sync.store.errors import (
-    BucketPlace,
-    S3RefusalError,
-    StoreFaultError,
-    faulty,
-    missing_bucket,
-    outage,
-    refused,
-)
+from model_sync.store import errors
 from model_sync.store.listing import PAGE_OBJECTS, Page, Pages, without_constants
 from model_sync.store.object_reads import ObjectReads, PacedStream, ThrottledStream, TokenBucket
 from model_sync.store.object_store import ByteStream, Listed, ObjectFacts, Part
@@ -82,7 +74,7 @@ class S3Bucket:
         """Prepare a client; nothing is asked of the store yet. Raises FatalError for an unusable endpoint."""
         self._metrics = metrics or Metrics()
         self.endpoint, self.name = settings.s3_endpoint, settings.bucket
-        self._where = BucketPlace(self.name, self.endpoint)
+        self._where = errors.BucketPlace(self.name, self.endpoint)
         self._client = S3Client(settings)
         self._bandwidth = TokenBucket(settings.bandwidth) if settings.bandwidth else None
         self._constant_etags: set[str] = set()
@@ -103,7 +95,7 @@ class S3Bucket:
                 yield from without_constants(pages.objects(page), self._constant_etags)
                 page = None if following is None else following.result()
                 if time.monotonic() > until:
-                    raise StoreFaultError(f"the listing did not end within {_LISTING_SECONDS:g} s")
+                    raise errors.StoreFaultError(f"the listing did not end within {_LISTING_SECONDS:g} s")
 
     def _page(self, prefix: str, token: str | None) -> Page:
         query = {"list-type": "2", "max-keys": PAGE_OBJECTS, "encoding-type": "url"}
@@ -150,13 +142,13 @@ class S3Bucket:
         with self._asked("head", "look for the bucket"):
             try:
                 self._client.ask(Request("HEAD"))
-            except S3RefusalError as error:
+            except errors.S3RefusalError as error:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
             else:
                 return
         if not create:
-            raise missing_bucket(self._where)
+            raise errors.missing_bucket(self._where)
         region = self._client.address.region
         with self._asked("write", "create the bucket"):
             body = b"" if region == FIRST_REGION else _LOCATION.format(region).encode()
@@ -174,12 +166,12 @@ class S3Bucket:
             yield
         except EdgeError:
             raise
-        except S3RefusalError as error:
-            raise refused(error, doing, self._where) from error
-        except StoreFaultError as error:
-            raise faulty(error, doing, self._where) from error
+        except errors.S3RefusalError as error:
+            raise errors.refused(error, doing, self._where) from error
+        except errors.StoreFaultError as error:
+            raise errors.faulty(error, doing, self._where) from error
         except _OUTAGES as error:
-            raise outage(error, doing, self._where) from error
+            raise errors.outage(error, doing, self._where) from error
 
 
 def _upload_by_sdk(client: S3Client, bucket: str, key: str, path: str) -> None:
@@ -204,6 +196,8 @@ def _upload_by_sdk(client: S3Client, bucket: str, key: str, path: str) -> None:
     try:
         sdk.fput_object(bucket, key, path)
     except S3Error as error:
-        raise S3RefusalError(error.response.status, error.response.data, error.response.headers) from error
+        raise errors.S3RefusalError(
+            error.response.status, error.response.data, error.response.headers
+        ) from error
     except (MinioException, InvalidResponseError) as error:
         raise OSError(str(error)) from error

@@ -24,12 +24,7 @@ from model_sync.settings import Settings, read_settings
 from model_sync.upload.check import check_model
 from model_sync.upload.folder import VersionFolder, read_version_folder
 from model_sync.upload.push import Destination
-from model_sync.upload.sidecar_status import (
-    ask_for_sync,
-    read_status,
-    versions_of,
-    wait_until_served,
-)
+from model_sync.upload.sidecar_status import ask_for_sync, read_status, versions_of, wait_until_served
 
 __all__ = [
     "ACCEPTANCE_FOLDER",

@@ -8,19 +8,8 @@ from pathlib import Path
 from edge_common.atomic_files import replace_file
 from edge_common.errors import FatalError, RejectedError
 
+from model_sync.bucket import keys
 from model_sync.bucket.catalog import ListedObject
-from model_sync.bucket.keys import (
-    CHECKSUMS_NAME,
-    SIGNATURE_NAME,
-    Misplaced,
-    VersionFile,
-    interpret_key,
-    is_dropping,
-    is_model_name,
-    is_version_name,
-    quoted,
-    version_name_advice,
-)
 from model_sync.bucket.recognise import partner_missing
 from model_sync.download.object_download import digest_file
 from model_sync.planning.state import StoredFile, StoredVersion
@@ -52,26 +41,26 @@ def read_version_folder(folder: Path, model: str, version: str) -> VersionFolder
     """Look through `folder`; raises RejectedError when it cannot become a served version."""
     if not folder.is_dir():
         raise RejectedError(f"{folder} is not a folder; name the folder that holds the version's files")
-    if not is_version_name(version):
-        raise RejectedError(version_name_advice(version))
+    if not keys.is_version_name(version):
+        raise RejectedError(keys.version_name_advice(version))
     files = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if is_dropping(name) or (path.is_dir() and not path.is_symlink()):
+        if keys.is_dropping(name) or (path.is_dir() and not path.is_symlink()):
             continue
-        meaning = interpret_key(f"{model}/{version}/{name}")
-        if isinstance(meaning, Misplaced):
+        meaning = keys.interpret_key(f"{model}/{version}/{name}")
+        if isinstance(meaning, keys.Misplaced):
             raise RejectedError(meaning.advice)
         if meaning is None or "/" in model:
             raise RejectedError(
-                f"{quoted(model)} cannot be a model's name; names do not begin with '_' or '.'"
+                f"{keys.quoted(model)} cannot be a model's name; names do not begin with '_' or '.'"
             )
-        if not isinstance(meaning, VersionFile) or meaning.problem is not None or path.is_symlink():
-            reason = meaning.problem if isinstance(meaning, VersionFile) else None
+        if not isinstance(meaning, keys.VersionFile) or meaning.problem is not None or path.is_symlink():
+            reason = meaning.problem if isinstance(meaning, keys.VersionFile) else None
             raise RejectedError(
-                reason or f"{quoted(name)} is a link or no plain file; copy what it leads to there"
+                reason or f"{keys.quoted(name)} is a link or no plain file; copy what it leads to there"
             )
-        if name != CHECKSUMS_NAME:
+        if name != keys.CHECKSUMS_NAME:
             files.append(StoredFile(name, path.stat().st_size, digest_file(path)))
     missing = partner_missing(file.path for file in files)
     if missing is not None:
@@ -88,10 +77,10 @@ def sign_folder(folder: Path, key: Path, certificates: Path | None = None) -> st
     from model_sync.trust.sign import SigningKey  # noqa: PLC0415 - slow to import, and not always needed
 
     signing_key, folder = SigningKey(key, certificates), folder.resolve()
-    name = folder.name if is_model_name(folder.name) else "model"
+    name = folder.name if keys.is_model_name(folder.name) else "model"
     files = read_version_folder(folder, name, "1").files
-    digests = {file.path: file.sha256 for file in files if file.path != SIGNATURE_NAME}
-    replace_file(folder / SIGNATURE_NAME, signing_key.sign(name, digests))
+    digests = {file.path: file.sha256 for file in files if file.path != keys.SIGNATURE_NAME}
+    replace_file(folder / keys.SIGNATURE_NAME, signing_key.sign(name, digests))
     return signing_key.fingerprint
 
 
@@ -107,11 +96,11 @@ def signed_folder(
         sign_folder(folder, key, certificates)
     read = read_version_folder(folder, model, version)
     digests = {file.path: file.sha256 for file in read.files}
-    if SIGNATURE_NAME in digests:
+    if keys.SIGNATURE_NAME in digests:
         from model_sync.trust.bundle import parse_bundle  # noqa: PLC0415 - as above
         from model_sync.trust.verify import hold_against  # noqa: PLC0415
 
-        hold_against(parse_bundle((folder / SIGNATURE_NAME).read_bytes()).payload, digests, "signed")
+        hold_against(parse_bundle((folder / keys.SIGNATURE_NAME).read_bytes()).payload, digests, "signed")
     return read
 
 
@@ -145,12 +134,14 @@ class FolderStore:
 
     def put_small(self, key: str, content: bytes, content_type: str) -> None:
         """Refuse: a check changes nothing."""
-        raise FatalError(f"{quoted(key)} ({content_type}, {len(content)} bytes) is not written by a check")
+        raise FatalError(
+            f"{keys.quoted(key)} ({content_type}, {len(content)} bytes) is not written by a check"
+        )
 
     def _unchanged(self, listed: Listed) -> Path:
         path = self._folder.parent / listed.key
         if not path.is_file() or _mark(path) != listed.etag:
-            raise ObjectChangedError(f"{quoted(listed.key)} changed while it was checked; check again")
+            raise ObjectChangedError(f"{keys.quoted(listed.key)} changed while it was checked; check again")
         return path
 
 

@@ -2,7 +2,8 @@
 
     from model_sync.upload import Destination, check_model, read_version_folder
 
-`car_models`, `edge_stack` and the notebook import this module and nothing else of `model_sync`.
+`car_models`, `edge_stack` and the notebook import this module and nothing else of `model_sync`; what it
+imports is what it offers.
 """
 
 from model_sync.bucket.checksums import format_checksums
@@ -25,35 +26,3 @@ from model_sync.upload.check import check_model
 from model_sync.upload.folder import VersionFolder, read_version_folder
 from model_sync.upload.push import Destination
 from model_sync.upload.sidecar_status import ask_for_sync, read_status, versions_of, wait_until_served
-
-__all__ = [
-    "ACCEPTANCE_FOLDER",
-    "CHECKSUMS_NAME",
-    "MAX_PICTURES",
-    "PROVENANCE_NAME",
-    "Destination",
-    "EffectiveCard",
-    "ExpectedLabel",
-    "Provenance",
-    "Settings",
-    "VersionFolder",
-    "ask_for_sync",
-    "check_model",
-    "format_checksums",
-    "format_expected",
-    "format_provenance",
-    "is_model_name",
-    "is_version_name",
-    "label_rejection",
-    "model_file",
-    "parse_expected",
-    "path_problem",
-    "quoted",
-    "read_card",
-    "read_settings",
-    "read_status",
-    "read_version_folder",
-    "unknown_label",
-    "versions_of",
-    "wait_until_served",
-]

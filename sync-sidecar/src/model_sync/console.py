@@ -36,12 +36,11 @@ def show_status(document: Mapping[str, Any], *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(document) + "\n")
         return
     rows = [tuple(map(printable, row)) for row in _status_rows(document)]
-    notes = list(map(printable, _status_notes(document)))
-    if not rows:
-        sys.stdout.write("no models yet; upload one to <model>/<version>/\n")
-    else:
+    if rows:
         _write_rows(rows)
-    sys.stdout.writelines(f"{note}\n" for note in notes)
+    else:
+        sys.stdout.write("no models yet; upload one to <model>/<version>/\n")
+    sys.stdout.writelines(f"{printable(note)}\n" for note in _status_notes(document))
 
 
 def show_status_again(document: Mapping[str, Any], *, as_json: bool) -> None:
@@ -112,17 +111,11 @@ def _status_notes(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{document['instance']} reads {document['store']['endpoint']}/{document['store']['bucket']}"
     if document.get("cycle", {}).get("error"):
         yield document["cycle"]["error"]
-    yield from _acceptance_notes(document.get("models", {}))
-    yield from (f"note: {notice}" for notice in document.get("notices", []))
-
-
-def _acceptance_notes(models: Mapping[str, Any]) -> Iterator[str]:
-    """What versions made of their acceptance pictures, where it is asked for one model."""
-    if len(models) != 1:
-        return
-    for version in next(iter(models.values()))["versions"]:
+    models = list(document.get("models", {}).values())
+    for version in models[0]["versions"] if len(models) == 1 else ():  # where it is asked for one model
         if version.get("acceptance"):
             yield f"{version['source']} at its acceptance: {version['acceptance']['sentence']}"
+    yield from (f"note: {notice}" for notice in document.get("notices", []))
 
 
 def show_plans(plans: Mapping[str, Sequence[str]], *, as_json: bool) -> None:

@@ -24,9 +24,7 @@ CREDENTIALS_REFUSED = frozenset(
 _GONE = "NoSuchKey"
 _CHANGED = frozenset({"PreconditionFailed", _GONE, "InvalidRange"})
 _PERMISSION = frozenset({"AccessDenied", "AllAccessDisabled"})
-_REGION = frozenset(
-    {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
-)
+_REGION = ("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException")
 _ARCHIVED = "InvalidObjectState"
 _SKEW = "RequestTimeTooSkewed"
 _BY_STATUS: Mapping[int, str] = {
@@ -126,14 +124,12 @@ def _set_up_problem(error: S3RefusalError, doing: str, where: BucketPlace) -> st
     if error.code == _SKEW:
         return f"the clocks of this machine and of {where.endpoint} differ too much; correct them"
     other = _other_scheme(error.message, where.endpoint)
-    if other is not None:
-        return other
-    if error.location:
+    if other is None and error.location:
         return (
             f"{where.endpoint} sends requests on to {_short(error.location)}; "
             "set MODEL_SYNC_S3_ENDPOINT to the address that answers itself"
         )
-    return None
+    return other
 
 
 def outage(error: Exception, doing: str, where: BucketPlace) -> RetryableError:

@@ -103,7 +103,7 @@ def main() -> None:
         sidecar = _served(root)
         with _over_http(sidecar, Path(folder)):
             _, *pairs = _costs(sidecar)  # in the first pair everything is looked at for the first time
-        sidecar.reconciler.drift.close()
+        sidecar.reconciler.drift.digests.close()
     without = statistics.median(pair[0] for pair in pairs)
     added = statistics.median(pair[1] - pair[0] for pair in pairs)
     print(

@@ -209,7 +209,7 @@ class Sidecar:
     def close(self) -> None:
         """End every thread and let others write to the volume."""
         self.under_way.close()
-        self.reconciler.drift.close()
+        self.reconciler.drift.digests.close()
         self.transfers.shutdown(wait=True, cancel_futures=True)
         self.replicas.withdraw()
         self.ownership.lock.release()

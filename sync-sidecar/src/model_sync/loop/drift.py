@@ -85,10 +85,6 @@ class DriftWatch:
         if version is not None and not version.harmed:
             self.digests.doubt(key, version)
 
-    def close(self) -> None:
-        """End what runs beside the loop."""
-        self.digests.close()
-
     def tell_lock(self) -> None:
         """Tell that the lock file was another, and is held again."""
         self._tell("lock", "the lock file was removed or replaced")

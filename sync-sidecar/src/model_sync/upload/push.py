@@ -100,13 +100,10 @@ class Destination:
         from model_sync.store.s3_store import S3Bucket  # noqa: PLC0415 - slow to import, and not always needed
 
         self._settings = settings
+        self.store = StoreAddress(settings.s3_endpoint, settings.bucket)
+        """The store and bucket, as these settings call them."""
         self._bucket = bucket or S3Bucket(settings)
         self._bucket.ensure_exists(create=settings.create_bucket)
-
-    @property
-    def store(self) -> StoreAddress:
-        """The store and bucket, as these settings call them."""
-        return StoreAddress(self._settings.s3_endpoint, self._settings.bucket)
 
     def address(self, version: VersionFolder) -> str:
         """Where `version` lies once it is sent, for people."""
@@ -115,10 +112,9 @@ class Destination:
     def send(self, version: VersionFolder, sent: Callable[[StoredFile], None] = lambda _: None) -> float:
         """Upload all files, then model.sig, SHA256SUMS last; `sent` is called for each.
 
-        Returns the Unix time of the end.
-
-        Raises RetryableError or FatalError when the store refuses. Then SHA256SUMS is not there, and the rest
-        counts as an upload without it: it is taken up if it stays as it is and happens to be a whole model.
+        Returns the Unix time of the end. Raises RetryableError or FatalError when the store refuses. Then
+        SHA256SUMS is not there, and the rest counts as an upload without it: it is taken up if it stays as it
+        is and happens to be a whole model.
         """
         base = self._key(version)
 

@@ -20,7 +20,7 @@ from model_sync.bucket.pins import MAX_BYTES, ListedPin, Pin, Pins, parse_pin, p
 from model_sync.cards.model_cards import FoundCards, ModelCards
 from model_sync.loop.wakeup import Clock
 from model_sync.metrics import Metrics
-from model_sync.planning.snapshot import BucketSnapshot
+from model_sync.planning.snapshot import BucketSnapshot, by_model
 from model_sync.planning.uploads import Absences, quiet_since
 from model_sync.store.errors import UnknownUserError
 from model_sync.store.object_store import ObjectStore, read_small
@@ -84,7 +84,7 @@ class BucketWatch:
         lasts = begun is not None and now - begun[1] >= _LONG
         return replace(
             self._last,
-            gone_at=self._absences.gone_at(grace=self.delete_grace),
+            gone_at=by_model(self._absences.gone_at(grace=self.delete_grace)),
             gone=self._absences.gone(now, grace=self.delete_grace, hold=self.hold),
             removal_hold=self._absences.removal_hold(now, self.hold),
             list_again_at=self.list_again_at,

@@ -59,8 +59,8 @@ class BucketSnapshot:
     """Until the first listing, those that the volume has recorded."""
     gone: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Model -> bucket versions whose removal holds."""
-    gone_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    """Model and bucket version -> Unix time from which its removal holds, for each that is not listed."""
+    gone_at: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Model -> bucket version that is not listed -> Unix time from which its removal holds."""
     removal_hold: str | None = None
     """Why removals are not believed at the moment."""
     listings: int = 0
@@ -195,7 +195,7 @@ class Snapshot:
             edit_rejection=card.edit_rejection,
             quiet_for={key: self.time - since for key, since in bucket.quiet_since.get(name, {}).items()},
             gone=bucket.gone.get(name, ()),
-            gone_at={version: at for (model, version), at in bucket.gone_at.items() if model == name},
+            gone_at=bucket.gone_at.get(name, {}),
             removal_hold=bucket.removal_hold,
             fetches=work.fetches.get(name, {}),
             staged=work.staged.get(name, {}),

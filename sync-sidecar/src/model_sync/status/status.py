@@ -73,7 +73,7 @@ def status_document(
                 "signature": row.signature,
                 "upload": row.upload_id,
                 "since": iso_time(since.get((row.model, row.bucket_version))),
-                "removal": iso_time(bucket.gone_at.get((row.model, row.bucket_version))),
+                "removal": iso_time(bucket.gone_at.get(row.model, {}).get(row.bucket_version)),
                 "progress": None if row.progress is None else round(row.progress, 3),
                 "acceptance": None if row.acceptance is None else row.acceptance.as_document(),
                 "provenance": None if row.provenance is None else asdict(row.provenance),

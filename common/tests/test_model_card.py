@@ -105,6 +105,7 @@ _MERGE_BOMB = "a0: &a0 {k: v}\n" + "\n".join(
         ("schema: 1\n  x: [", "is not valid YAML in line 2"),
         ("schema: 1\ndescription: 2024-99-99", "is not valid YAML"),
         ("schema: !!int x", "is not valid YAML"),
+        ("schema: 1\ninput: {size: [30000, 30000]}", "size [30000, 30000] is more than 67108864 pixels"),
         (
             "schema: 1\noutput: {labels: [a, no]}",
             "output.labels.1: YAML reads False there and no text; put it in",

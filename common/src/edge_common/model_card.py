@@ -91,6 +91,8 @@ class Resize(Section):
         return self
 
 
+MOST_PIXELS = 2**26
+"""Of all pictures in one request; as floats they take 800 MB."""
 Triple = tuple[float, float, float]
 PositiveFloat = Annotated[float, Field(gt=0)]
 
@@ -115,6 +117,8 @@ class ImageInput(Section):
 
     @model_validator(mode="after")
     def _enough_to_cut_from(self) -> Self:
+        if self.size is not None and self.size[0] * self.size[1] > MOST_PIXELS:
+            raise ValueError(f"size {list(self.size)} is more than {MOST_PIXELS} pixels; correct it")
         to = self.resize.to
         if self.size is not None and to is not None:
             sides = (to, to) if isinstance(to, int) else to

@@ -44,6 +44,8 @@ def test_a_model_is_tried_in_the_shape_it_will_be_served_in(
             r"cannot take serving.shape \(1,5\): its inputs are x \[1,4\]; correct or remove",
         ),
         ({"shape": "(1,3,5)"}, r"cannot take serving.shape \(1,3,5\)"),
+        ({"shape": "(0,4)"}, r"serving.shape '\(0,4\)' is not understood"),
+        ({"shape": "(1,-5)"}, r"serving.shape '\(1,-5\)' is not understood"),
         ({"shape": "one by four"}, "serving.shape 'one by four' is not understood"),
         ({"shape": {"y": "(1,4)"}}, "serving.shape names 'y', which the model does not have; it has x"),
         ({"layout": "NHWC:NCHW"}, "cannot be served with serving.layout NHWC:NCHW"),

@@ -24,7 +24,7 @@ from car_client.errors import UnusableModelError
 from car_client.kserve.inference import DYNAMIC, NUMPY_TYPES, Metadata
 from car_client.models.served_model import FactSource, ServedModel
 
-_MOST_PIXELS = 2**26
+MOST_PIXELS = 2**26
 """Of all pictures in one request; as floats they take 800 MB."""
 IMAGENET_MEAN: Triple = (123.675, 116.28, 103.53)
 IMAGENET_SCALE: Triple = (58.395, 57.12, 57.375)
@@ -205,10 +205,10 @@ def _size(taken: PictureInput, facts: Facts) -> tuple[int, int]:
 def _check_room(image: TensorSpec, height: int, width: int) -> None:
     """Whether a request can be made of pictures of that size; raises UnusableModelError."""
     pictures = 1 if image.shape[0] == DYNAMIC else image.shape[0]
-    if min(pictures, height, width) < 1 or pictures * height * width > _MOST_PIXELS:
+    if min(pictures, height, width) < 1 or pictures * height * width > MOST_PIXELS:
         raise UnusableModelError(
             f"the input is {image}, for pictures of {height}x{width}; a request has at least one pixel and "
-            f"at most {_MOST_PIXELS}"
+            f"at most {MOST_PIXELS}"
         )
 
 

@@ -4,6 +4,7 @@ Layouts come first, then shapes, and `batch_size` only where no shape is given (
 for any size.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from edge_common.errors import RejectedError
 from edge_common.openvino_runtime import ov, preprocessing
 
 _AUTO = "auto"
+_NO_SIZE = re.compile(r"(?<![\d.])(0+|-(?!1\b)\d+)(?![\d.])")
 
 
 def as_served(model: Any, settings: Mapping[str, Any]) -> Any:
@@ -66,12 +68,14 @@ def _shape(text: str, port: Any) -> Any:
     inside = text.strip().removeprefix("(").removesuffix(")").replace(":", "..")
     if inside == _AUTO:
         return ov.PartialShape([-1] * len(port.partial_shape))
+    # OpenVINO takes 0 for an empty dimension, and any negative number for one of any size
+    sentence = f"serving.shape {text!r} is not understood; write it like (1,3,224,224), with -1 for any size"
+    if _NO_SIZE.search(inside):
+        raise RejectedError(sentence)
     try:
         return ov.PartialShape(f"[{inside}]")
     except (RuntimeError, ValueError) as error:
-        raise RejectedError(
-            f"serving.shape {text!r} is not understood; write it like (1,3,224,224), with -1 for any size"
-        ) from error
+        raise RejectedError(sentence) from error
 
 
 def _with_batch(port: Any, size: int) -> Any:

@@ -18,11 +18,6 @@ rm -rf "$site"/openvino/include "$site"/numpy/_core/include
 rm -rf "$site"/onnx/backend/test "$site"/onnx/reference "$site"/numpy/f2py "$site"/numpy/distutils
 find "$site"/onnx "$site"/simdjson \( -name '*.cc' -o -name '*.cpp' -o -name '*.h' -o -name '*.pyx' \) -delete 2>/dev/null || true
 
-# What minio's client for administrators needs, which edge_common keeps from being imported.
-for name in Crypto pycryptodome- argon2 argon2_cffi _argon2_cffi_bindings; do
-  rm -rf "$site/$name" "$site/$name"*.dist-info
-done
-
 # Colours of five hundred languages: those of a traceback stay.
 rm -rf "$site"/pygments/lexers/__pycache__
 for lexer in "$site"/pygments/lexers/*.py; do

@@ -235,6 +235,7 @@ def test_settings_that_fail_although_they_were_tried_go_back_and_what_answers_st
 def test_a_folder_that_somebody_took_away_is_not_held_against_the_settings() -> None:
     gone = replace(stored(1), fingerprint=missing(stored(1).fingerprint), files=())
     taken_over = TAKEN_OVER.with_stored(gone)
+    assert end_rollout(_snapshot(taken_over, served={1: L, 2: A})) is None, "others may be compiled after it"
     waits_long = _snapshot(taken_over, served={1: L, 2: A}, loading_for={1: 1e9})
     kept = end_rollout(waits_long)
     assert kept is not None

@@ -114,7 +114,13 @@ def end_rollout(model: ModelSnapshot) -> EndRollout | None:
     if not taken_over:
         overtaken = set(listed) != set(rollout.versions) or model.settings != rollout.settings
         return EndRollout(None, listed) if overtaken else None
-    if set(states.values()) - {VersionState.AVAILABLE} or model.server_busy:
+    # the server compiles one after the other: what it has AVAILABLE may still have its turn to come
+    compiles = any(
+        model.state_of(n) is VersionState.LOADING
+        and model.loading_for.get(n, 0.0) <= model.rules.activation_timeout
+        for n in listed
+    )
+    if set(states.values()) - {VersionState.AVAILABLE} or compiles or model.server_busy:
         return None
     # one that a start took for a rollout may be two uploads of one content, which the plans tell apart
     plans_decide = whole != listed or rollout.before == rollout.settings

@@ -93,6 +93,8 @@ def test_the_clock_of_a_version_stands_still_while_the_server_loads_another() ->
     assert _waited(*[loads_heavy] * 40) == {"heavy": {1: 390.0}}
     of_somebody_else = {"foreign": {1: VersionState.LOADING}, "light": {1: VersionState.AVAILABLE}}
     assert _waited(*[of_somebody_else] * 40) == {}
+    was_withdrawn = {"light": {1: VersionState.AVAILABLE, 7: VersionState.LOADING}}
+    assert _waited(*[was_withdrawn] * 40) == {"light": {2: 390.0}, "heavy": {1: 390.0}}
 
 
 def test_of_several_that_are_shown_as_loading_the_one_that_began_first_has_its_time_run() -> None:
@@ -166,6 +168,22 @@ def test_of_several_that_load_when_the_server_dies_only_the_newest_is_set_aside(
         assert by_model(watch.crashes).get("older", {}) == {}, "its count begins anew without the other"
         _die_while_loading(watch, without, older=(1,))
     assert by_model(watch.crashes).get("older", {}) == {1: 0}
+
+
+def test_each_time_the_server_still_dies_twice_as_many_are_set_aside() -> None:
+    watch = LoadWatch()
+    loading = {f"m{age}": ModelState({1: stored(1, at=NOW - age)}, configured=(1,)) for age in range(9)}
+    set_aside = []
+    for _ in range(3):
+        for _ in range(3):
+            _die_while_loading(watch, State(loading), **dict.fromkeys(loading, (1,)))
+        set_aside.append(sorted(by_model(watch.crashes)))
+        loading = {name: model for name, model in loading.items() if (name, 1) not in watch.crashes}
+    assert set_aside == [["m0"], ["m1", "m2"], ["m3", "m4", "m5", "m6"]]
+    watch.observe(State(loading), {name: available(1) for name in loading}, 3.0)
+    for _ in range(3):
+        _die_while_loading(watch, State(loading), **dict.fromkeys(loading, (1,)))
+    assert sorted(by_model(watch.crashes)) == ["m7"], "it lived meanwhile"
 
 
 def test_numbers_that_are_no_longer_listed_are_forgotten() -> None:

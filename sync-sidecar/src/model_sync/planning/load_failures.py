@@ -5,7 +5,7 @@ The server being away is no failure of the version: its clock stands still meanw
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from edge_common.quantities import format_duration
 from edge_common.served_state import ServedModels, VersionState
@@ -16,6 +16,7 @@ from model_sync.planning.state import RejectedAt, Rejection, State, StoredVersio
 from model_sync.planning.uploads import next_rejection
 
 _LOADING = frozenset({VersionState.START, VersionState.LOADING})
+_LOADED_OR_NOT = frozenset({VersionState.AVAILABLE, VersionState.FAILED})
 _LOSSES_OF_A_CRASH = 3
 
 _Key = tuple[str, int]
@@ -29,7 +30,8 @@ class LoadWatch:
     """How long the server has been loading each configured version, and of which it dies.
 
     When it dies while several load, nobody can tell of which. Only the newest is set aside, and the others
-    start anew; so one after the other is set aside until the server lives, and a good version is soon back.
+    start anew; if it still dies, the two newest, then four, until it lives. A good version is soon back. One
+    after the other would take longer than the pause after which the first is tried again.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,8 @@ class LoadWatch:
         self.crashes: dict[_Key, int] = {}
         """What is taken to end the server -> how many others that never answered either were loading then."""
         self._losses: dict[_Key, int] = {}
+        self._at_once = 1
+        """How many are set aside next."""
         self._was_loading: set[_Key] = set()
         self._last_seen: float | None = None
         self._away = False
@@ -70,6 +74,8 @@ class LoadWatch:
         self._note_absence(state, configured, away=told is None and not busy)
         if told is not None:
             self._was_loading = {key for key in configured if _state_in(told, key) in _LOADING}
+            if all(_state_in(told, key) in _LOADED_OR_NOT for key in configured):
+                self._at_once = 1
         answers = dict(others) if told is None else {_OWN: told, **others}
         passed = 0.0 if self._last_seen is None else now - self._last_seen
         self._last_seen = now if answers else None
@@ -77,7 +83,7 @@ class LoadWatch:
             if answers and all(_state_in(said, key) is VersionState.AVAILABLE for said in answers.values()):
                 for kept in (self.loading_for, self._losses, self.crashes):
                     kept.pop(key, None)
-        for key in self._whose_turn(answers, configured, now):
+        for key in self._whose_turn(answers, configured, state.models.keys(), now):
             self.loading_for[key] = self.loading_for.get(key, 0.0) + passed
 
     def _note_absence(self, state: State, configured: set[_Key], *, away: bool) -> None:
@@ -87,9 +93,12 @@ class LoadWatch:
         self._away = away
 
     def _whose_turn(
-        self, answers: Mapping[str, ServedModels], configured: set[_Key], now: float
+        self, answers: Mapping[str, ServedModels], configured: set[_Key], ours: Collection[str], now: float
     ) -> set[_Key]:
-        """What some server is loading now, or might have begun to: of several the one that began first."""
+        """What some server is loading now, or might have begun to: of several the one that began first.
+
+        What it still loads although it was withdrawn has no turn: that may never end.
+        """
         before, self._loading_since = self._loading_since, {}
         turns: set[_Key] = set()
         for pod, said in answers.items():
@@ -97,7 +106,7 @@ class LoadWatch:
                 (name, local_version): before.get((pod, (name, local_version)), now)
                 for name, versions in said.items()
                 for local_version, state in versions.items()
-                if state is VersionState.LOADING
+                if state is VersionState.LOADING and ((name, local_version) in configured or name not in ours)
             }
             self._loading_since |= {(pod, key): since for key, since in loading.items()}
             lacking = {key for key in configured if _state_in(said, key) is not VersionState.AVAILABLE}
@@ -115,9 +124,9 @@ class LoadWatch:
             self._losses[key] = self._losses.get(key, 0) + 1
         if not any(self._losses[key] >= _LOSSES_OF_A_CRASH for key in since):
             return
-        newest = max(since, key=lambda key: (since[key], key))
-        self.crashes[newest] = len(since) - 1
-        self._losses = {}
+        newest = sorted(since, key=lambda key: (since[key], key), reverse=True)[: self._at_once]
+        self.crashes |= dict.fromkeys(newest, len(since) - 1)
+        self._losses, self._at_once = {}, 2 * self._at_once
 
 
 def _state_in(served: ServedModels, key: _Key) -> VersionState | None:

@@ -205,6 +205,7 @@ def test_scores_that_look_like_probabilities_are_taken_for_such_and_it_is_said(t
         ("Softmax", 1, 1, "over one score it is always 1"),
         ("Softmax", 4, 0, "do not add up to 1"),
         (None, 4, 1, "raw scores whose scale is not in the file"),
+        ("Acosh", 4, 1, "values that are no numbers"),
     ],
 )
 def test_scores_that_nobody_can_read_are_refused(

@@ -54,10 +54,16 @@ class FoundActivation:
 def gather_evidence(network: ov.Model, last_node: tuple[str, bool]) -> ScoreEvidence:
     """What `network` answers to noise; it takes one picture of fixed size and has one output of scores.
 
-    `last_node` is what `last_computing_node` said of the output before it was brought into this form.
+    `last_node` is what `last_computing_node` said of the output before it was brought into this form. Raises
+    RejectedError for answers that are no numbers.
     """
     compiled = ov.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     rows = [np.asarray(compiled(noise)[0], np.float64).reshape(-1) for noise in _noise(compiled.input(0))]
+    if np.isnan(rows[0]).any():
+        raise RejectedError(
+            "the model answers an ordinary picture with values that are no numbers (NaN); its weights may be "
+            "damaged, export it again"
+        )
     return ScoreEvidence(*last_node, np.stack(rows))
 
 

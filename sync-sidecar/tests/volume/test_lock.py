@@ -83,6 +83,16 @@ def test_a_file_system_that_lets_nobody_set_dates_is_lived_with(
     assert lock.try_acquire(in_use=True)
 
 
+def test_a_holder_that_cannot_be_noted_holds_the_lock(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    assert VolumeLock(volume.lock_path, "edge-1").try_acquire()
+
+
 def test_a_restart_on_a_volume_in_use_waits_for_nobody(volume: Volume) -> None:
     assert VolumeLock(volume.lock_path).try_acquire()
     lock = VolumeLock(volume.lock_path)

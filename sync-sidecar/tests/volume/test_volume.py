@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -55,10 +56,18 @@ def test_a_withdrawn_version_is_back_in_staging_without_its_card(volume: Volume,
     assert volume.load_card("cars", 1) is None
 
 
-def test_a_copy_has_the_same_files_and_outlives_the_original(volume: Volume, tmp_path: Path) -> None:
+def test_a_copy_has_the_same_files_and_outlives_the_original(
+    volume: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
     volume.publish("cars", 9, _tree(tmp_path / "tree"))
     copy = volume.staging_folder("cars", "1") / "copy"
-    volume.copy_version("cars", 9, copy)
+    with monkeypatch.context() as patched:  # as where nobody may set dates and modes
+        patched.setattr(os, "utime", refuse)
+        patched.setattr(os, "chmod", refuse)
+        volume.copy_version("cars", 9, copy)
     volume.delete("cars", 9)
     assert (copy / "sub" / "b.bin").read_text() == "b"
 

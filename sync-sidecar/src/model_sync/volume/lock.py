@@ -110,8 +110,9 @@ class VolumeLock:
         if not self._holder:
             return
         self.former = os.pread(descriptor, _MOST_OF_A_NAME, 0).decode(errors="replace").strip()
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, self._holder.encode(), 0)
+        with suppress(OSError):  # it is there for people; whether files can be written so, the probe tells
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, self._holder.encode(), 0)
 
     def _age(self, descriptor: int) -> float:
         """Seconds since the lock file was made, by the clock of the volume; a file that was held is old."""

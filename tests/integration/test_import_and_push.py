@@ -23,7 +23,7 @@ def test_an_imported_model_is_pushed_served_and_answers_a_picture(stack: Stack, 
     where = ("--wait", "--status-url", stack.ports.sidecar_url, "--timeout", "100")
     pushed = car_models(stack, "push", str(imported["folder"]), *where)
     assert (pushed["model"], pushed["version"]) == ("colours", "1")
-    assert pushed["served_after"] is not None
+    assert pushed["served_after_s"] is not None
     answer = stack.classify("--model", "colours", red)
     assert answer["results"][0]["predictions"][0]["label"] == "red"
 

@@ -80,6 +80,17 @@ def test_a_program_that_dies_before_it_is_ready_shows_its_last_words(
         program.wait_ready(lambda: "it does not answer", within=20)
 
 
+def test_one_of_several_that_ended_is_told_although_something_answered_in_its_place(
+    processes: Processes, python_program: ProgramMaker
+) -> None:
+    processes.start(python_program(SLEEPER, name="store"))
+    processes.raise_if_ended()
+    taken = processes.start(python_program("import sys\nsys.exit('the port is taken')", name="server"))
+    taken.wait_ended(within=20)
+    with pytest.raises(FatalError, match=r"server ended with exit code 1; .*\nthe port is taken"):
+        processes.raise_if_ended()
+
+
 def test_a_program_that_never_becomes_ready_is_given_up_with_its_log(
     processes: Processes, python_program: ProgramMaker
 ) -> None:

@@ -149,6 +149,15 @@ def test_flags_win_over_a_card_and_a_card_over_a_preset(tmp_path: Path) -> None:
     assert found.limits.min_probability == 0.2
 
 
+def test_the_acceptance_of_a_card_waits_for_pictures_and_says_so(tmp_path: Path) -> None:
+    card = ModelCard.model_validate({"schema": 1, "acceptance": {"min_top1": 0.9}})
+    source = write_onnx(tmp_path / "net.onnx", colour_network())
+    request = ImportRequest(source=source, spec=replace(PIXELS, card=card))
+    version = import_version(request, tmp_path / "models", "colours")
+    assert "acceptance" not in version.card.model_fields_set
+    assert "acceptance is left out, because the version has no pictures yet" in version.notes[-1]
+
+
 def test_facts_that_an_onnx_file_brings_suffice(tmp_path: Path) -> None:
     model = colour_network()
     for key, value in {"labels": "red green blue", "reverse_input_channels": "YES"}.items():

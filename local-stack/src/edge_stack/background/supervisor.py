@@ -166,6 +166,7 @@ def supervise(
                     supervisor.write_record(ready=False)
                 if models is not None:
                     upload_models(stack, models)
+                stack.processes.raise_if_ended()
                 supervisor.write_record(ready=True)
                 log.info("stack_ready", store=stack.store.description, page=stack.ports.page_url)
                 tell_ready()

@@ -143,6 +143,11 @@ class Processes:
         """What was started and not yet stopped, in the order of starting."""
         return tuple(self._running)
 
+    def raise_if_ended(self) -> None:
+        """Raise FatalError when one has ended by itself, though something answers in its place."""
+        for process in self._running:
+            process.raise_if_ended()
+
     def start(self, command: Command) -> RunningProcess:
         """Start a program; returns at once. Raises FatalError when there is no such program.
 

@@ -118,7 +118,7 @@ def push(
             "bytes": upload.size,
             "digest": upload.digest,
             "uploaded_at": uploaded_at,
-            "served_after": served_after,
+            "served_after_s": served_after,
         }
         typer.echo(json.dumps(document))
         return

@@ -46,8 +46,13 @@ def resolve_card(spec: ModelSpec, ports: ClassifierPorts, source: Source) -> Res
         limits=Limits(min_probability=limit),
         sample=_sample(spec, labels),
     )
-    activation_notes = (found.note,) if found.note is not None else ()
-    return ResolvedCard(card, labels, label_notes + image_notes + activation_notes)
+    notes = [*label_notes, *image_notes, *filter(None, [found.note])]
+    if "acceptance" in base.model_fields_set:
+        notes.append(
+            "the card's acceptance is left out, because the version has no pictures yet; give it some with "
+            "car-models push --acceptance FOLDER, and write acceptance into its model.yaml again"
+        )
+    return ResolvedCard(card, labels, tuple(notes))
 
 
 def _card_inside(inside: ModelInfo | None) -> ModelCard:

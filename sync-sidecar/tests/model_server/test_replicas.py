@@ -1,5 +1,6 @@
 """What the pods on one volume tell each other."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -55,6 +56,20 @@ def test_an_unchanged_report_is_renewed_before_it_counts_as_old(tmp_path: Path) 
     assert other.others() == {"one": {"m": {1: A}}}
     path.unlink()
     pod.report({"m": {1: A}}, 10.0)
+    assert other.others() == {"one": {"m": {1: A}}}
+
+
+def test_a_report_is_written_again_where_nobody_may_set_dates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    pod, other = Replicas(tmp_path / "replicas", "one"), Replicas(tmp_path / "replicas", "two")
+    pod.report({"m": {1: A}}, 0.0)
+    os.utime(tmp_path / "replicas" / "one.json", (0, 0))
+    monkeypatch.setattr(os, "utime", refuse)
+    pod.report({"m": {1: A}}, 5.0)
     assert other.others() == {"one": {"m": {1: A}}}
 
 

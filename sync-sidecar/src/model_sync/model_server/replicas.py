@@ -59,7 +59,7 @@ class Replicas:
     def _renew(self, served: ServedModels) -> None:
         make_folder(self._folder)
         self._volume_time()  # changes the folder, so that it is not taken from a cache
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it is gone, or nobody may set dates here
             facts = self._path.lstat()
             if (facts.st_ino, facts.st_size) == self._written:
                 os.utime(self._path)

@@ -107,9 +107,8 @@ class Volume(OwnFiles):
         """
         self._discard(tree)
         source = self.version_folder(model, local_version)
-        for folder, _, names in os.walk(
-            source, onerror=_refused
-        ):  # copytree would fail where nobody may set dates or modes
+        # copytree would fail where nobody may set dates or modes
+        for folder, _, names in os.walk(source, onerror=_refused):
             made = tree / Path(folder).relative_to(source)
             make_folder(made, FOLDER_MODE)
             for name in names:

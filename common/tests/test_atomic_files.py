@@ -81,15 +81,28 @@ def test_what_a_file_system_does_not_know_is_gone_without(
     assert (tmp_path / "file").read_bytes() == b"content"
 
 
+@pytest.mark.parametrize("call", ["fsync", "chmod"])
+def test_a_broken_disk_is_told_with_the_path_it_was_about(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, *_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", descriptor if call == "chmod" else None)
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(OSError, match="Input/output") as told:
+        replace_file(tmp_path / "state.json", b"x")
+    assert told.value.filename == str(tmp_path / ".state.json.new")
+
+
 def test_a_disk_that_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     for call in ("fsync", "fdatasync", "chmod"):
         monkeypatch.setattr(os, call, refuse)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(OSError, match=f"Input/output error: '{tmp_path}'"):
         fsync_folder(tmp_path)
     with pytest.raises(OSError, match="Input/output"):
-        flush_to_disk(0, dates=False)
+        flush_to_disk(0, tmp_path, dates=False)
     with pytest.raises(OSError, match="Input/output"):
         set_mode(tmp_path, 0o755)

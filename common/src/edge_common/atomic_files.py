@@ -7,6 +7,8 @@ unknown to them is gone without: nothing that is readable becomes less so.
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _UNKNOWN_HERE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})
@@ -20,35 +22,47 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     overwrites. One writer per path is assumed. Raises OSError; the old content is then still there.
     """
     aside = path.with_name(f".{path.name}.new")
-    with aside.open("wb") as file:
+    with _named(aside), aside.open("wb") as file:
         set_mode(file.fileno(), mode)  # before there is anything to read
         file.write(content)
         file.flush()
-        flush_to_disk(file.fileno())
+        flush_to_disk(file.fileno(), aside)
     aside.replace(path)
     fsync_folder(path.parent)
 
 
-def flush_to_disk(descriptor: int, *, dates: bool = True) -> None:
+def flush_to_disk(descriptor: int, path: Path | str, *, dates: bool = True) -> None:
     """Make what an open file or folder holds durable, where the file system offers that.
 
-    Without `dates` only as far as reading the content needs. Raises OSError.
+    Without `dates` only as far as reading the content needs. Raises OSError, which names `path`.
     """
     try:
-        if dates:
-            os.fsync(descriptor)
-        else:
-            os.fdatasync(descriptor)
+        with _named(path):
+            if dates:
+                os.fsync(descriptor)
+            else:
+                os.fdatasync(descriptor)
     except OSError as error:
         if error.errno not in _UNKNOWN_HERE:
             raise
+
+
+@contextmanager
+def _named(path: Path | str) -> Iterator[None]:
+    """An OSError of an open file names no path, or the number of the descriptor: it names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or isinstance(error.filename, int):
+            error.filename = str(path)
+        raise
 
 
 def fsync_folder(path: Path) -> None:
     """Make the names in the folder `path` durable; a rename is safe only after this. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        flush_to_disk(descriptor)
+        flush_to_disk(descriptor, path)
     finally:
         os.close(descriptor)
 

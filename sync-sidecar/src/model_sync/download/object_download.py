@@ -173,7 +173,7 @@ def _download_whole(
                     progress(len(chunk))
                     for digest in digests:
                         digest.update(chunk)
-        flush_to_disk(out.fileno())
+        flush_to_disk(out.fileno(), part)
     if have != file.size:
         if have > file.size:
             part.unlink()

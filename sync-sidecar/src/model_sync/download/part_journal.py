@@ -92,7 +92,7 @@ class PartJournal:
             for start, end in _trusted(path, boot):
                 covered.add(start, min(end, size))
             with part.open("rb") as file:
-                flush_to_disk(file.fileno())  # from here on all of it is durable
+                flush_to_disk(file.fileno(), part)  # from here on all of it is durable
         # written anew, because a line that was cut off must not run into the next one
         replace_file(path, "".join(f"{start} {end} {_DURABLE}\n" for start, end in covered.ranges).encode())
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)

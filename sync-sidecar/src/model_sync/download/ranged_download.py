@@ -70,6 +70,7 @@ class RangedTransfer:
     ) -> None:
         """Nothing is fetched before `run`."""
         self._store, self._file = store, file
+        self._part = Path()
         self._cancelled, self._progress = cancelled, progress
         self._failed = threading.Event()
         self._lock = threading.Lock()
@@ -91,7 +92,7 @@ class RangedTransfer:
         """
         with PartJournal.opened(part, self._file.size) as (journal, covered), part.open("ab") as created:
             created.truncate(self._file.size)
-            self._covered = covered
+            self._part, self._covered = part, covered
             self._progress(covered.total)
             self._todo.extend(covered.missing(self._file.size, PIECE))
             descriptor = os.open(part, os.O_RDWR)
@@ -101,7 +102,7 @@ class RangedTransfer:
                 self._fetch_all(descriptor, journal, followers, helpers)
                 for follower in followers:
                     follower.follow(self._frontier, wait_for_turn=True)
-                flush_to_disk(descriptor)
+                flush_to_disk(descriptor, part)
             finally:
                 os.close(descriptor)
         *md5, sha256 = (follower.digest.hexdigest() for follower in followers)
@@ -157,7 +158,7 @@ class RangedTransfer:
                     return
         if at < end:
             raise ended(self._file, at)
-        flush_to_disk(descriptor, dates=False)
+        flush_to_disk(descriptor, self._part, dates=False)
         journal.note(start, end, durable=True)
 
 

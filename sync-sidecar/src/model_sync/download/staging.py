@@ -86,7 +86,7 @@ class Staging:
         with open(part, "wb") as written:  # noqa: PTH123 - see `_move_to_tree`
             written.write(content)
             written.flush()
-            flush_to_disk(written.fileno())
+            flush_to_disk(written.fileno(), part)
         self._move_to_tree(file, part)
 
     def accept(self, file: UploadObject) -> None:

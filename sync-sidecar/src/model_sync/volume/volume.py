@@ -203,7 +203,7 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
         set_mode(target, 0o644)
         with Path(target).open("rb") as file:
-            flush_to_disk(file.fileno())
+            flush_to_disk(file.fileno(), target)
 
 
 def _remove(path: Path) -> None:

@@ -381,3 +381,24 @@ def test_finding_nothing_at_all_is_said(server: FakeKServe, make_watch: MakeWatc
     server.models["m"] = FakeModel()
     make_watch(server).run_once(threading.Event())
     assert len(logged.of("no_picture_found")) == 1
+
+
+def test_an_address_that_mostly_gives_no_picture_is_told_before_and_after_a_good_one(
+    server: FakeKServe, make_watch: MakeWatch, logged: Logged
+) -> None:
+    class Flaky(Ending):
+        """One name, and other bytes with each poll."""
+
+        def poll(self, at_most: int) -> Sequence[Frame]:
+            self.supply = Supply.UNDER_WAY if contents else Supply.ENDED
+            return [Frame("gate", contents.popleft(), str(len(contents)))] if contents and at_most else []
+
+        def acknowledge(self, frame: Frame) -> None:
+            assert frame.name == "gate"
+
+    server.models["m"] = FakeModel()
+    contents = deque([b"<html>1", b"<html>2", jpeg("red"), b"<html>3", b"<html>4"])
+    watch = make_watch(server, Flaky())
+    watch.run_once(threading.Event())
+    assert len(logged.of("picture_rejected")) == 2
+    assert watch.rejected == 4

@@ -14,12 +14,13 @@ from edge_common.pictures.decode import NotAPictureError, Picture, PictureLimits
 from car_client.errors import ServerUnreachableError
 from car_client.models.follower import ModelFollower, ServerView
 from car_client.models.served_model import ServedModel
-from car_client.output.documents import log_inference, log_rejection
+from car_client.output.documents import log_inference
 from car_client.output.source_record import SourceRecord
 from car_client.pipeline.classifier import Classification
 from car_client.pipeline.jobs import Job, Pipeline, Reply
 from car_client.sources.source import Frame, Source, SourceLostError, Supply
 from car_client.watching.progress import Progress
+from car_client.watching.rejections import Rejections
 
 _log = get_logger()
 _MOST_IN_HAND = 8
@@ -39,7 +40,7 @@ class Watch:
     """Take what arrived, have several pictures on their way at once, tell results in the order of arrival.
 
     A picture goes back to its source while the server cannot be reached, so an outage loses none. A picture
-    that is damaged, or that a model refuses, is told once and not tried again until it changes.
+    that is damaged, or that a model refuses, is not tried again until it changes.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Watch:
         self._begun: deque[_Begun] = deque()
         self._alone: deque[Frame] = deque()
         """Frames that lack answers since an outage; each is sent alone: it may have ended the server."""
-        self._progress = Progress()
+        self._progress, self._rejections = Progress(), Rejections()
         self._poll_at = float("-inf")
         self._source_error: str | None = None
         self._taken = 0
@@ -213,9 +214,11 @@ class Watch:
         damaged: set[Frame] = set()
         for frame, picture in zip(begun.frames, pictures, strict=False):
             if isinstance(picture, NotAPictureError):
-                log_rejection(frame.name, picture)
+                self._rejections.tell(frame.name, picture)
                 self.rejected += 1
                 damaged.add(frame)
+            else:
+                self._rejections.is_good(frame.name)
         lost = [
             self._take(reply, begun.frames[reply.place], pictures[reply.place])
             for reply in begun.job.replies()

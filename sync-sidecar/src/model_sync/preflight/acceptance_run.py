@@ -25,6 +25,8 @@ _TOLD = 80
 _MAX_PROBLEM = 200
 _LEAST_RUNS, _LONGEST_REPEATING = 20, 3.0
 """Inferences to take the median of, also with few pictures; the seconds after which fewer will do."""
+_REST, _MOST_REST = 2.0, 6.0
+"""Rest after each picture, as a multiple of the time it took; seconds of it in all."""
 
 
 @dataclass
@@ -94,7 +96,9 @@ def run_acceptance(
     new = _Contender(model, CardPictures.of_request(request))
     served = _in_service(request, new.asked.card.acceptance, allowance, used)
     answers: list[PictureAnswer] = []
+    rest = _MOST_REST
     for file, expected in request["pictures"]:
+        begin = time.perf_counter()
         picture = f"acceptance picture {file}"
         pixels = decode_picture(f"the {picture}", Path(request["folder"], file).read_bytes(), LIMITS).pixels
         take, read = partial(_Contender.take, pixels=pixels), partial(_Contender.read, picture=picture)
@@ -104,6 +108,9 @@ def run_acceptance(
         read(new)
         served.does(read)
         answers.append(_answer(file, expected, new.said, served.said))
+        pause = min(rest, _REST * (time.perf_counter() - begin))
+        time.sleep(pause)  # who asks the server meanwhile wants the processor, too
+        rest -= pause
     until = time.perf_counter() + _LONGEST_REPEATING
     while len(new.seconds) < _LEAST_RUNS and time.perf_counter() < until:
         _take_turns(new, served, new_first=len(new.seconds) % 2 == 0)

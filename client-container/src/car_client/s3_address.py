@@ -1,6 +1,7 @@
 """Addresses such as `s3://pictures/gate-1`, and the client for the store they lie in."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from xml.etree.ElementTree import ParseError
 import urllib3
 from edge_common.errors import FatalError
 from minio import Minio
+from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
 from urllib3.exceptions import HTTPError
@@ -68,6 +70,23 @@ def s3_client(settings: Settings) -> Minio:
     elif settings.s3_addressing == "virtual":
         client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]  # of the SDK
     return client
+
+
+def list_objects(store: Minio, address: S3Address) -> Iterator[Object]:
+    """Every object under the address, in the store's order. Raises STORE_ERRORS.
+
+    A store that gives the same keys again and again instead of going on is among these errors.
+    """
+    found = store.list_objects(address.bucket, address.prefix, recursive=True)
+    landmark, placed_at = None, 0
+    for place, object_ in enumerate(found, start=1):
+        if object_.object_name == landmark and place > placed_at + 1:  # some list one key twice in a row
+            raise ValueError(
+                "its listing gives the same keys again and again (it takes no notice of continuation-token)"
+            )
+        if place >= 2 * placed_at:  # ever further apart, so that a circle of any length is noticed
+            landmark, placed_at = object_.object_name, place
+        yield object_
 
 
 def read_object(store: Minio, address: S3Address, key: str, at_most: int) -> bytes:

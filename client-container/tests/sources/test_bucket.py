@@ -98,6 +98,32 @@ def test_a_page_to_sign_in_in_place_of_the_store_is_waited_for(monkeypatch: pyte
         BucketSource(behind, S3Address.parse("s3://pictures"), max_bytes=1, pause=0.1).poll(1)
 
 
+@pytest.mark.parametrize("keys", [1, 3, 1000])
+def test_a_store_that_gives_its_first_page_again_and_again_is_told(
+    keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = "".join(
+        f"<Contents><Key>{number:04}.jpg</Key><LastModified>2026-11-30T00:00:00.000Z</LastModified>"
+        f'<ETag>"{number}"</ETag><Size>9</Size></Contents>'
+        for number in range(keys)
+    )
+    page = (
+        '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>pictures</Name>'
+        f"<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>{contents}"
+        "</ListBucketResult>"
+    )
+    monkeypatch.setattr(
+        PoolManager, "urlopen", lambda *_arguments, **_options: HTTPResponse(page.encode(), status=200)
+    )
+    circular = s3_client(
+        Settings(s3_endpoint="http://store:9000", s3_access_key=KEY, s3_secret_key=KEY, s3_region="eu-1")
+    )
+    with pytest.raises(
+        RetryableError, match=r"s3://pictures/ cannot be read: its listing .* check the store"
+    ):
+        source_at(circular, "s3://pictures").poll(8)
+
+
 def test_an_address_without_a_bucket_is_refused() -> None:
     with pytest.raises(FatalError, match="names no bucket"):
         S3Address.parse("s3://")

@@ -17,6 +17,7 @@ from car_client.s3_address import (
     SCHEME,
     STORE_ERRORS,
     S3Address,
+    list_objects,
     read_object,
     reason_of,
     s3_client,
@@ -126,8 +127,7 @@ class ReviewBucket:
         tags: dict[ReviewId, str] = {}
         pictures: dict[ReviewId, datetime] = {}
         with self._told():
-            found = self._store.list_objects(self._address.bucket, self._address.prefix, recursive=True)
-            for object_ in islice(found, _MOST_KEYS):
+            for object_ in islice(list_objects(self._store, self._address), _MOST_KEYS):
                 name = (object_.object_name or "").removeprefix(self._address.prefix)
                 id_ = ReviewId.parse(name.removesuffix(_PICTURE).removesuffix(_RECORD))
                 if id_ is None or object_.last_modified is None:

@@ -14,7 +14,7 @@ from minio import Minio
 from minio.datatypes import Object
 from minio.error import S3Error
 
-from car_client.s3_address import STORE_ERRORS, S3Address, read_object, reason_of
+from car_client.s3_address import STORE_ERRORS, S3Address, list_objects, read_object, reason_of
 from car_client.sources.source import Frame, LeftAside, Source, Supply
 
 _log = get_logger()
@@ -98,9 +98,7 @@ class BucketSource(Source):
     def _list_on(self) -> None:
         """Look at the next keys, from the first one on after the last."""
         if self._listing is None:
-            self._listing = self._store.list_objects(
-                self._address.bucket, self._address.prefix, recursive=True
-            )
+            self._listing = list_objects(self._store, self._address)
             self._listed = set()
             self._aside = Counter()
         part = list(islice(self._listing, _LISTED_AT_ONCE))

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from car_client.errors import ServerFailedError, ServerUnreachableError, UnknownModelError, UnusableModelError
 from car_client.kserve.connection import Connection
@@ -46,6 +48,20 @@ def test_one_bad_model_harms_no_other(server: FakeKServe, discovery: Discovery) 
     assert "model odd version 1 cannot be used: the input is image UINT8 [1,8,8,5]" in table.unusable["odd"]
     assert "unknown key 'input.colour'" in table.unusable["mad"]
     assert "status 500" in table.unusable["broken"]
+
+
+def test_a_model_whose_states_are_told_in_another_form_harms_no_other(
+    server: FakeKServe, connection: Connection
+) -> None:
+    server.models = {"good": FakeModel(), "odd": FakeModel()}
+    good = {"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}
+    odd = {"model_version_status": [{"version": "1", "state": "PARKED"}]}
+    content = json.dumps({"good": good, "odd": odd, "_rollout.0a1b2c3d.good": odd}).encode()
+    server.fixed_answers["/v1/config"] = (200, content)
+    table = Discovery(connection, None).refresh()
+    assert (list(table.usable), list(table.unusable), table.states["odd"]) == (["good"], ["odd"], {})
+    assert "model odd is left aside: the server tells its states in a form" in table.unusable["odd"]
+    assert Discovery(connection, None, only=("good",)).refresh().unusable == {}
 
 
 def test_a_model_that_goes_between_two_questions_is_left_out(

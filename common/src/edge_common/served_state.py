@@ -6,9 +6,10 @@ A removed model stays listed as `END` until the server restarts.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from edge_common.errors import RetryableError
 
@@ -39,6 +40,7 @@ class _Model(BaseModel):
 
 
 _ANSWER = TypeAdapter(dict[str, _Model])
+_OBJECT = TypeAdapter(dict[str, JsonValue])
 
 RESERVED = "_"
 """What names begin with that are no models: the sidecar tries new serving settings under them."""
@@ -47,16 +49,37 @@ ServedModels = Mapping[str, Mapping[int, VersionState]]
 """Model name -> version number -> state."""
 
 
-def parse_served_models(body: bytes) -> ServedModels:
-    """Read the body of `GET /v1/config`; raises RetryableError when it is something else."""
+def parse_served_models(body: bytes) -> tuple[ServedModels, frozenset[str]]:
+    """Read the body of `GET /v1/config`: what is served, and the models whose entries are of another form.
+
+    Raises RetryableError when no entry is of the known form, so that it is no answer of a model server.
+    """
     try:
-        answer = _ANSWER.validate_json(body)
+        answer, unclear = _ANSWER.validate_json(body), frozenset[str]()
     except ValidationError as error:
-        start = body[:80].decode("utf-8", "replace")
-        raise RetryableError(
-            f"the model server's /v1/config did not answer with model states but with {start!r}; "
-            "check that the address is that of a model server"
-        ) from error
+        answer, unclear = _understood(body)
+        if not answer:
+            start = body[:80].decode("utf-8", "replace")
+            raise RetryableError(
+                f"the model server's /v1/config did not answer with model states but with {start!r}; "
+                "check that the address is that of a model server"
+            ) from error
+    return _states(answer), unclear
+
+
+def _understood(body: bytes) -> tuple[dict[str, _Model], frozenset[str]]:
+    """The entries of the known form, and the names of the others."""
+    understood: dict[str, _Model] = {}
+    entries: dict[str, JsonValue] = {}
+    with suppress(ValidationError):
+        entries = _OBJECT.validate_json(body)
+    for name, entry in entries.items():
+        with suppress(ValidationError):
+            understood[name] = _Model.model_validate(entry)
+    return understood, frozenset(entries.keys() - understood.keys())
+
+
+def _states(answer: Mapping[str, _Model]) -> ServedModels:
     return {
         name: {
             entry.version: (

@@ -76,7 +76,12 @@ class Sidecar:
         self.replicas = Replicas(volume.replicas_folder, own)
         self.handed_over = HandedOver(volume.replicas_folder, own)
         model_server = ModelServer(settings.ovms_url, self.wakeup.work_done)
-        server = ServerWatch(model_server.url, model_server.served, None if silent else self.replicas)
+        server = ServerWatch(
+            model_server.url,
+            model_server.served,
+            None if silent else self.replicas,
+            unclear=lambda: model_server.unclear,
+        )
         observer = Observer(bucket, server, volume, records, under_way, cards, self.clock, rules)
         observer.max_bytes, observer.min_free = settings.max_bytes, settings.min_free_bytes
         applier = Applier(volume, records, under_way, cards, metrics, self.clock, rules)

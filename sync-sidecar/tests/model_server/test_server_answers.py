@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import urllib3
+from collected_logs import LogLines
 from edge_common.errors import RetryableError
 from edge_common.served_state import VersionState
 from model_sync.model_server import server_watch
@@ -28,6 +29,7 @@ class _HoldingServer:
         self.free.set()
         self.questions = self.connections = 0
         self.hangs_up = False
+        self.body = _BODY
         holding = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,9 +46,9 @@ class _HoldingServer:
                 if holding.hangs_up:
                     return
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(_BODY)))
+                self.send_header("Content-Length", str(len(holding.body)))
                 self.end_headers()
-                self.wfile.write(_BODY)
+                self.wfile.write(holding.body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """Say nothing."""
@@ -138,3 +140,18 @@ def test_a_server_that_goes_away_while_it_is_asked_is_away() -> None:
         with pytest.raises(RetryableError) as raised:
             _patient_answer(server, answered)
     assert not isinstance(raised.value, ServerBusyError)
+
+
+def test_of_a_model_told_in_another_form_what_was_said_before_holds(logged: LogLines) -> None:
+    answered = threading.Event()
+    odd = b'{"model_version_status": [{"version": "1", "state": "PARKED"}]}'
+    with _holding_server() as holding:
+        server = ModelServer(holding.url, answered.set)
+        _patient_answer(server, answered)
+        for other in (b"2", b"3"):
+            holding.body = b'{"m": %s, "new": 7, "n": %s' % (odd, _BODY[6:].replace(b'"1"', b'"%s"' % other))
+            assert _patient_answer(server, answered) == {**_SERVED, "n": {int(other): VersionState.AVAILABLE}}
+            assert server.unclear == {"m", "new"}
+        holding.body = _BODY
+        assert (_patient_answer(server, answered), server.unclear) == (_SERVED, frozenset())
+    assert [line["models"] for line in logged.of("model_states_unclear")] == [["m", "new"]]

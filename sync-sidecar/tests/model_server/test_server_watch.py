@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from model_snapshots import available, state, stored
 from model_sync.model_server.replicas import Replicas
 from model_sync.model_server.server_watch import ServerBusyError, ServerWatch, merge_served
-from model_sync.planning.state import State
+from model_sync.planning.rollout import trial_name
+from model_sync.planning.snapshot import Snapshot
+from model_sync.planning.state import Rollout, State
 
 A, L, F, E, U = (
     VersionState.AVAILABLE,
@@ -182,3 +184,22 @@ def test_a_pod_that_fell_silent_is_not_waited_for_and_may_hold_files_for_a_while
     assert second.replicas is not None
     second.replicas.withdraw()
     assert watch.ask(_STATE, 3.0).complete
+
+
+def test_a_model_whose_states_are_unclear_holds_still_and_the_others_go_on(tmp_path: Path) -> None:
+    models = {"m": _STATE.models["m"], "other": _STATE.models["m"]}
+    both, loading = State(models), {1: VersionState.AVAILABLE, 2: VersionState.LOADING}
+    server, unclear = _Server({"m": loading, "other": loading}), set[str]()
+    one, two = (Replicas(tmp_path / "replicas", name) for name in ("one", "two"))
+    watch = ServerWatch("http://ovms", server.served, one, unclear=lambda: unclear)
+    watch.ask(both, 0.0)
+    unclear |= {"m", trial_name("m", Rollout({}, {}, (1,)))}
+    server.answer = {"m": loading, "other": {1: VersionState.AVAILABLE, 2: VersionState.END}}
+    seen = watch.ask(both, 5.0)
+    assert (seen.unclear, seen.loading_for) == ({"m"}, {"other": {2: 5.0}})
+    assert two.others()["one"]["other"] == loading, "the others are told only what is clear"
+    snapshot = Snapshot(0.0, 0.0, server=seen, state=both)
+    assert [snapshot.model(name).server_busy for name in ("m", "other")] == [True, False]
+    assert [snapshot.model(name).has_ended(7) for name in ("m", "other")] == [False, True]
+    server.answer = {"other": loading}
+    assert Snapshot(0.0, 0.0, server=watch.ask(both, 6.0), state=both).model("m").served is None

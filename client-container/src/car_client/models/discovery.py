@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import quote
 
 from edge_common.errors import RejectedError, RetryableError
+from edge_common.printable import printable
 from edge_common.served_state import (
     RESERVED,
     ServedModels,
@@ -55,9 +56,13 @@ class Discovery:
 
         A model that cannot be used, or that goes away meanwhile, harms no other one.
         """
-        states = self._states()
+        states, unclear = self._states()
         usable: dict[str, ServedModel] = {}
-        unusable: dict[str, str] = {}
+        unusable = {
+            name: f"model {printable(name)} is left aside: the server tells its states in a form that is not "
+            "known; use a client of the server's release, or mend the server"
+            for name in unclear
+        }
         for name in states:
             if not available_versions(states, name):
                 continue
@@ -67,11 +72,11 @@ class Discovery:
                 continue  # it went away between the two questions; the next refresh tells
             except (RejectedError, ServerFailedError) as error:
                 unusable[name] = str(error)
-        return ModelTable(states, usable, unusable)
+        return ModelTable({**states, **{name: {} for name in unclear}}, usable, unusable)
 
     def describe(self, name: str) -> ServedModel:
         """The model as it is now. Raises UnknownModelError, UnusableModelError, or what `refresh` raises."""
-        return self._describe(name, self._states())
+        return self._describe(name, self._states()[0])
 
     def _describe(self, name: str, states: ServedModels) -> ServedModel:
         available = available_versions(states, name)
@@ -93,16 +98,19 @@ class Discovery:
         # Of the servers known, those with /v1/config are OVMS and its like, which decode files.
         return dataclasses.replace(model, decodes_files=self._has_config_status, digest=card.digest)
 
-    def _states(self) -> ServedModels:
-        states = self._config_status() if self._has_config_status else None
-        if states is None:
-            states = self._repository_index()
+    def _states(self) -> tuple[ServedModels, list[str]]:
+        """The states of the models that are looked at, and the names of those whose states are unclear."""
+        told = self._config_status() if self._has_config_status else None
+        states, unclear = (self._repository_index(), ()) if told is None else told
+        return {name: states[name] for name in self._wanted(states)}, self._wanted(unclear)
+
+    def _wanted(self, names: Iterable[str]) -> list[str]:
         if not self._only:
             # a sidecar tries new serving settings of a model under a name that is none
-            return {name: versions for name, versions in states.items() if not name.startswith(RESERVED)}
-        return {name: versions for name, versions in states.items() if name in self._only}
+            return [name for name in names if not name.startswith(RESERVED)]
+        return [name for name in names if name in self._only]
 
-    def _config_status(self) -> ServedModels | None:
+    def _config_status(self) -> tuple[ServedModels, Collection[str]] | None:
         answer = self._server.get("/v1/config")
         try:
             body = answer.checked("GET /v1/config").body

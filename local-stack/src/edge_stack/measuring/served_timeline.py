@@ -29,7 +29,8 @@ class Transition:
 
 def read_served(url: str, pool: urllib3.PoolManager | None = None) -> ServedModels:
     """What the server at `url` serves; raises RetryableError when it does not answer `/v1/config`."""
-    return parse_served_models(http_get(f"{url}/v1/config", pool=pool).data)
+    served, _ = parse_served_models(http_get(f"{url}/v1/config", pool=pool).data)
+    return served
 
 
 class ServedTimeline:

@@ -147,7 +147,9 @@ def _evictable(state: State, server: ServerSnapshot) -> Iterator[Evictable]:
     if not server.complete:
         return
     for name, model in state.models.items():
-        served = server.served.get(name, {}) if server.served is not None else None
+        if name in server.unclear:
+            continue
+        served = server.states_of(name)
         tried = server.tried.get(name, {}).values()
         kept = {*model.configured, *model.confirmed, model.rollout.bridge if model.rollout else None}
         for local_version, version in model.stored.items():

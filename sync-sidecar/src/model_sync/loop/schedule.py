@@ -40,8 +40,16 @@ def unchanged(before: Snapshot, after: Snapshot) -> bool:
 
 def _of_plans(seen: Snapshot) -> tuple[Any, ...]:
     server, work = seen.server, seen.work
-    told = seen.state, server.served, server.own, server.outdated, server.complete, seen.bucket.listing_since
-    return *told, work.fetches, work.fetch_errors, work.staged, work.checked_settings
+    told = server.served, server.own, server.outdated, server.unclear, server.complete
+    return (
+        *told,
+        seen.state,
+        seen.bucket.listing_since,
+        work.fetches,
+        work.fetch_errors,
+        work.staged,
+        work.checked_settings,
+    )
 
 
 def is_busy(snapshot: Snapshot, plans: Plans) -> bool:

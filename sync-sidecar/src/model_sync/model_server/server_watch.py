@@ -9,19 +9,21 @@ has made it, so each pod keeps a file with its server's states fresh, and the wr
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 
 import urllib3
 from edge_common.errors import RetryableError
 from edge_common.logs import get_logger
+from edge_common.printable import printable
 from edge_common.served_state import ServedModels, VersionState, parse_served_models
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from model_sync.model_server.replicas import LIVE_SECONDS, Replicas
 from model_sync.planning.load_failures import LoadWatch
+from model_sync.planning.rollout import tried_model
 from model_sync.planning.snapshot import ServerSnapshot, by_model
 from model_sync.planning.state import State
 
@@ -31,6 +33,7 @@ _PROMPT = 2.0
 """Seconds within which a server that is not busy answers, and for which a caller waits."""
 _PATIENCE = urllib3.Timeout(connect=5.0, read=30.0)
 """Seconds after which a question is asked anew, on another connection, which another thread may serve."""
+_MOST_NAMED = 20
 _LEAST_READY_FIRST = (
     VersionState.FAILED,
     VersionState.LOADING,
@@ -60,6 +63,8 @@ class ModelServer:
         self._asked: Future[bytes] | None = None
         self._asked_at = 0.0
         self._last: tuple[bytes, ServedModels] | None = None
+        self.unclear: frozenset[str] = frozenset()
+        """Names whose states the last answer told in another form; `served` gives those before, if any."""
 
     def served(self) -> ServedModels:
         """Every model and version it knows, with its state.
@@ -80,14 +85,27 @@ class ModelServer:
             self._asked = None
             if _is_too_late(error):
                 raise self._busy() from error
+            self._last = None
             raise RetryableError(
                 f"the model server at {self.url} does not answer ({type(error).__name__}); "
                 "start it, or correct MODEL_SYNC_OVMS_URL"
             ) from error
         self._asked = None
         if self._last is None or self._last[0] != body:  # hundreds of models mostly say the same again
-            self._last = body, parse_served_models(body)
+            self._last = body, self._understood(body)
         return self._last[1]
+
+    def _understood(self, body: bytes) -> ServedModels:
+        served, unclear = parse_served_models(body)
+        if unclear - self.unclear:
+            models = [printable(name) for name in sorted(unclear)[:_MOST_NAMED]]
+            reason = (
+                "the model server tells their states in a form that is not known; what it said before holds"
+            )
+            _log.warning("model_states_unclear", models=models, reason=reason)
+        self.unclear = unclear
+        before = {} if self._last is None else self._last[1]
+        return {**served, **{name: before[name] for name in unclear & before.keys()}}
 
     def _busy(self) -> ServerBusyError:
         return ServerBusyError(
@@ -140,6 +158,10 @@ def _least_ready(states: list[VersionState | None]) -> VersionState:
     return min(known, key=_LEAST_READY_FIRST.index)
 
 
+def _model_of(name: str) -> str:
+    return tried_model(name) or name
+
+
 @dataclass
 class ServerWatch:
     """Asks the server and remembers. Used by one thread."""
@@ -149,6 +171,8 @@ class ServerWatch:
     """See `ModelServer.served`."""
     replicas: Replicas | None = None
     """Where this pod and others on the volume tell what their servers serve; None: nothing is told."""
+    unclear: Callable[[], Collection[str]] = frozenset
+    """See `ModelServer.unclear`."""
     _own: ServedModels | None = None
     """What this pod's server said last; None while it is away."""
     _busy_since: float | None = None
@@ -161,23 +185,31 @@ class ServerWatch:
         Raises OSError when the volume refuses what this pod has to tell the others.
         """
         self._ask_own(now)
+        names = self.unclear() if self._own is not None else ()
+        unclear = frozenset(_model_of(name) for name in names)
         busy_for = None if self._busy_since is None else now - self._busy_since
         others: Mapping[str, ServedModels] = {}
         silent = False
         if self.replicas is not None:
-            if busy_for is None:  # what others read of a server is never older than their patience with it
+            # what others read of a server is never older than their patience with it
+            if busy_for is None and not unclear:
                 self.replicas.report(self._own, now)
             others, silent = self.replicas.others(), self.replicas.somebody_is_silent()
         # the others do not wait for a server that has said nothing for as long as for a pod that is gone
         told = dict(others)
         if self._own is not None and not (others and (busy_for or 0.0) > LIVE_SECONDS):
             told[""] = self._own
-        self._loads.observe(state, self._own, now, others, busy=busy_for is not None)
+        asked, clear = state, self._own
+        if unclear and clear is not None:  # a load that nobody tells of takes no time
+            asked = replace(state, models={n: m for n, m in state.models.items() if n not in unclear})
+            clear = {n: states for n, states in clear.items() if _model_of(n) not in unclear}
+        self._loads.observe(asked, clear, now, others, busy=busy_for is not None)
         return ServerSnapshot(
             url=self.url,
             own=self._own,
             served=merge_served(told),
             outdated=busy_for is not None and "" in told,
+            unclear=unclear,
             complete=self._own is not None and busy_for is None and not silent,
             busy_for=busy_for,
             failures=self._failures,

@@ -59,7 +59,7 @@ class ModelSnapshot:
     served: Mapping[int, VersionState] | None = None
     """None: the server is away."""
     server_busy: bool = False
-    """It answers late, and what it said last is in `served`."""
+    """It answers late, or unclearly of this model, and what it said last is in `served`."""
     server_loads: str = ""
     """A model of which the server is loading a version now."""
     all_told: bool = True

@@ -85,6 +85,8 @@ class ServerSnapshot:
     """What the servers that answer have in common; None: none does."""
     outdated: bool = False
     """What a busy server said last is among it."""
+    unclear: Collection[str] = frozenset()
+    """Models of which this pod's server tells in an unknown form; `served` has what it said before."""
     complete: bool = True
     """Every server on the volume has just told its part; else one may hold files that no other does."""
     busy_for: float | None = None
@@ -97,6 +99,12 @@ class ServerSnapshot:
     loading_for: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """Model -> configured local version -> seconds the reachable server has not had it AVAILABLE."""
     load_crashes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+    def states_of(self, model: str) -> Mapping[int, VersionState] | None:
+        """What is served of a model; None when no server tells."""
+        if self.served is None or (model in self.unclear and model not in self.served):
+            return None
+        return self.served.get(model, {})
 
     @cached_property
     def tried(self) -> Mapping[str, ServedModels]:
@@ -184,8 +192,8 @@ class Snapshot:
             now=self.now,
             bucket_listed=bucket.catalog is not None,
             listed=bucket.catalog.models.get(name) if bucket.catalog is not None else None,
-            served=server.served.get(name, {}) if server.served is not None else None,
-            server_busy=server.outdated,
+            served=server.states_of(name),
+            server_busy=server.outdated or name in server.unclear,
             all_told=server.complete,
             server_loads=server.loads,
             policy=card.policy or self.rules.policy,

@@ -217,7 +217,9 @@ def _waits_for_pin(plan: ModelPlan, bucket_version: str) -> str:
 def _awaited_answer(model: ModelSnapshot) -> str:
     """What a version waits for whose state the server has not told; empty when it has just answered."""
     if model.server_busy:
-        return "the model server is busy with requests and answers late; waiting for its answer"
+        return (
+            "the model server is busy, or does not tell this model's states clearly; waiting for its answer"
+        )
     if model.served is None:
         return "waiting for the model server to answer"
     if model.server_loads not in {"", model.name}:

@@ -152,7 +152,7 @@ def _shifted(labels: Mapping[str, float]) -> dict[str, float]:
 
 DISASTERS: Mapping[str, Callable[[Behaviour, random.Random], Behaviour]] = {
     "failing": lambda how, dice: replace(how, failed=dice.uniform(0.5, 1.0)),
-    "slow": lambda how, dice: replace(how, milliseconds=how.milliseconds * dice.uniform(15, 40)),
+    "slow": lambda how, dice: replace(how, milliseconds=max(how.milliseconds, 10.0) * dice.uniform(15, 40)),
     "blind": lambda how, dice: replace(how, not_sure=dice.uniform(0.95, 0.99)),
     "without answers": lambda how, dice: replace(how, refused=dice.uniform(0.7, 1.0)),
     "one answer": lambda how, _dice: replace(how, labels={min(how.labels, key=how.labels.__getitem__): 1.0}),

@@ -130,14 +130,26 @@ def test_labels_of_another_set_are_not_compared() -> None:
     assert "answers were labels that were rare, as a reports" in found.sentence
 
 
+def _times(*counts: int, bounds: tuple[int, ...]) -> Seen:
+    return Seen(ServerCounts(sum(counts), 0, dict(zip(bounds, counts, strict=True))))
+
+
 def test_slow_is_several_times_what_was_usual() -> None:
-    before = Seen(ServerCounts(500, 0, {1000: 480, 1800: 20, 3240: 0, 5832: 0, 10497: 0}))
-    twice = [Seen(ServerCounts(n, 0, {1000: 0, 1800: 0, 3240: n, 5832: 0, 10497: 0})) for n in (50, 100, 150)]
+    bounds = (35_000, 63_000, 115_000, 210_000)
+    before = _times(480, 20, 0, 0, bounds=bounds)
+    twice = [_times(0, n, 0, 0, bounds=bounds) for n in (50, 100, 150)]
     assert isinstance(judge(_record(before, *twice, over=True)), Kept)
-    ten = [Seen(ServerCounts(n, 0, {1000: 0, 3240: 0, 5832: 0, 10497: n})) for n in (50, 100, 150)]
+    ten = [_times(0, 0, 0, n, bounds=bounds) for n in (50, 100, 150)]
     found = judge(_record(before, *ten))
     assert isinstance(found, Breach)
-    assert "took the model server more than 3.24 ms" in found.sentence
+    assert "took the model server more than 115 ms" in found.sentence
+
+
+def test_a_small_model_is_not_slow_because_the_machine_is_busy() -> None:
+    bounds = (1000, 5000, 20_000, 60_000)
+    before = _times(500, 0, 0, 0, bounds=bounds)
+    busy = [_times(0, 0, n, 0, bounds=bounds) for n in (50, 100, 150)]
+    assert isinstance(judge(_record(before, *busy, over=True)), Kept)
 
 
 @given(some.floats(0, 1), some.integers(1, 2000), some.floats(1e-9, 0.1))

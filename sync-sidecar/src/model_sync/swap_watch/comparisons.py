@@ -47,8 +47,9 @@ _ERROR = 1e-6
 """Probability with which one comparison, however often repeated, finds what is not there."""
 _ERROR_BEFORE = 1e-4
 """That with which the share before was higher than is taken for possible; the margin comes on top."""
-_USUAL, _SLOW_FACTOR = 0.95, 3.0
-"""Share of the requests before that says what was usual, and how many times that is slow."""
+_USUAL, _SLOW_FACTOR, _LEAST_SLOW = 0.95, 3.0, 50_000
+"""Share of the requests before that says what was usual, how many times that is slow, and from how many
+microseconds on: a small model takes several times as long whenever the machine has something else to do."""
 _MOST_LABELS = 10
 """Labels told apart; what is rarer before counts as one."""
 
@@ -118,7 +119,7 @@ def _slow_from(times: Mapping[int, int]) -> int | None:
         if total and seen >= _USUAL * total:
             usual = bound
             break
-    slow = [bound for bound in times if ABOVE > bound >= usual * _SLOW_FACTOR]
+    slow = [bound for bound in times if ABOVE > bound >= max(usual * _SLOW_FACTOR, _LEAST_SLOW)]
     return min(slow) if usual and slow else None
 
 

@@ -107,3 +107,28 @@ def test_one_effect_that_is_refused_does_not_stop_the_others(volume: _CountedVol
     records.after_record("b", "publish", lambda: done.append("b"))
     assert [(error.model, error.doing) for error in records.flush()] == [("a", "publish")]
     assert done == ["b"]
+
+
+def test_a_config_that_was_replaced_before_its_write_failed_is_not_put_back(volume: _CountedVolume) -> None:
+    """The server may have loaded what it lists; the old text would end that."""
+    records = RecordedState(volume, State())
+    records.change("a", ModelState({1: _version(1)}, configured=(1,)))
+    records.write_config()
+    replace = volume.save_config
+
+    def fails_late(content: bytes) -> None:
+        replace(content)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    volume.save_config = fails_late  # type: ignore[method-assign]  # a disk that is full at its very end
+    records.change("a", ModelState({1: _version(1), 2: _version(2)}, configured=(1, 2)))
+    with pytest.raises(OSError, match="No space left"):
+        records.write_config()
+    volume.save_config = replace  # type: ignore[method-assign]  # as above
+    written = volume.load_config()
+    assert records.restore() == []
+    assert volume.load_config() == written
+    assert not records.write_config()
+    volume.config_path.write_bytes(b"{}")
+    assert records.restore() == ["config.json"]
+    assert volume.load_config() == written

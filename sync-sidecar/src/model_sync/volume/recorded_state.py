@@ -151,8 +151,10 @@ class RecordedState:
             self._written_config = self._volume.load_config()
         changed = content != self._written_config
         if changed:
+            # a write that fails late has replaced the file, and nobody is to put the old one back
+            self._written_config = self._config_facts = None
             self._volume.save_config(content)
-        if changed or self._config_facts is None:
+        if self._config_facts is None:
             self._config_facts = facts_of(self._volume.config_path)
         self._written_config, self._configured_from = content, self.current
         return changed

@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from car_client.sources.address import WebSource
-from car_client.sources.fetch import FetchError
+from car_client.sources.http_address import FetchError
 from car_client.sources.source import Frame, Source, Supply
 from edge_common.errors import RetryableError
 from eventually import wait_until

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from car_client.sources.fetch import Fetched, FetchError, address_for_people, fetch, media_type_of
+from car_client.sources.fetch import Fetched, fetch, media_type_of
+from car_client.sources.http_address import FetchError, address_for_people
 from made_pictures import jpeg
 from picture_server import PictureServer, answering, dripping, refused
 

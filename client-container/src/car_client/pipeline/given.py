@@ -20,8 +20,9 @@ from car_client.errors import ServerUnreachableError, UnknownModelError, Unusabl
 from car_client.models.discovery import Discovery
 from car_client.pipeline.classifier import Classification, Classifier
 from car_client.pipeline.jobs import Job, Pipeline
-from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, fetch
+from car_client.sources.fetch import fetch
 from car_client.sources.folder import find_files
+from car_client.sources.http_address import SCHEMES, FetchError, address_for_people
 
 STANDARD_INPUT = "-"
 _JOBS = 4

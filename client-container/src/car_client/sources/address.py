@@ -11,8 +11,9 @@ from edge_common.printable import printable
 from car_client.s3_address import SCHEME, S3Address, s3_client
 from car_client.settings import Settings
 from car_client.sources.bucket import BucketSource
-from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, media_type_of
+from car_client.sources.fetch import media_type_of
 from car_client.sources.folder import FolderSource
+from car_client.sources.http_address import SCHEMES, FetchError, address_for_people
 from car_client.sources.source import Frame, Sampling, Source, SourceLostError, Supply
 from car_client.sources.stream import StreamSource, VideoSource
 from car_client.sources.urls import UrlSource, read_addresses

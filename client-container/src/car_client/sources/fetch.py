@@ -1,42 +1,32 @@
 """What one http address answers: within a time limit for the whole, with its credentials, along redirects."""
 
-import base64
 import http.client
 import ipaddress
-import re
 import socket
 import ssl
 import threading
 import time
-import urllib.request
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from typing import Final, Self
 
-from edge_common.errors import RetryableError
 from edge_common.printable import printable
 
-SCHEMES: Final = ("http://", "https://")
+from car_client.sources.http_address import FetchError, HttpAddress
+
 FETCH_SECONDS: Final = 10.0
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _CHUNK: Final = 65536
-_PORTS: Final = {"http": 80, "https": 443}
-_SECRET: Final = re.compile(r"(?i)([?&;][^=&;]*(?:pass|pwd|token|secret|key|auth|sig)[^=&;]*=)[^&;]*")
 _PACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 _TELLING: Final = ("image/", "multipart/", "video/", "audio/")
 _JPEG: Final = b"\xff\xd8\xff"
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-
-
-class FetchError(RetryableError):
-    """The address gave no picture this time; says why, without credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +35,6 @@ class Fetched:
 
     media_type: str
     content: bytes
-
-
-def address_for_people(address: str) -> str:
-    """`address` without user, password and what looks like a key in its query; fit for logs."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "an address that cannot be read"
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return printable(_SECRET.sub(r"\1***", shown))
 
 
 def fetch(
@@ -77,9 +57,8 @@ def fetch(
         if expected and size <= max_bytes:
             raise ConnectionError(f"the connection ended {expected} bytes too early")
         content = b"".join(chunks)
-        if (
-            answer.headers.get("Content-Encoding", "").strip().lower() in _PACKED
-        ):  # though nobody asked for it
+        packing = answer.headers.get("Content-Encoding") or ""
+        if packing.strip().lower() in _PACKED:  # though nobody asked for it
             content = zlib.decompressobj(_GZIP_OR_ZLIB).decompress(content, max_bytes + 1)
         return Fetched(media_type, content)
 
@@ -105,7 +84,7 @@ def _answered(address: str, seconds: float, *, only_public: bool) -> Iterator[ht
     deadline = time.monotonic() + seconds
     challenge = ""
     try:
-        target = _Target.parse(address)
+        target = HttpAddress.parse(address)
         for _ in range(_MOST_REDIRECTS + 1):
             with _Exchange(target, deadline, only_public=only_public) as exchange:
                 answer = exchange.ask(target.authorization(challenge))
@@ -136,68 +115,10 @@ def _reason(error: Exception) -> str:
     return printable(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """An address taken apart; user and password apart from the rest."""
-
-    parts: SplitResult
-    user: str = ""
-    password: str = ""
-
-    @classmethod
-    def parse(cls, address: str) -> Self:
-        parts = urlsplit(address)
-        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
-        if parts.scheme not in _PORTS or not bare.hostname:
-            raise FetchError("it is no http or https address")
-        return cls(bare, unquote(parts.username or ""), unquote(parts.password or ""))
-
-    @property
-    def port(self) -> int:
-        return self.parts.port or _PORTS[self.parts.scheme]
-
-    @property
-    def path(self) -> str:
-        asked = self.parts._replace(scheme="", netloc="").geturl() or "/"
-        return quote(asked if asked.startswith("/") else f"/{asked}", safe="/?&=%:;,+!*'()@$~[]")
-
-    def redirected(self, location: str) -> Self:
-        """Where `location` leads. Credentials go nowhere but to the same scheme, host and port."""
-        there = type(self).parse(urljoin(self.parts.geturl(), location))
-        same = (there.parts.scheme, there.parts.hostname, there.port) == (
-            self.parts.scheme,
-            self.parts.hostname,
-            self.port,
-        )
-        if self.user and not same:
-            raise FetchError(
-                f"it redirects to {address_for_people(there.parts.geturl())}, where its credentials are not "
-                "sent; write that address with those that are meant for it"
-            )
-        return type(self)(there.parts, self.user, self.password)
-
-    def authorization(self, challenge: str) -> str:
-        """The header's value: Basic, or Digest once `challenge` asked for it; empty without a user."""
-        if not self.user:
-            return ""
-        if not challenge:
-            pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-            return f"Basic {pair}"
-        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        address = f"{self.parts.scheme}://{self.parts.netloc}{self.path}"
-        passwords.add_password(None, address, self.user, self.password)
-        digest = urllib.request.HTTPDigestAuthHandler(passwords)
-        said: dict[str, Any] = urllib.request.parse_keqv_list(
-            [part for part in urllib.request.parse_http_list(challenge.partition(" ")[2]) if part]
-        )
-        answer = digest.get_authorization(urllib.request.Request(address), said)  # noqa: S310 - computed, not opened
-        return f"Digest {answer}"
-
-
 class _Exchange:
     """One request on a connection of its own, which is cut at the deadline whatever the other side does."""
 
-    def __init__(self, target: _Target, deadline: float, *, only_public: bool) -> None:
+    def __init__(self, target: HttpAddress, deadline: float, *, only_public: bool) -> None:
         self._target = target
         self._deadline = deadline
         self._answer: http.client.HTTPResponse | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 from edge_common.errors import FatalError
 from edge_common.logs import get_logger
 
-from car_client.sources.fetch import FETCH_SECONDS, SCHEMES, FetchError, address_for_people, fetch
+from car_client.sources.fetch import FETCH_SECONDS, fetch
+from car_client.sources.http_address import SCHEMES, FetchError, address_for_people
 from car_client.sources.source import Frame, Source, SourceLostError, Supply
 
 _log = get_logger()

@@ -13,7 +13,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from car_client.sources.fetch import SCHEMES, FetchError, address_for_people, fetch
+from car_client.sources.fetch import fetch
+from car_client.sources.http_address import SCHEMES, FetchError, address_for_people
 from car_client.web.messages import ApiError, content_type, read_json, whole_number
 
 _FORM_BYTES = 64 * 1024
